@@ -1,18 +1,47 @@
-"""The schema as immutable values: keyspaces, tables, columns, user types and their parameters.
+"""The schema as immutable values: keyspaces, tables, columns, user types, views, indexes, functions and parameters.
 
 A change makes a new `Schema` that shares what did not change; whoever holds an old one keeps a consistent picture.
 Where the values come from and go to is schema_tables.py (rows of system_schema); what DDL may do to them is
 cqlserver/ddl. Names are kept as they are stored (case-sensitive), without quotes.
+
+Every element has a `digest`; sums of digests (mod 2^128) make the schema's version, so that a change costs no more than
+its own elements, equal contents have equal versions, and the order of the changes does not matter.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
+from hashlib import md5
+from operator import attrgetter
 from types import MappingProxyType
 from uuid import UUID
 
 from protocol.types import CqlType, UserType
+
+
+LOCAL_SYSTEM_KEYSPACES = ("system", "system_schema")
+VIRTUAL_KEYSPACES = ("system_views", "system_virtual_schema")
+REPLICATED_SYSTEM_KEYSPACES = ("system_auth", "system_distributed", "system_traces")
+
+_DIGEST_MASK = (1 << 128) - 1
+
+
+def is_local_system_keyspace(name: str) -> bool:
+    """Kept by each node for itself, never changed by users; the virtual ones count as such."""
+    return name.lower() in LOCAL_SYSTEM_KEYSPACES or name.lower() in VIRTUAL_KEYSPACES
+
+
+def is_system_keyspace(name: str) -> bool:
+    return is_local_system_keyspace(name) or name.lower() in REPLICATED_SYSTEM_KEYSPACES
+
+
+def _digest(*parts: object) -> int:
+    return int.from_bytes(md5(repr(parts).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest(), "big")
+
+
+def _sorted_items(mapping: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(mapping.items()))
 
 
 class ColumnKind(Enum):
@@ -49,6 +78,10 @@ class ColumnMetadata:
     @property
     def is_primary_key(self) -> bool:
         return self.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
+
+    def content(self) -> tuple[object, ...]:
+        """What makes two columns the same, as plain values."""
+        return (self.name, self.kind.value, self.type.cql(), self.position, self.reversed, self.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +132,44 @@ class TableParams:
     read_repair: str = "BLOCKING"
     speculative_retry: str = "99p"
 
+    def content(self) -> tuple[object, ...]:
+        """What makes two sets of parameters the same, as plain values."""
+        values = []
+        for name in _PARAM_NAMES:
+            value = getattr(self, name)
+            values.append(_sorted_items(value) if isinstance(value, Mapping) else value)
+        return tuple(values)
+
+
+_PARAM_NAMES = tuple(TableParams.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMetadata:
+    """A secondary index. `kind` is KEYS, CUSTOM or COMPOSITES; `options` has 'target' and, for CUSTOM, 'class_name'."""
+
+    name: str
+    kind: str
+    options: Mapping[str, str]
+
+    def content(self) -> tuple[object, ...]:
+        return (self.name, self.kind, _sorted_items(self.options))
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerMetadata:
+    name: str
+    java_class: str
+
 
 @dataclass(frozen=True)
 class TableMetadata:
     """A table (or view, or virtual table). `columns` in Cassandra's order: partition key and clustering by position,
-    then statics, then regulars, each of these two sorted by name (by UTF-8 bytes)."""
+    then statics, then regulars, each of these two sorted by name (by UTF-8 bytes).
+
+    `is_dense` and not `is_compound` are the two ways of COMPACT STORAGE; a table that CQL alone made is compound and
+    not dense. A compact table without clustering columns has hidden columns (`column1`, `value`) and its visible ones
+    are static, as in Cassandra."""
 
     keyspace: str
     name: str
@@ -112,8 +178,14 @@ class TableMetadata:
     params: TableParams = field(default_factory=TableParams)
     is_counter: bool = False
     is_virtual: bool = False
-    is_compact: bool = False
+    is_dense: bool = False
+    is_compound: bool = True
     dropped_columns: Mapping[str, DroppedColumn] = field(default_factory=lambda: MappingProxyType({}))
+    indexes: Mapping[str, IndexMetadata] = field(default_factory=lambda: MappingProxyType({}))
+    triggers: Mapping[str, TriggerMetadata] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.name))
 
     @cached_property
     def by_name(self) -> Mapping[str, ColumnMetadata]:
@@ -138,14 +210,122 @@ class TableMetadata:
     def regulars(self) -> tuple[ColumnMetadata, ...]:
         return self._of_kind(ColumnKind.REGULAR)
 
+    @property
+    def is_compact(self) -> bool:
+        """WITH COMPACT STORAGE."""
+        return self.is_dense or not self.is_compound
+
+    @property
+    def is_static_compact(self) -> bool:
+        """COMPACT STORAGE without clustering columns of its own."""
+        return not self.is_dense and not self.is_compound
+
+    @cached_property
+    def hidden_columns(self) -> frozenset[str]:
+        """Columns of a compact table that clients never see."""
+        if self.is_static_compact:
+            return frozenset(c.name for c in self.clustering + self.regulars)
+        if self.is_compact:
+            return frozenset(c.name for c in self.regulars if c.type.cql() == "empty")
+        return frozenset()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The words of system_schema.tables.flags, sorted."""
+        named = (("compound", self.is_compound), ("counter", self.is_counter), ("dense", self.is_dense))
+        return tuple(word for word, is_set in named if is_set)
+
+    @cached_property
+    def digest(self) -> int:
+        dropped = tuple((d.name, d.type.cql(), d.dropped_time_us, d.kind.value) for d in self.dropped_columns.values())
+        return _digest(
+            "table",
+            self.keyspace,
+            self.name,
+            self.id.int,
+            self.flags,
+            self.params.content(),
+            tuple(c.content() for c in self.columns),
+            tuple(sorted(dropped)),
+            tuple(sorted(i.content() for i in self.indexes.values())),
+            tuple(sorted((t.name, t.java_class) for t in self.triggers.values())),
+        )
+
     def __str__(self) -> str:
         return f"{self.keyspace}.{self.name}"
 
 
-def ordered_columns(columns: Iterator[ColumnMetadata] | tuple[ColumnMetadata, ...]) -> tuple[ColumnMetadata, ...]:
+def ordered_columns(columns: Iterable[ColumnMetadata]) -> tuple[ColumnMetadata, ...]:
     """Columns in the order that `TableMetadata.columns` promises."""
-    ranks = {kind: rank for rank, kind in enumerate(ColumnKind)}
-    return tuple(sorted(columns, key=lambda c: (ranks[c.kind], max(c.position, 0), c.name.encode())))
+    return tuple(sorted(columns, key=lambda c: (_KIND_RANKS[c.kind], max(c.position, 0), c.name.encode())))
+
+
+_KIND_RANKS = {kind: rank for rank, kind in enumerate(ColumnKind)}
+
+
+@dataclass(frozen=True)
+class ViewMetadata:
+    """A materialized view: a table of its own, filled from its base. `where_clause` is CQL without the WHERE."""
+
+    table: TableMetadata
+    base_table_id: UUID
+    base_table_name: str
+    include_all_columns: bool
+    where_clause: str
+
+    @cached_property
+    def digest(self) -> int:
+        base = (self.base_table_id.int, self.base_table_name)
+        return _digest("view", self.table.digest, *base, self.include_all_columns, self.where_clause)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionMetadata:
+    """A user-defined function; overloads of one name differ in their argument types."""
+
+    keyspace: str
+    name: str
+    argument_names: tuple[str, ...]
+    argument_types: tuple[CqlType, ...]
+    return_type: CqlType
+    called_on_null_input: bool
+    language: str
+    body: str
+
+    @property
+    def signature(self) -> tuple[str, tuple[str, ...]]:
+        return self.name, tuple(t.cql() for t in self.argument_types)
+
+    @property
+    def digest(self) -> int:
+        rest = (self.return_type.cql(), self.called_on_null_input, self.language, self.body)
+        return _digest("function", self.keyspace, self.signature, self.argument_names, rest)
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateMetadata:
+    """A user-defined aggregate; `initcond` is a CQL literal of the state's type."""
+
+    keyspace: str
+    name: str
+    argument_types: tuple[CqlType, ...]
+    return_type: CqlType
+    state_function: str
+    state_type: CqlType
+    final_function: str | None = None
+    initcond: str | None = None
+
+    @property
+    def signature(self) -> tuple[str, tuple[str, ...]]:
+        return self.name, tuple(t.cql() for t in self.argument_types)
+
+    @property
+    def digest(self) -> int:
+        state = (self.state_function, self.state_type.cql(), self.final_function, self.initcond)
+        return _digest("aggregate", self.keyspace, self.signature, self.return_type.cql(), state)
+
+
+Signature = tuple[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +336,29 @@ class KeyspaceParams:
     durable_writes: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+def _type_digest(user_type: UserType) -> int:
+    field_types = tuple(t.cql() for t in user_type.field_types)
+    return _digest("type", user_type.keyspace, user_type.name, tuple(user_type.field_names), field_types)
+
+
+_digest_of = attrgetter("digest")
+
+
+@dataclass(frozen=True)
 class KeyspaceMetadata:
+    """`types` hold each user type in its frozen form."""
+
     name: str
     params: KeyspaceParams
     tables: Mapping[str, TableMetadata] = field(default_factory=lambda: MappingProxyType({}))
     types: Mapping[str, UserType] = field(default_factory=lambda: MappingProxyType({}))
     is_virtual: bool = False
+    views: Mapping[str, ViewMetadata] = field(default_factory=lambda: MappingProxyType({}))
+    functions: Mapping[Signature, FunctionMetadata] = field(default_factory=lambda: MappingProxyType({}))
+    aggregates: Mapping[Signature, AggregateMetadata] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def with_table(self, table: TableMetadata) -> "KeyspaceMetadata":
         return replace(self, tables=MappingProxyType({**self.tables, table.name: table}))
@@ -170,14 +366,71 @@ class KeyspaceMetadata:
     def without_table(self, name: str) -> "KeyspaceMetadata":
         return replace(self, tables=MappingProxyType({n: t for n, t in self.tables.items() if n != name}))
 
+    def with_type(self, user_type: UserType) -> "KeyspaceMetadata":
+        return replace(self, types=MappingProxyType({**self.types, user_type.name: user_type}))
+
+    def without_type(self, name: str) -> "KeyspaceMetadata":
+        return replace(self, types=MappingProxyType({n: t for n, t in self.types.items() if n != name}))
+
+    def views_of(self, table: TableMetadata) -> tuple[ViewMetadata, ...]:
+        return tuple(v for v in self.views.values() if v.base_table_id == table.id)
+
+    @cached_property
+    def digest(self) -> int:
+        total = _digest("keyspace", self.name, _sorted_items(self.params.replication), self.params.durable_writes)
+        for elements in (self.tables, self.views, self.functions, self.aggregates):
+            total += sum(map(_digest_of, elements.values()))
+        return (total + sum(map(_type_digest, self.types.values()))) & _DIGEST_MASK
+
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All keyspaces, virtual ones too, and the version that nodes compare to know that they agree."""
+    """All keyspaces, virtual ones too, and the version that nodes compare to know that they agree.
+
+    `digest` is the sum behind `version`; keyspaces that each node keeps for itself stay out of it."""
 
     keyspaces: Mapping[str, KeyspaceMetadata]
     version: UUID
+    digest: int = 0
+
+    @staticmethod
+    def of(keyspaces: Iterable[KeyspaceMetadata]) -> "Schema":
+        """A schema of these keyspaces, with the version of its contents."""
+        by_name = MappingProxyType({k.name: k for k in keyspaces})
+        digest = sum(k.digest for k in by_name.values() if not is_local_system_keyspace(k.name)) & _DIGEST_MASK
+        return Schema(by_name, version_of(digest), digest)
+
+    def with_keyspace(self, keyspace: KeyspaceMetadata) -> "Schema":
+        """The schema with this keyspace added, or in place of that of the same name."""
+        return self._changed({**self.keyspaces, keyspace.name: keyspace}, keyspace.name)
+
+    def without_keyspace(self, name: str) -> "Schema":
+        return self._changed({n: k for n, k in self.keyspaces.items() if n != name}, name)
+
+    def _changed(self, keyspaces: dict[str, KeyspaceMetadata], name: str) -> "Schema":
+        digest = self.digest
+        if not is_local_system_keyspace(name):
+            before, after = self.keyspaces.get(name), keyspaces.get(name)
+            digest += (after.digest if after else 0) - (before.digest if before else 0)
+            digest &= _DIGEST_MASK
+        return Schema(MappingProxyType(keyspaces), version_of(digest), digest)
 
     def maybe_table(self, keyspace: str, table: str) -> TableMetadata | None:
+        """The table or materialized view of that name."""
         found = self.keyspaces.get(keyspace)
-        return found.tables.get(table) if found else None
+        if found is None:
+            return None
+        if table in found.tables:
+            return found.tables[table]
+        view = found.views.get(table)
+        return view.table if view else None
+
+
+def version_of(digest: int) -> UUID:
+    """A name-based (version 3) UUID, as Cassandra's schema versions are."""
+    return UUID(bytes=md5(digest.to_bytes(16, "big"), usedforsecurity=False).digest(), version=3)
+
+
+def system_table_id(keyspace: str, table: str) -> UUID:
+    """The fixed id of a system table: the name-based UUID of keyspace and name (TableId.forSystemTable)."""
+    return UUID(bytes=md5(f"{keyspace}{table}".encode(), usedforsecurity=False).digest(), version=3)
