@@ -1,0 +1,32 @@
+"""What every plan is: a statement compiled against one version of the schema."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from cqlserver.pending import Pending
+from cqlserver.state import ClientState
+from protocol.requests import QueryOptions
+from protocol.responses import ColumnSpec, Result, ResultMetadata
+
+FastPath: TypeAlias = Callable[[bytes, int, int], bytes | None]
+"""(bytes that hold the request, where its query options begin, where the request ends) -> the answer's envelope from
+the opcode on, or None: not a case for the fast path, nothing was done."""
+
+
+class Plan(Protocol):
+    """`tables` are the (keyspace, table) that the plan was compiled against: it is dropped when one of them changes.
+    `execute` raises RequestError; a Pending is returned where the work is long or has to wait for others."""
+
+    @property
+    def bind_specs(self) -> tuple[ColumnSpec, ...]: ...
+    @property
+    def partition_key_indexes(self) -> tuple[int, ...]: ...
+    @property
+    def result_metadata(self) -> ResultMetadata | None: ...
+    @property
+    def tables(self) -> tuple[tuple[str, str], ...]: ...
+
+    def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]": ...
+
+    def maybe_fast(self, version: int) -> FastPath | None:
+        """The fast path for requests of this protocol version, where the statement has one."""
