@@ -1,0 +1,149 @@
+"""Collections and tuples as serialised values: taken apart and put together without decoding their elements.
+
+`[i32 count]`, then per element (key and value alternating in a map) `[i32 length][bytes]`, length -1 for null; tuples
+and user types are the same without the count, and may end early (then the rest is null). Callers validate first what
+comes from clients: here, lengths are trusted.
+"""
+
+from collections.abc import Sequence
+from functools import cmp_to_key
+from struct import Struct
+
+from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+
+_LENGTH = Struct(">i")
+_pack = _LENGTH.pack
+_unpack_from = _LENGTH.unpack_from
+_NULL = _pack(-1)
+
+
+def pack_items(items: Sequence[bytes | None]) -> bytes:
+    """Elements one behind the other: the value of a tuple."""
+    parts: list[bytes] = []
+    for item in items:
+        if item is None:
+            parts.append(_NULL)
+        else:
+            parts += (_pack(len(item)), item)
+    return b"".join(parts)
+
+
+def pack_collection(items: Sequence[bytes | None], count: int) -> bytes:
+    """`items` are keys and values in turn for a map; `count` is the number of entries."""
+    return _pack(count) + pack_items(items)
+
+
+def split_items(data: bytes, offset: int = 0) -> list[bytes | None]:
+    """All elements from `offset` to the end."""
+    items: list[bytes | None] = []
+    end = len(data)
+    while offset < end:
+        length: int = _unpack_from(data, offset)[0]
+        offset += 4
+        if length < 0:
+            items.append(None)
+        else:
+            items.append(data[offset : offset + length])
+            offset += length
+    return items
+
+
+def split_collection(data: bytes) -> list[bytes | None]:
+    """The elements of a list or set; keys and values in turn of a map."""
+    return split_items(data, 4)
+
+
+def split_tuple(data: bytes, count: int) -> list[bytes | None]:
+    """Always `count` elements: what the value leaves out is null."""
+    items = split_items(data)[:count]
+    return items + [None] * (count - len(items))
+
+
+def split_vector(data: bytes, type_: VectorType) -> list[bytes | None]:
+    """The elements of a vector: side by side if they have a fixed length, else each behind its length as a vint."""
+    length = type_.elements.fixed_length
+    if length is not None:
+        return [data[i : i + length] for i in range(0, len(data), length)]
+    items: list[bytes | None] = []
+    offset = 0
+    while offset < len(data):
+        size, offset = _unsigned_vint(data, offset)
+        items.append(data[offset : offset + size])
+        offset += size
+    return items
+
+
+def pack_vector(items: Sequence[bytes], type_: VectorType) -> bytes:
+    if type_.elements.fixed_length is not None:
+        return b"".join(items)
+    return b"".join([_pack_unsigned_vint(len(item)) + item for item in items])
+
+
+def _unsigned_vint(data: bytes, offset: int) -> tuple[int, int]:
+    first = data[offset]
+    extra = 0
+    while extra < 8 and first & (0x80 >> extra):
+        extra += 1
+    value = first & (0xFF >> extra)
+    for byte in data[offset + 1 : offset + 1 + extra]:
+        value = value << 8 | byte
+    return value, offset + 1 + extra
+
+
+def _pack_unsigned_vint(value: int) -> bytes:
+    extra = max(0, (max(value, 1).bit_length() - 1) // 7)
+    if extra >= 8:
+        return b"\xff" + value.to_bytes(8, "big")
+    return (value | (0xFF00 >> extra & 0xFF) << 8 * extra).to_bytes(extra + 1, "big")
+
+
+def sort_set(items: Sequence[bytes], element: CqlType) -> list[bytes]:
+    """Sorted by the element type, each value once (the first of equal ones stays)."""
+    if len(items) < 2:
+        return list(items)
+    found: list[bytes] = []
+    compare = element.compare
+    for item in sorted(items, key=cmp_to_key(compare)):
+        if not found or compare(found[-1], item) != 0:
+            found.append(item)
+    return found
+
+
+def sort_map(entries: Sequence[tuple[bytes, bytes]], key: CqlType) -> list[tuple[bytes, bytes]]:
+    """Sorted by key; of equal keys the last entry's value stays."""
+    if len(entries) < 2:
+        return list(entries)
+    compare = key.compare
+    found: list[tuple[bytes, bytes]] = []
+    for entry in sorted(entries, key=lambda e: cmp_to_key(compare)(e[0])):
+        if found and compare(found[-1][0], entry[0]) == 0:
+            found[-1] = (found[-1][0], entry[1])
+        else:
+            found.append(entry)
+    return found
+
+
+def pack_map(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return pack_collection([part for entry in entries for part in entry], len(entries))
+
+
+def normalise(data: bytes, type_: CqlType) -> bytes:
+    """A valid value as Cassandra would store it: sets and maps sorted and without repetition, also inside collections."""
+    if isinstance(type_, SetType):
+        items = [normalise(item, type_.elements) for item in split_collection(data) if item is not None]
+        items = sort_set(items, type_.elements)
+        return pack_collection(items, len(items))
+    if isinstance(type_, MapType):
+        flat = [item if item is not None else b"" for item in split_collection(data)]
+        entries = [
+            (normalise(k, type_.keys), normalise(v, type_.values)) for k, v in zip(flat[::2], flat[1::2], strict=True)
+        ]
+        return pack_map(sort_map(entries, type_.keys))
+    if isinstance(type_, ListType) and isinstance(type_.elements, ListType | SetType | MapType):
+        inner = [None if item is None else normalise(item, type_.elements) for item in split_collection(data)]
+        return pack_collection(inner, len(inner))
+    return data
+
+
+def element_count(type_: TupleType | UserType) -> int:
+    return len(type_.field_types if isinstance(type_, UserType) else type_.elements)
