@@ -25,6 +25,7 @@ from protocol.frames import (
     EnvelopeDecoder,
     EnvelopeEncoder,
     encoder,
+    negotiated,
     raise_refusal,
 )
 from protocol.primitives import Value
@@ -32,6 +33,7 @@ from protocol.requests import Batch, BatchEntry, Execute, Prepare, Query, QueryO
 from protocol.responses import Authenticate, Event, EventMessage, PreparedResult, Ready, Reply
 
 RECEIVE_BYTES_MAX = 1 << 16
+RESPONSE_BYTES_MAX = 256 << 20  # as drivers have it
 CQL_VERSION = "3.0.0"  # what drivers send
 
 
@@ -62,12 +64,13 @@ class Connection:
         self.version = version
         self.closed = False
         self._stream = stream
-        self._decoder: Decoder = EnvelopeDecoder(responses=True, size_max=1 << 30)
+        first = EnvelopeDecoder(responses=True, size_max=RESPONSE_BYTES_MAX)
+        self._decoder: Decoder = first
         self._encoder: Encoder = EnvelopeEncoder()
         self._next_stream = 0
         self._replies: dict[int, Reply] = {}
         self._events: deque[Event] = deque()
-        self._start(compression, credentials, startup_options or {})
+        self._start(first, compression, credentials, startup_options or {})
 
     def __enter__(self) -> Self:
         return self
@@ -180,7 +183,11 @@ class Connection:
             raise_refusal(self._decoder.refusals.pop(0))
 
     def _start(
-        self, compression: str | None, credentials: tuple[str, str] | None, startup_options: Mapping[str, str]
+        self,
+        first: EnvelopeDecoder,
+        compression: str | None,
+        credentials: tuple[str, str] | None,
+        startup_options: Mapping[str, str],
     ) -> None:
         options = {"CQL_VERSION": CQL_VERSION, **startup_options}
         if compression:
@@ -188,7 +195,7 @@ class Connection:
         reply = self.request(Startup(options))
         if isinstance(reply.response, responses.Error):
             raise reply.response.error
-        self._decoder = self._decoder.negotiated(self.version, compression)  # type: ignore[union-attr]
+        self._decoder = negotiated(first, self.version, compression)
         self._encoder = encoder(self.version, compression)
         self._take(self._decoder.receive_data(b""))
         if isinstance(reply.response, Authenticate):

@@ -77,7 +77,7 @@ class TruncateError(RequestError):
 
 
 class WriteTimeout(RequestError):
-    """`write_type`: SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG, CAS, VIEW or CDC; `contentions` with CAS only."""
+    """`write_type`: SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG, CAS, VIEW or CDC; `contentions`: CAS only."""
 
     code = 0x1100
 
