@@ -1,0 +1,323 @@
+"""list, set and map: `[i32 count]` and for each element, or key and value, `[i32 length][bytes]`.
+
+Sets and maps are kept in the order of their elements' or keys' type, without duplicates.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError
+from protocol.types.java_text import java_class, java_string, json_quoted
+from protocol.types.text import hex_bytes
+
+
+class CollectionType(CqlType):
+    __slots__ = ()
+
+    fixed_length = None
+    empty_is_null = False
+    allows_empty = False
+    noun: str
+    frozen: bool
+
+    @property
+    def is_multicell(self) -> bool:
+        return not self.frozen
+
+    @property
+    def is_collection(self) -> bool:
+        return True
+
+    def to_text(self, data: bytes) -> str:
+        return data.hex()
+
+    def from_text(self, text: str) -> bytes:
+        return hex_bytes(text)
+
+    def masked_value(self) -> bytes:
+        return bytes(4)
+
+    def _cql(self, inner: str) -> str:
+        return f"frozen<{inner}>" if self.frozen else inner
+
+    def _java(self, name: str, inner: Iterable[CqlType], ignore_freezing: bool) -> str:
+        ignored = ignore_freezing or self.frozen
+        text = f"{JAVA_PACKAGE}{name}({','.join(t.java(ignored) for t in inner)})"
+        return f"{FROZEN}({text})" if self.frozen and not ignore_freezing else text
+
+
+def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]:
+    """All values of a serialised collection; a negative length is a null. MarshalError."""
+    if len(data) < 4:
+        raise MarshalError(f"Not enough bytes to read a {noun}")
+    count = int.from_bytes(data[:4], "big", signed=True)
+    values: list[bytes | None] = []
+    offset, end = 4, len(data)
+    for _ in range(count * per_element):
+        start = offset + 4
+        if start > end:
+            raise MarshalError(f"Not enough bytes to read a {noun}")
+        length = int.from_bytes(data[offset:start], "big", signed=True)
+        if length < 0:
+            values.append(None)
+            offset = start
+            continue
+        offset = start + length
+        if offset > end:
+            raise MarshalError(f"Not enough bytes to read a {noun}")
+        values.append(data[start:offset])
+    if offset < end:
+        raise MarshalError(f"Unexpected extraneous bytes after {noun} value")
+    return values
+
+
+def _not_null(values: list[bytes | None]) -> list[bytes]:
+    if None in values:
+        raise MarshalError("Null value read when not allowed")
+    return values  # type: ignore[return-value]
+
+
+def pack_values(count: int, values: Iterable[bytes | None]) -> bytes:
+    """A serialised collection of `count` elements; a map's values are key, value, key, value."""
+    parts = [count.to_bytes(4, "big")]
+    for value in values:
+        if value is None:
+            parts.append(b"\xff\xff\xff\xff")
+        else:
+            parts.append(len(value).to_bytes(4, "big"))
+            parts.append(value)
+    return b"".join(parts)
+
+
+def decode_json(text: str) -> Any:
+    """A JSON text inside a JSON string (keys of maps are such). Numbers with a point become Decimal."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise MarshalError(f"Error decoding JSON string: {error}") from None
+
+
+def hashable(value: Any) -> Any:
+    """Decoded values as elements of a Python set or keys of a dict."""
+    if isinstance(value, list):
+        return tuple(map(hashable, value))
+    if isinstance(value, set):
+        return frozenset(value)
+    if isinstance(value, dict):
+        return tuple((k, hashable(v)) for k, v in value.items())
+    return value
+
+
+class _ElementsType(CollectionType):
+    """What list and set share."""
+
+    __slots__ = ()
+    elements: CqlType
+
+    @property
+    def referenced_types(self) -> tuple[CqlType, ...]:
+        return (self.elements,)
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The serialised elements. MarshalError."""
+        return _not_null(_read_values(data, 1, self.noun))
+
+    def pack(self, elements: Iterable[bytes]) -> bytes:
+        """From serialised elements, which for a set must be sorted and distinct already."""
+        listed = list(elements)
+        return pack_values(len(listed), listed)
+
+    def validate(self, data: bytes) -> None:
+        for value in self.split(data):
+            self.elements.validate(value)
+
+    def order_key(self, data: bytes) -> bytes:
+        if not data:
+            return ORDER_EMPTY
+        return b"\x02" + b"".join(map(self.elements.order_key, self.split(data))) + b"\x00"
+
+    def to_json(self, data: bytes) -> str:
+        return f"[{', '.join(map(self.elements.to_json, self.split(data)))}]"
+
+    def _json_elements(self, value: Any, description: str) -> list[bytes]:
+        if isinstance(value, str):
+            value = decode_json(value)
+        if not isinstance(value, list):
+            raise MarshalError(f"Expected a {description}, but got a {java_class(value)}: {java_string(value)}")
+        if None in value:
+            raise MarshalError(f"Invalid null element in {self.noun}")
+        return [self.elements.from_json(v) for v in value]
+
+    def _literals(self, data: bytes) -> str:
+        return ", ".join(map(self.elements.to_literal, self.split(data)))
+
+
+@dataclass(frozen=True, slots=True)
+class ListType(_ElementsType):
+    elements: CqlType
+    frozen: bool = False
+    noun = "list"
+
+    def cql(self) -> str:
+        return self._cql(f"list<{self.elements.cql()}>")
+
+    def java(self, ignore_freezing: bool = False) -> str:
+        return self._java("ListType", self.referenced_types, ignore_freezing)
+
+    def option(self, version: int) -> bytes:
+        return b"\x00\x20" + self.elements.option(version)
+
+    def frozen_form(self) -> "ListType":
+        return self if self.frozen else ListType(self.elements.frozen_form(), True)
+
+    def encode(self, value: Any) -> bytes:
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise TypeError(f"no list: {value!r}")
+        return self.pack(map(self.elements.encode, value))
+
+    def decode(self, data: bytes) -> list[Any]:
+        return list(map(self.elements.decode, self.split(data)))
+
+    def to_literal(self, data: bytes | None) -> str:
+        return "null" if data is None else f"[{self._literals(data)}]"
+
+    def from_json(self, value: Any) -> bytes:
+        return self.pack(self._json_elements(value, "list"))
+
+    def __str__(self) -> str:
+        return self.cql()
+
+
+@dataclass(frozen=True, slots=True)
+class SetType(_ElementsType):
+    elements: CqlType
+    frozen: bool = False
+    noun = "set"
+
+    def cql(self) -> str:
+        return self._cql(f"set<{self.elements.cql()}>")
+
+    def java(self, ignore_freezing: bool = False) -> str:
+        return self._java("SetType", self.referenced_types, ignore_freezing)
+
+    def option(self, version: int) -> bytes:
+        return b"\x00\x22" + self.elements.option(version)
+
+    def frozen_form(self) -> "SetType":
+        return self if self.frozen else SetType(self.elements.frozen_form(), True)
+
+    def pack_unsorted(self, elements: Iterable[bytes]) -> bytes:
+        """From serialised elements in any order; of equal ones the first stays."""
+        by_order: dict[bytes, bytes] = {}
+        for element in elements:
+            by_order.setdefault(self.elements.order_key(element), element)
+        return self.pack(by_order[key] for key in sorted(by_order))
+
+    def encode(self, value: Any) -> bytes:
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise TypeError(f"no set: {value!r}")
+        return self.pack_unsorted(map(self.elements.encode, value))
+
+    def decode(self, data: bytes) -> set[Any]:
+        return {hashable(self.elements.decode(e)) for e in self.split(data)}
+
+    def to_literal(self, data: bytes | None) -> str:
+        return "null" if data is None else f"{{{self._literals(data)}}}"
+
+    def from_json(self, value: Any) -> bytes:
+        return self.pack_unsorted(self._json_elements(value, "list (representing a set)"))
+
+    def __str__(self) -> str:
+        return self.cql()
+
+
+@dataclass(frozen=True, slots=True)
+class MapType(CollectionType):
+    keys: CqlType
+    values: CqlType
+    frozen: bool = False
+    noun = "map"
+
+    @property
+    def referenced_types(self) -> tuple[CqlType, ...]:
+        return (self.keys, self.values)
+
+    def cql(self) -> str:
+        return self._cql(f"map<{self.keys.cql()}, {self.values.cql()}>")
+
+    def java(self, ignore_freezing: bool = False) -> str:
+        return self._java("MapType", self.referenced_types, ignore_freezing)
+
+    def option(self, version: int) -> bytes:
+        return b"\x00\x21" + self.keys.option(version) + self.values.option(version)
+
+    def frozen_form(self) -> "MapType":
+        return self if self.frozen else MapType(self.keys.frozen_form(), self.values.frozen_form(), True)
+
+    def split(self, data: bytes) -> list[tuple[bytes, bytes]]:
+        """The serialised pairs. MarshalError."""
+        values = _not_null(_read_values(data, 2, self.noun))
+        return list(zip(values[::2], values[1::2], strict=True))
+
+    def pack(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """From serialised pairs, sorted by key and distinct already."""
+        listed = list(pairs)
+        return pack_values(len(listed), (part for pair in listed for part in pair))
+
+    def pack_unsorted(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """From serialised pairs in any order; of equal keys the last value counts."""
+        by_order = {self.keys.order_key(key): (key, value) for key, value in pairs}
+        return self.pack(by_order[key] for key in sorted(by_order))
+
+    def encode(self, value: Any) -> bytes:
+        """Of a mapping, or of pairs."""
+        pairs = value.items() if isinstance(value, Mapping) else value
+        if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+            raise TypeError(f"no map: {value!r}")
+        return self.pack_unsorted((self.keys.encode(k), self.values.encode(v)) for k, v in pairs)
+
+    def decode(self, data: bytes) -> dict[Any, Any]:
+        return {hashable(self.keys.decode(k)): self.values.decode(v) for k, v in self.split(data)}
+
+    def validate(self, data: bytes) -> None:
+        for key, value in self.split(data):
+            self.keys.validate(key)
+            self.values.validate(value)
+
+    def order_key(self, data: bytes) -> bytes:
+        if not data:
+            return ORDER_EMPTY
+        parts = [self.keys.order_key(k) + self.values.order_key(v) for k, v in self.split(data)]
+        return b"\x02" + b"".join(parts) + b"\x00"
+
+    def to_literal(self, data: bytes | None) -> str:
+        if data is None:
+            return "null"
+        pairs = (f"{self.keys.to_literal(k)}: {self.values.to_literal(v)}" for k, v in self.split(data))
+        return f"{{{', '.join(pairs)}}}"
+
+    def to_json(self, data: bytes) -> str:
+        pairs = []
+        for key, value in self.split(data):
+            name = self.keys.to_json(key)
+            json_name = name if name.startswith('"') else json_quoted(name)
+            pairs.append(f"{json_name}: {self.values.to_json(value)}")
+        return f"{{{', '.join(pairs)}}}"
+
+    def from_json(self, value: Any) -> bytes:
+        if isinstance(value, str):
+            value = decode_json(value)
+        if not isinstance(value, dict):
+            raise MarshalError(f"Expected a map, but got a {java_class(value)}: {java_string(value)}")
+        pairs = []
+        for key, element in value.items():
+            if element is None:
+                raise MarshalError("Invalid null value in map")
+            pairs.append((self.keys.from_json(key), self.values.from_json(element)))
+        return self.pack_unsorted(pairs)
+
+    def __str__(self) -> str:
+        return self.cql()

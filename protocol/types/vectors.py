@@ -1,0 +1,132 @@
+"""vector<type, dimension>: a fixed number of elements, none of them null.
+
+Elements of a fixed length stand one behind the other; others with an unsigned vint of their length in front
+(db/marshal/VectorType.java). Which types have a fixed length is Cassandra's own idea: see `CqlType.fixed_length`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.types import vints
+from protocol.types.base import JAVA_PACKAGE, CqlType, MarshalError
+from protocol.types.collections import decode_json
+from protocol.types.java_text import java_class, java_string
+from protocol.types.text import hex_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VectorType(CqlType):
+    """Never multicell; its elements are frozen."""
+
+    elements: CqlType
+    dimension: int
+
+    empty_is_null = False
+    allows_empty = False
+
+    def __post_init__(self) -> None:
+        if self.dimension <= 0:
+            raise ValueError(f"vectors may only have positive dimensions; given {self.dimension}")
+        object.__setattr__(self, "elements", self.elements.frozen_form())
+
+    @property
+    def fixed_length(self) -> int | None:  # type: ignore[override]
+        length = self.elements.fixed_length
+        return None if length is None else length * self.dimension
+
+    @property
+    def referenced_types(self) -> tuple[CqlType, ...]:
+        return (self.elements,)
+
+    def cql(self) -> str:
+        return f"vector<{self.elements.cql()}, {self.dimension}>"
+
+    def java(self, ignore_freezing: bool = False) -> str:
+        return f"{JAVA_PACKAGE}VectorType({self.elements.java(ignore_freezing)} , {self.dimension})"
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The serialised elements. MarshalError."""
+        if not data:
+            raise MarshalError("Invalid empty vector value")
+        length = self.elements.fixed_length
+        if length is None:
+            values, offset = self._split_variable(data)
+        else:
+            offset = length * self.dimension
+            if len(data) < offset:
+                raise MarshalError(f"Not enough bytes to read a {self.cql()}")
+            values = [data[i * length : (i + 1) * length] for i in range(self.dimension)]
+        if offset < len(data):
+            raise MarshalError(f"Unexpected {len(data) - offset} extraneous bytes after {self.cql()} value")
+        return values
+
+    def _split_variable(self, data: bytes) -> tuple[list[bytes], int]:
+        values, offset, end = [], 0, len(data)
+        for _ in range(self.dimension):
+            try:
+                length, start = vints.decode_unsigned(data, offset)
+            except IndexError:
+                raise MarshalError(f"Not enough bytes to read a {self.cql()}") from None
+            offset = start + length
+            if offset > end:
+                raise MarshalError(f"Not enough bytes to read a {self.cql()}")
+            values.append(data[start:offset])
+        return values, offset
+
+    def pack(self, elements: Iterable[bytes]) -> bytes:
+        """From serialised elements. MarshalError if there are too few or too many."""
+        listed = list(elements)
+        if len(listed) != self.dimension:
+            raise MarshalError(f"Required {self.dimension} elements, but saw {len(listed)}")
+        if self.elements.fixed_length is not None:
+            return b"".join(listed)
+        return b"".join(vints.encode_unsigned(len(e)) + e for e in listed)
+
+    def encode(self, value: Any) -> bytes:
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise TypeError(f"no vector: {value!r}")
+        return self.pack(map(self.elements.encode, value))
+
+    def decode(self, data: bytes) -> list[Any]:
+        return list(map(self.elements.decode, self.split(data)))
+
+    def validate(self, data: bytes) -> None:
+        for element in self.split(data):
+            self.elements.validate(element)
+
+    def order_key(self, data: bytes) -> bytes:
+        if not data:
+            return b"\x01"
+        return b"\x02" + b"".join(map(self.elements.order_key, self.split(data)))
+
+    def to_text(self, data: bytes) -> str:
+        return data.hex()
+
+    def from_text(self, text: str) -> bytes:
+        return hex_bytes(text)
+
+    def to_literal(self, data: bytes | None) -> str:
+        return "null" if data is None else f"[{', '.join(map(self.elements.to_literal, self.split(data)))}]"
+
+    def to_json(self, data: bytes) -> str:
+        return f"[{', '.join(map(self.elements.to_json, self.split(data)))}]"
+
+    def from_json(self, value: Any) -> bytes:
+        if isinstance(value, str):
+            value = decode_json(value)
+        if not isinstance(value, list):
+            raise MarshalError(f"Expected a list, but got a {java_class(value)}: {java_string(value)}")
+        if len(value) != self.dimension:
+            raise MarshalError(
+                f"List had incorrect size: expected {self.dimension} but given {len(value)}; {java_string(value)}"
+            )
+        if None in value:
+            raise MarshalError("Invalid null element in list")
+        return self.pack(map(self.elements.from_json, value))
+
+    def masked_value(self) -> bytes:
+        return self.pack([self.elements.masked_value()] * self.dimension)
+
+    def __str__(self) -> str:
+        return self.cql()
