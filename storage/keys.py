@@ -1,0 +1,129 @@
+"""Partition keys and clustering order keys: how the values of a primary key become the bytes that are stored and compared.
+
+- A partition key of one column is the value itself; of several it is Cassandra's CompositeType: for each column
+  `[u16 length][value][00]` (db/marshal/CompositeType.java).
+- A clustering becomes one order key (ck): per column `type.order_key(value)`, complemented for DESC. Order keys compare
+  by memcmp as the clustering order does; each component is prefix-free and begins with a byte in 01..FE. So the rows
+  that begin with a prefix of values are exactly those in [before(prefix), after(prefix)).
+
+All functions here are compiled per table, once: what they return is called per request.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from protocol.errors import CorruptionError, InvalidRequest
+from storage.schema import ColumnMetadata, TableMetadata
+
+KEY_LENGTH_MAX: Final = 65535
+AFTER: Final = b"\xff"
+
+_U16 = struct.Struct(">H")
+_COMPLEMENT: Final = bytes(255 - i for i in range(256))
+
+OrderKey = Callable[[bytes], bytes]
+
+
+def check_key_length(length: int) -> None:
+    """Raises InvalidRequest with Cassandra's text for a partition key, or a clustering's values together, too long."""
+    if length > KEY_LENGTH_MAX:
+        raise InvalidRequest(f"Key length of {length} is longer than maximum of {KEY_LENGTH_MAX}")
+
+
+def compose_key(values: Sequence[bytes]) -> bytes:
+    """The partition key of serialised values, in the order of the key's columns. Raises InvalidRequest when too long.
+
+    That a single-column key is not empty ("Key may not be empty") is the caller's check: it depends on the statement.
+    """
+    if len(values) == 1:
+        key = values[0]
+    else:
+        parts = []
+        for value in values:
+            check_key_length(len(value))
+            parts += (_U16.pack(len(value)), value, b"\0")
+        key = b"".join(parts)
+    if len(key) > KEY_LENGTH_MAX:
+        check_key_length(len(key))
+    return key
+
+
+def key_composer(table: TableMetadata) -> Callable[[Sequence[bytes]], bytes]:
+    """`compose_key`, for this table's number of key columns."""
+    if len(table.partition_key) > 1:
+        return compose_key
+
+    def compose_single(values: Sequence[bytes]) -> bytes:
+        key = values[0]
+        if len(key) > KEY_LENGTH_MAX:
+            check_key_length(len(key))
+        return key
+
+    return compose_single
+
+
+def split_key(key: bytes, count: int) -> tuple[bytes, ...]:
+    """The values of a partition key of `count` columns. Raises CorruptionError when the composite is not well-formed."""
+    if count == 1:
+        return (key,)
+    values = []
+    at = 0
+    for _ in range(count):
+        start = at + 2
+        if start > len(key):
+            raise CorruptionError(f"composite key: no length at {at} of {len(key)}")
+        end = start + _U16.unpack_from(key, at)[0]
+        if end >= len(key):
+            raise CorruptionError(f"composite key: component ends at {end} of {len(key)}")
+        values.append(key[start:end])
+        at = end + 1
+    if at != len(key):
+        raise CorruptionError(f"composite key: {len(key) - at} bytes too many")
+    return tuple(values)
+
+
+def component_order_key(column: ColumnMetadata) -> OrderKey:
+    """Of one clustering column: serialised value -> its part of the order key."""
+    order_key = column.type.order_key
+    if not column.reversed:
+        return order_key
+
+    def descending(value: bytes) -> bytes:
+        return order_key(value).translate(_COMPLEMENT)
+
+    return descending
+
+
+def component_order_keys(table: TableMetadata) -> tuple[OrderKey, ...]:
+    return tuple(component_order_key(column) for column in table.clustering)
+
+
+def clustering_order_key(table: TableMetadata) -> Callable[[Sequence[bytes]], bytes]:
+    """Values of all clustering columns, or of the first few -> order key (of the prefix)."""
+    components = component_order_keys(table)
+    if not components:
+        return lambda _values: b""
+    if len(components) == 1:
+        only = components[0]
+        return lambda values: only(values[0]) if values else b""
+
+    def joined(values: Sequence[bytes]) -> bytes:
+        return b"".join([component(value) for component, value in zip(components, values, strict=False)])
+
+    return joined
+
+
+def before(prefix: bytes) -> bytes:
+    """The bound before all rows that begin with the order key `prefix`; b"" is the bound before everything."""
+    return prefix
+
+
+def after(prefix: bytes) -> bytes:
+    """The bound behind all rows that begin with the order key `prefix`."""
+    return prefix + AFTER
+
+
+def row_end(ck: bytes) -> bytes:
+    """The bound right behind one full clustering: the end of the slice that holds just this row."""
+    return ck + AFTER

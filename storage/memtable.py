@@ -1,0 +1,200 @@
+"""The memtable: one table's recent writes, by partition key.
+
+`dict[key, bytes | Partition]`. A partition of just one packed row, the commonest there is, stays one bytes object:
+`[u16 length of ck][ck][packed row]`; anything else is a Partition. The dict is fed by clients and keyed by bytes, whose
+hash is seeded per process.
+
+For scans the keys have positions: 8 bytes of token (biased, so that bytes compare as tokens do), then the key. They
+are computed and sorted when a scan wants them, only for the keys that came since the last one; keys are never removed
+(a flush or TRUNCATE starts a new memtable), so what is new is the dict's tail.
+"""
+
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from storage.mutation import LIVE, PartitionUpdate
+from storage.packed import Layouts, StoredRow, timestamp_of
+from storage.partition import Partition, is_nothing
+from storage.reconcile import Resolve
+from storage.token import token
+
+CK_LENGTH_MAX: Final = 65535
+# key object, value object, and the dict's entry, beside the bytes themselves
+PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
+WIDE_PARTITION_BYTES: Final = 700
+SCAN_BATCH: Final = 256
+
+_U16 = struct.Struct(">H")
+_CK_HEADS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
+_TOKEN_BIAS: Final = 1 << 63
+
+Position = bytes
+
+
+def position_of(key: bytes) -> Position:
+    """A partition's place in token order, as bytes that compare as (token, key)."""
+    return (token(key) + _TOKEN_BIAS).to_bytes(8, "big") + key
+
+
+def token_position(token_value: int) -> Position:
+    """The place before all partitions of a token."""
+    return (token_value + _TOKEN_BIAS).to_bytes(8, "big")
+
+
+def position_token(position: Position) -> int:
+    return int.from_bytes(position[:8], "big") - _TOKEN_BIAS
+
+
+def single(ck: bytes, row: bytes) -> bytes:
+    """A partition of one packed row."""
+    length = len(ck)
+    return (_CK_HEADS[length] if length < 256 else _U16.pack(length)) + ck + row
+
+
+def split_single(partition: bytes) -> tuple[bytes, bytes]:
+    """ck and packed row of the bytes form."""
+    start = 2 + int.from_bytes(partition[:2], "big")
+    return partition[2:start], partition[start:]
+
+
+class Memtable:
+    """See the module. `live_bytes` estimates what it takes; `partitions` may be read by whoever knows its form."""
+
+    __slots__ = ("_layouts", "_positions", "_resolve", "live_bytes", "partitions")
+
+    def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
+        self._layouts = layouts
+        self._resolve = resolve
+        self._positions: list[Position] = []
+        self.partitions: dict[bytes, bytes | Partition] = {}
+        self.live_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.partitions)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
+        """Merges one packed row in (a layout of this table's Layouts). The hot path of every INSERT."""
+        partitions = self.partitions
+        old = partitions.get(key)
+        length = len(ck)
+        if old is None:
+            if length < 256:
+                partitions[key] = _CK_HEADS[length] + ck + row
+            elif length <= CK_LENGTH_MAX:
+                partitions[key] = _U16.pack(length) + ck + row
+            else:
+                self._widened(key, None).put(ck, row, self._layouts, self._resolve)
+            self.live_bytes += len(key) + length + len(row) + PARTITION_OVERHEAD_BYTES
+            return
+        if type(old) is bytes:
+            # full clusterings are prefix-free: to begin with ck is to be ck
+            start = 2 + length
+            if old.startswith(ck, 2):
+                if old.startswith(row[:2], start):
+                    old_us, new_us = timestamp_of(old[start : start + 10]), timestamp_of(row)
+                    if new_us > old_us:
+                        partitions[key] = old[:start] + row
+                        self.live_bytes += start + len(row) - len(old)
+                        return
+                    if new_us < old_us:
+                        return
+            self._apply_row(key, ck, row)
+            return
+        assert isinstance(old, Partition)
+        before = old.live_bytes
+        old.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += old.live_bytes - before
+
+    def apply(self, update: PartitionUpdate) -> None:
+        """Merges any update in."""
+        key = update.key
+        if update.deletion is LIVE and update.static is None and not update.range_tombstones:
+            for ck, row in update.rows.items():
+                if is_nothing(row):
+                    continue
+                packed = self._layouts.maybe_pack(row)
+                if packed is not None:
+                    self.apply_packed(key, ck, packed)
+                else:
+                    self._apply_row(key, ck, row)
+            return
+        old = self.partitions.get(key)
+        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        before = partition.live_bytes
+        if update.deletion != LIVE:
+            partition.delete(update.deletion)
+        for tombstone in update.range_tombstones:
+            partition.delete_range(tombstone)
+        if update.static is not None:
+            partition.put_static(update.static, self._resolve)
+        for ck, row in update.rows.items():
+            if not is_nothing(row):
+                partition.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += partition.live_bytes - before
+
+    def _apply_row(self, key: bytes, ck: bytes, row: StoredRow) -> None:
+        """One row, where the bytes form may have to end; it stays when both are of one clustering and fit it again."""
+        old = self.partitions.get(key)
+        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        before = partition.live_bytes
+        partition.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += partition.live_bytes - before
+        if isinstance(old, bytes) and partition.row_count() == 1 and not partition.guarded:
+            kept = partition.rows[0][0]
+            if type(kept) is bytes:
+                self.partitions[key] = narrow = single(partition.cks[0][0], kept)
+                self.live_bytes += len(narrow) - len(old) - (partition.live_bytes - before) - WIDE_PARTITION_BYTES
+
+    def _widened(self, key: bytes, old: bytes | None) -> Partition:
+        """A new Partition for the key, with the one row that it may have in bytes form."""
+        partition = Partition()
+        if old is not None:
+            ck, row = split_single(old)
+            partition.put(ck, row, self._layouts, self._resolve)
+        else:
+            self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
+        self.live_bytes += WIDE_PARTITION_BYTES
+        self.partitions[key] = partition
+        return partition
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def maybe_partition(self, key: bytes) -> Partition | None:
+        """The partition of a key in its general form; a copy when it is stored as bytes."""
+        found = self.partitions.get(key)
+        if found is None or isinstance(found, Partition):
+            return found
+        partition = Partition()
+        ck, row = split_single(found)
+        partition.put(ck, row, self._layouts, self._resolve)
+        return partition
+
+    def positions(self, start: Position, end: Position | None) -> Iterator[Position]:
+        """The partitions' places from `start` on, before `end` (None: to the last), in token order.
+
+        Keys that come while the iterator is used appear if they lie ahead of it.
+        """
+        while True:
+            ordered = self._ordered()
+            at = bisect_left(ordered, start)
+            batch = ordered[at : at + SCAN_BATCH]
+            for position in batch:
+                if end is not None and position >= end:
+                    return
+                yield position
+            if len(batch) < SCAN_BATCH:
+                return
+            start = batch[-1] + b"\0"
+
+    def _ordered(self) -> list[Position]:
+        positions = self._positions
+        fresh = len(self.partitions) - len(positions)
+        if fresh:
+            positions.extend(map(position_of, islice(reversed(self.partitions), fresh)))
+            positions.sort()
+        return positions

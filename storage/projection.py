@@ -1,0 +1,270 @@
+"""Projection: stored rows -> the wire values of the columns that a SELECT wants.
+
+A `Projector` knows the wanted clustering and regular columns and works out once per layout how a packed row answers:
+as one slice when the layout holds exactly these columns in this order, else as few slices and nulls. A
+`PartitionProjector` takes columns of any kind, in any order: what is constant within a partition (its key's values,
+static columns) is bound once per partition.
+
+Multi-cell columns get their one serialised form here, elements in the order of their type: a list by its timeuuid
+paths, sets and maps by element and key, a UDT by field (serializeForNativeProtocol of the types in db/marshal). A
+multi-cell column without live elements is null. A counter's value is its total.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserType
+from storage.counters import total_value
+from storage.keys import split_key
+from storage.mutation import Cell, ComplexColumn, Row
+from storage.packed import VALUES, Layouts, StoredRow
+from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+
+NULL: Final = b"\xff\xff\xff\xff"
+
+_I32 = struct.Struct(">i")
+_unpack_length = _I32.unpack_from
+
+Run = tuple[int, int]
+Value = Callable[[Row], bytes | None]
+
+
+def wire(value: bytes | None) -> bytes:
+    """`[i32 length][bytes]`, or the null of length -1."""
+    return NULL if value is None else _I32.pack(len(value)) + value
+
+
+def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]:
+    """For a multi-cell type: a column of live cells -> its serialised value."""
+    if isinstance(column_type, UserType):
+        field_count = len(column_type.field_types)
+
+        def user_type_value(column: ComplexColumn) -> bytes:
+            cells = column.cells
+            fields = [cells.get(index.to_bytes(2, "big")) for index in range(field_count)]
+            return b"".join([NULL if cell is None else wire(cell.value) for cell in fields])
+
+        return user_type_value
+    if isinstance(column_type, MapType):
+        key_order = column_type.keys.order_key
+
+        def map_value(column: ComplexColumn) -> bytes:
+            cells = column.cells
+            parts = [_I32.pack(len(cells))]
+            for path in sorted(cells, key=key_order):
+                parts += (_I32.pack(len(path)), path, wire(cells[path].value))
+            return b"".join(parts)
+
+        return map_value
+    if isinstance(column_type, SetType):
+        element_order = column_type.elements.order_key
+
+        def set_value(column: ComplexColumn) -> bytes:
+            cells = column.cells
+            return _I32.pack(len(cells)) + b"".join([wire(path) for path in sorted(cells, key=element_order)])
+
+        return set_value
+    assert isinstance(column_type, ListType), column_type
+    time_order = TIMEUUID.order_key
+
+    def list_value(column: ComplexColumn) -> bytes:
+        cells = column.cells
+        return _I32.pack(len(cells)) + b"".join([wire(cells[path].value) for path in sorted(cells, key=time_order)])
+
+    return list_value
+
+
+def column_value(column: ColumnMetadata, is_counter: bool) -> Value:
+    """For a clustering, static or regular column: live Row -> serialised value, None for null."""
+    if column.kind is ColumnKind.CLUSTERING:
+        position = column.position
+        return lambda row: row.clustering[position] if row.clustering else None
+    name = column.name
+    if column.type.is_multicell:
+        serialise = complex_serializer(column.type)
+
+        def complex_value(row: Row) -> bytes | None:
+            data = row.columns.get(name)
+            return serialise(data) if type(data) is ComplexColumn else None
+
+        return complex_value
+
+    def simple_value(row: Row) -> bytes | None:
+        data = row.columns.get(name)
+        if type(data) is not Cell:
+            return None
+        value = data.value
+        return total_value(value) if is_counter and value is not None else value
+
+    return simple_value
+
+
+class Projector:
+    """For clustering and regular columns of one table, in the order wanted. Rows must be live (PartitionView's)."""
+
+    __slots__ = ("_layouts", "_names", "_runs", "_values", "_whole")
+
+    def __init__(self, table: TableMetadata, layouts: Layouts, columns: Sequence[ColumnMetadata]) -> None:
+        self._layouts = layouts
+        self._values = [column_value(column, table.is_counter) for column in columns]
+        self._names = [(column.kind is ColumnKind.CLUSTERING, column.position, column.name) for column in columns]
+        self._whole: dict[bytes, bool] = {}  # layout's tag -> whether the row's values are the answer as they are
+        self._runs: dict[bytes, tuple[int, list[Run | None]]] = {}
+
+    def wire(self, row: StoredRow) -> bytes:
+        """The wire values of one row."""
+        if type(row) is bytes:
+            tag = row[:2]
+            whole = self._whole.get(tag)
+            if whole:
+                return row[10:]
+            if whole is None:
+                self._learn(tag)
+                return self.wire(row)
+            return self._cut(row, tag)
+        assert isinstance(row, Row)
+        return b"".join([wire(value(row)) for value in self._values])
+
+    def wire_rows(self, rows: Sequence[StoredRow], head: bytes = b"") -> bytes:
+        """The wire values of many rows, one after the other, each behind `head`."""
+        if not rows:
+            return b""
+        tag = rows[0][:2]
+        if self._whole.get(tag):  # type: ignore[arg-type]  # a Row's slice is a tuple and never found
+            # a Row's slice is a tuple, and so differs from any tag
+            parts = [row[10:] for row in rows if row[:2] == tag]
+            if len(parts) == len(rows):
+                return head + head.join(parts)  # type: ignore[arg-type]  # all are bytes
+        one = self.wire
+        return head + head.join([one(row) for row in rows])
+
+    def values(self, row: StoredRow) -> list[bytes | None]:
+        """The serialised values of one row, None for null."""
+        exploded = self._layouts.explode(row)
+        return [value(exploded) for value in self._values]
+
+    def _learn(self, tag: bytes) -> None:
+        """Works out where a layout's packed rows have the wanted columns: runs of value indexes, None for null."""
+        layout = self._layouts.of(tag)
+        count = self._layouts.clustering_count
+        places = {name: count + index for index, name in enumerate(layout.columns)}
+        runs: list[Run | None] = []
+        for is_clustering, position, name in self._names:
+            index = position if is_clustering else places.get(name)
+            last = runs[-1] if runs else None
+            if index is None:
+                runs.append(None)
+            elif last is not None and last[1] == index:
+                runs[-1] = (last[0], index + 1)
+            else:
+                runs.append((index, index + 1))
+        self._whole[tag] = runs == [(0, count + len(layout.columns))]
+        self._runs[tag] = (max((run[1] for run in runs if run is not None), default=0), runs)
+
+    def _cut(self, row: bytes, tag: bytes) -> bytes:
+        count, runs = self._runs[tag]
+        at = VALUES
+        offsets = [at]
+        unpack = _unpack_length
+        for _ in range(count):
+            at += 4 + unpack(row, at)[0]
+            offsets.append(at)
+        return b"".join([NULL if run is None else row[offsets[run[0]] : offsets[run[1]]] for run in runs])
+
+
+class PartitionProjector:
+    """For columns of any kind. `bind` makes of it, per partition, what turns rows into wire values."""
+
+    __slots__ = ("_groups", "_key_count", "columns")
+
+    def __init__(self, table: TableMetadata, layouts: Layouts, columns: Sequence[ColumnMetadata]) -> None:
+        self.columns = tuple(columns)
+        self._key_count = len(table.partition_key)
+        # alternately constants of the partition (position in the key, or getter from the static row) and row columns
+        self._groups: list[list[int | Value] | Projector] = []
+        row_columns: list[ColumnMetadata] = []
+
+        def flush() -> None:
+            if row_columns:
+                self._groups.append(Projector(table, layouts, row_columns))
+                row_columns.clear()
+
+        for column in columns:
+            if column.kind is ColumnKind.PARTITION_KEY or column.kind is ColumnKind.STATIC:
+                flush()
+                if not self._groups or isinstance(self._groups[-1], Projector):
+                    self._groups.append([])
+                constants = self._groups[-1]
+                assert isinstance(constants, list)
+                is_key = column.kind is ColumnKind.PARTITION_KEY
+                constants.append(column.position if is_key else column_value(column, table.is_counter))
+            else:
+                row_columns.append(column)
+        flush()
+
+    def bind(self, key: bytes, static: Row | None) -> "BoundProjector":
+        """For one partition; `static` is the view's live static row."""
+        key_values = split_key(key, self._key_count)
+        parts: list[list[bytes | None] | Projector] = []
+        for group in self._groups:
+            if isinstance(group, Projector):
+                parts.append(group)
+            else:
+                parts.append([_constant(source, key_values, static) for source in group])
+        return BoundProjector(parts)
+
+
+def _constant(source: int | Value, key_values: tuple[bytes, ...], static: Row | None) -> bytes | None:
+    if isinstance(source, int):
+        return key_values[source]
+    return source(static) if static is not None else None
+
+
+NO_ROW: Final = Row(())
+
+
+class BoundProjector:
+    """A PartitionProjector for the rows of one partition. None for a row: the partition has none, but its static
+    columns are selected: clustering and regular columns are null."""
+
+    __slots__ = ("_head", "_only", "_parts")
+
+    def __init__(self, parts: list[list[bytes | None] | Projector]) -> None:
+        self._parts = parts
+        self._head = b""
+        self._only: Projector | None = None
+        if len(parts) == 2 and isinstance(parts[0], list) and isinstance(parts[1], Projector):
+            self._head = b"".join([wire(value) for value in parts[0]])
+            self._only = parts[1]
+        elif len(parts) == 1 and isinstance(parts[0], Projector):
+            self._only = parts[0]
+
+    def wire(self, row: StoredRow | None) -> bytes:
+        if row is None:
+            row = NO_ROW
+        if self._only is not None:
+            return self._head + self._only.wire(row)
+        return b"".join(
+            [
+                part.wire(row) if isinstance(part, Projector) else b"".join([wire(value) for value in part])
+                for part in self._parts
+            ]
+        )
+
+    def wire_rows(self, rows: Sequence[StoredRow]) -> bytes:
+        """All rows' wire values, one row after the other."""
+        if self._only is not None:
+            return self._only.wire_rows(rows, self._head)
+        return b"".join([self.wire(row) for row in rows])
+
+    def values(self, row: StoredRow | None) -> list[bytes | None]:
+        """The serialised values in the wanted order, None for null."""
+        values: list[bytes | None] = []
+        for part in self._parts:
+            values += part.values(NO_ROW if row is None else row) if isinstance(part, Projector) else part
+        return values
+
+
+def wire_values(values: Iterable[bytes | None]) -> bytes:
+    return b"".join([wire(value) for value in values])

@@ -1,0 +1,329 @@
+"""Reads of one table: sources merged, deletions applied, the dead left out, lazily.
+
+A `TableStore` holds a table's sources: the memtable, and later what was flushed of it. One source is the fast way: a
+partition in memory has its deletions applied already (partition.py), so its packed rows go to the reader as they are.
+Several sources are merged by order key (as db/rows/UnfilteredRowIterators.merge does): per clustering the rows of
+all sources, below the latest partition deletion and range tombstone of any.
+
+A row is live when its marker is live or any of its cells is, whichever columns are selected. Expired is dead: a cell
+with `local_deletion_s <= now_s`. Cells of a dropped column that are older than its dropping do not exist.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Final, NamedTuple, Protocol
+
+from storage.memtable import Memtable, Position, position_of, split_single
+from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
+from storage.packed import Layouts, StoredRow
+from storage.partition import Partition
+from storage.projection import PartitionProjector, Projector
+from storage.range_tombstones import RangeTombstones
+from storage.reconcile import live_row, merge_rows, resolver, uncovered_row
+from storage.schema import ColumnMetadata, TableMetadata
+
+RawChunk = tuple[list[bytes], list[StoredRow], bool]
+Chunk = tuple[list[bytes], list[StoredRow]]
+
+MERGE_CHUNK_ROWS: Final = 64
+
+
+class Slice(NamedTuple):
+    """Clusterings with start <= ck < end, in order keys (keys.before, keys.after, keys.row_end)."""
+
+    start: bytes
+    end: bytes
+
+
+ALL_ROWS: Final = Slice(b"", b"\xff")
+EVERYTHING: Final = (ALL_ROWS,)
+FIRST_POSITION: Final[Position] = b""
+
+
+class SourcePartition(Protocol):
+    """A partition in one source. Its rows are free of what its own deletions cover."""
+
+    @property
+    def deletion(self) -> Deletion: ...
+    @property
+    def static(self) -> Row | None: ...
+    def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]: ...
+    def get(self, ck: bytes) -> StoredRow | None: ...
+    def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]: ...
+
+
+class Source(Protocol):
+    """What holds partitions of a table: a memtable, an SSTable."""
+
+    def maybe_partition(self, key: bytes) -> SourcePartition | None: ...
+    def positions(self, start: Position, end: Position | None) -> Iterator[Position]: ...
+
+
+class PartitionView:
+    """What a reader sees of one partition: live data only, in the order asked for.
+
+    The rows come once: use one of `chunks`, `rows` and `items`, and stop when there is enough. There may be none, with
+    or without a `static` row: whether a partition with nothing but static columns counts is SELECT's rule.
+    """
+
+    __slots__ = ("_chunks", "key", "static")
+
+    def __init__(self, key: bytes, static: Row | None, chunks: Iterable[Chunk]) -> None:
+        self.key = key
+        self.static = static
+        self._chunks = chunks
+
+    def chunks(self) -> Iterator[Chunk]:
+        """(order keys, rows) in parallel lists, never empty."""
+        return iter(self._chunks)
+
+    def rows(self) -> Iterator[StoredRow]:
+        return chain.from_iterable(rows for _, rows in self._chunks)
+
+    def items(self) -> Iterator[tuple[bytes, StoredRow]]:
+        """(order key, row)."""
+        for cks, rows in self._chunks:
+            yield from zip(cks, rows, strict=True)
+
+
+class TableStore:
+    """One table's data on this node."""
+
+    __slots__ = ("_dropped_us", "_resolve", "flushed", "layouts", "memtable", "table")
+
+    def __init__(self, table: TableMetadata) -> None:
+        self.table = table
+        self.layouts = Layouts(table.id, len(table.clustering), packs=not table.is_counter)
+        self._resolve = resolver(table)
+        self.memtable = Memtable(self.layouts, self._resolve)
+        self.flushed: tuple[Source, ...] = ()
+        self._dropped_us: dict[str, int] = {}
+        self.set_table(table)
+
+    def set_table(self, table: TableMetadata) -> None:
+        """The table's schema changed: same id, same primary key."""
+        self.table = table
+        self._dropped_us = {name: column.dropped_time_us for name, column in table.dropped_columns.items()}
+
+    def truncate(self) -> None:
+        """Forgets all data; views that are being read keep theirs."""
+        self.memtable = Memtable(self.layouts, self._resolve)
+        self.flushed = ()
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
+        self.memtable.apply_packed(key, ck, row)
+
+    def apply(self, update: PartitionUpdate) -> None:
+        self.memtable.apply(update)
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    def row_at(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
+        """The live row of one full clustering (b"" where the table has none), None when there is none."""
+        if not self.flushed and not self._dropped_us:
+            found = self.memtable.partitions.get(key)
+            if type(found) is bytes:
+                # full clusterings are prefix-free: to begin with ck is to be ck
+                return found[2 + len(ck) :] if found.startswith(ck, 2) else None
+            if found is None:
+                return None
+            assert isinstance(found, Partition)
+            row = found.get(ck)
+            return row if row is None or type(row) is bytes else live_row(row, now_s)  # type: ignore[arg-type]
+        partitions = self._partitions(key)
+        deletion = LIVE
+        versions: list[Row] = []
+        for partition in partitions:
+            deletion = max(deletion, partition.deletion)
+            for tombstone in partition.range_tombstones(ck, ck + b"\0"):
+                deletion = max(deletion, tombstone.deletion)
+            row = partition.get(ck)
+            if row is not None:
+                versions.append(self.layouts.explode(row))
+        merged = self._merged(versions, deletion)
+        return None if merged is None else self._live(merged, now_s)
+
+    def read(
+        self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False
+    ) -> PartitionView | None:
+        """One partition's rows within the slices, which are disjoint and ascend (in either direction of reading).
+
+        None when nothing was ever written to the partition.
+        """
+        if not self.flushed:
+            found = self.memtable.partitions.get(key)
+            if found is None:
+                return None
+            if type(found) is bytes:
+                return self._view_of_single(key, found, slices, now_s)
+            assert isinstance(found, Partition)
+            return self._view(key, found, slices, now_s, reverse)
+        partitions = self._partitions(key)
+        if not partitions:
+            return None
+        if len(partitions) == 1:
+            return self._view(key, partitions[0], slices, now_s, reverse)
+        return self._merged_view(key, partitions, slices, now_s, reverse)
+
+    def scan(
+        self,
+        now_s: int,
+        start: Position = FIRST_POSITION,
+        end: Position | None = None,
+        slices: Sequence[Slice] = EVERYTHING,
+        reverse: bool = False,
+    ) -> Iterator[PartitionView]:
+        """The partitions from position `start` on (inclusive) and before `end`, in token order, lazily.
+
+        `memtable.token_position(token)` is the place before a token, `position_of(key)` a partition's own; behind one is
+        `position + b"\\0"`, where a paged scan resumes. `reverse` is the order of rows within each partition.
+        """
+        memtable = self.memtable
+        if self.flushed:
+            sources: tuple[Source, ...] = (memtable, *self.flushed)
+            positions = merge(*(source.positions(start, end) for source in sources))
+            ordered: Iterator[Position] = (position for position, _ in groupby(positions))
+        else:
+            ordered = memtable.positions(start, end)
+        for position in ordered:
+            view = self.read(position[8:], slices, now_s, reverse)
+            if view is not None:
+                yield view
+
+    def projector(self, columns: Sequence[ColumnMetadata]) -> Projector:
+        """For clustering and regular columns."""
+        return Projector(self.table, self.layouts, columns)
+
+    def partition_projector(self, columns: Sequence[ColumnMetadata]) -> PartitionProjector:
+        """For columns of any kind."""
+        return PartitionProjector(self.table, self.layouts, columns)
+
+    def clustering(self, row: StoredRow) -> tuple[bytes, ...]:
+        """The serialised clustering values of a row."""
+        return self.layouts.clustering(row)
+
+    def maybe_cell(self, row: StoredRow, name: str) -> Cell | ComplexColumn | None:
+        """A live row's cell(s) of a column, with timestamps and TTL: for writetime, ttl and conditions."""
+        return self.layouts.explode(row).columns.get(name)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _partitions(self, key: bytes) -> list[SourcePartition]:
+        sources: tuple[Source, ...] = (self.memtable, *self.flushed)
+        return [partition for source in sources if (partition := source.maybe_partition(key)) is not None]
+
+    def _live(self, row: StoredRow, now_s: int) -> StoredRow | None:
+        if type(row) is bytes:
+            if not self._dropped_us:
+                return row
+            row = self.layouts.explode(row)
+        assert isinstance(row, Row)
+        return live_row(row, now_s, self._dropped_us)
+
+    def _view_of_single(self, key: bytes, found: bytes, slices: Sequence[Slice], now_s: int) -> PartitionView:
+        ck, packed = split_single(found)
+        for start, end in slices:
+            if start <= ck < end:
+                row = self._live(packed, now_s)
+                return PartitionView(key, None, () if row is None else (([ck], [row]),))
+        return PartitionView(key, None, ())
+
+    def _view(
+        self, key: bytes, partition: SourcePartition, slices: Sequence[Slice], now_s: int, reverse: bool
+    ) -> PartitionView:
+        static = partition.static
+        if static is not None:
+            static = live_row(static, now_s, self._dropped_us)
+        return PartitionView(key, static, self._live_chunks(partition, slices, now_s, reverse))
+
+    def _live_chunks(
+        self, partition: SourcePartition, slices: Sequence[Slice], now_s: int, reverse: bool
+    ) -> Iterator[Chunk]:
+        for start, end in reversed(slices) if reverse else slices:
+            for cks, rows, all_packed in partition.chunks(start, end, reverse):
+                if all_packed and not self._dropped_us:
+                    yield cks, rows
+                    continue
+                live_cks: list[bytes] = []
+                live_rows: list[StoredRow] = []
+                for ck, row in zip(cks, rows, strict=True):
+                    live = self._live(row, now_s)
+                    if live is not None:
+                        live_cks.append(ck)
+                        live_rows.append(live)
+                if live_cks:
+                    yield live_cks, live_rows
+
+    def _merged(self, versions: list[Row], deletion: Deletion) -> Row | None:
+        """The versions of one row from several sources, below a deletion of any of them."""
+        if not versions:
+            return None
+        merged: Row | None = uncovered_row(versions[0], deletion)
+        for version in versions[1:]:
+            if merged is None:
+                merged = uncovered_row(version, deletion)
+            else:
+                merged = merge_rows(merged, version, deletion, self._resolve)
+        return merged
+
+    def _merged_view(
+        self, key: bytes, partitions: list[SourcePartition], slices: Sequence[Slice], now_s: int, reverse: bool
+    ) -> PartitionView:
+        deletion = max(partition.deletion for partition in partitions)
+        statics = [partition.static for partition in partitions if partition.static is not None]
+        static = self._merged(statics, deletion)
+        if static is not None:
+            static = live_row(static, now_s, self._dropped_us)
+        return PartitionView(key, static, self._merged_chunks(partitions, deletion, slices, now_s, reverse))
+
+    def _merged_chunks(
+        self,
+        partitions: list[SourcePartition],
+        deletion: Deletion,
+        slices: Sequence[Slice],
+        now_s: int,
+        reverse: bool,
+    ) -> Iterator[Chunk]:
+        """By twos and more: rows of one clustering meet because all sources are sorted by order key."""
+        explode = self.layouts.explode
+        for start, end in reversed(slices) if reverse else slices:
+            tombstones = RangeTombstones(
+                chain.from_iterable(partition.range_tombstones(start, end) for partition in partitions)
+            )
+            streams = [_items(partition.chunks(start, end, reverse)) for partition in partitions]
+            cks: list[bytes] = []
+            rows: list[StoredRow] = []
+            for ck, group in groupby(merge(*streams, key=itemgetter(0), reverse=reverse), key=itemgetter(0)):
+                covering = max(deletion, tombstones.covering(ck)) if tombstones else deletion
+                merged = self._merged([explode(row) for _, row in group], covering)
+                live = None if merged is None else live_row(merged, now_s, self._dropped_us)
+                if live is not None:
+                    cks.append(ck)
+                    rows.append(self.layouts.maybe_pack(live) or live)
+                    if len(cks) >= MERGE_CHUNK_ROWS:
+                        yield cks, rows
+                        cks, rows = [], []
+            if cks:
+                yield cks, rows
+
+
+def _items(chunks: Iterator[RawChunk]) -> Iterator[tuple[bytes, StoredRow]]:
+    for cks, rows, _ in chunks:
+        yield from zip(cks, rows, strict=True)
+
+
+__all__ = [
+    "ALL_ROWS",
+    "EVERYTHING",
+    "FIRST_POSITION",
+    "PartitionView",
+    "Slice",
+    "Source",
+    "SourcePartition",
+    "TableStore",
+    "position_of",
+]

@@ -1,0 +1,250 @@
+"""Cassandra's rules for who wins when two writes meet: pure functions over mutation.py's values.
+
+Mirrors db/rows/Cells.java (reconcile), db/rows/Row.java (Merger), db/DeletionTime.java and db/LivenessInfo.java of
+Cassandra 5.0. In short: the higher timestamp; at equal timestamps what carries a local deletion time (tombstone or
+expiring) over what does not, a tombstone over an expiring cell, the later local deletion time, the shorter TTL, the
+larger value. A deletion at t covers what was written at or before t.
+
+Invariants: all merges are commutative, associative and idempotent (tests/storage/test_reconcile.py), so that neither
+the order of arrival nor the way in which sources are grouped can be seen. What a row's own deletion covers is not in
+the row that a merge returns.
+"""
+
+from collections.abc import Callable, Mapping
+
+from storage.counters import merge_contexts
+from storage.mutation import (
+    LIVE,
+    NEVER,
+    NO_LIVENESS,
+    NO_TIMESTAMP,
+    NO_TTL,
+    Cell,
+    ComplexColumn,
+    Deletion,
+    Liveness,
+    PartitionUpdate,
+    RangeTombstone,
+    Row,
+)
+from storage.schema import TableMetadata
+
+Resolve = Callable[[Cell, Cell], Cell]
+
+
+def reconcile(left: Cell, right: Cell) -> Cell:
+    """The cell that survives, of two for the same column (and path). Not for counters."""
+    if left.timestamp_us != right.timestamp_us:
+        return left if left.timestamp_us > right.timestamp_us else right
+    left_deletion_s, right_deletion_s = left.local_deletion_s, right.local_deletion_s
+    if left_deletion_s != NEVER or right_deletion_s != NEVER:
+        if (left_deletion_s == NEVER) != (right_deletion_s == NEVER):
+            return right if left_deletion_s == NEVER else left
+        left_tombstone, right_tombstone = not left.ttl_s, not right.ttl_s
+        if left_tombstone != right_tombstone:
+            return left if left_tombstone else right
+        if left_deletion_s != right_deletion_s:
+            return left if left_deletion_s > right_deletion_s else right
+        if left.ttl_s != right.ttl_s:
+            return left if left.ttl_s < right.ttl_s else right
+    return left if (left.value or b"") >= (right.value or b"") else right
+
+
+def reconcile_counter(left: Cell, right: Cell) -> Cell:
+    """Of two cells of a counter: a tombstone wins whatever its timestamp is; contexts are merged shard by shard."""
+    if left.value is None or right.value is None:
+        if left.value is None and right.value is None:
+            return reconcile(left, right)
+        return left if left.value is None else right
+    return Cell(max(left.timestamp_us, right.timestamp_us), merge_contexts(left.value, right.value))
+
+
+def resolver(table: TableMetadata) -> Resolve:
+    """What reconciles the cells of this table: in a counter table all columns outside the primary key are counters."""
+    return reconcile_counter if table.is_counter else reconcile
+
+
+def reconcile_liveness(left: Liveness, right: Liveness) -> Liveness:
+    if left.timestamp_us != right.timestamp_us:
+        return left if left.timestamp_us > right.timestamp_us else right
+    if (left.ttl_s == NO_TTL) != (right.ttl_s == NO_TTL):
+        return right if left.ttl_s == NO_TTL else left
+    if left.local_deletion_s != right.local_deletion_s:
+        return left if left.local_deletion_s > right.local_deletion_s else right
+    return left if left.ttl_s <= right.ttl_s else right
+
+
+def reconcile_deletion(left: Deletion, right: Deletion) -> Deletion:
+    """The later timestamp, then the later local time: which is how the tuples compare."""
+    return left if left >= right else right
+
+
+def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve = reconcile) -> Row | None:
+    """Two versions of one row, below a deletion of what surrounds it; None when nothing is left."""
+    liveness = reconcile_liveness(left.liveness, right.liveness)
+    deletion = left.deletion if left.deletion >= right.deletion else right.deletion
+    if deletion > active:
+        active = deletion
+    else:
+        deletion = LIVE
+    covered_us = active.timestamp_us
+    if liveness.timestamp_us <= covered_us:
+        liveness = NO_LIVENESS
+    columns: dict[str, Cell | ComplexColumn]
+    if covered_us == NO_TIMESTAMP:
+        columns = dict(left.columns)
+        fresh: Mapping[str, Cell | ComplexColumn] = right.columns
+    else:
+        columns = _uncovered(left.columns, active)
+        fresh = _uncovered(right.columns, active)
+    for name, data in fresh.items():
+        existing = columns.get(name)
+        if existing is None:
+            columns[name] = data
+        elif type(existing) is Cell and type(data) is Cell:
+            columns[name] = resolve(existing, data)
+        else:
+            assert type(existing) is ComplexColumn, (name, existing)
+            assert type(data) is ComplexColumn, (name, data)
+            merged = merge_complex(existing, data, active, resolve)
+            if merged is None:
+                del columns[name]
+            else:
+                columns[name] = merged
+    if liveness is NO_LIVENESS and deletion is LIVE and not columns:
+        return None
+    return Row(left.clustering, liveness, deletion, columns)
+
+
+def uncovered_row(row: Row, active: Deletion = LIVE) -> Row | None:
+    """The row without what `active` or its own deletion covers; None when nothing is left. `active` itself is not
+    part of the result: whoever holds it keeps it."""
+    deletion = row.deletion
+    if deletion > active:
+        active = deletion
+    elif active is LIVE:
+        return row if row.columns or row.liveness.timestamp_us != NO_TIMESTAMP else None
+    else:
+        deletion = LIVE
+    liveness = row.liveness if row.liveness.timestamp_us > active.timestamp_us else NO_LIVENESS
+    columns = _uncovered(row.columns, active)
+    if liveness is NO_LIVENESS and deletion is LIVE and not columns:
+        return None
+    return Row(row.clustering, liveness, deletion, columns)
+
+
+def _uncovered(columns: Mapping[str, Cell | ComplexColumn], active: Deletion) -> dict[str, Cell | ComplexColumn]:
+    covered_us = active.timestamp_us
+    kept: dict[str, Cell | ComplexColumn] = {}
+    for name, data in columns.items():
+        if type(data) is Cell:
+            if data.timestamp_us > covered_us:
+                kept[name] = data
+        else:
+            assert type(data) is ComplexColumn, (name, data)
+            complex_column = uncovered_complex(data, active)
+            if complex_column is not None:
+                kept[name] = complex_column
+    return kept
+
+
+def uncovered_complex(column: ComplexColumn, active: Deletion) -> ComplexColumn | None:
+    """A complex column without what `active` or its own deletion covers."""
+    deletion = column.deletion
+    if deletion > active:
+        active = deletion
+    else:
+        deletion = LIVE
+    covered_us = active.timestamp_us
+    cells = {path: cell for path, cell in column.cells.items() if cell.timestamp_us > covered_us}
+    if not cells and deletion is LIVE:
+        return None
+    return ComplexColumn(deletion, cells)
+
+
+def merge_complex(
+    left: ComplexColumn, right: ComplexColumn, active: Deletion = LIVE, resolve: Resolve = reconcile
+) -> ComplexColumn | None:
+    """Two versions of one complex column: the later deletion, and by path the cells that it does not cover."""
+    deletion = left.deletion if left.deletion >= right.deletion else right.deletion
+    if deletion > active:
+        active = deletion
+    else:
+        deletion = LIVE
+    covered_us = active.timestamp_us
+    cells = {path: cell for path, cell in left.cells.items() if cell.timestamp_us > covered_us}
+    for path, cell in right.cells.items():
+        if cell.timestamp_us > covered_us:
+            existing = cells.get(path)
+            cells[path] = cell if existing is None else resolve(existing, cell)
+    if not cells and deletion is LIVE:
+        return None
+    return ComplexColumn(deletion, cells)
+
+
+def live_row(row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None) -> Row | None:
+    """What a reader sees of a merged row at `now_s`: no tombstones, nothing expired, no deletion; None when the row is
+    dead (no live marker and no live cell). `dropped_us`: column name -> cells up to that timestamp are gone."""
+    liveness = row.liveness
+    if liveness.ttl_s and liveness.local_deletion_s <= now_s:
+        liveness = NO_LIVENESS
+    columns: dict[str, Cell | ComplexColumn] = {}
+    for name, data in row.columns.items():
+        gone_us = dropped_us.get(name, NO_TIMESTAMP) if dropped_us else NO_TIMESTAMP
+        if type(data) is Cell:
+            timestamp_us, value, ttl_s, local_deletion_s = data
+            if value is not None and not (ttl_s and local_deletion_s <= now_s) and timestamp_us > gone_us:
+                columns[name] = data
+        else:
+            assert type(data) is ComplexColumn, (name, data)
+            cells = {
+                path: cell
+                for path, cell in data.cells.items()
+                if cell.value is not None
+                and not (cell.ttl_s and cell.local_deletion_s <= now_s)
+                and cell.timestamp_us > gone_us
+            }
+            if cells:
+                columns[name] = ComplexColumn(LIVE, cells)
+    if not columns and liveness.timestamp_us == NO_TIMESTAMP:
+        return None
+    return Row(row.clustering, liveness, LIVE, columns)
+
+
+class UpdateBuilder:
+    """Gathers what the statements of one batch change in one partition, in any order, into one PartitionUpdate."""
+
+    __slots__ = ("_deletion", "_resolve", "_rows", "_static", "_tombstones", "key", "table")
+
+    def __init__(self, table: TableMetadata, key: bytes) -> None:
+        self.table = table
+        self.key = key
+        self._resolve = resolver(table)
+        self._deletion = LIVE
+        self._static: Row | None = None
+        self._rows: dict[bytes, Row] = {}
+        self._tombstones: list[RangeTombstone] = []
+
+    def delete_partition(self, deletion: Deletion) -> None:
+        self._deletion = reconcile_deletion(self._deletion, deletion)
+
+    def add_static(self, row: Row) -> None:
+        self._static = row if self._static is None else merge_rows(self._static, row, LIVE, self._resolve)
+
+    def add_row(self, ck: bytes, row: Row) -> None:
+        existing = self._rows.get(ck)
+        if existing is None:
+            self._rows[ck] = row
+        else:
+            merged = merge_rows(existing, row, LIVE, self._resolve)
+            if merged is not None:
+                self._rows[ck] = merged
+
+    def delete_range(self, tombstone: RangeTombstone) -> None:
+        if tombstone.start < tombstone.end:
+            self._tombstones.append(tombstone)
+
+    def build(self) -> PartitionUpdate:
+        return PartitionUpdate(
+            self.table.id, self.key, self._deletion, self._static, self._rows, tuple(self._tombstones)
+        )
