@@ -1,7 +1,7 @@
 """What every CQL type can do, and the error that says that bytes or text are no value of it.
 
 `CqlType` is the contract; the other modules of this package fill it in. Values are bytes: exactly what stands behind
-the length of a wire value. The empty value (length 0) is a value of its own for most types, and sorts before all others;
+the length of a wire value. The empty value (length 0) is a value of its own for most types and sorts before all others;
 null is Python's None and never reaches a type. Behaviour and messages: Cassandra's db/marshal and serializers.
 """
 

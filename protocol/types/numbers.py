@@ -182,7 +182,7 @@ class BigIntType(IntegerNumberType):
     java_name = "LongType"
     option_id = 0x0002
     width = 8
-    fixed_length = 8
+    fixed_length: int | None = 8
     noun = "long"
 
     def validate(self, data: bytes) -> None:

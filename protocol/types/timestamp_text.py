@@ -1,7 +1,7 @@
 """Timestamps from and to text: every pattern that Cassandra's TimestampSerializer accepts.
 
-A date and time, `y-M-d'T'H:m[:s][.fraction]` (or a space for the T), or a date `yyyy-MM-dd`, each with an optional zone:
-an offset (Z, +01, +0100, +01:00) or, behind a space, a zone's name. Without a zone it is UTC. Days beyond the end of a
+A date and time, `y-M-d'T'H:m[:s][.fraction]` (or a space for the T), or a date `yyyy-MM-dd`, each with an optional
+zone: an offset (Z, +01, +0100, +01:00) or, behind a space, a name. Without a zone it is UTC. Days beyond the end of a
 month are that month's last.
 """
 
