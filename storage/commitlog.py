@@ -46,6 +46,7 @@ RecordHandler = Callable[[list[bytes], CommitLogPosition], None]
 SEGMENT_BYTES_DEFAULT = 32 << 20
 """Cassandra's commitlog_segment_size. Larger segments are discarded later, smaller ones limit a mutation's size."""
 SEGMENT_BYTES_MIN = 1 << 10
+"""Room for the headers and for a record of half a segment."""
 _RECORD_OVERHEAD_BYTES = 4  # its length
 _SECTION_OVERHEAD_BYTES = SECTION_HEADER.size + 4
 _COUNT_ONE = U32.pack(1)
@@ -122,24 +123,13 @@ class _Segment:
 
 
 class CommitLog:
-    """The log in `folder`. Replay first (once), then append and write. Single-threaded, but for `sync`.
+    """The log in `folder`. Replay first (once), then append and write. Single-threaded, but for `sync`."""
 
-    `gathered` is the list of records not yet written. `preamble` is asked, for each new segment, for records to put
-    at its beginning: what the records behind them need to be understood when older segments are gone."""
-
-    def __init__(
-        self,
-        disk: Disk,
-        clock: Clock,
-        folder: str,
-        options: CommitLogOptions,
-        preamble: Callable[[], list[bytes]] = list,
-    ) -> None:
+    def __init__(self, disk: Disk, clock: Clock, folder: str, options: CommitLogOptions) -> None:
         self.options = options
-        self.gathered: list[bytes] = []
         self.written_position = CommitLogPosition(0)
         self.synced_position = CommitLogPosition(0)
-        self.preamble = preamble
+        self._records: list[bytes] = []
         self._disk, self._clock, self._folder = disk, clock, folder
         self._record_bytes_max = options.mutation_bytes_max
         self._failure: str | None = None
@@ -149,17 +139,22 @@ class CommitLog:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
+    @property
+    def gathered(self) -> int:
+        """How many records wait for the next `write`."""
+        return len(self._records)
+
     def append(self, record: bytes) -> None:
         """Gather a record for the next `write`. Raises CommitLogFailed, RecordTooLarge."""
         if len(record) > self._record_bytes_max:
             raise RecordTooLarge(len(record), self._record_bytes_max)
         if self._failure is not None:
             raise CommitLogFailed(self._failure)
-        self.gathered.append(record)
+        self._records.append(record)
 
     def write(self) -> None:
         """Hand all gathered records to the system. Raises CommitLogFailed."""
-        records = self.gathered
+        records = self._records
         if not records:
             return
         if self._failure is not None:
@@ -191,13 +186,13 @@ class CommitLog:
             segment = self._rotate()
             room = self.options.segment_bytes - segment.offset - _SECTION_OVERHEAD_BYTES
             sizes = accumulate(len(record) + _RECORD_OVERHEAD_BYTES for record in records)
-            # one record always goes: after a long preamble the segment rather grows than the log is stuck
-            count = max(1, sum(1 for size in sizes if size <= room))
+            # a record is at most half a segment, so one always fits
+            count = sum(1 for size in sizes if size <= room)
             self._write_section(segment, _payload(records[:count]))
             records = records[count:]
 
     def _rotate(self) -> _Segment:
-        """Open the next segment and write its header and preamble."""
+        """Open the next segment and write its header."""
         last_id = self._ids[-1] if self._ids else 0
         last_length = self._open[-1].offset if self._open else self._last_length
         segment_id = max(last_id + 1, self._clock.wall_us() // 1000)
@@ -208,8 +203,6 @@ class CommitLog:
         # the old segment's handle stays in the list until `sync` has synced and closed it
         self._open = [*(s for s in self._open if not s.synced), segment]
         self._ids.append(segment_id)
-        if preamble := self.preamble():
-            self._write_section(segment, _payload(preamble))
         return segment
 
     # --- durability ------------------------------------------------------------------------------------------------
@@ -250,7 +243,7 @@ class CommitLog:
 
     def _fail(self, verb: str, error: OSError) -> None:
         self._failure = f"the commit log could not be {verb} ({error}); this node takes no writes until it is restarted"
-        self.gathered.clear()
+        self._records.clear()
         log.error("%s", self._failure)
         raise CommitLogFailed(self._failure) from error
 

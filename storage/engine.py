@@ -1,0 +1,293 @@
+"""The engine: the tables of one node, their commit log, and the schema that says which tables there are.
+
+Every change goes into the log first (unless the keyspace's durable_writes is false, or the node keeps nothing), then
+into the memtable. The log is only gathered here: the listener writes it once per wake-up, and acknowledges after that.
+
+The schema is data: a schema change is a set of mutations of system_schema's tables, logged as one record, so that a
+start finds all of it or nothing. Stores are kept by table id: a table that is dropped and made again is another table.
+
+The data folder:
+
+    .lock                the owner's pid, held with flock
+    commitlog/           docs/formats/commitlog.md
+"""
+
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from protocol.errors import InternalError, InvalidRequest
+from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
+from storage.environment import Environment, FolderLock
+from storage.keys import split_key
+from storage.log_records import group_record, truncate_record
+from storage.mutation import PartitionUpdate
+from storage.packed import Layout
+from storage.projection import column_value
+from storage.reads import TableStore
+from storage.replay import Replay
+from storage.schema import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
+from storage.schema_loading import Values, load_schema
+
+log = logging.getLogger("cqlserver.engine")
+
+COMMIT_LOG_FOLDER = "commitlog"
+TOP_KEYS_MAX = 1024
+"""Characters of partition keys in the message about an oversized mutation (MutationExceededMaxSizeException)."""
+_U16_MAX = 0xFFFF
+
+PackedWriter = Callable[[bytes, bytes, bytes], None]
+"""(key, ck, body): logs and applies one packed row; body is `[i64 timestamp_us][wire values]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """`data`: the data folder, None to keep nothing."""
+
+    data: str | None = None
+    commit_log: CommitLogOptions = field(default_factory=CommitLogOptions)
+
+
+class Engine:
+    """See the module. `built_in`: the keyspaces that the program defines (system, system_schema, ...), with tables.
+
+    Start before use. `schema` is replaced by `change_schema` only; `stores` holds a TableStore for every table and
+    view that is not virtual."""
+
+    def __init__(
+        self, environment: Environment, options: EngineOptions, built_in: Iterable[KeyspaceMetadata] = ()
+    ) -> None:
+        self.environment, self.options = environment, options
+        self._built_in = tuple(built_in)
+        self.schema = Schema.of(self._built_in)
+        self.stores: dict[UUID, TableStore] = {}
+        self.commit_log: CommitLog | None = None
+        self._unlogged: set[UUID] = set()  # tables of keyspaces whose durable_writes is false
+        self._lock: FolderLock | None = None
+        if options.data is not None:
+            folder = f"{options.data}/{COMMIT_LOG_FOLDER}"
+            self.commit_log = CommitLog(environment.disk, environment.clock, folder, options.commit_log)
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Replayed | None:
+        """Take the data folder and bring back what the log holds; what it found, None where nothing is kept.
+
+        Raises StorageError (the folder is in use), CorruptionError (the log is damaged), OSError."""
+        self._install(Schema.of(()), self.schema)
+        if self.commit_log is None:
+            return None
+        assert self.options.data is not None
+        disk = self.environment.disk
+        disk.mkdirs(f"{self.options.data}/{COMMIT_LOG_FOLDER}")
+        self._lock = disk.lock(self.options.data)
+        collecting = gc.isenabled()
+        gc.disable()  # millions of new objects, none of them garbage
+        try:
+            return self._replay(self.commit_log)
+        except BaseException:
+            self._lock.release()
+            raise
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _replay(self, commit_log: CommitLog) -> Replayed:
+        clock = self.environment.clock.monotonic
+        began = clock()
+        replay = Replay(self.stores, self._reload)
+        replayed = commit_log.replay(replay.apply)
+        replay.finish()
+        if replayed.segments:
+            log.info(
+                "Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000
+            )
+        if replay.skipped:
+            log.info("Skipped %d mutations of dropped tables", replay.skipped)
+        return replayed
+
+    def _reload(self) -> None:
+        """Take the schema from the rows of system_schema."""
+        self._install(self.schema, load_schema(self._schema_rows, self._built_in))
+
+    def _schema_rows(self, table_name: str) -> Iterator[Values]:
+        table = self.schema.maybe_table("system_schema", table_name)
+        if table is None:
+            raise InternalError(f"system_schema.{table_name} is not defined")
+        return stored_values(self.stores[table.id], self.environment.clock.now_s())
+
+    def close(self) -> None:
+        """Write and sync what is gathered, and release the folder."""
+        try:
+            if self.commit_log is not None:
+                self.commit_log.close()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    def apply(self, update: PartitionUpdate) -> None:
+        """Log and apply one update. Raises InvalidRequest (too large), CommitLogFailed; then nothing was applied."""
+        store = self.stores[update.table_id]
+        if self.commit_log is not None and update.table_id not in self._unlogged:
+            self._append(update.encode(), (update,))
+        store.memtable.apply(update)
+
+    def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
+        """Log several updates as one record, so that a start brings back all or none, and apply them."""
+        if self.commit_log is not None:
+            logged = [update for update in updates if update.table_id not in self._unlogged]
+            if len(logged) == 1:
+                self._append(logged[0].encode(), logged)
+            elif logged:
+                self._append(group_record([update.encode() for update in logged]), logged)
+        stores = self.stores
+        for update in updates:
+            stores[update.table_id].memtable.apply(update)
+
+    def apply_packed(self, store: TableStore, layout: Layout, key: bytes, ck: bytes, body: bytes) -> None:
+        """Log and apply one packed row; see `packed_writer`."""
+        self.packed_writer(store, layout)(key, ck, body)
+
+    def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
+        """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
+        changes. Raises what `apply` raises."""
+        row_prefix = layout.row_prefix
+        commit_log = self.commit_log
+        if commit_log is None or store.table.id in self._unlogged:
+
+            def write_unlogged(key: bytes, ck: bytes, body: bytes) -> None:
+                store.memtable.apply_packed(key, ck, row_prefix + body)
+
+            return write_unlogged
+
+        append, record_prefix, heads, apply = commit_log.append, layout.record_prefix, _U16_HEADS, self.apply
+
+        def write(key: bytes, ck: bytes, body: bytes) -> None:
+            try:
+                append(record_prefix + heads[len(key)] + key + heads[len(ck)] + ck + body)
+            except IndexError:
+                if len(ck) <= _U16_MAX >= len(key):
+                    append(
+                        b"".join(
+                            (record_prefix, len(key).to_bytes(2, "big"), key, len(ck).to_bytes(2, "big"), ck, body)
+                        )
+                    )
+                else:  # an order key longer than a packed record can say
+                    row = store.layouts.explode(row_prefix + body)
+                    apply(PartitionUpdate(store.table.id, key, rows={ck: row}))
+                    return
+            except RecordTooLarge as error:
+                raise self._oversized(error, (PartitionUpdate(store.table.id, key),)) from error
+            store.memtable.apply_packed(key, ck, row_prefix + body)
+
+        return write
+
+    def _append(self, record: bytes, updates: Sequence[PartitionUpdate]) -> None:
+        assert self.commit_log is not None
+        try:
+            self.commit_log.append(record)
+        except RecordTooLarge as error:
+            raise self._oversized(error, updates) from error
+
+    def _oversized(self, error: RecordTooLarge, updates: Sequence[PartitionUpdate]) -> InvalidRequest:
+        """Cassandra's MutationExceededMaxSizeException."""
+        tables = [self.stores[update.table_id].table for update in updates]
+        keys = [f"{table.name}.{key_text(table, update.key)}" for table, update in zip(tables, updates, strict=True)]
+        text = keys.pop(0)
+        while keys and len(text) + len(keys[0]) + 2 <= TOP_KEYS_MAX:
+            text += ", " + keys.pop(0)
+        if keys:
+            text += f" and {len(keys)} more."
+        return InvalidRequest(
+            f"Rejected an oversized mutation ({error.size}/{error.limit}) for keyspace: {tables[0].keyspace}. "
+            f"Top keys are: {text}"
+        )
+
+    def truncate(self, table: TableMetadata) -> None:
+        """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
+        if self.commit_log is not None:
+            self.commit_log.append(truncate_record(table.id))
+        self.stores[table.id].truncate()
+
+    # --- schema ----------------------------------------------------------------------------------------------------
+
+    def change_schema(self, new: Schema, mutations: Sequence[PartitionUpdate]) -> None:
+        """Make `new` the schema. `mutations` are the rows of system_schema that say so
+        (schema_tables.schema_mutations); logged as one record. Raises CommitLogFailed; then nothing changed."""
+        self.apply_all(mutations)
+        self._install(self.schema, new)
+
+    def _install(self, old: Schema, new: Schema) -> None:
+        """Make, change and drop stores. Costs as much as what changed: the rest is the same objects."""
+        for name, keyspace in old.keyspaces.items():
+            after = new.keyspaces.get(name)
+            if after is keyspace:
+                continue
+            kept = {table.id for table in stored_tables(after)} if after is not None else set()
+            for table in stored_tables(keyspace):
+                if table.id not in kept:
+                    self.stores.pop(table.id, None)
+                    self._unlogged.discard(table.id)
+        for name, keyspace in new.keyspaces.items():
+            before = old.keyspaces.get(name)
+            if before is keyspace:
+                continue
+            for table in stored_tables(keyspace):
+                store = self.stores.get(table.id)
+                if store is None:
+                    self.stores[table.id] = TableStore(table)
+                elif store.table is not table:
+                    store.set_table(table)
+                if keyspace.params.durable_writes:
+                    self._unlogged.discard(table.id)
+                else:
+                    self._unlogged.add(table.id)
+        self.schema = new
+
+    # --- for flushing ----------------------------------------------------------------------------------------------
+
+    def log_position(self) -> CommitLogPosition:
+        """Everything applied and written so far lies before it."""
+        return self.commit_log.written_position if self.commit_log is not None else CommitLogPosition(0)
+
+
+_U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
+
+
+def stored_tables(keyspace: KeyspaceMetadata) -> Iterator[TableMetadata]:
+    """The tables of a keyspace that have a store: tables and views, unless they are virtual."""
+    if keyspace.is_virtual:
+        return
+    yield from keyspace.tables.values()
+    for view in keyspace.views.values():
+        yield view.table
+
+
+def key_text(table: TableMetadata, key: bytes) -> str:
+    """A partition key as Cassandra prints it in messages: components separated by colons."""
+    columns = table.partition_key
+    if len(columns) == 1:
+        return columns[0].type.to_text(key)
+    values = split_key(key, len(columns))
+    return ":".join(column.type.to_text(value) for column, value in zip(columns, values, strict=True))
+
+
+def stored_values(store: TableStore, now_s: int) -> Iterator[Mapping[str, bytes | None]]:
+    """All live rows of a store, as column name -> serialised value, in token order: for small tables of our own."""
+    table = store.table
+    values = {
+        c.name: column_value(c, table.is_counter) for c in table.columns if c.kind is not ColumnKind.PARTITION_KEY
+    }
+    key_columns = table.partition_key
+    explode = store.layouts.explode
+    for view in store.scan(now_s):
+        key_values = (view.key,) if len(key_columns) == 1 else split_key(view.key, len(key_columns))
+        head = {column.name: value for column, value in zip(key_columns, key_values, strict=True)}
+        for stored in view.rows():
+            row = explode(stored)
+            yield {**head, **{name: value_of(row) for name, value_of in values.items()}}

@@ -1,0 +1,69 @@
+"""Who this node is: host id, tokens, cluster name, kept as data in the row 'local' of system.local.
+
+A node keeps its host id and tokens for life: others know its data by them. So they are read before they are made, and
+a data folder of another cluster is refused, as Cassandra does (SystemKeyspace.checkHealth).
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from protocol.errors import ConfigurationError
+from protocol.types import TEXT
+from storage.engine import Engine, stored_values
+from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.schema import TableMetadata
+from storage.token import Token
+
+LOCAL_KEY = b"local"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNode:
+    host_id: UUID
+    tokens: tuple[Token, ...]
+    cluster_name: str
+
+
+def maybe_local_node(engine: Engine, cluster_name: str) -> LocalNode | None:
+    """What the data folder says of this node; None when it is a new one.
+
+    Raises ConfigurationError when the data belongs to a cluster of another name."""
+    store = engine.stores[_local_table(engine).id]
+    for values in stored_values(store, engine.environment.clock.now_s()):
+        host_id, name, tokens = values["host_id"], values["cluster_name"], values["tokens"]
+        if values["key"] != LOCAL_KEY or host_id is None or name is None or tokens is None:
+            continue
+        saved = name.decode()
+        if saved != cluster_name:
+            raise ConfigurationError(f"Saved cluster name {saved} != configured name {cluster_name}")
+        texts = store.table.by_name["tokens"].type.decode(tokens)
+        return LocalNode(UUID(bytes=host_id), tuple(sorted(Token(int(text)) for text in texts)), saved)
+    return None
+
+
+def save_local_node(engine: Engine, node: LocalNode) -> None:
+    """Write it down; durable when the commit log is written and synced."""
+    timestamp_us = engine.environment.clock.wall_us()
+
+    def cell(value: bytes) -> Cell:
+        return Cell(timestamp_us, value)
+
+    tokens = {TEXT.encode(str(token)): cell(b"") for token in node.tokens}
+    before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
+    row = Row(
+        (),
+        Liveness(timestamp_us),
+        LIVE,
+        {
+            "cluster_name": cell(node.cluster_name.encode()),
+            "host_id": cell(node.host_id.bytes),
+            "tokens": ComplexColumn(before, tokens),
+        },
+    )
+    engine.apply(PartitionUpdate(_local_table(engine).id, LOCAL_KEY, rows={b"": row}))
+
+
+def _local_table(engine: Engine) -> TableMetadata:
+    table = engine.schema.maybe_table("system", "local")
+    assert table is not None, "system.local is built in"
+    return table

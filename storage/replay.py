@@ -1,0 +1,119 @@
+"""Replay: the commit log's records back into the stores, in their order.
+
+The schema is in the log too, as mutations of system_schema, and a table's rows come behind those that made the table.
+Building the schema anew at each of them would cost the square of their number, so records of tables that are not known
+yet are kept aside until there are many of them (DEFERRED_BYTES_MAX), or the log ends; then the schema is built, they
+are applied, and what belongs to no table belonged to one that was dropped since.
+
+Packed records, nearly all there are in a large log, take a way of their own: their prefix says everything but the row.
+"""
+
+from collections.abc import Callable, MutableMapping
+from typing import Final
+from uuid import UUID
+
+from protocol.errors import CorruptionError
+from storage.commitlog_format import CommitLogPosition
+from storage.log_records import RECORD_GROUP, RECORD_TRUNCATE, split_group, truncated_table
+from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed
+from storage.reads import TableStore
+from storage.schema_definitions import schema_keyspace
+
+DEFERRED_BYTES_MAX: Final = 16 << 20
+"""More costs memory during a start, less builds the schema more often."""
+
+# where the table's id is in a record (mutation.py): version, kind, in packed records the prefix's length
+_TABLE_ID_OFFSETS: Final = {KIND_PACKED: 4, KIND_FULL: 2}
+
+_ApplyPacked = Callable[[bytes, bytes, bytes], None]
+
+
+class Replay:
+    """`reload` brings `stores` up to what the stores of system_schema say. `skipped` counts mutations of tables that
+    are no more."""
+
+    def __init__(self, stores: MutableMapping[UUID, TableStore], reload: Callable[[], None]) -> None:
+        self._stores, self._reload = stores, reload
+        self._schema_ids = {table.id for table in schema_keyspace().tables.values()}
+        self._schema_changed = False
+        self._deferred: dict[UUID, list[bytes]] = {}
+        self._deferred_bytes = 0
+        self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
+        self.skipped = 0
+
+    def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
+        """One section of the log. Raises CorruptionError where a record is none of ours."""
+        targets = self._targets
+        for record in records:
+            if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
+                length = record[2] << 8 | record[3]
+                target = targets.get(record[:length])
+                if target is not None:
+                    key_end = length + 2 + (record[length] << 8 | record[length + 1])
+                    ck_start = key_end + 2
+                    ck_end = ck_start + (record[key_end] << 8 | record[key_end + 1])
+                    apply_packed, row_prefix = target
+                    apply_packed(record[length + 2 : key_end], record[ck_start:ck_end], row_prefix + record[ck_end:])
+                    continue
+            self._apply(record)
+        if self._deferred_bytes > DEFERRED_BYTES_MAX:
+            self._apply_deferred()
+
+    def finish(self) -> None:
+        """The log has ended."""
+        self._apply_deferred()
+
+    def _apply(self, record: bytes) -> None:
+        kind = record[0]
+        if kind == RECORD_GROUP:
+            for mutation in split_group(record):
+                self._apply_mutation(mutation)
+        elif kind == RECORD_TRUNCATE:
+            self._truncate(truncated_table(record))
+        else:
+            self._apply_mutation(record)
+
+    def _apply_mutation(self, record: bytes) -> None:
+        at = _TABLE_ID_OFFSETS.get(record[1])
+        if at is None or record[0] != FORMAT_VERSION:
+            raise CorruptionError(f"the commit log holds a record of unknown kind {record[:2].hex()}")
+        table_id = UUID(bytes=record[at : at + 16])
+        store = self._stores.get(table_id)
+        if store is None:
+            self._deferred.setdefault(table_id, []).append(record)
+            self._deferred_bytes += len(record)
+            return
+        if table_id in self._schema_ids:
+            self._schema_changed = True
+        packed = maybe_packed(record)
+        if packed is not None:
+            layout = store.layouts.maybe_of_record(packed.prefix)
+            if layout is not None:
+                apply_packed = store.memtable.apply_packed
+                if table_id not in self._schema_ids:
+                    self._targets[packed.prefix] = (apply_packed, layout.row_prefix)
+                apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
+                return
+        store.memtable.apply(PartitionUpdate.decode(record))
+
+    def _truncate(self, table_id: UUID) -> None:
+        store = self._stores.get(table_id)
+        if store is not None:
+            store.truncate()
+            self._targets.clear()  # they hold the memtable that was
+        elif table_id in self._deferred:
+            for record in self._deferred.pop(table_id):
+                self._deferred_bytes -= len(record)
+
+    def _apply_deferred(self) -> None:
+        if self._schema_changed:
+            self._reload()
+            self._schema_changed = False
+            self._targets.clear()  # a changed table may have other stores or layouts
+        deferred, self._deferred, self._deferred_bytes = self._deferred, {}, 0
+        for table_id, records in deferred.items():
+            if table_id in self._stores:
+                for record in records:
+                    self._apply_mutation(record)
+            else:
+                self.skipped += len(records)
