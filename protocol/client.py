@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from protocol import requests, responses
+from protocol.compression import compressor
 from protocol.errors import PeerError
 from protocol.frames import (
     Decoder,
@@ -64,7 +65,8 @@ class Connection:
         self.version = version
         self.closed = False
         self._stream = stream
-        first = EnvelopeDecoder(responses=True, size_max=RESPONSE_BYTES_MAX)
+        made = compressor(compression) if compression and version < 5 else None
+        first = EnvelopeDecoder(compression=made, responses=True, size_max=RESPONSE_BYTES_MAX)
         self._decoder: Decoder = first
         self._encoder: Encoder = EnvelopeEncoder()
         self._next_stream = 0

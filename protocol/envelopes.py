@@ -69,7 +69,12 @@ def pack_envelope(version: int, flags: int, stream: int, opcode: int, body: byte
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What is to be answered to bytes that are no acceptable message; `version` is the version to answer with."""
+    """What is to be answered to bytes that are no acceptable message (`responses.encode_refusal` makes bytes of it).
+
+    `version` is the version to answer with: the connection's, and our current one where that is not settled yet. A
+    client of v1 or v2 gets its own (CASSANDRA-11464), one of the beta without its flag the beta's; so each of them
+    recognises the answer and steps down.
+    """
 
     version: int
     stream: int
@@ -84,19 +89,6 @@ def version_name(version: int) -> str:
 def invalid_version(version: int) -> ProtocolError:
     names = ", ".join(VERSION_NAMES)
     return ProtocolError(f"Invalid or unsupported protocol version ({version}); supported versions are ({names})")
-
-
-def pack_refused_version(version: int, body: bytes) -> bytes:
-    """The ERROR envelope for a client whose version is not spoken, so that drivers step down.
-
-    It carries our current version, on stream 0. A client of v1 or v2 is answered in its own version, whose envelopes
-    have a stream of one byte (CASSANDRA-11464).
-    """
-    if version in (1, 2):
-        return bytes((version | RESPONSE_BIT, 0, 0, 0)) + len(body).to_bytes(4, "big") + body
-    if version == BETA_VERSION:
-        return pack_envelope(version | RESPONSE_BIT, USE_BETA, 0, 0, body)
-    return pack_envelope((version if version in VERSIONS else CURRENT_VERSION) | RESPONSE_BIT, 0, 0, 0, body)
 
 
 def opcode_error(opcode: int, response: bool) -> ProtocolError:
@@ -237,6 +229,7 @@ class EnvelopeDecoder:
             return refused_version(version)
         if version == BETA_VERSION and not flags & USE_BETA:
             return refused_beta()
+        answer = CURRENT_VERSION if self.version is None else self.version
         response = bool(first & RESPONSE_BIT)
         if opcode not in self._opcodes or response != self.responses:
             if opcode < len(OPCODE_NAMES) and (opcode in RESPONSE_OPCODES) == response:  # whole, but not for this side
@@ -246,11 +239,11 @@ class EnvelopeDecoder:
                 )
             else:
                 error = opcode_error(opcode, response)
-            return Refusal(version, stream, error, fatal=True)
+            return Refusal(answer, stream, error, fatal=True)
         total = length + ENVELOPE_HEAD_LENGTH
         if total > self.size_max:
             message = f"Request is too big: length {total} exceeds maximum allowed length {self.size_max}."
-            return Refusal(version, stream, InvalidRequest(message), fatal=False)
+            return Refusal(answer, stream, InvalidRequest(message), fatal=False)
         if self.version is not None and version != self.version:
             return Refusal(self.version, stream, other_version(version, self.version, "previous "), fatal=False)
         return None

@@ -2,8 +2,9 @@
 
 A connection begins with an `EnvelopeDecoder`. It stops behind a STARTUP: what the next bytes mean depends on its
 outcome. `negotiated(decoder, version, compression)` gives the decoder for the rest, which holds the bytes that have
-come already (call `receive_data(b"")` once): envelopes as before for v3 and v4, segments from v5 on. The answer to
-STARTUP is a bare envelope, not compressed; what follows it goes through `encoder(version, compression)`.
+come already (call `receive_data(b"")` once): envelopes as before for v3 and v4, segments from v5 on. What a server
+sends after that goes through `encoder(version, compression)`: in v3 and v4 the answer to STARTUP too, as Cassandra
+does; in v5 that answer is a bare envelope still.
 """
 
 from typing import TypeAlias
@@ -28,7 +29,6 @@ from protocol.envelopes import (
     Refusal,
     invalid_version,
     pack_envelope,
-    pack_refused_version,
     raise_refusal,
     version_name,
 )
@@ -38,7 +38,7 @@ __all__ = [
     "BETA_VERSION", "COMPRESSED", "CURRENT_VERSION", "CUSTOM_PAYLOAD", "ENVELOPE_BYTES_MAX", "ENVELOPE_HEAD_LENGTH",
     "MESSAGE_BYTES_MAX", "RESPONSE_BIT", "SEGMENT_PAYLOAD_MAX", "TRACING", "USE_BETA", "VERSIONS", "VERSION_NAMES",
     "WARNING", "Decoder", "Encoder", "Envelope", "EnvelopeDecoder", "EnvelopeEncoder", "Refusal", "SegmentDecoder",
-    "SegmentEncoder", "encoder", "invalid_version", "negotiated", "pack_envelope", "pack_refused_version",
+    "SegmentEncoder", "encoder", "invalid_version", "negotiated", "pack_envelope",
     "raise_refusal", "version_name",
 ]  # fmt: skip
 

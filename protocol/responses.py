@@ -12,9 +12,19 @@ from typing import ClassVar, Final, TypeAlias
 from uuid import UUID
 
 from protocol import primitives
+from protocol.envelopes import (
+    BETA_VERSION,
+    CUSTOM_PAYLOAD,
+    RESPONSE_BIT,
+    TRACING,
+    USE_BETA,
+    VERSIONS,
+    WARNING,
+    Refusal,
+    pack_envelope,
+)
 from protocol.error_messages import decode_error, encode_error
 from protocol.errors import ProtocolError, RequestError
-from protocol.frames import BETA_VERSION, CUSTOM_PAYLOAD, RESPONSE_BIT, TRACING, USE_BETA, WARNING, pack_envelope
 from protocol.metadata import (
     EMPTY_METADATA,
     ColumnSpec,
@@ -30,7 +40,7 @@ __all__ = [
     "EMPTY_METADATA", "AuthChallenge", "AuthSuccess", "Authenticate", "ColumnSpec", "Error", "Event", "EventMessage",
     "PreparedMetadata", "PreparedResult", "Ready", "Reply", "Response", "ResultMetadata", "RowsResult", "SchemaChange",
     "SchemaChangeResult", "SetKeyspaceResult", "StatusChange", "Supported", "TopologyChange", "VoidResult", "decode",
-    "encode", "in_one_table", "prepared_id", "rows_envelope", "void_envelope",
+    "encode", "encode_refusal", "in_one_table", "prepared_id", "rows_envelope", "void_envelope",
 ]  # fmt: skip
 
 ERROR: Final = 0x00
@@ -306,6 +316,14 @@ def encode(
         flags |= TRACING
         body = tracing_id.bytes + body
     return pack_envelope(version | RESPONSE_BIT, flags, stream, response.opcode, body)
+
+
+def encode_refusal(refusal: Refusal) -> bytes:
+    """The whole ERROR envelope for a refusal; v1 and v2 have a stream of one byte."""
+    if refusal.version >= VERSIONS[0]:
+        return encode(Error(refusal.error), refusal.version, refusal.stream)
+    body = encode_error(refusal.error, refusal.version)
+    return bytes((refusal.version | RESPONSE_BIT, 0, 0, ERROR)) + _INT(len(body)) + body
 
 
 def void_envelope(version: int, stream: int) -> bytes:

@@ -4,8 +4,8 @@
     LZ4     [u40 header][u24 CRC-24 of it][payload][u32 CRC-32 of it], little-endian
 
 A self-contained segment holds whole envelopes; a larger envelope is spread over segments of its own, the first of which
-begins with its header. `SegmentDecoder` is used just as `EnvelopeDecoder`. docs/formats/native-protocol.md has the
-offsets and worked examples.
+begins with its header. Self-contained segments may come in between. `SegmentDecoder` is used just as
+`EnvelopeDecoder`. docs/formats/native-protocol.md has the offsets and worked examples.
 """
 
 from collections.abc import Callable, Sequence
@@ -213,8 +213,6 @@ class SegmentDecoder:
             self_contained = head & _SELF_CONTAINED_PLAIN
         if not self_contained:
             self._continue_large(payload, envelopes)
-        elif self._large_left:
-            self._refuse_layout("Self-contained segment within a message that spans several segments")
         else:
             self._split(payload, envelopes)
         return self.closed
@@ -296,6 +294,7 @@ class SegmentDecoder:
         """Why an envelope with this header is not taken; the second in a row is fatal."""
         version = first & 0x7F
         response = bool(first & RESPONSE_BIT)
+        answer = self.version
         error: RequestError
         if length > 0x7FFFFFFF:
             error = ProtocolError(f"Invalid value for envelope header body length field: {_signed(length)}")
@@ -303,7 +302,8 @@ class SegmentDecoder:
         if version not in VERSIONS:
             error = invalid_version(version)
         elif version == BETA_VERSION and not flags & USE_BETA:
-            error = refused_beta().error
+            beta = refused_beta()
+            answer, error = beta.version, beta.error
         elif opcode >= len(OPCODE_NAMES) or (opcode in RESPONSE_OPCODES) != response:
             error = opcode_error(opcode, response)
         elif version != self.version:
@@ -316,7 +316,7 @@ class SegmentDecoder:
         else:
             return None
         self._errors += 1
-        return Refusal(self.version, stream, error, fatal=self._errors > CONSECUTIVE_ERRORS_MAX)
+        return Refusal(answer, stream, error, fatal=self._errors > CONSECUTIVE_ERRORS_MAX)
 
     def _refuse_damaged(self, part: str, read: int, computed: int) -> None:
         message = (
