@@ -68,7 +68,7 @@ Collection: TypeAlias = ListType | SetType | MapType
 
 def is_value_compatible(reader: CqlType, written: CqlType) -> bool:
     """AbstractType.isValueCompatibleWith: values of `written` can be read as `reader`."""
-    if reader == written or reader == BLOB:
+    if reader in (written, BLOB):
         return True
     if isinstance(reader, UserType):
         return _is_user_type_compatible(reader, written)

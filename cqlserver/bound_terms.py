@@ -239,9 +239,7 @@ class UserTypeTerm(_Composite):
         for name, term in zip(self.type.field_names, self.terms, strict=True):
             value = term.bind(values)
             if value is UNSET and not self.type.is_multicell:
-                raise InvalidRequest(
-                    f"Invalid unset value for field '{name}' of user defined type {self.type.name}"
-                )
+                raise InvalidRequest(f"Invalid unset value for field '{name}' of user defined type {self.type.name}")
             parts.append(value)
         return parts
 
@@ -296,9 +294,7 @@ class FunctionTerm(Term):
         for term in self.arguments:
             value = term.bind(values)
             if value is not None and not isinstance(value, bytes):
-                raise InvalidRequest(
-                    f"Invalid unset value for argument in call to function {self.function.name}"
-                )
+                raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
             arguments.append(value)
         return self.function.execute(arguments)
 

@@ -84,9 +84,7 @@ class RawArray(RawTerm):
     @staticmethod
     def _check_receiver(receiver: ColumnSpec) -> None:
         if not isinstance(receiver.type, ListType):
-            raise InvalidRequest(
-                f"Unexpected receiver type '{receiver.type.cql()}'; only list and vector are expected"
-            )
+            raise InvalidRequest(f"Unexpected receiver type '{receiver.type.cql()}'; only list and vector are expected")
 
     def _prepare_vector(self, receiver: ColumnSpec, holder: VectorType) -> Term:
         if len(self.items) != holder.dimension:
@@ -166,13 +164,9 @@ class RawMap(RawTerm):
         key, value = key_spec(receiver), value_spec(receiver)
         for k, v in self.entries:
             if k.match(key) is Match.NONE:
-                raise InvalidRequest(
-                    f"Invalid map literal for {receiver.name}: key {k} is not of type {key.type.cql()}"
-                )
+                raise InvalidRequest(f"Invalid map literal for {receiver.name}: key {k} is not of type {key.type.cql()}")
             if v.match(value) is Match.NONE:
-                raise InvalidRequest(
-                    f"Invalid map literal for {receiver.name}: value {v} is not of type {value.type.cql()}"
-                )
+                raise InvalidRequest(f"Invalid map literal for {receiver.name}: value {v} is not of type {value.type.cql()}")
         entries = []
         for k, v in self.entries:
             pair = (k.prepare(key), v.prepare(value))
@@ -247,9 +241,7 @@ class RawTuple(RawTerm):
     def prepare_for_columns(self, receivers: Sequence[ColumnSpec]) -> Term:
         """One item for each of several columns."""
         if len(self.items) != len(receivers):
-            raise InvalidRequest(
-                f"Expected {len(receivers)} elements in value tuple, but got {len(self.items)}: {self}"
-            )
+            raise InvalidRequest(f"Expected {len(receivers)} elements in value tuple, but got {len(self.items)}: {self}")
         terms = [item.prepare(receiver) for item, receiver in zip(self.items, receivers, strict=True)]
         return TupleTerm(terms, TupleType(tuple(receiver.type for receiver in receivers)))
 

@@ -10,7 +10,7 @@ from uuid import UUID as Uuid
 
 from cqlserver.assignment import Match, is_value_compatible
 from cqlserver.binding import BindContext
-from cqlserver.bound_terms import Constant, FunctionTerm, LiteralTerm, MarkerTerm, Term
+from cqlserver.bound_terms import Constant, LiteralTerm, MarkerTerm, Term
 from cqlserver.type_names import type_text
 from grammar.tree import LiteralKind, QualifiedName, TypeName
 from protocol.errors import InvalidRequest

@@ -2,18 +2,18 @@
 
 Serves SELECT, INSERT, UPDATE and DELETE: compiled once, asked per execution.
 
-    restrictions = StatementRestrictions(StatementKind.SELECT, where, context, allow_filtering=...)
-    restrictions.is_key_range            partitions are scanned, `token_range(values)`; else `partition_keys(values)`
-    restrictions.partition_keys(values)  -> [key], in the order of the key columns' types
-    restrictions.intervals(values)       -> sorted, disjoint intervals of order keys (with the values of their ends)
-    restrictions.clusterings(values)     -> [clustering], when all clustering columns are restricted by = and IN
-    restrictions.row_filter(values)      -> what neither keys nor intervals decide
+    restrictions = compile_restrictions(where, context, "SELECT", allow_filtering=...)
+    restrictions.is_key_range         partitions are scanned, `token_range(values)`; else `keys(values)`
+    restrictions.keys(values)         -> [key], in the order of the key columns' types
+    restrictions.intervals(values)    -> sorted, disjoint intervals of order keys (with the values of their ends)
+    restrictions.clusterings(values)  -> [(order key, clustering)], when all clustering columns have = or IN
+    restrictions.row_filter(values)   -> what neither keys nor intervals decide
 
 Order of checks, and messages: restrictions/StatementRestrictions.java, RestrictionSet, ClusteringColumnRestrictions,
 PartitionKeySingleRestrictionSet, TokenFilter. Secondary indexes do not exist yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cmp_to_key
@@ -37,7 +37,7 @@ from cqlserver.restrictions_relations import (
     relation_text,
 )
 from cqlserver.terms import Term, compile_term
-from grammar.tree import ColumnRelation, IsNotNullRelation, Operator, Ordering, Relation, WhereClause
+from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereClause
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
@@ -143,9 +143,9 @@ def _column_order(column: ColumnMetadata) -> tuple[int, bytes]:
     return column.position, column.name.encode()
 
 
-class StatementRestrictions:
-    """`selects_only_statics`: a SELECT of static columns only, or a modification of such only. `orderings` matter for
-    ANN alone."""
+class Restrictions:
+    """`only_static`: a SELECT of static columns only, or a modification of such only. `orderings` matter for ANN
+    alone. `equal_terms`: columns and what they equal, compiled already, beside `where`."""
 
     def __init__(
         self,
@@ -153,16 +153,17 @@ class StatementRestrictions:
         where: WhereClause,
         context: BindContext,
         *,
-        selects_only_statics: bool = False,
+        only_static: bool = False,
         allow_filtering: bool = False,
         orderings: Sequence[Ordering] = (),
+        equal_terms: Mapping[str, Term] | None = None,
     ) -> None:
         self.kind = kind
         self.table = context.table
         self.allow_filtering = allow_filtering
-        self.keys = RestrictionSet()
-        self.clustering = RestrictionSet()
-        self.others = RestrictionSet()
+        self._keys = RestrictionSet()
+        self._clustering = RestrictionSet()
+        self._others = RestrictionSet()
         self.token: TokenRestriction | None = None
         self.is_key_range = False
         self._filtered: list[Restriction] = []
@@ -170,13 +171,15 @@ class StatementRestrictions:
         self._order_key = clustering_order_key(self.table)
         for relation in where.relations:
             self._add(relation, context)
+        for name, term in (equal_terms or {}).items():
+            self._place(EqRestriction((existing_column(self.table, name),), False, term))
         self._check_ann(orderings, context)
         if kind is StatementKind.SELECT and where.expressions:
             self._refuse_index_expressions(where)
         self._process_partition_key()
-        if selects_only_statics and len(self.clustering):
+        if only_static and len(self._clustering):
             self._refuse_clustering()
-        self._process_clustering(selects_only_statics)
+        self._process_clustering(only_static)
         self._process_others()
 
     # --- compiling -----------------------------------------------------------------------------------------------------
@@ -196,18 +199,21 @@ class StatementRestrictions:
                 "LIKE restriction is only supported on properly indexed columns. "
                 f"{relation_text(relation, context)} is not valid."
             )
+        self._place(restriction)
+
+    def _place(self, restriction: Restriction) -> None:
         if isinstance(restriction, TokenRestriction):
             self.token = restriction if self.token is None else merge_tokens(self.token, restriction)
         elif restriction.first.kind is ColumnKind.PARTITION_KEY:
-            self.keys.add(restriction)
+            self._keys.add(restriction)
         elif restriction.first.kind is ColumnKind.CLUSTERING:
             self._add_clustering(restriction)
         else:
-            self.others.add(restriction)
+            self._others.add(restriction)
 
     def _add_clustering(self, added: Restriction) -> None:
-        before = self.clustering.restrictions
-        self.clustering.add(added)
+        before = self._clustering.restrictions
+        self._clustering.add(added)
         if not before or self.allow_filtering:
             return
         last = before[-1]
@@ -217,7 +223,7 @@ class StatementRestrictions:
                 f'(preceding column "{last.first.name}" is restricted by a non-EQ relation)'
             )
         if added.first.position < last.first.position and isinstance(added, SliceRestriction):
-            following = self.clustering.column_after(added.first)
+            following = self._clustering.column_after(added.first)
             raise InvalidRequest(
                 f'PRIMARY KEY column "{following.name}" cannot be restricted '
                 f'(preceding column "{added.first.name}" is restricted by a non-EQ relation)'
@@ -252,39 +258,37 @@ class StatementRestrictions:
     @property
     def _needs_key_filtering(self) -> bool:
         """PartitionKeySingleRestrictionSet.needFiltering."""
-        if not len(self.keys):
+        if not len(self._keys):
             return False
-        return len(self.keys) < len(self.table.partition_key) or self.keys.has_slice or self.keys.has_contains
+        return len(self._keys) < len(self.table.partition_key) or self._keys.has_slice or self._keys.has_contains
 
     @property
     def is_on_token(self) -> bool:
         """Whether token(...) decides where to look, rather than keys that are all given."""
         if self.token is None:
             return False
-        return not len(self.keys) or self._needs_key_filtering
+        return not len(self._keys) or self._needs_key_filtering
 
     def _process_partition_key(self) -> None:
         if self.kind is not StatementKind.SELECT:
             if self.is_on_token:
-                raise InvalidRequest(
-                    f"The token function cannot be used in WHERE clauses for {self.kind.value} statements"
-                )
-            missing = [column.name for column in self.table.partition_key if column not in self.keys]
+                raise InvalidRequest(f"The token function cannot be used in WHERE clauses for {self.kind.value} statements")
+            missing = [column.name for column in self.table.partition_key if column not in self._keys]
             if missing:
                 raise InvalidRequest(f"Some partition key parts are missing: {', '.join(missing)}")
-            if self.keys.has_slice:
+            if self._keys.has_slice:
                 raise InvalidRequest(
                     "Only EQ and IN relation are supported on the partition key (unless you use the token() function)"
                     f" for {self.kind.value} statements"
                 )
             return
-        if self.is_on_token or (self.token is None and not len(self.keys)):
+        if self.is_on_token or (self.token is None and not len(self._keys)):
             self.is_key_range = True
         if self._needs_key_filtering:
             if not self.allow_filtering and not self.table.is_virtual:
                 raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
             self.is_key_range = True
-            self._filtered += self.keys.restrictions
+            self._filtered += self._keys.restrictions
 
     def _refuse_clustering(self) -> None:
         if self.kind in (StatementKind.UPDATE, StatementKind.DELETE):
@@ -295,23 +299,23 @@ class StatementRestrictions:
         if self.kind is StatementKind.SELECT:
             raise InvalidRequest("Cannot restrict clustering columns when selecting only static columns")
 
-    def _process_clustering(self, selects_only_statics: bool) -> None:
+    def _process_clustering(self, only_static: bool) -> None:
         if not self.kind.allows_clustering_slices:
-            if self.clustering.has_slice:
+            if self._clustering.has_slice:
                 raise InvalidRequest(
                     f"Slice restrictions are not supported on the clustering columns in {self.kind.value} statements"
                 )
-            missing = [column.name for column in self.table.clustering if column not in self.clustering]
-            if missing and not selects_only_statics:
+            missing = [column.name for column in self.table.clustering if column not in self._clustering]
+            if missing and not only_static:
                 raise InvalidRequest(f"Some clustering keys are missing: {', '.join(missing)}")
             return
-        if self.clustering.has_contains and not self.allow_filtering:
+        if self._clustering.has_contains and not self.allow_filtering:
             raise InvalidRequest(
                 "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering"
             )
-        in_slices, filtered = self._split_clustering()
+        _in_slices, filtered = self._split_clustering()
         if filtered and not self.allow_filtering:
-            for column, restricted in zip(self.table.clustering, self.clustering.columns, strict=False):
+            for column, restricted in zip(self.table.clustering, self._clustering.columns, strict=False):
                 if column != restricted:
                     raise InvalidRequest(
                         f'PRIMARY KEY column "{restricted.name}" cannot be restricted as preceding column '
@@ -324,7 +328,7 @@ class StatementRestrictions:
         in_slices: list[Restriction] = []
         filtered: list[Restriction] = []
         position = 0
-        for restriction in self.clustering.restrictions:
+        for restriction in self._clustering.restrictions:
             if isinstance(restriction, ContainsRestriction) or restriction.first.position != position:
                 filtered.append(restriction)
             else:
@@ -334,37 +338,37 @@ class StatementRestrictions:
         return in_slices, filtered
 
     def _process_others(self) -> None:
-        if not len(self.others):
+        if not len(self._others):
             return
         if self.kind is not StatementKind.SELECT:
-            names = ", ".join(column.name for column in self.others.columns)
+            names = ", ".join(column.name for column in self._others.columns)
             raise InvalidRequest(f"Non PRIMARY KEY columns found in where clause: {names} ")
         if not self.allow_filtering and not self.table.is_virtual:
             raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
-        self._filtered += self.others.restrictions
+        self._filtered += self._others.restrictions
 
     # --- what a plan asks once -------------------------------------------------------------------------------------------
 
     @property
     def key_is_in_relation(self) -> bool:
-        return self.keys.has_in and not self.is_on_token
+        return self._keys.has_in and not self.is_on_token
 
     @property
     def has_partition_key_restrictions(self) -> bool:
-        return len(self.keys) > 0 or self.token is not None
+        return len(self._keys) > 0 or self.token is not None
 
     @property
-    def has_clustering_restrictions(self) -> bool:
-        return len(self.clustering) > 0
+    def has_clustering(self) -> bool:
+        return len(self._clustering) > 0
 
     @property
     def has_regular_restrictions(self) -> bool:
-        return any(column.kind is ColumnKind.REGULAR for column in self.others.columns)
+        return any(column.kind is ColumnKind.REGULAR for column in self._others.columns)
 
     @property
     def returns_static_content(self) -> bool:
         """Whether a partition without rows gives one row of its static columns."""
-        return not self.has_clustering_restrictions and not self.has_regular_restrictions
+        return not self.has_clustering and not self.has_regular_restrictions
 
     @property
     def filtered_columns(self) -> tuple[ColumnMetadata, ...]:
@@ -373,21 +377,31 @@ class StatementRestrictions:
     @property
     def needs_filtering(self) -> bool:
         """StatementRestrictions.needFiltering: matters for scans."""
-        return bool(self._filtered) or len(self.clustering) > 0
+        return bool(self._filtered) or len(self._clustering) > 0
 
     @property
-    def is_column_range(self) -> bool:
+    def is_range(self) -> bool:
         """False: `clusterings` gives all rows one by one."""
-        return len(self.clustering) < len(self.table.clustering) or not self.clustering.has_only_equality
+        return len(self._clustering) < len(self.table.clustering) or not self._clustering.has_only_equality
 
     def is_restricted_by_eq(self, column: ColumnMetadata) -> bool:
         if column.kind is ColumnKind.PARTITION_KEY:
-            return isinstance(self.keys.maybe_get(column), EqRestriction)
-        of_kind = self.clustering if column.kind is ColumnKind.CLUSTERING else self.others
+            return isinstance(self._keys.maybe_get(column), EqRestriction)
+        of_kind = self._clustering if column.kind is ColumnKind.CLUSTERING else self._others
         return isinstance(of_kind.maybe_get(column), EqRestriction)
 
     def is_restricted(self, column: ColumnMetadata) -> bool:
-        return column in self.keys or column in self.clustering or column in self.others
+        return column in self._keys or column in self._clustering or column in self._others
+
+    @property
+    def has_whole_primary_key_equal(self) -> bool:
+        """Whether = and IN name whole rows (hasAllPKColumnsRestrictedByEqualities)."""
+        return (
+            not self.is_on_token
+            and len(self._keys) == len(self.table.partition_key)
+            and self._keys.has_only_equality
+            and not self.is_range
+        )
 
     @property
     def equality_terms(self) -> tuple[tuple[Term, ...], tuple[Term, ...]] | None:
@@ -396,7 +410,7 @@ class StatementRestrictions:
         if self.token is not None or self._filtered or self.is_key_range:
             return None
         terms: list[list[Term]] = [[], []]
-        for which, restrictions in enumerate((self.keys.restrictions, self.clustering.restrictions)):
+        for which, restrictions in enumerate((self._keys.restrictions, self._clustering.restrictions)):
             for restriction in restrictions:
                 if not isinstance(restriction, EqRestriction) or restriction.is_multi:
                     return None
@@ -405,9 +419,9 @@ class StatementRestrictions:
 
     # --- what a plan asks per execution ----------------------------------------------------------------------------------
 
-    def partition_keys(self, values: Values) -> list[bytes]:
+    def keys(self, values: Values) -> list[bytes]:
         """Raises InvalidRequest for nulls, unset values, empty and oversize keys."""
-        combinations = self._combinations(self.keys.restrictions, values)
+        combinations = self._combinations(self._keys.restrictions, values)
         if len(combinations) > 1:
             combinations = _sorted_distinct(combinations, self.table.partition_key)
         keys = []
@@ -431,19 +445,21 @@ class StatementRestrictions:
                 break
         return rows
 
-    def clusterings(self, values: Values) -> list[tuple[bytes, ...]]:
-        """The clusterings that = and IN name, in clustering order, each once."""
-        rows = [tuple(row) for row in self._combinations(self.clustering.restrictions, values)]
+    def clusterings(self, values: Values) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Order keys and values of the clusterings that = and IN name, in clustering order, each once."""
+        rows = self._combinations(self._clustering.restrictions, values)
         for row in rows:
             check_key_length(sum(map(len, row)))
-        return list({self._order_key(row): row for row in sorted(rows, key=self._order_key)}.values())
+        if len(rows) == 1:
+            return [(self._order_key(rows[0]), tuple(rows[0]))]
+        return sorted({self._order_key(row): tuple(row) for row in rows}.items())
 
     def intervals(self, values: Values) -> list[Interval]:
         """Sorted and disjoint; none: no row can match."""
-        if not len(self.clustering):
+        if not len(self._clustering):
             return [EVERYTHING]
-        if not self.is_column_range:
-            return [prefix_interval(self._order_key(row), row) for row in self.clusterings(values)]
+        if not self.is_range:
+            return [prefix_interval(ck, row) for ck, row in self.clusterings(values)]
         in_slices, _ = self._split_clustering()
         slices = [r for r in in_slices if isinstance(r, SliceRestriction)]
         prefixes = self._combinations([r for r in in_slices if not isinstance(r, SliceRestriction)], values)
@@ -529,6 +545,23 @@ def _sorted_distinct(rows: list[list[bytes]], columns: Sequence[ColumnMetadata])
     return found
 
 
-def equality_relation(column: str, value: object) -> ColumnRelation:
-    """`column = value`: INSERT's columns of the primary key, said as a WHERE clause."""
-    return ColumnRelation(column, Operator.EQ, value)  # type: ignore[arg-type]
+def compile_restrictions(
+    where: WhereClause,
+    context: BindContext,
+    verb: str,
+    *,
+    only_static: bool = False,
+    allow_filtering: bool = False,
+    orderings: Sequence[Ordering] = (),
+    equal_terms: Mapping[str, Term] | None = None,
+) -> Restrictions:
+    """`verb`: SELECT, INSERT, UPDATE or DELETE. Raises InvalidRequest."""
+    return Restrictions(
+        StatementKind(verb),
+        where,
+        context,
+        only_static=only_static,
+        allow_filtering=allow_filtering,
+        orderings=orderings,
+        equal_terms=equal_terms,
+    )

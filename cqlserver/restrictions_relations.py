@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from cqlserver.assignment import key_spec, list_text, tuple_text, value_spec
 from cqlserver.binding import BindContext, Values, column_spec
-
 from cqlserver.terms import (
     Term,
     compile_in_marker,
@@ -239,9 +238,7 @@ def _merge_contains(existing: ContainsRestriction, added: Restriction) -> Restri
 
 def _merge_slices(existing: SliceRestriction, added: Restriction, names: str, is_multi: bool) -> Restriction:
     if not isinstance(added, SliceRestriction):
-        raise InvalidRequest(
-            f'Column "{names}" cannot be restricted by both an equality and an inequality relation'
-        )
+        raise InvalidRequest(f'Column "{names}" cannot be restricted by both an equality and an inequality relation')
     if is_multi and existing.first != added.first:
         later = max(existing.first, added.first, key=lambda column: column.position)
         raise InvalidRequest(
@@ -269,9 +266,7 @@ def merge_tokens(existing: TokenRestriction, added: TokenRestriction) -> TokenRe
     if existing.equal is not None:
         raise InvalidRequest(f"{names} cannot be restricted by more than one relation if it includes an Equal")
     if added.equal is not None:
-        raise InvalidRequest(
-            f'Columns "{names}" cannot be restricted by both an equality and an inequality relation'
-        )
+        raise InvalidRequest(f'Columns "{names}" cannot be restricted by both an equality and an inequality relation')
     start, end = _merge_bounds(existing, added, names)
     return replace(existing, start=start, end=end)
 
@@ -425,7 +420,7 @@ def _compile_map_entry(relation: MapEntryRelation, context: BindContext) -> Rest
     if relation.operator is Operator.LIKE:
         raise InvalidRequest("LIKE can't be used with collections.")
     if isinstance(type_, ListType):
-        raise InvalidRequest("Indexes on list entries ({name}[index] = value) are not currently supported.".format(name=column.name))
+        raise InvalidRequest(f"Indexes on list entries ({column.name}[index] = value) are not currently supported.")
     if not isinstance(type_, MapType):
         raise InvalidRequest(f"Column {column.name} cannot be used as a map")
     if not type_.is_multicell:

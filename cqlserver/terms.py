@@ -2,8 +2,8 @@
 
     compile_term(expression, receiver, context)             -> Term        a value for one receiver
     compile_in_marker(marker, receiver, context)            -> Term        `c IN ?`: elements() gives the values
-    compile_multi_term(expression, receivers, context)      -> Term        `(a, b) = (1, 2)`: elements(), one per column
-    compile_multi_in_marker(marker, receivers, context)     -> Term        `(a, b) IN ?`: elements(), each a packed tuple
+    compile_multi_term(expression, receivers, context)      -> Term        `(a, b) = (1, 2)`: elements(), one a column
+    compile_multi_in_marker(marker, receivers, context)     -> Term        `(a, b) IN ?`: elements(): packed tuples
     raw_term(expression, context)                           -> RawTerm     not compiled yet: can be tested and named
 
 Checks and messages are those of Cassandra (cql3/Constants.java, Lists, Sets, Maps, Tuples, UserTypes, Vectors,
