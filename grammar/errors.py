@@ -10,3 +10,11 @@ class CqlSyntaxError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+class CqlNestingError(CqlSyntaxError):
+    """The text nests deeper than this parser takes. Cassandra's overflows its stack there and answers SERVER_ERROR with
+    this very message; so should the border."""
+
+    def __init__(self) -> None:
+        super().__init__("java.lang.StackOverflowError")

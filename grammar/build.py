@@ -1,0 +1,98 @@
+"""Builds the parse tables from cql.lark with Lark, and saves them: `python -m grammar.build`.
+
+Only this module imports Lark. Building takes about a second and happens when the package is made, or on a checkout's first
+statement; after that `grammar.tables` reads a file of a few hundred kilobytes.
+
+The file is `marshal` of (key, states, end state, rules); the key is a hash of everything that the tables depend on.
+- states: for each state (number of a terminal -> action, number of a left side -> state). An action >= 0 shifts to that
+  state, an action < 0 reduces by the rule with the number ~action.
+- rules: (number of the left side, number of symbols, name of the action or "").
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from grammar.keywords import NUMBERS
+from grammar.tables import GRAMMAR, Tables, save_tables, tables_key
+
+# Where a shift and a reduction compete for these keywords, the reduction wins: what they introduce (an alias, GROUP BY,
+# PER PARTITION LIMIT) is likelier than an operand of that name behind a parenthesis. Parser.g looks further ahead.
+_REDUCE_FIRST = ("AS", "GROUP", "PER")
+
+
+def build_tables(source: str) -> Tables:
+    """The tables of the grammar in `source`; raises lark.GrammarError."""
+    from lark import Lark, logger
+    from lark.common import ParserConf
+    from lark.lexer import Lexer
+    from lark.parsers.lalr_analysis import LALR_Analyzer, Shift
+
+    class DeclaredTerminals(Lexer):
+        """Lark wants a lexer; grammar/lexer.py does the work."""
+
+        def __init__(self, _conf: object) -> None:
+            pass
+
+        def lex(self, *_arguments: object) -> "list[object]":  # type: ignore[override]
+            return []
+
+    names = sorted(set(re.findall(r"\b[A-Z][A-Z_]+\b", re.sub(r"//.*", "", source))))
+    unknown = [name for name in names if name not in NUMBERS]
+    if unknown:
+        raise ValueError(f"no such terminals: {unknown}")
+    grammar = Lark(
+        f"{source}\n%declare {' '.join(names)}\n",
+        parser="lalr",
+        lexer=DeclaredTerminals,
+        start="start",
+        maybe_placeholders=False,
+    )
+    logger.setLevel("ERROR")  # the analyser tells of each conflict that shifting resolves
+    analysis = LALR_Analyzer(ParserConf(grammar.rules, {}, ["start"]), debug=True)
+    analysis.compute_lalr()  # type: ignore[no-untyped-call]
+    table = analysis.parse_table
+    rules = list(grammar.rules)
+    rule_numbers = {rule: number for number, rule in enumerate(rules)}
+
+    # numbered breadth first, so that the same grammar gives the same file
+    first = analysis.lr0_start_states["start"]
+    order, numbers = [first], {first.closure: 0}
+    for itemset in order:
+        for symbol in sorted(itemset.transitions, key=lambda symbol: str(symbol.name)):
+            following = itemset.transitions[symbol]
+            if following.closure not in numbers:
+                numbers[following.closure] = len(order)
+                order.append(following)
+
+    left_sides = {name: number for number, name in enumerate(sorted({str(rule.origin.name) for rule in rules}))}
+    states: list[tuple[dict[int, int], dict[int, int]]] = []
+    for itemset in order:
+        row: dict[int, int] = {}
+        gotos: dict[int, int] = {}
+        for name, (action, argument) in sorted(table.states[itemset.closure].items()):
+            if name in NUMBERS:
+                row[NUMBERS[name]] = numbers[argument] if action is Shift else ~rule_numbers[argument]
+            else:
+                gotos[left_sides[name]] = numbers[argument]
+        for terminal, reductions in itemset.lookaheads.items():
+            if terminal.name in _REDUCE_FIRST:
+                best = max(reductions, key=lambda rule: rule.options.priority or 0)
+                row[NUMBERS[terminal.name]] = ~rule_numbers[best]
+        states.append((row, gotos))
+    return (
+        states,
+        numbers[table.end_states["start"]],
+        [(left_sides[str(rule.origin.name)], len(rule.expansion), rule.alias or "") for rule in rules],
+    )
+
+
+def main() -> None:
+    """Writes the tables beside this module, or to the path given."""
+    source = GRAMMAR.read_text(encoding="utf-8")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else GRAMMAR.with_name("tables.bin")
+    save_tables(path, tables_key(source), build_tables(source))
+
+
+if __name__ == "__main__":
+    main()

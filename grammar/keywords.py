@@ -1,0 +1,241 @@
+"""The keywords of CQL and their classes; after Lexer.g and the last rules of Parser.g.
+
+An unreserved keyword is a name wherever its own meaning is not called for. It belongs to one of three classes, because
+the rules differ in which of them they take for a name: NAME_KEYWORD (everywhere), TYPE_KEYWORD (native types; not as
+a user type's name), OTHER_KEYWORD (neither as a function's nor, but for KEY, as a user type's name).
+"""
+
+NAME_KEYWORDS = frozenset(
+    [
+        "KEYS",
+        "AS",
+        "CLUSTER",
+        "CLUSTERING",
+        "COMPACT",
+        "STORAGE",
+        "TABLES",
+        "TYPE",
+        "TYPES",
+        "VALUES",
+        "MAP",
+        "LIST",
+        "FILTERING",
+        "PERMISSION",
+        "PERMISSIONS",
+        "KEYSPACES",
+        "ALL",
+        "USER",
+        "USERS",
+        "ROLE",
+        "ROLES",
+        "IDENTITY",
+        "SUPERUSER",
+        "NOSUPERUSER",
+        "LOGIN",
+        "NOLOGIN",
+        "OPTIONS",
+        "PASSWORD",
+        "HASHED",
+        "EXISTS",
+        "CUSTOM",
+        "TRIGGER",
+        "CONTAINS",
+        "INTERNALS",
+        "ONLY",
+        "STATIC",
+        "FROZEN",
+        "TUPLE",
+        "FUNCTION",
+        "FUNCTIONS",
+        "AGGREGATE",
+        "AGGREGATES",
+        "SFUNC",
+        "STYPE",
+        "FINALFUNC",
+        "INITCOND",
+        "RETURNS",
+        "LANGUAGE",
+        "CALLED",
+        "INPUT",
+        "LIKE",
+        "PER",
+        "PARTITION",
+        "GROUP",
+        "DATACENTERS",
+        "CIDRS",
+        "ACCESS",
+        "DEFAULT",
+        "MBEAN",
+        "MBEANS",
+        "REPLACE",
+        "UNSET",
+        "MASKED",
+        "UNMASK",
+        "SELECT_MASKED",
+        "VECTOR",
+        "ANN",
+    ]
+)
+
+TYPE_KEYWORDS = frozenset(
+    [
+        "ASCII",
+        "BIGINT",
+        "BLOB",
+        "BOOLEAN",
+        "COUNTER",
+        "DECIMAL",
+        "DOUBLE",
+        "DURATION",
+        "FLOAT",
+        "INET",
+        "INT",
+        "SMALLINT",
+        "TEXT",
+        "TIMESTAMP",
+        "TINYINT",
+        "UUID",
+        "VARCHAR",
+        "VARINT",
+        "TIMEUUID",
+        "DATE",
+        "TIME",
+    ]
+)
+
+OTHER_KEYWORDS = frozenset(["TTL", "COUNT", "WRITETIME", "MAXWRITETIME", "KEY", "CAST", "JSON", "DISTINCT"])
+
+RESERVED_KEYWORDS = frozenset(
+    [
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "AND",
+        "ENTRIES",
+        "FULL",
+        "INSERT",
+        "UPDATE",
+        "WITH",
+        "LIMIT",
+        "USING",
+        "USE",
+        "SET",
+        "BEGIN",
+        "UNLOGGED",
+        "BATCH",
+        "APPLY",
+        "TRUNCATE",
+        "DELETE",
+        "IN",
+        "CREATE",
+        "SCHEMA",
+        "KEYSPACE",
+        "TABLE",
+        "MATERIALIZED",
+        "VIEW",
+        "INDEX",
+        "ON",
+        "TO",
+        "DROP",
+        "PRIMARY",
+        "INTO",
+        "ALTER",
+        "RENAME",
+        "ADD",
+        "ORDER",
+        "BY",
+        "ASC",
+        "DESC",
+        "ALLOW",
+        "IF",
+        "IS",
+        "GRANT",
+        "OF",
+        "REVOKE",
+        "MODIFY",
+        "AUTHORIZE",
+        "DESCRIBE",
+        "EXECUTE",
+        "NORECURSIVE",
+        "TOKEN",
+        "NULL",
+        "NOT",
+        "NAN",
+        "INFINITY",
+        "OR",
+    ]
+)
+
+# Two words for one keyword; TABLE and TABLES are called COLUMNFAMILY and TABLES in messages.
+SYNONYMS = {"COLUMNFAMILY": "TABLE", "COLUMNFAMILIES": "TABLES"}
+
+CLASSES: dict[str, str] = {
+    **dict.fromkeys(NAME_KEYWORDS, "NAME_KEYWORD"),
+    **dict.fromkeys(TYPE_KEYWORDS, "TYPE_KEYWORD"),
+    **dict.fromkeys(OTHER_KEYWORDS, "OTHER_KEYWORD"),
+}
+
+# Terminals that are no keywords. The first six are classes of literals, in the order of their kinds.
+OTHER_TERMINALS = [
+    "$END",
+    "IDENT",
+    "QUOTED_NAME",
+    "EMPTY_QUOTED_NAME",
+    "NAME_KEYWORD",
+    "OTHER_KEYWORD",
+    "TYPE_KEYWORD",
+    "STRING_LITERAL",
+    "INTEGER",
+    "FLOAT_LITERAL",
+    "BOOLEAN_LITERAL",
+    "DURATION_LITERAL",
+    "UUID_LITERAL",
+    "HEXNUMBER",
+    "NEGATIVE_INFINITY",
+    "QMARK",
+    "EXPR",
+    "LPAR",
+    "RPAR",
+    "LSQB",
+    "RSQB",
+    "LBRACE",
+    "RBRACE",
+    "COMMA",
+    "DOT",
+    "SEMICOLON",
+    "COLON",
+    "EQUAL",
+    "LESSTHAN",
+    "MORETHAN",
+    "LE",
+    "GE",
+    "NE",
+    "PLUS",
+    "MINUS",
+    "STAR",
+    "SLASH",
+    "PERCENT",
+    "PLUS_EQUAL",
+    "MINUS_EQUAL",
+    "RANGE",
+]
+
+# Every terminal has a number; $END is 0.
+TERMINALS: tuple[str, ...] = (
+    *OTHER_TERMINALS,
+    *sorted(NAME_KEYWORDS | TYPE_KEYWORDS | OTHER_KEYWORDS | RESERVED_KEYWORDS),
+)
+NUMBERS: dict[str, int] = {name: number for number, name in enumerate(TERMINALS)}
+
+# A word in lower case -> the number of its terminal.
+WORDS: dict[str, int] = {
+    **{name.lower(): NUMBERS[name] for name in sorted(NAME_KEYWORDS | TYPE_KEYWORDS | OTHER_KEYWORDS | RESERVED_KEYWORDS)},
+    **{word.lower(): NUMBERS[name] for word, name in SYNONYMS.items()},
+    "true": NUMBERS["BOOLEAN_LITERAL"],
+    "false": NUMBERS["BOOLEAN_LITERAL"],
+}
+
+# Number of a keyword -> number of its class; -1 where it has none.
+FALLBACKS: tuple[int, ...] = tuple(NUMBERS[CLASSES[name]] if name in CLASSES else -1 for name in TERMINALS)
+
+NATIVE_TYPES = frozenset(name.lower() for name in TYPE_KEYWORDS)

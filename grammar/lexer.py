@@ -1,0 +1,204 @@
+"""CQL text -> tokens; after Lexer.g of Cassandra 5.0.8.
+
+`tokenize` gives two parallel lists: the numbers of the terminals (grammar.keywords) and their values: strings and
+quoted names without quotes, everything else as written. One regular expression takes what is frequent; what
+begins with a rarer character goes to `_rare`. Text that is no token raises LexError; grammar.explain finds the words for
+it. A line comment must end with a line break, as in Cassandra.
+"""
+
+import re
+
+from grammar.keywords import NUMBERS, WORDS
+
+
+class LexError(Exception):
+    """Something that is no token stands at `position`."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(position)
+        self.position = position
+
+
+_IDENT = NUMBERS["IDENT"]
+_QUOTED_NAME = NUMBERS["QUOTED_NAME"]
+_EMPTY_QUOTED_NAME = NUMBERS["EMPTY_QUOTED_NAME"]
+_STRING = NUMBERS["STRING_LITERAL"]
+_INTEGER = NUMBERS["INTEGER"]
+_FLOAT = NUMBERS["FLOAT_LITERAL"]
+_DURATION = NUMBERS["DURATION_LITERAL"]
+_UUID = NUMBERS["UUID_LITERAL"]
+_HEX = NUMBERS["HEXNUMBER"]
+_EXPR = NUMBERS["EXPR"]
+_END = NUMBERS["$END"]
+
+PUNCTUATION: dict[str, int] = {
+    text: NUMBERS[name]
+    for text, name in (
+        ("(", "LPAR"), (")", "RPAR"), ("[", "LSQB"), ("]", "RSQB"), ("{", "LBRACE"), ("}", "RBRACE"), (",", "COMMA"),
+        (".", "DOT"), (";", "SEMICOLON"), (":", "COLON"), ("=", "EQUAL"), ("<", "LESSTHAN"), (">", "MORETHAN"),
+        ("<=", "LE"), (">=", "GE"), ("!=", "NE"), ("+", "PLUS"), ("-", "MINUS"), ("*", "STAR"), ("/", "SLASH"),
+        ("%", "PERCENT"), ("+=", "PLUS_EQUAL"), ("-=", "MINUS_EQUAL"), ("..", "RANGE"), ("?", "QMARK"),
+    )
+}  # fmt: skip
+
+_TOKEN = re.compile(
+    r"[ \t\n\r]*(?:"
+    r"([A-Za-z][A-Za-z0-9_]*)"  # 1: a word
+    r"|([(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=)"  # 2: punctuation
+    r"|'([^']*(?:''[^']*)*)'"  # 3: a string
+    r"|(-?[0-9]+)(?![0-9A-Za-z.\-\u00b5])"  # 4: an integer that nothing joins
+    r'|"([^"]*(?:""[^"]*)*)"'  # 5: a quoted name
+    r"|(.)"  # 6: anything else
+    r"|\Z)",
+    re.DOTALL,
+)
+
+_UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_UNIT = r"(?:[yY]|[mM][oO]|[wW]|[dD]|[hH]|[mM][sS]|[mM]|[uU\u00b5][sS]|[nN][sS]|[sS])"
+_ISO_TIME = r"T(?:[0-9]+H(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
+_ISO_DURATION = re.compile(
+    r"-?P(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}|" + _ISO_TIME + r"|[0-9]+W|"
+    r"(?:[0-9]+Y(?:[0-9]+M)?(?:[0-9]+D)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)(?:" + _ISO_TIME + r")?)"
+)
+_HEX_TEXT = re.compile(r"0[xX][0-9a-fA-F]*")
+_DURATION_TEXT = re.compile(r"-?[0-9]+" + _UNIT + r"(?:[0-9]+" + _UNIT + r")*")
+# "1..2" is an integer and a range, "1...2" the float "1." and a range
+_FLOAT_TEXT = re.compile(r"-?[0-9]+(?:\.(?=\.\.)|(?!\.\.)(?:\.[0-9]*(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))")
+_INTEGER_TEXT = re.compile(r"-?[0-9]+")
+_NEGATIVE_WORD = re.compile(r"-(?:[nN][aA][nN]|([iI][nN][fF][iI][nN][iI][tT][yY]))")
+_LINE_COMMENT = re.compile(r"(?:--|//)[^\n\r]*[\n\r]")
+_BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_DOLLAR_STRING = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
+
+
+class Quoted(str):
+    """A name that was written in quotes, where the difference counts (`"int"` is no native type)."""
+
+    __slots__ = ()
+
+
+def tokenize(text: str) -> tuple[list[int], list[str]]:
+    """The tokens of `text`, $END last; raises LexError."""
+    types: list[int] = []
+    values: list[str] = []
+    add_type, add_value = types.append, values.append
+    match = _TOKEN.match
+    words, punctuation = WORDS, PUNCTUATION
+    position = 0
+    while True:
+        found = match(text, position)
+        if found is None:
+            raise LexError(position)
+        kind = found.lastindex
+        if kind == 1:
+            word = found[1]
+            lower = word.lower()
+            start, position = found.span(1)
+            if lower in words:
+                add_type(words[lower])
+                add_value(word)
+                continue
+            following = text[position : position + 1]
+            if (following == "-" and len(word) >= 8) or word[0] == "P" or (following == "(" and word == "expr"):
+                number, value, position = _odd_word(text, start, position, word)
+                add_type(number)
+                add_value(value)
+                continue
+            add_type(_IDENT)
+            add_value(word)
+        elif kind == 2:
+            value = found[2]
+            add_type(punctuation[value])
+            add_value(value)
+            position = found.end()
+        elif kind == 3:
+            value = found[3]
+            add_type(_STRING)
+            add_value(value.replace("''", "'") if "''" in value else value)
+            position = found.end()
+        elif kind == 4:
+            add_type(_INTEGER)
+            add_value(found[4])
+            position = found.end()
+        elif kind == 5:
+            value = found[5]
+            add_type(_QUOTED_NAME if value else _EMPTY_QUOTED_NAME)
+            add_value(Quoted(value.replace('""', '"')))
+            position = found.end()
+        elif kind == 6:
+            token, position = _rare(text, found.start(6))
+            if token is not None:
+                add_type(token[0])
+                add_value(token[1])
+        else:
+            add_type(_END)
+            add_value("")
+            return types, values
+
+
+def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int]:
+    """(terminal, value, end) of what begins like a word and may be a UUID, a duration or `expr(`."""
+    uuid = _UUID_TEXT.match(text, start)
+    if uuid is not None:
+        return _UUID, uuid[0], uuid.end()
+    duration = _ISO_DURATION.match(text, start)
+    if duration is not None and duration.end() >= end:
+        return _DURATION, duration[0], duration.end()
+    if word == "expr" and text[end : end + 1] == "(":
+        return _EXPR, "expr(", end + 1
+    return _IDENT, word, end
+
+
+def _rare(text: str, start: int) -> tuple[tuple[int, str] | None, int]:
+    """((terminal, value) or None for a comment, end) of a token that begins with a rare character."""
+    character = text[start]
+    if "0" <= character <= "9":
+        return _number(text, start)
+    following = text[start + 1 : start + 2]
+    if character == "-":
+        if following == "-":
+            return None, _comment_end(_LINE_COMMENT, text, start)
+        if following == "=":
+            return (PUNCTUATION["-="], "-="), start + 2
+        if "0" <= following <= "9":
+            return _number(text, start)
+        word = _NEGATIVE_WORD.match(text, start)
+        if word is not None:
+            return (NUMBERS["NEGATIVE_INFINITY" if word[1] else "NAN"], word[0]), word.end()
+        duration = _ISO_DURATION.match(text, start)
+        if duration is not None:
+            return (_DURATION, duration[0]), duration.end()
+        return (PUNCTUATION["-"], "-"), start + 1
+    if character == "/":
+        if following == "/":
+            return None, _comment_end(_LINE_COMMENT, text, start)
+        if following == "*":
+            return None, _comment_end(_BLOCK_COMMENT, text, start)
+        return (PUNCTUATION["/"], "/"), start + 1
+    if character == "$":
+        string = _DOLLAR_STRING.match(text, start)
+        if string is not None:
+            return (_STRING, string[1]), string.end()
+    raise LexError(start)
+
+
+def _comment_end(pattern: re.Pattern[str], text: str, start: int) -> int:
+    found = pattern.match(text, start)
+    if found is None:
+        raise LexError(start)
+    return found.end()
+
+
+def _number(text: str, start: int) -> tuple[tuple[int, str], int]:
+    """A number, duration, UUID or hexadecimal literal; `text[start]` is a digit, or a minus before one."""
+    for number, pattern in (
+        (_UUID, _UUID_TEXT),
+        (_HEX, _HEX_TEXT),
+        (_DURATION, _DURATION_TEXT),
+        (_FLOAT, _FLOAT_TEXT),
+        (_INTEGER, _INTEGER_TEXT),
+    ):
+        found = pattern.match(text, start)
+        if found is not None:
+            return (number, found[0]), found.end()
+    raise LexError(start)

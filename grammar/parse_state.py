@@ -1,0 +1,69 @@
+"""What one parse carries along, and the folding of names; a leaf that the action modules share."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from grammar import tree
+from grammar.lexer import Quoted
+
+
+class Rejected(Exception):
+    """An action found the text to be wrong where the grammar is wider than Cassandra's."""
+
+
+class ParseState:
+    """What a parse carries along.
+
+    `text`: the statement. `markers`: names of the bind markers so far. `errors`: messages of what is wrong beyond the
+    grammar, in order. `literal_count`: literals numbered so far, with `literals_as_markers`. `depths`: how deep operators
+    nest, by the id of the node; `kept` keeps these nodes, so that no id is used again.
+    """
+
+    __slots__ = ("depths", "errors", "kept", "literal_count", "literals_as_markers", "markers", "text")
+
+    def __init__(self, text: str, literals_as_markers: bool) -> None:
+        self.text = text
+        self.markers: list[str | None] = []
+        self.errors: list[str] = []
+        self.literals_as_markers = literals_as_markers
+        self.literal_count = 0
+        self.depths: dict[int, int] = {}
+        self.kept: list[tree.Expression] = []
+
+
+Children: TypeAlias = list[Any]
+Action: TypeAlias = Callable[[Children, ParseState], Any]
+
+
+def fold(name: str) -> str:
+    """A name's final form: quoted as it is, else in lower case."""
+    return str(name) if name.__class__ is Quoted else name.lower()
+
+
+def names(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(fold, texts))
+
+
+# The other unreserved keywords are no function names (Parser.g's unreserved_function_keyword); COUNT is one by its own rule.
+_NO_FUNCTION_NAMES = frozenset(("ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct"))
+
+
+def local_function_name(c: Children, p: ParseState) -> str:
+    """Of c[0]; raises Rejected."""
+    name: str = c[0]
+    if name.__class__ is Quoted:
+        return str(name)
+    name = name.lower()
+    if name in _NO_FUNCTION_NAMES:
+        raise Rejected
+    return name
+
+
+def function_name(c: Children, p: ParseState) -> tree.QualifiedName:
+    """Of c[0]; raises Rejected."""
+    return tree.QualifiedName(None, local_function_name(c, p))
+
+
+def qualified_function_name(c: Children, p: ParseState) -> tree.QualifiedName:
+    """Of c[0], a dot and c[2]; raises Rejected."""
+    return tree.QualifiedName(fold(c[0]), local_function_name(c[2:], p))

@@ -1,0 +1,110 @@
+"""CQL text -> statement tree.
+
+An LALR(1) automaton over the tables that Lark built from cql.lark (grammar.tables), fed by grammar.lexer; the reductions
+call grammar.actions. The stack is a list, so that no text can overflow Python's; how deep a text may nest is bounded
+by STACK_MAX, because whoever walks the tree recurses.
+
+What is wrong is worded as Cassandra words it by grammar.explain, which runs only then.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+from grammar import tree
+from grammar.errors import CqlNestingError, CqlSyntaxError
+from grammar.lexer import LexError, tokenize
+from grammar.parse_state import Action, ParseState, Rejected
+
+# States on the stack; a level of parentheses takes one to three.
+STACK_MAX = 500
+
+
+class _Automaton(NamedTuple):
+    """`actions[state]`: terminal -> action; `gotos[state]`: number of a rule's left side -> state; see grammar/build.py."""
+
+    actions: list[dict[int, int]]
+    gotos: list[dict[int, int]]
+    end_state: int
+    rules: list[tuple[int, int, Action | None]]
+    fallbacks: tuple[int, ...]
+
+
+@cache
+def _automaton() -> _Automaton:
+    """The tables, read at the first statement."""
+    from grammar.actions import ACTIONS
+    from grammar.keywords import FALLBACKS
+    from grammar.tables import load_tables
+
+    states, end_state, rules = load_tables()
+    return _Automaton(
+        [actions for actions, _ in states],
+        [gotos for _, gotos in states],
+        end_state,
+        [(left, size, ACTIONS[action] if action else None) for left, size, action in rules],
+        FALLBACKS,
+    )
+
+
+def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
+    """The tree of one statement; raises CqlSyntaxError with Cassandra's message.
+
+    With `literals_as_markers`, the literals that `grammar.shape` cuts out of this text stand in the tree as LiteralMarkers.
+    """
+    state = ParseState(text, literals_as_markers)
+    try:
+        statement = _run(text, state)
+    except (LexError, Rejected):
+        statement = None
+    if state.errors:
+        raise CqlSyntaxError(state.errors[0])
+    if statement is None:
+        from grammar.explain import explain
+
+        raise CqlSyntaxError(explain(text))
+    if state.markers:
+        # here and not in the actions, where the parts of a batch would each copy the names of all before
+        object.__setattr__(statement, "markers", tuple(state.markers))
+    return statement
+
+
+def _run(text: str, p: ParseState) -> tree.Statement | None:
+    """The statement, or None if the automaton refuses the text; raises LexError, Rejected."""
+    types, values = tokenize(text)
+    actions, gotos, end_state, rules, fallbacks = _automaton()
+    states = [0]
+    stack: list[object] = []
+    state = 0
+    for terminal, value in zip(types, values, strict=True):
+        while True:
+            row = actions[state]
+            action = row.get(terminal)
+            if action is None:
+                # an unreserved keyword that means nothing of its own here is a name
+                action = row.get(fallbacks[terminal])
+                if action is None:
+                    return None
+            if action >= 0:
+                states.append(action)
+                stack.append(value)
+                state = action
+                break
+            left, size, act = rules[~action]
+            if act is None:
+                states.pop()
+            elif size:
+                children = stack[-size:]
+                del stack[-size:]
+                del states[-size:]
+                stack.append(act(children, p))
+            else:
+                stack.append(act([], p))
+            state = gotos[states[-1]][left]
+            states.append(state)
+            if state == end_state and terminal == 0:
+                found = stack[-1]
+                assert isinstance(found, tree.Statement), found
+                return found
+        if len(states) > STACK_MAX:
+            raise CqlNestingError
+    return None
