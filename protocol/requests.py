@@ -169,9 +169,7 @@ def read_consistency(reader: Reader) -> int:
 def _timestamp(reader: Reader) -> int:
     timestamp = reader.long()
     if timestamp == _TIMESTAMP_MIN:
-        raise ProtocolError(
-            f"Out of bound timestamp, must be in [{_TIMESTAMP_MIN + 1}, {_TIMESTAMP_MAX}] (got {timestamp})"
-        )
+        raise ProtocolError(f"Out of bound timestamp, must be in [{_TIMESTAMP_MIN + 1}, {_TIMESTAMP_MAX}] (got {timestamp})")
     return timestamp
 
 
@@ -202,7 +200,8 @@ def read_values(data: bytes, position: int, count: int, version: int) -> tuple[l
 
 
 def _values(reader: Reader, version: int) -> tuple[Value, ...]:
-    values, reader.position = read_values(reader.data, reader.position, reader.short(), version)
+    count = reader.short()  # on a line of its own: it moves the position
+    values, reader.position = read_values(reader.data, reader.position, count, version)
     return tuple(values)
 
 
