@@ -12,7 +12,6 @@ from protocol.types import TEXT
 from storage.engine import Engine, stored_values
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema import TableMetadata
-from storage.token import Token
 
 LOCAL_KEY = b"local"
 
@@ -20,7 +19,7 @@ LOCAL_KEY = b"local"
 @dataclass(frozen=True, slots=True)
 class LocalNode:
     host_id: UUID
-    tokens: tuple[Token, ...]
+    tokens: tuple[int, ...]
     cluster_name: str
 
 
@@ -37,7 +36,7 @@ def maybe_local_node(engine: Engine, cluster_name: str) -> LocalNode | None:
         if saved != cluster_name:
             raise ConfigurationError(f"Saved cluster name {saved} != configured name {cluster_name}")
         texts = store.table.by_name["tokens"].type.decode(tokens)
-        return LocalNode(UUID(bytes=host_id), tuple(sorted(Token(int(text)) for text in texts)), saved)
+        return LocalNode(UUID(bytes=host_id), tuple(sorted(int(text) for text in texts)), saved)
     return None
 
 

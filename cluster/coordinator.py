@@ -1,0 +1,220 @@
+"""The coordinator: for each kind of request and consistency level, which replicas have to answer.
+
+A plan asks once, when it is compiled, for the `Levels` of its keyspace and kind, and looks up each request's level in
+it: one dict lookup on the hot path. None means: the local node alone holds every token of that keyspace and that is
+enough; go ahead, no token is needed. Otherwise there is a `ReplicaPlan`, which chooses replicas by token. A level that
+can't be met, or that the kind does not allow, raises on the lookup.
+
+Nothing is remembered of a failed lookup, and everything is forgotten when the ring or a node's liveness changes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import ip_address
+
+from cluster.consistency import (
+    Consistency,
+    assure_paxos,
+    assure_sufficient,
+    consistency_of,
+    unavailable,
+    validate_for_cas,
+    validate_for_cas_commit,
+    validate_for_counter,
+    validate_for_query,
+    validate_for_read,
+    validate_for_write,
+)
+from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
+from cluster.ring import TOKEN_MIN, Node, Ring
+from protocol.errors import InternalError, WriteFailure
+from storage.schema import KeyspaceMetadata
+
+FAILURE_UNKNOWN = 0
+"""RequestFailureReason.UNKNOWN: what a replica answers when its disk refused."""
+
+
+class RequestKind(Enum):
+    READ = auto()
+    """SELECT of known partitions; at SERIAL it is read at QUORUM after the Paxos round."""
+    SCAN = auto()
+    WRITE = auto()
+    BATCH = auto()
+    """Logged, unlogged and counter batches without conditions: no level is refused as such."""
+    COUNTER = auto()
+    CAS_COMMIT = auto()
+    """What follows an accepted proposal; `Coordinator.assure_cas` comes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaPlan:
+    """Where other nodes have a say: `replicas(token)`, of whom `required` must answer."""
+
+    coordinator: "Coordinator"
+    strategy: ReplicationStrategy
+    level: Consistency
+
+    def contacts(self, token: int) -> tuple[tuple[Node, ...], int]:
+        """The live replicas of a token and how many of them must answer. Raises Unavailable."""
+        coordinator = self.coordinator
+        live = coordinator.live_replicas(self.strategy, token)
+        return live, assure_sufficient(self.level, self.strategy, live, coordinator.local.datacenter)
+
+    def is_local(self, token: int) -> bool:
+        """Whether the local node alone holds the token and may go ahead. Raises Unavailable."""
+        live, _ = self.contacts(token)
+        replicas = self.strategy.replicas(token, self.coordinator.ring, self.coordinator.local)
+        return replicas == live == (self.coordinator.local,)
+
+    def send(self, token: int) -> None:
+        """Where messages to the other replicas of a token would leave."""
+        nodes = ", ".join(node.address for node in self.contacts(token)[0])
+        raise InternalError(f"requests to other replicas are not implemented yet (token {token} is held by {nodes})")
+
+
+class Levels(dict[int, ReplicaPlan | None]):
+    """Consistency level (the protocol's number) -> ReplicaPlan, or None for "the local node, at once". A lookup
+    raises InvalidRequest, Unavailable or ProtocolError where the level won't do."""
+
+    __slots__ = ("_resolve",)
+
+    def __init__(self, resolve: Callable[[int], ReplicaPlan | None]) -> None:
+        super().__init__()
+        self._resolve = resolve
+
+    def __missing__(self, code: int) -> ReplicaPlan | None:
+        plan = self[code] = self._resolve(code)
+        return plan
+
+
+class Coordinator:
+    """`is_alive` is the failure detector's word; the local node is always alive to itself."""
+
+    def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
+        self.local, self.ring = local, ring
+        self._is_alive = is_alive or (lambda node: True)
+        self._strategies: dict[str, tuple[KeyspaceMetadata, ReplicationStrategy]] = {}
+        self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceMetadata, Levels]] = {}
+
+    # --- the ring --------------------------------------------------------------------------------------------------
+
+    def set_ring(self, ring: Ring) -> None:
+        self.ring = ring
+        self.liveness_changed()
+
+    def liveness_changed(self) -> None:
+        """A node came up or went down: what was worked out before holds no more."""
+        for _, levels in self._levels.values():
+            levels.clear()
+
+    def is_alive(self, node: Node) -> bool:
+        return node == self.local or self._is_alive(node)
+
+    def strategy(self, keyspace: KeyspaceMetadata) -> ReplicationStrategy:
+        known = self._strategies.get(keyspace.name)
+        if known is not None and known[0] is keyspace:
+            return known[1]
+        strategy = LocalStrategy() if keyspace.is_virtual else strategy_of(keyspace.params.replication)
+        self._strategies[keyspace.name] = (keyspace, strategy)
+        return strategy
+
+    def live_replicas(self, strategy: ReplicationStrategy, token: int) -> tuple[Node, ...]:
+        return tuple(node for node in strategy.replicas(token, self.ring, self.local) if self.is_alive(node))
+
+    # --- what a plan asks ------------------------------------------------------------------------------------------
+
+    def levels(self, keyspace: KeyspaceMetadata, kind: RequestKind, table_name: str = "") -> Levels:
+        """To be kept by a plan until the schema changes. `table_name` is named in refusals of counters only."""
+        if kind is not RequestKind.COUNTER:
+            table_name = ""
+        key = (keyspace.name, kind, table_name)
+        known = self._levels.get(key)
+        if known is not None and known[0] is keyspace:
+            return known[1]
+        strategy = self.strategy(keyspace)
+        if keyspace.is_virtual:
+            levels = Levels(_resolve_virtual)
+        else:
+            levels = Levels(lambda code: self._resolve(strategy, kind, consistency_of(code), table_name))
+        self._levels[key] = (keyspace, levels)
+        return levels
+
+    def forget(self, keyspace_name: str) -> None:
+        """The keyspace was dropped."""
+        self._strategies.pop(keyspace_name, None)
+        for key in [key for key in self._levels if key[0] == keyspace_name]:
+            del self._levels[key]
+
+    def _resolve(
+        self, strategy: ReplicationStrategy, kind: RequestKind, level: Consistency, table_name: str
+    ) -> ReplicaPlan | None:
+        if kind is RequestKind.READ:
+            validate_for_read(level)
+            level = _READ_LEVELS.get(level, level)
+        elif kind is RequestKind.SCAN:
+            validate_for_read(level)
+        elif kind is RequestKind.WRITE:
+            validate_for_write(level)
+        elif kind is RequestKind.COUNTER:
+            validate_for_counter(level, table_name)
+        elif kind is RequestKind.CAS_COMMIT:
+            validate_for_cas_commit(level, strategy)
+        if not self._is_local_only(strategy):
+            return ReplicaPlan(self, strategy, level)
+        assure_sufficient(level, strategy, (self.local,), self.local.datacenter)
+        return None
+
+    def _is_local_only(self, strategy: ReplicationStrategy) -> bool:
+        """Whether the local node alone holds every token."""
+        only = (self.local,)
+        if isinstance(strategy, LocalStrategy):
+            return True
+        if any(node != self.local for node in self.ring.nodes):
+            return False
+        return strategy.replicas(TOKEN_MIN + 1, self.ring, self.local) == only
+
+    def assure_cas(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int, token: int) -> None:
+        """What a conditional write checks before it reads: both levels, the Paxos quorum, and the quorum that its
+        read needs. The commit's own replicas are checked afterwards (CAS_COMMIT), and only if it applies.
+
+        Raises InvalidRequest, Unavailable; InternalError where other nodes would have to promise."""
+        strategy = self.strategy(keyspace)
+        serial, commit = consistency_of(serial_code), consistency_of(commit_code)
+        validate_for_query(commit)
+        validate_for_cas(serial)
+        validate_for_cas_commit(commit, strategy)
+        replicas = strategy.replicas(token, self.ring, self.local)
+        live = self.live_replicas(strategy, token)
+        datacenter = self.local.datacenter
+        assure_paxos(serial, replicas, live, datacenter)
+        assure_sufficient(_READ_LEVELS[serial], strategy, live, datacenter)
+        if replicas != (self.local,):
+            ReplicaPlan(self, strategy, _READ_LEVELS[serial]).send(token)
+
+    def assure_truncate(self) -> None:
+        """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises Unavailable; InternalError where there are
+        others."""
+        live = [node for node in self.ring.nodes if self.is_alive(node)]
+        if len(live) < len(self.ring.nodes):
+            raise unavailable(Consistency.ALL, len(self.ring.nodes), len(live))
+        if any(node != self.local for node in live):
+            raise InternalError("TRUNCATE on other nodes is not implemented yet")
+
+    def write_failure(self, keyspace: KeyspaceMetadata, code: int, write_type: str) -> WriteFailure:
+        """What a client gets when the only replica's commit log refused its write (RequestFailureException)."""
+        level, local = Consistency(code), self.local
+        strategy = self.strategy(keyspace)
+        required = assure_sufficient(level, strategy, (local,), local.datacenter)
+        where = f"/{local.address}:{local.port}"
+        message = f"Operation failed - received 0 responses and 1 failures: UNKNOWN from {where}"
+        return WriteFailure(message, code, 0, required, {ip_address(local.address).packed: FAILURE_UNKNOWN}, write_type)
+
+
+def _resolve_virtual(code: int) -> None:
+    """Virtual tables are computed here, whatever level is asked for."""
+    validate_for_read(consistency_of(code))
+
+
+_READ_LEVELS = {Consistency.SERIAL: Consistency.QUORUM, Consistency.LOCAL_SERIAL: Consistency.LOCAL_QUORUM}
+"""At what level a serializable read collects, after its Paxos round (StorageProxy.readWithPaxos)."""
