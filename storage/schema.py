@@ -19,7 +19,6 @@ from uuid import UUID
 
 from protocol.types import CqlType, UserType
 
-
 LOCAL_SYSTEM_KEYSPACES = ("system", "system_schema")
 VIRTUAL_KEYSPACES = ("system_views", "system_virtual_schema")
 REPLICATED_SYSTEM_KEYSPACES = ("system_auth", "system_distributed", "system_traces")
@@ -55,9 +54,10 @@ class ColumnKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnMask:
-    """A dynamic data mask: the function (keyspace None: native) and the literals of its arguments behind the first."""
+    """A dynamic data mask: the function (keyspace "system": native), and types and texts (AbstractType.getString; None:
+    null) of its arguments behind the first, which is the column's value."""
 
-    function_keyspace: str | None
+    function_keyspace: str
     function_name: str
     argument_types: tuple[str, ...] = ()
     argument_values: tuple[str | None, ...] = ()
@@ -135,13 +135,13 @@ class TableParams:
     def content(self) -> tuple[object, ...]:
         """What makes two sets of parameters the same, as plain values."""
         values = []
-        for name in _PARAM_NAMES:
+        for name in _PARAM_NAMES:  # not `cdc`, which system_schema does not keep on a node without CDC
             value = getattr(self, name)
             values.append(_sorted_items(value) if isinstance(value, Mapping) else value)
         return tuple(values)
 
 
-_PARAM_NAMES = tuple(TableParams.__dataclass_fields__)
+_PARAM_NAMES = tuple(name for name in TableParams.__dataclass_fields__ if name != "cdc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,8 @@ class TableMetadata:
 
     @cached_property
     def digest(self) -> int:
-        dropped = tuple((d.name, d.type.cql(), d.dropped_time_us, d.kind.value) for d in self.dropped_columns.values())
+        # Milliseconds: system_schema keeps no more, and a restart must not change the version.
+        dropped = [(d.name, d.type.cql(), d.dropped_time_us // 1000, d.kind.value) for d in self.dropped_columns.values()]
         return _digest(
             "table",
             self.keyspace,

@@ -1,0 +1,61 @@
+"""Statement -> the function that applies it; and the plain refusal of what is not executed yet."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from cqlserver.ddl.alter_table import alter_table
+from cqlserver.ddl.context import DdlContext, DdlResult
+from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
+from cqlserver.ddl.tables import create_table, drop_table
+from cqlserver.ddl.types import alter_type, create_type, drop_type
+from grammar.tree import (
+    AlterKeyspace,
+    AlterTable,
+    AlterType,
+    CreateKeyspace,
+    CreateTable,
+    CreateType,
+    DropKeyspace,
+    DropTable,
+    DropType,
+    Statement,
+)
+from protocol.errors import InvalidRequest
+from storage.schema import Schema
+
+_Apply = Callable[[Schema, Any, DdlContext], DdlResult]
+
+_FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
+    {
+        CreateKeyspace: create_keyspace,
+        AlterKeyspace: alter_keyspace,
+        DropKeyspace: drop_keyspace,
+        CreateTable: create_table,
+        DropTable: drop_table,
+        CreateType: create_type,
+        DropType: drop_type,
+        **dict.fromkeys(AlterTable.__subclasses__(), alter_table),
+        **dict.fromkeys(AlterType.__subclasses__(), alter_type),
+    }
+)
+
+
+def is_ddl(statement: Statement) -> bool:
+    """Does `apply_ddl` execute it?"""
+    return type(statement) in _FUNCTIONS
+
+
+def apply_ddl(schema: Schema, statement: Statement, context: DdlContext) -> DdlResult:
+    """The schema after the statement, and what changed. Raises the errors that Cassandra answers; InvalidRequest for
+    statements that this server does not execute yet."""
+    function = _FUNCTIONS.get(type(statement))
+    if function is None:
+        raise not_supported(statement)
+    return function(schema, statement, context)
+
+
+def not_supported(statement: Statement) -> InvalidRequest:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(statement).__name__).upper()
+    return InvalidRequest(f"{words} is not supported yet")
