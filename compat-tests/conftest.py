@@ -1,0 +1,29 @@
+"""What all compat tests share: `--contact`, and the server that they run against."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
+
+from harness.runner import Address  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
+
+
+@pytest.fixture(scope="session")
+def server_address(request: pytest.FixtureRequest) -> Iterator[Address]:
+    """Where the server under test listens: --contact, or one that is started for these tests and keeps all in memory."""
+    contact = request.config.getoption("--contact")
+    if contact:
+        yield Address.parse(contact)
+        return
+    import cqlserver
+
+    with cqlserver.start(memory=True) as server:
+        yield Address(server.host, server.port)

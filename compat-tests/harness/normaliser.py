@@ -1,0 +1,78 @@
+"""The one place that knows what can't be equal between two servers or two runs, and what stands for it in an outcome.
+
+- the name of the script's keyspace, in every text: `$ks`
+- uuid and timeuuid values, also inside messages, that the script does not write itself: `<uuid>`, `<timeuuid>`
+- timestamps and dates of today (and write times in a bigint of a `writetime` column): `<now>`
+- what is left of a TTL that the script sets: `<ttl 100>` for 90 to 100 seconds
+- the time of day of `currenttime()`: `<time>`
+- the id of a prepared statement, in messages: `<id>`
+- warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
+
+Everything else must be equal.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
+_SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
+
+_DAY_S = 86_400
+_TTL_SLACK_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Normaliser:
+    """For one script that runs in `keyspace`; `script_text` tells which ids and TTLs are the script's own."""
+
+    keyspace: str
+    script_text: str
+
+    def text(self, text: str) -> str:
+        """A message or a name."""
+        text = text.replace(self.keyspace, "$ks")
+        text = _UUID.sub(lambda found: self._uuid(found[0]), text)
+        return _STATEMENT_ID.sub(lambda found: found[0] if found[0] in self.script_text else "<id>", text)
+
+    def value(self, column: str, type_name: str, literal: str) -> str:
+        """A value's literal, by the CQL type of its column."""
+        text = self.text(literal)
+        if type_name == "bigint" and "writetime(" in column:
+            return re.sub(r"\d{16}", lambda found: self._moment(found[0], 1_000_000), text)
+        if type_name == "bigint" and "unixtimestamp(" in column.lower():
+            return self._moment(text, 1000)
+        if type_name == "int" and column.startswith("ttl("):
+            return self._ttl(text)
+        if type_name in ("timestamp", "date"):
+            return "<now>" if text[1:11] in _today() else text
+        if type_name == "time" and "current" in column:
+            return "<time>"
+        return text
+
+    def warnings(self, warnings: Sequence[str]) -> list[str]:
+        return [self.text(warning) for warning in warnings if not _SERVER_SIZE.search(warning)]
+
+    def _uuid(self, text: str) -> str:
+        if text in self.script_text.lower():
+            return text
+        return "<timeuuid>" if text[14] == "1" else "<uuid>"
+
+    def _ttl(self, text: str) -> str:
+        if text.isdigit():
+            for written in sorted({int(number) for number in _TTL.findall(self.script_text)}):
+                if written - _TTL_SLACK_S <= int(text) <= written and written > _TTL_SLACK_S:
+                    return f"<ttl {written}>"
+        return text
+
+    @staticmethod
+    def _moment(text: str, per_second: int) -> str:
+        return "<now>" if text.isdigit() and abs(int(text) / per_second - time.time()) < _DAY_S else text
+
+
+def _today() -> tuple[str, ...]:
+    now = time.time()
+    return tuple(time.strftime("%Y-%m-%d", time.gmtime(now + offset)) for offset in (-_DAY_S, 0, _DAY_S))

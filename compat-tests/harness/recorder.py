@@ -1,0 +1,97 @@
+"""The command line of the compat scripts: record outcomes from a real Cassandra, or show how a server differs."""
+
+import argparse
+import difflib
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.runner import Address, run_script
+from harness.script import SUFFIX, Script, load_script
+from protocol.client import connect
+from protocol.responses import RowsResult
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+RELEASE_VERSION = b"5.0.8"
+WORKERS = 3
+
+
+class NotCassandra(RuntimeError):
+    """Outcomes are recorded from the real thing only."""
+
+
+def find_scripts(paths: Sequence[Path] = ()) -> list[Path]:
+    """All scripts below the given files and folders, in order; without any, all that there are."""
+    found: set[Path] = set()
+    for path in paths or [SCRIPTS]:
+        found.update(path.rglob(f"*{SUFFIX}") if path.is_dir() else [path])
+    return sorted(found)
+
+
+def difference(expected: str, actual: str, path: Path) -> str:
+    """A unified diff, empty where the texts are equal."""
+    lines = difflib.unified_diff(
+        expected.splitlines(), actual.splitlines(), f"{path} (recorded)", f"{path} (this server)", lineterm="", n=4
+    )
+    return "\n".join(lines)
+
+
+def check_is_cassandra(address: Address) -> None:
+    """Raises NotCassandra unless a Java machine at `address` runs exactly the version that we hold ourselves to."""
+    with connect(address.host, address.port, timeout_s=10) as connection:
+        version = connection.query("SELECT release_version FROM system.local").response
+        java = connection.query("SELECT value FROM system_views.system_properties WHERE name = 'java.vm.name'").response
+        heap = connection.query("SELECT name FROM system_views.caches").response
+    if not isinstance(version, RowsResult) or version.rows() != [(RELEASE_VERSION,)]:
+        raise NotCassandra(f"{address.host}:{address.port} is not Cassandra {RELEASE_VERSION.decode()}")
+    if not isinstance(java, RowsResult) or not java.row_count or not isinstance(heap, RowsResult):
+        raise NotCassandra(f"{address.host}:{address.port} does not run on Java: outcomes come from the real Cassandra")
+
+
+def record(script: Script, address: Address) -> str:
+    """Runs and rewrites one script; what changed, as a diff."""
+    text = run_script(script, address).render()
+    old = script.path.read_text(encoding="utf-8")
+    if text != old:
+        script.path.write_text(text, encoding="utf-8")
+    return difference(old, text, script.path)
+
+
+def compare(script: Script, address: Address) -> str:
+    """Runs one script; how its outcome differs from the recorded one, as a diff."""
+    return difference(script.path.read_text(encoding="utf-8"), run_script(script, address).render(), script.path)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="record.py", description=__doc__)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--record", metavar="HOST:PORT", help="write the outcomes of this Cassandra into the scripts")
+    action.add_argument("--diff", metavar="HOST:PORT", help="show how the outcomes of this server differ")
+    parser.add_argument("--missing", action="store_true", help="with --record: only scripts that have no outcome yet")
+    parser.add_argument("--quiet", action="store_true", help="names of scripts instead of diffs")
+    parser.add_argument("paths", nargs="*", type=Path, help="scripts or folders; all scripts by default")
+    options = parser.parse_args(arguments)
+    scripts = [load_script(path) for path in find_scripts(options.paths)]
+    if options.missing:
+        scripts = [s for s in scripts if any(not step.is_prose and not step.outcome for step in s.steps)]
+    if options.record:
+        address = Address.parse(options.record)
+        check_is_cassandra(address)
+        work = record
+    elif options.diff:
+        address = Address.parse(options.diff)
+        work = compare
+    else:
+        print(f"{sum(script.statement_count for script in scripts)} statements in {len(scripts)} scripts")
+        return 0
+    started = time.monotonic()
+    differing = 0
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for script, changes in zip(scripts, pool.map(lambda s: work(s, address), scripts), strict=True):
+            if changes:
+                differing += 1
+                print(script.path if options.quiet else changes, flush=True)
+    print(f"{differing} of {len(scripts)} scripts differ ({time.monotonic() - started:.1f} s)", file=sys.stderr)
+    return 1 if differing and options.diff else 0

@@ -1,0 +1,168 @@
+"""Runs scripts against a server, each way in a fresh keyspace of its own that is dropped afterwards."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from harness.literals import BoundValue, parse_values
+from harness.normaliser import Normaliser
+from harness.outcome import prepared_lines, prepared_result_lines, reply_lines
+from harness.script import WAYS, Lines, Script, Step, Way
+from protocol.client import Connection, connect
+from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
+from protocol.responses import Error, PreparedResult, Reply, RowsResult
+
+PAGES_MAX = 100
+TIMEOUT_S = 60.0
+
+_REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        host, _, port = text.rpartition(":")
+        return cls(host, int(port))
+
+
+def run_script(script: Script, address: Address, ways: Sequence[Way] = WAYS) -> Script:
+    """The script with the outcomes that the server at `address` gave."""
+    outcomes: dict[int, dict[Way, Lines]] = {}
+    for way in ways:
+        for index, lines in _run_one_way(script, address, way):
+            outcomes.setdefault(index, {})[way] = lines
+    return script.with_outcomes(outcomes)
+
+
+def _run_one_way(script: Script, address: Address, way: Way) -> Iterator[tuple[int, Lines]]:
+    keyspace = f"script_{secrets.token_hex(5)}"
+    run = _Run(address, way, keyspace, Normaliser(keyspace, script.render()))
+    with _keyspaces(address, keyspace, script), run.connected():
+        for index, step in enumerate(script.steps):
+            if not step.is_prose and step.directives.allows(way.prepared, way.version):
+                yield index, tuple(run.step_lines(step))
+
+
+@contextmanager
+def _keyspaces(address: Address, keyspace: str, script: Script) -> Iterator[None]:
+    """The script's keyspace while it runs; at the end it goes, and so does every other that begins with its name."""
+    names = sorted({found.replace("$ks", keyspace) for found in re.findall(r"\$ks\w*", script.render())} | {keyspace})
+    with connect(address.host, address.port, timeout_s=TIMEOUT_S) as connection:
+        _expect(connection.query(f"CREATE KEYSPACE {keyspace} WITH replication = {_REPLICATION}"))
+        try:
+            yield
+        finally:
+            for name in names:
+                connection.query(f'DROP KEYSPACE IF EXISTS "{name}"')
+
+
+def _expect(reply: Reply) -> None:
+    if isinstance(reply.response, Error):
+        raise reply.response.error
+
+
+class _Run:
+    """One script on its way: the connection whose keyspace a USE in the script may change."""
+
+    def __init__(self, address: Address, way: Way, keyspace: str, normaliser: Normaliser) -> None:
+        self._address, self._way, self._keyspace, self._normaliser = address, way, keyspace, normaliser
+        self._connection: Connection
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        with self._connect() as self._connection:
+            _expect(self._connection.query(f"USE {self._keyspace}"))
+            # Cassandra warns once per connection that statements prepared after USE are ambiguous: have it over with.
+            self._connection.prepare("DROP TABLE IF EXISTS no_such_table")
+            yield
+
+    def _connect(self) -> Connection:
+        return connect(self._address.host, self._address.port, version=self._way.version, timeout_s=TIMEOUT_S)
+
+    def step_lines(self, step: Step) -> Iterator[str]:
+        if step.directives.new_connection:
+            with self._connect() as connection:
+                if step.directives.used:
+                    _expect(connection.query(f"USE {self._keyspace}"))
+                yield from self._lines(step, connection)
+        else:
+            yield from self._lines(step, self._connection)
+
+    def _lines(self, step: Step, connection: Connection) -> Iterator[str]:
+        statements = [statement.replace("$ks", self._keyspace) for statement in step.statements]
+        values = [parse_values(step.directives.values.get(i, "")) for i in range(len(statements))]
+        if step.directives.batch is not None:
+            yield from self._batch_lines(step, connection, statements, values)
+        elif self._way.prepared:
+            yield from self._prepared_lines(step, connection, statements[0], values[0])
+        else:
+            options = self._options(step, values[0])
+            pages = _pages(lambda asked: connection.query(statements[0], asked), options)
+            yield from reply_lines(pages, None, self._normaliser)
+
+    def _prepared_lines(
+        self, step: Step, connection: Connection, statement: str, values: Sequence[BoundValue]
+    ) -> Iterator[str]:
+        reply = connection.prepare(statement, self._request_keyspace(step))
+        yield from prepared_lines(reply, self._normaliser)
+        prepared = reply.response
+        if not isinstance(prepared, PreparedResult):
+            return
+        options = self._options(step, values)
+        pages = _pages(lambda asked: connection.execute(prepared, (), asked), options)
+        yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
+        yield from reply_lines(pages, prepared, self._normaliser)
+
+    def _batch_lines(
+        self, step: Step, connection: Connection, statements: Sequence[str], values: Sequence[Sequence[BoundValue]]
+    ) -> Iterator[str]:
+        entries = []
+        for statement, bound in zip(statements, values, strict=True):
+            sent: str | bytes = statement
+            if self._way.prepared:
+                reply = connection.prepare(statement, self._request_keyspace(step))
+                if not isinstance(reply.response, PreparedResult):
+                    yield from reply_lines([reply], None, self._normaliser)
+                    return
+                sent = reply.response.statement_id
+            entries.append(BatchEntry(sent, tuple(value.value for value in bound)))
+        assert step.directives.batch is not None
+        reply = connection.batch(entries, step.directives.batch, self._options(step, ()))
+        yield from reply_lines([reply], None, self._normaliser)
+
+    def _options(self, step: Step, values: Sequence[BoundValue]) -> QueryOptions:
+        directives = step.directives
+        names = tuple(value.name for value in values if value.name is not None)
+        given = QueryOptions(
+            consistency=directives.consistency,
+            values=tuple(value.value for value in values),
+            names=names or None,
+            flags=SKIP_METADATA if directives.skip_metadata else 0,
+            page_size=-1 if directives.page_size is None else directives.page_size,
+            timestamp_us=directives.timestamp_us,
+            keyspace=self._request_keyspace(step),
+            now_s=directives.now_s,
+        )
+        if directives.serial_consistency is None:
+            return given
+        return replace(given, serial_consistency=directives.serial_consistency)
+
+    def _request_keyspace(self, step: Step) -> str | None:
+        keyspace = step.directives.keyspace
+        return None if keyspace is None else keyspace.replace("$ks", self._keyspace)
+
+
+def _pages(ask: Callable[[QueryOptions], Reply], options: QueryOptions) -> list[Reply]:
+    pages = [ask(options)]
+    while len(pages) < PAGES_MAX:
+        last = pages[-1].response
+        if not isinstance(last, RowsResult) or last.paging_state is None:
+            return pages
+        pages.append(ask(replace(options, paging_state=last.paging_state)))
+    return pages

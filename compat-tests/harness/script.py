@@ -1,0 +1,152 @@
+"""The text form of a compat script: steps of CQL with the outcome that Cassandra gave.
+
+A file is a sequence of paragraphs. A paragraph of comments alone is prose; every other paragraph is a step:
+
+    # A sentence that says what the step shows.
+    @ page size 2
+    SELECT k, v FROM t;
+    | rows of $ks.t: k int, v text
+    |   1, 'a'
+
+`@` lines are directives (harness/directives.py), `|` lines the recorded outcome; what is left is the statement, over as many
+lines as it likes, a final `;` not sent. `$ks` stands for the name of the keyspace that the script runs in. Where the ways
+of asking (simple or prepared, protocol v4 or v5) answer differently, a line `|= prepared` or `|= simple v5` opens each
+variant. Parsing and rendering are inverse: rendering a parsed script gives its text back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.directives import Directives, parse_directives
+
+SUFFIX = ".cql"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of sending a statement: prepared or not, over one version of the protocol."""
+
+    prepared: bool
+    version: int
+
+    @property
+    def name(self) -> str:
+        return f"{'prepared' if self.prepared else 'simple'} v{self.version}"
+
+
+WAYS = (Way(False, 4), Way(False, 5), Way(True, 4), Way(True, 5))
+
+_SHORT_NAMES: Mapping[frozenset[str], str] = {
+    frozenset({"simple v4", "simple v5"}): "simple",
+    frozenset({"prepared v4", "prepared v5"}): "prepared",
+    frozenset({"simple v4", "prepared v4"}): "v4",
+    frozenset({"simple v5", "prepared v5"}): "v5",
+}
+
+Lines = tuple[str, ...]
+
+
+class ScriptError(ValueError):
+    """The file is no valid script; the message names file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`source` holds comments, directives and statement as written; `outcome` the lines behind `|`, unparsed."""
+
+    line: int
+    source: Lines
+    directives: Directives
+    statements: Lines
+    outcome: Lines
+
+    @property
+    def is_prose(self) -> bool:
+        return not self.statements
+
+    def with_outcome(self, by_way: Mapping[Way, Lines]) -> "Step":
+        return replace(self, outcome=tuple(_merged(by_way)))
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    path: Path
+    steps: tuple[Step, ...]
+
+    def render(self) -> str:
+        paragraphs = ("\n".join((*step.source, *(f"|{line}" for line in step.outcome))) for step in self.steps)
+        return "\n\n".join(paragraphs) + "\n"
+
+    @property
+    def statement_count(self) -> int:
+        return sum(len(step.statements) for step in self.steps)
+
+    def with_outcomes(self, outcomes: Mapping[int, Mapping[Way, Lines]]) -> "Script":
+        """`outcomes`: index of the step -> way -> lines."""
+        steps = (step.with_outcome(outcomes.get(i, {})) for i, step in enumerate(self.steps))
+        return replace(self, steps=tuple(steps))
+
+
+def parse_script(text: str, path: Path) -> Script:
+    steps = []
+    lines = text.splitlines()
+    start = 0
+    for index in range(len(lines) + 1):
+        if index == len(lines) or not lines[index].strip():
+            if index > start:
+                steps.append(_parse_step(lines[start:index], path, start + 1))
+            start = index + 1
+    return Script(path, tuple(steps))
+
+
+def load_script(path: Path) -> Script:
+    return parse_script(path.read_text(encoding="utf-8"), path)
+
+
+def _parse_step(lines: Sequence[str], path: Path, line_number: int) -> Step:
+    source: list[str] = []
+    outcome: list[str] = []
+    directives: list[tuple[int, str]] = []
+    statements: list[list[str]] = []
+    open_statement = False
+    for offset, line in enumerate(lines):
+        if line.startswith("|"):
+            outcome.append(line[1:])
+            continue
+        if outcome:
+            raise ScriptError(f"{path}:{line_number + offset}: an outcome ends its step; a blank line is missing")
+        source.append(line)
+        if line.startswith("#"):
+            continue
+        if line.startswith("@"):
+            directives.append((len(statements), line[1:].strip()))
+            open_statement = False
+            continue
+        if not open_statement:
+            statements.append([])
+            open_statement = True
+        statements[-1].append(line)
+    try:
+        parsed = parse_directives(directives)
+    except ValueError as error:
+        raise ScriptError(f"{path}:{line_number}: {error}") from error
+    if len(statements) > 1 and parsed.batch is None:
+        raise ScriptError(f"{path}:{line_number}: two statements in one step")
+    texts = tuple("\n".join(parts).removesuffix(";") for parts in statements)
+    return Step(line_number, tuple(source), parsed, texts, tuple(outcome))
+
+
+def _merged(by_way: Mapping[Way, Lines]) -> list[str]:
+    """The outcome's lines: once where all ways agree, else one labelled variant for each group of ways."""
+    groups: dict[Lines, list[str]] = {}
+    for way in WAYS:
+        if way in by_way:
+            groups.setdefault(by_way[way], []).append(way.name)
+    if len(groups) <= 1:
+        return [f" {line}" for lines in groups for line in lines]
+    merged = []
+    for lines, names in groups.items():
+        merged.append(f"= {_SHORT_NAMES.get(frozenset(names), ', '.join(names))}")
+        merged.extend(f" {line}" for line in lines)
+    return merged
