@@ -104,8 +104,9 @@ def opcode_error(opcode: int, response: bool) -> ProtocolError:
 class EnvelopeDecoder:
     """Bare envelopes: all of a v3 or v4 connection, the beginning of a v5 one.
 
-    `version` is None until it is negotiated: any supported version is taken. With `responses` the decoder is a
-    client's.
+    `version` is None until it is negotiated: any supported version is taken, and what follows a STARTUP is held back
+    (see frames.py; a session that refuses the STARTUP goes on with `receive_data(b"")`). With `responses` the decoder
+    is a client's.
     """
 
     __slots__ = (
@@ -192,7 +193,7 @@ class EnvelopeDecoder:
                     self.refuse(Refusal(first & 0x7F, stream, error, fatal=True))
                     return envelopes
             append((first & 0x7F, flags, stream, opcode, body))
-            if opcode == _STARTUP:
+            if opcode == _STARTUP and self.version is None:
                 self._partial += data[position:]
                 return envelopes
         if position < end:
@@ -272,9 +273,7 @@ def refused_version(version: int) -> Refusal:
 
 
 def refused_beta() -> Refusal:
-    error = ProtocolError(
-        f"Beta version of the protocol used ({version_name(BETA_VERSION)}), but USE_BETA flag is unset"
-    )
+    error = ProtocolError(f"Beta version of the protocol used ({version_name(BETA_VERSION)}), but USE_BETA flag is unset")
     return Refusal(BETA_VERSION, 0, error, fatal=True)
 
 

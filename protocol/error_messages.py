@@ -81,9 +81,7 @@ def _timeout(received: int) -> str:
 
 
 def _counts(error: Any) -> bytes:
-    return (
-        primitives.short(error.consistency) + primitives.integer(error.received) + primitives.integer(error.block_for)
-    )
+    return primitives.short(error.consistency) + primitives.integer(error.received) + primitives.integer(error.block_for)
 
 
 def _reasons(error: Any, version: int) -> bytes:

@@ -63,9 +63,7 @@ def _read_columns(reader: Reader, count: int, global_spec: bool) -> tuple[Column
     if global_spec:
         keyspace, table = reader.string(), reader.string()
         return tuple([ColumnSpec(keyspace, table, reader.string(), read_type(reader)) for _ in range(count)])
-    return tuple(
-        [ColumnSpec(reader.string(), reader.string(), reader.string(), read_type(reader)) for _ in range(count)]
-    )
+    return tuple([ColumnSpec(reader.string(), reader.string(), reader.string(), read_type(reader)) for _ in range(count)])
 
 
 @dataclass(frozen=True, slots=True)

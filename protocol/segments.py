@@ -226,9 +226,7 @@ class SegmentDecoder:
         while position < end:
             start = position + ENVELOPE_HEAD_LENGTH
             if start > end:
-                self._refuse_layout(
-                    f"Undersized buffer supplied. Expected {ENVELOPE_HEAD_LENGTH}, actual {end - position}"
-                )
+                self._refuse_layout(f"Undersized buffer supplied. Expected {ENVELOPE_HEAD_LENGTH}, actual {end - position}")
                 return
             first, flags, stream, opcode, length = unpack_head(payload, position)
             stop = start + length

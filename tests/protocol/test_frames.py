@@ -288,3 +288,16 @@ def test_incompressible_payload_is_sent_as_it_is() -> None:
     segment = SegmentEncoder(compressed=True).encode([payload])
     assert segment[8:-4] == payload
     assert int.from_bytes(segment[:5], "little") == len(payload) | 1 << 34
+
+
+def test_second_startup_does_not_hold_back_what_follows() -> None:
+    decoder = server(4, None)
+    data = pack_envelope(4, 0, 6, 1, STARTUP_BODY) + pack_envelope(4, 0, 7, 5, b"")
+    assert [e[2] for e in decoder.receive_data(data)] == [6, 7]
+
+
+def test_refused_startup_leaves_the_decoder_usable() -> None:
+    decoder = EnvelopeDecoder()
+    data = pack_envelope(4, 0, 6, 1, STARTUP_BODY)
+    assert [e[2] for e in decoder.receive_data(data + data)] == [6]
+    assert [e[2] for e in decoder.receive_data(b"")] == [6]
