@@ -104,8 +104,8 @@ def _literal(kind: LiteralKind) -> Action:
 
     def action(c: Children, p: ParseState) -> tree.Expression:
         if p.literals_as_markers and kind in SHAPED_KINDS:
-            p.literal_count += 1
-            return marker(p.literal_count - 1, kind)
+            p.literals.append(c[0])
+            return marker(len(p.literals) - 1, kind)
         return literal(kind, c[0])
 
     return action

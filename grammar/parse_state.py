@@ -15,18 +15,18 @@ class ParseState:
     """What a parse carries along.
 
     `text`: the statement. `markers`: names of the bind markers so far. `errors`: messages of what is wrong beyond the
-    grammar, in order. `literal_count`: literals numbered so far, with `literals_as_markers`. `depths`: how deep operators
-    nest, by the id of the node; `kept` keeps these nodes, so that no id is used again.
+    grammar, in order. `literals`: texts of the literals numbered so far, with `literals_as_markers`. `depths`: how deep
+    operators nest, by the id of the node; `kept` keeps these nodes, so that no id is used again.
     """
 
-    __slots__ = ("depths", "errors", "kept", "literal_count", "literals_as_markers", "markers", "text")
+    __slots__ = ("depths", "errors", "kept", "literals", "literals_as_markers", "markers", "text")
 
-    def __init__(self, text: str, literals_as_markers: bool) -> None:
+    def __init__(self, text: str, literals_as_markers: bool = False) -> None:
         self.text = text
         self.markers: list[str | None] = []
         self.errors: list[str] = []
         self.literals_as_markers = literals_as_markers
-        self.literal_count = 0
+        self.literals: list[str] = []
         self.depths: dict[int, int] = {}
         self.kept: list[tree.Expression] = []
 

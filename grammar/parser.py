@@ -46,12 +46,13 @@ def _automaton() -> _Automaton:
     )
 
 
-def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
-    """The tree of one statement; raises CqlSyntaxError with Cassandra's message.
+def parse(text: str) -> tree.Statement:
+    """The tree of one statement; raises CqlSyntaxError with Cassandra's message."""
+    return parse_with(text, ParseState(text))
 
-    With `literals_as_markers`, the literals that `grammar.shape` cuts out of this text stand in the tree as LiteralMarkers.
-    """
-    state = ParseState(text, literals_as_markers)
+
+def parse_with(text: str, state: ParseState) -> tree.Statement:
+    """The same, with the state given: `grammar.shape` wants literals as markers, and their texts."""
     try:
         statement = _run(text, state)
     except (LexError, Rejected):
