@@ -60,7 +60,7 @@ def token(key: bytes) -> int:
 
 
 def signed_tail(tail: bytes) -> int:
-    """Up to eight bytes as Cassandra joins them: little-endian, each sign-extended, joined with xor; unsigned 64 bits."""
+    """Up to eight bytes as Cassandra joins them: little-endian, each sign-extended, joined with xor."""
     word = 0
     for i, byte in enumerate(tail):
         word ^= (byte if byte < 0x80 else byte - 256) << (8 * i)
