@@ -28,7 +28,7 @@ from cluster.consistency import (
 )
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
-from protocol.errors import InternalError, WriteFailure
+from protocol.errors import InternalError, RequestError, WriteFailure
 from storage.schema import KeyspaceMetadata
 
 FAILURE_UNKNOWN = 0
@@ -139,6 +139,24 @@ class Coordinator:
             levels = Levels(lambda code: self._resolve(strategy, kind, consistency_of(code), table_name))
         self._levels[key] = (keyspace, levels)
         return levels
+
+    def local_levels(self, keyspace: KeyspaceMetadata, kind: RequestKind) -> tuple[int, ...]:
+        """The levels (the protocol's numbers) at which the local node decides alone, for whoever prepares for them."""
+        levels = self.levels(keyspace, kind)
+        local = []
+        for level in Consistency:
+            try:
+                if levels[level] is None:
+                    local.append(level.value)
+            except RequestError:
+                continue
+        return tuple(local)
+
+    def local_write_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
+        return self.local_levels(keyspace, RequestKind.WRITE)
+
+    def local_read_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
+        return self.local_levels(keyspace, RequestKind.READ)
 
     def forget(self, keyspace_name: str) -> None:
         """The keyspace was dropped."""
