@@ -67,6 +67,7 @@ def build_tables(source: str) -> Tables:
 
     left_sides = {name: number for number, name in enumerate(sorted({str(rule.origin.name) for rule in rules}))}
     states: list[tuple[dict[int, int], dict[int, int]]] = []
+    shared: dict[str, dict[int, int]] = {}
     for itemset in order:
         row: dict[int, int] = {}
         gotos: dict[int, int] = {}
@@ -79,7 +80,8 @@ def build_tables(source: str) -> Tables:
             if terminal.name in _REDUCE_FIRST:
                 best = max(reductions, key=lambda rule: rule.options.priority or 0)
                 row[NUMBERS[terminal.name]] = ~rule_numbers[best]
-        states.append((row, gotos))
+        # equal rows are one object: marshal writes it once
+        states.append((shared.setdefault(repr(row), row), shared.setdefault(repr(gotos), gotos)))
     return (
         states,
         numbers[table.end_states["start"]],

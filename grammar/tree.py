@@ -13,8 +13,9 @@ Conventions
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
+
+from grammar.node import Node, field, node
 
 
 class LiteralKind(Enum):
@@ -47,8 +48,8 @@ class Operator(Enum):
 # --- names ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class QualifiedName:
+@node
+class QualifiedName(Node):
     """`[keyspace.]name` of a table, view, index, type, function or aggregate."""
 
     keyspace: str | None
@@ -58,40 +59,40 @@ class QualifiedName:
 # --- types ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TypeName:
+@node
+class TypeName(Node):
     """The root of all type names, as written: nothing is resolved or checked."""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class NativeTypeName(TypeName):
     """`int`, `text`, ... in lower case; `varchar` stays `varchar`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ListTypeName(TypeName):
     element: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SetTypeName(TypeName):
     element: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class MapTypeName(TypeName):
     key: TypeName
     value: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class TupleTypeName(TypeName):
     elements: tuple[TypeName, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class VectorTypeName(TypeName):
     """`vector<element, dimension>`; the dimension may be any 32-bit integer, negative too."""
 
@@ -99,14 +100,14 @@ class VectorTypeName(TypeName):
     dimension: int
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class FrozenTypeName(TypeName):
     """`frozen<inner>`."""
 
     inner: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class UserTypeName(TypeName):
     """A user-defined type (any name that is no native type's)."""
 
@@ -114,7 +115,7 @@ class UserTypeName(TypeName):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CustomTypeName(TypeName):
     """`'org.apache.cassandra.db.marshal.X(...)'`: a Java class name in quotes, unquoted here."""
 
@@ -124,12 +125,12 @@ class CustomTypeName(TypeName):
 # --- expressions: terms and selectables ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+@node
+class Expression(Node):
     """The root of terms and selectables."""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Literal(Expression):
     """A constant. `text` is the raw text: of a STRING without quotes and with '' undone, of HEX with its 0x, of
     numbers with their minus sign. A FLOAT may also be NaN (-NaN too), Infinity or -Infinity, in just this case."""
@@ -138,7 +139,7 @@ class Literal(Expression):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class LiteralMarker(Expression):
     """A literal that `grammar.shape` cut out: `index` counts the literals of the statement's text from 0. It stands
     where a `Literal` of that kind would stand; see `grammar.shape` for what a compiler does with it."""
@@ -147,12 +148,12 @@ class LiteralMarker(Expression):
     kind: LiteralKind
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Null(Expression):
     """`NULL`."""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Marker(Expression):
     """A bind marker: `?` (name None) or `:name`."""
 
@@ -160,42 +161,42 @@ class Marker(Expression):
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ListLiteral(Expression):
     """`[a, b]`: a list or a vector, as its receiver decides. May be empty."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SetLiteral(Expression):
     """`{a, b}`. Empty: `{}`, an empty set or an empty map, as its receiver decides."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class MapLiteral(Expression):
     """`{k: v}`, never empty. In a selectable it may be a user type's literal: then the keys are `Column`s."""
 
     entries: tuple[tuple[Expression, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class UserTypeLiteral(Expression):
     """`{field: value}`, in terms only. A field that is named twice keeps its first place and its last value."""
 
     fields: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class TupleLiteral(Expression):
     """`(a, b)`. `(a)` is a tuple of one in a term; in a selectable it may as well be just parentheses."""
 
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class FunctionCall(Expression):
     """`[keyspace.]name(arguments)`; the name in lower case unless quoted. `token(..)` and `count(x)` come this way."""
 
@@ -203,7 +204,7 @@ class FunctionCall(Expression):
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class TypeHint(Expression):
     """`(type) expression`."""
 
@@ -211,7 +212,7 @@ class TypeHint(Expression):
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Cast(Expression):
     """`CAST(expression AS type)`; the type is a native one's name in lower case."""
 
@@ -219,7 +220,7 @@ class Cast(Expression):
     type: NativeTypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class BinaryOperation(Expression):
     """`left operator right`, operator one of `+ - * / %`."""
 
@@ -228,14 +229,14 @@ class BinaryOperation(Expression):
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class UnaryMinus(Expression):
     """`-expression` (`-5` is a Literal, its sign belongs to the text)."""
 
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Column(Expression):
     """A column's name in a selectable, or a field's in `{name: value}` there."""
 
@@ -243,7 +244,7 @@ class Column(Expression):
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class FieldSelection(Expression):
     """`expression.field`."""
 
@@ -251,7 +252,7 @@ class FieldSelection(Expression):
     field: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ElementSelection(Expression):
     """`expression[key]`."""
 
@@ -259,7 +260,7 @@ class ElementSelection(Expression):
     key: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SliceSelection(Expression):
     """`expression[start..end]`; either end may be left out."""
 
@@ -268,12 +269,12 @@ class SliceSelection(Expression):
     end: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CountRows(Expression):
     """`COUNT(*)`. (`COUNT(1)` and `COUNT(column)` are FunctionCalls.)"""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ColumnFunction(Expression):
     """`writetime(c)`, `maxwritetime(c)` or `ttl(c)`; function in lower case. The operand is a Column, or an element,
     slice or field selection of one."""
@@ -285,12 +286,12 @@ class ColumnFunction(Expression):
 # --- WHERE and IF --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+@node
+class Relation(Node):
     """The root of the relations of a WHERE clause."""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ColumnRelation(Relation):
     """`column operator value`, every operator but IN."""
 
@@ -299,7 +300,7 @@ class ColumnRelation(Relation):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class InRelation(Relation):
     """`column IN (a, b)` (tuple, may be empty) or `column IN ?` (Marker)."""
 
@@ -307,14 +308,14 @@ class InRelation(Relation):
     values: tuple[Expression, ...] | Marker
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class IsNotNullRelation(Relation):
     """`column IS NOT NULL`."""
 
     column: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class MapEntryRelation(Relation):
     """`column[key] operator value`."""
 
@@ -324,7 +325,7 @@ class MapEntryRelation(Relation):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class TokenRelation(Relation):
     """`token(columns) operator value`."""
 
@@ -333,7 +334,7 @@ class TokenRelation(Relation):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class MultiColumnRelation(Relation):
     """`(columns) operator (values)` or `(columns) operator ?`."""
 
@@ -342,7 +343,7 @@ class MultiColumnRelation(Relation):
     value: TupleLiteral | Marker
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class MultiColumnInRelation(Relation):
     """`(columns) IN ((..), (..))`, `(columns) IN (?, ?)`, `(columns) IN ()`: a tuple; `(columns) IN ?`: a Marker."""
 
@@ -350,24 +351,24 @@ class MultiColumnInRelation(Relation):
     values: tuple[TupleLiteral | Marker, ...] | Marker
 
 
-@dataclass(frozen=True, slots=True)
-class CustomIndexExpression:
+@node
+class CustomIndexExpression(Node):
     """`expr(index, value)`."""
 
     index: QualifiedName
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class WhereClause:
+@node
+class WhereClause(Node):
     """All relations, AND-ed; custom index expressions apart, as Cassandra keeps them."""
 
     relations: tuple[Relation, ...] = ()
     expressions: tuple[CustomIndexExpression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+@node
+class Condition(Node):
     """One condition of IF: `column operator value`, `column[element] ...` or `column.field ...`. With IN, the value is
     a tuple of expressions or a Marker."""
 
@@ -381,23 +382,23 @@ class Condition:
 # --- statements ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+@node
+class Statement(Node):
     """The root of all statements. `markers`: the name of each bind marker, None for `?`."""
 
     markers: tuple[str | None, ...] = field(default=(), kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+@node
+class Selector(Node):
     """One item of the selection, with its alias."""
 
     expression: Expression
     alias: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ordering:
+@node
+class Ordering(Node):
     """`column [ASC | DESC]` or `column ANN OF vector [ASC | DESC]`."""
 
     column: str
@@ -405,7 +406,7 @@ class Ordering:
     ann_of: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Select(Statement):
     """SELECT. `selectors` empty: `*`. `limit` and `per_partition_limit` are INTEGER Literals (never LiteralMarkers) or
     Markers. `group_by` holds selectables: Columns and function calls."""
@@ -414,7 +415,7 @@ class Select(Statement):
     selectors: tuple[Selector, ...] = ()
     is_json: bool = False
     is_distinct: bool = False
-    where: WhereClause = field(default_factory=WhereClause)
+    where: WhereClause = WhereClause()
     group_by: tuple[Expression, ...] = ()
     order_by: tuple[Ordering, ...] = ()
     per_partition_limit: Expression | None = None
@@ -422,8 +423,8 @@ class Select(Statement):
     allow_filtering: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Using:
+@node
+class Using(Node):
     """USING TIMESTAMP and TTL: INTEGER literals or markers. Of two of a kind, the last one stands, as in Cassandra."""
 
     timestamp: Expression | None = None
@@ -433,7 +434,7 @@ class Using:
 NO_USING = Using()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Insert(Statement):
     """INSERT INTO table (columns) VALUES (values). The numbers of both may differ: the compiler says so."""
 
@@ -444,7 +445,7 @@ class Insert(Statement):
     using: Using = NO_USING
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class InsertJson(Statement):
     """INSERT INTO table JSON value. `value`: a STRING Literal or a Marker; `default_unset`: DEFAULT UNSET was said."""
 
@@ -455,42 +456,42 @@ class InsertJson(Statement):
     using: Using = NO_USING
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+@node
+class Assignment(Node):
     """The root of what SET does to one column."""
 
     column: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SetValue(Assignment):
     """`c = value`."""
 
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AddValue(Assignment):
     """`c = c + value` or `c += value`: append, add entries, increment. `c = c -5` comes as AddValue of -5."""
 
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SubtractValue(Assignment):
     """`c = c - value` or `c -= value`."""
 
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class PrependValue(Assignment):
     """`c = value + c`."""
 
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SetElement(Assignment):
     """`c[key] = value`."""
 
@@ -498,7 +499,7 @@ class SetElement(Assignment):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class SetField(Assignment):
     """`c.field = value`."""
 
@@ -506,7 +507,7 @@ class SetField(Assignment):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Update(Statement):
     """UPDATE. `if_exists` excludes `conditions`."""
 
@@ -518,8 +519,8 @@ class Update(Statement):
     conditions: tuple[Condition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+@node
+class Deletion(Node):
     """What DELETE names: `c`, `c[element]` or `c.field`."""
 
     column: str
@@ -527,7 +528,7 @@ class Deletion:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Delete(Statement):
     """DELETE. `deletions` empty: rows. `timestamp`: of USING TIMESTAMP."""
 
@@ -545,7 +546,7 @@ class BatchKind(Enum):
     COUNTER = "COUNTER"
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Batch(Statement):
     """BEGIN ... APPLY BATCH. The markers of the parts are numbered through; `markers` stands on the batch alone."""
 
@@ -554,12 +555,12 @@ class Batch(Statement):
     using: Using = NO_USING
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Use(Statement):
     keyspace: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Truncate(Statement):
     table: QualifiedName
 
@@ -567,44 +568,44 @@ class Truncate(Statement):
 # --- schema --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+@node
+class Property(Node):
     """`name = value` of a WITH clause: the literal's raw text, or a map of raw texts. No name comes twice."""
 
     name: str
     value: str | Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateKeyspace(Statement):
     name: str
     properties: tuple[Property, ...]
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterKeyspace(Statement):
     name: str
     properties: tuple[Property, ...]
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropKeyspace(Statement):
     name: str
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMask:
+@node
+class ColumnMask(Node):
     """MASKED WITH function(arguments), or MASKED WITH DEFAULT: then `mask_default` without arguments."""
 
     function: QualifiedName
     arguments: tuple[Expression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnDefinition:
+@node
+class ColumnDefinition(Node):
     """A column of CREATE TABLE or ALTER TABLE ADD."""
 
     name: str
@@ -613,21 +614,21 @@ class ColumnDefinition:
     mask: ColumnMask | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PrimaryKey:
+@node
+class PrimaryKey(Node):
     """PRIMARY KEY ((partition), clustering), or PRIMARY KEY beside a column."""
 
     partition: tuple[str, ...]
     clustering: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ClusteringOrder:
+@node
+class ClusteringOrder(Node):
     column: str
     descending: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateTable(Statement):
     """CREATE TABLE. `primary_keys` holds each PRIMARY KEY of the text: the compiler refuses none and several. `columns`
     has each definition, repeated names too."""
@@ -641,7 +642,7 @@ class CreateTable(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTable(Statement):
     """The root of ALTER TABLE's forms."""
 
@@ -649,7 +650,7 @@ class AlterTable(Statement):
     if_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableColumnType(AlterTable):
     """ALTER column TYPE type (refused by the compiler, as in Cassandra)."""
 
@@ -657,7 +658,7 @@ class AlterTableColumnType(AlterTable):
     type: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableMask(AlterTable):
     """ALTER [IF EXISTS] column MASKED WITH ... or DROP MASKED (mask None)."""
 
@@ -666,13 +667,13 @@ class AlterTableMask(AlterTable):
     if_column_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableAdd(AlterTable):
     columns: tuple[ColumnDefinition, ...]
     if_column_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableDrop(AlterTable):
     """DROP columns [USING TIMESTAMP timestamp_us]."""
 
@@ -681,29 +682,29 @@ class AlterTableDrop(AlterTable):
     timestamp_us: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableRename(AlterTable):
     renames: tuple[tuple[str, str], ...]
     if_column_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableDropCompactStorage(AlterTable):
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTableWith(AlterTable):
     properties: tuple[Property, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropTable(Statement):
     name: QualifiedName
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateType(Statement):
     """CREATE TYPE; repeated field names are refused by the compiler."""
 
@@ -712,7 +713,7 @@ class CreateType(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterType(Statement):
     """The root of ALTER TYPE's forms."""
 
@@ -720,7 +721,7 @@ class AlterType(Statement):
     if_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTypeFieldType(AlterType):
     """ALTER field TYPE type (refused by the compiler, as in Cassandra)."""
 
@@ -728,20 +729,20 @@ class AlterTypeFieldType(AlterType):
     type: TypeName
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTypeAdd(AlterType):
     field: str
     type: TypeName
     if_field_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterTypeRename(AlterType):
     renames: tuple[tuple[str, str], ...]
     if_field_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropType(Statement):
     name: QualifiedName
     if_exists: bool = False
@@ -757,13 +758,13 @@ class IndexTargetKind(Enum):
     FULL = "FULL"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexTarget:
+@node
+class IndexTarget(Node):
     column: str
     kind: IndexTargetKind
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateIndex(Statement):
     """CREATE [CUSTOM] INDEX [name] ON table (targets) [USING 'class']. `name` None: made up from the table's."""
 
@@ -776,13 +777,13 @@ class CreateIndex(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropIndex(Statement):
     name: QualifiedName
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateMaterializedView(Statement):
     """CREATE MATERIALIZED VIEW; `selectors` empty: `*`."""
 
@@ -797,20 +798,20 @@ class CreateMaterializedView(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterMaterializedView(Statement):
     name: QualifiedName
     properties: tuple[Property, ...]
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropMaterializedView(Statement):
     name: QualifiedName
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateFunction(Statement):
     """CREATE FUNCTION. `language` in the text's own case; `called_on_null`: CALLED ON NULL INPUT."""
 
@@ -824,7 +825,7 @@ class CreateFunction(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropFunction(Statement):
     """`argument_types` None: no parentheses were written."""
 
@@ -833,7 +834,7 @@ class DropFunction(Statement):
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateAggregate(Statement):
     name: QualifiedName
     argument_types: tuple[TypeName, ...]
@@ -845,7 +846,7 @@ class CreateAggregate(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropAggregate(Statement):
     """`argument_types` None: no parentheses were written."""
 
@@ -854,7 +855,7 @@ class DropAggregate(Statement):
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateTrigger(Statement):
     name: str
     table: QualifiedName
@@ -862,7 +863,7 @@ class CreateTrigger(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropTrigger(Statement):
     name: str
     table: QualifiedName
@@ -887,8 +888,8 @@ class ResourceKind(Enum):
     MBEAN = "MBEAN"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+@node
+class Resource(Node):
     """What permissions are granted on. `name`: the table, role, function or MBean; `argument_types` of FUNCTION."""
 
     kind: ResourceKind
@@ -897,7 +898,7 @@ class Resource:
     argument_types: tuple[TypeName, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Grant(Statement):
     """GRANT permissions ON resource TO role. `permissions`: upper case, in Cassandra's order, only those that the
     resource's kind has."""
@@ -907,7 +908,7 @@ class Grant(Statement):
     role: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Revoke(Statement):
     """REVOKE permissions ON resource FROM role; see Grant."""
 
@@ -916,7 +917,7 @@ class Revoke(Statement):
     role: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class GrantRole(Statement):
     """GRANT role TO grantee."""
 
@@ -924,7 +925,7 @@ class GrantRole(Statement):
     grantee: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class RevokeRole(Statement):
     """REVOKE role FROM revokee."""
 
@@ -932,7 +933,7 @@ class RevokeRole(Statement):
     revokee: str
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ListPermissions(Statement):
     permissions: tuple[str, ...]
     resource: Resource | None = None
@@ -940,8 +941,8 @@ class ListPermissions(Statement):
     recursive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RoleOptions:
+@node
+class RoleOptions(Node):
     """What WITH says of a role; None: not said. `datacenters` and `cidr_groups`: () means ALL."""
 
     password: str | None = None
@@ -953,7 +954,7 @@ class RoleOptions:
     cidr_groups: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class CreateRole(Statement):
     """CREATE ROLE, or CREATE USER (`is_user`: then `login` is True and `superuser` said or False)."""
 
@@ -963,7 +964,7 @@ class CreateRole(Statement):
     is_user: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AlterRole(Statement):
     """ALTER ROLE, or ALTER USER (`is_user`)."""
 
@@ -973,7 +974,7 @@ class AlterRole(Statement):
     is_user: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropRole(Statement):
     """DROP ROLE or DROP USER."""
 
@@ -981,7 +982,7 @@ class DropRole(Statement):
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ListRoles(Statement):
     """LIST ROLES [OF role] [NORECURSIVE]."""
 
@@ -989,12 +990,12 @@ class ListRoles(Statement):
     recursive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class ListUsers(Statement):
     """LIST USERS."""
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AddIdentity(Statement):
     """ADD IDENTITY identity TO ROLE role."""
 
@@ -1003,7 +1004,7 @@ class AddIdentity(Statement):
     if_not_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class DropIdentity(Statement):
     identity: str
     if_exists: bool = False
@@ -1032,7 +1033,7 @@ class DescribeKind(Enum):
     ANY = "ANY"
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Describe(Statement):
     """DESCRIBE in all forms. `keyspace` and `name` are those written; KEYSPACE without a name is the current one. ANY
     is `DESCRIBE [keyspace.]name` without a word for the kind."""
