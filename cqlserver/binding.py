@@ -10,6 +10,7 @@ values: `values[len(markers) + index]` is the text of literal `index`.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from cqlserver.functions.model import CallContext
 from cqlserver.type_names import resolve_type
 from grammar.tree import TypeName
 from protocol.responses import ColumnSpec
@@ -25,14 +26,21 @@ def column_spec(table: TableMetadata, column: ColumnMetadata) -> ColumnSpec:
 
 
 class BindContext:
-    """Compiling one statement on `table`. `markers` are the statement's: a name or None for each."""
+    """Compiling one statement on `table`. `markers` are the statement's: a name or None for each; `calls` is what
+    functions take from the outside when the statement is executed."""
 
     def __init__(
-        self, table: TableMetadata, schema: Schema, markers: Sequence[str | None], has_literal_markers: bool = False
+        self,
+        table: TableMetadata,
+        schema: Schema,
+        markers: Sequence[str | None],
+        calls: CallContext,
+        has_literal_markers: bool = False,
     ) -> None:
         self.table = table
         self.schema = schema
         self.keyspace = table.keyspace
+        self.calls = calls
         self.markers = markers
         self.has_literal_markers = has_literal_markers
         self._specs: list[ColumnSpec | None] = [None] * len(markers)

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from uuid import UUID as Uuid
 
-from cqlserver.assignment import Match, is_value_compatible
+from cqlserver.assignment import Match, is_value_compatible, match_type
 from cqlserver.binding import BindContext
-from cqlserver.bound_terms import Constant, LiteralTerm, MarkerTerm, Term
+from cqlserver.bound_terms import Constant, FunctionTerm, LiteralTerm, MarkerTerm, Term
+from cqlserver.functions.model import Function, ScalarFunction
+from cqlserver.functions.operations import OPERATORS
+from cqlserver.functions.resolution import argument_spec, resolve
 from cqlserver.type_names import type_text
 from grammar.tree import LiteralKind, QualifiedName, TypeName
 from protocol.errors import InvalidRequest
@@ -34,6 +37,7 @@ from protocol.types import (
     MarshalError,
     NativeType,
     TupleType,
+    quoted_identifier,
 )
 
 INT32_LIMIT, INT64_LIMIT = 1 << 31, 1 << 63
@@ -240,8 +244,12 @@ class RawTypeHint(RawTerm):
     def __init__(self, type_name: TypeName, term: RawTerm, context: BindContext) -> None:
         self.type_name, self.term, self.context = type_name, term, context
 
+    @property
+    def _type_text(self) -> str:
+        return type_text(self.type_name, keyspace=self.context.keyspace)
+
     def __str__(self) -> str:
-        return f"({type_text(self.type_name)}){self.term}"
+        return f"({self._type_text}){self.term}"
 
     def match(self, receiver: ColumnSpec) -> Match:
         cast = self.context.resolve_type(self.type_name)
@@ -252,7 +260,7 @@ class RawTypeHint(RawTerm):
     def prepare(self, receiver: ColumnSpec) -> Term:
         cast = self.context.resolve_type(self.type_name)
         if self.term.match(ColumnSpec(receiver.keyspace, receiver.table, str(self), cast)) is Match.NONE:
-            raise InvalidRequest(f"Cannot cast value {self.term} to type {type_text(self.type_name)}")
+            raise InvalidRequest(f"Cannot cast value {self.term} to type {self._type_text}")
         if self.match(receiver) is Match.NONE:
             raise InvalidRequest(f"Cannot assign value {self} to {receiver.name} of type {receiver.type.cql()}")
         return self.term.prepare(receiver)
@@ -270,10 +278,52 @@ class RawCall(RawTerm):
         self.name, self.arguments, self.context = name, tuple(arguments), context
 
     def __str__(self) -> str:
-        return f"{self.name.name}({', '.join(map(str, self.arguments))})"
+        name = quoted_identifier(self.name.name)
+        if self.name.keyspace is not None and self.name.name != "token":
+            name = f"{quoted_identifier(self.name.keyspace)}.{name}"
+        return f"{name}({', '.join(map(str, self.arguments))})"
+
+    def _resolve(self, receiver: ColumnSpec | None) -> Function | None:
+        return resolve((self.name.keyspace, self.name.name), self.arguments, receiver, self.context.table)
 
     def match(self, receiver: ColumnSpec) -> Match:
-        raise NotImplementedError
+        try:
+            function = self._resolve(receiver)
+        except InvalidRequest:
+            return Match.WEAK
+        if function is None or function.made_by_factory:
+            return Match.WEAK
+        wanted = receiver.type.frozen_form()
+        if wanted == function.return_type.frozen_form():
+            return Match.EXACT
+        return Match.WEAK if is_value_compatible(wanted, function.return_type.frozen_form()) else Match.NONE
 
     def prepare(self, receiver: ColumnSpec) -> Term:
-        raise NotImplementedError
+        function = self._resolve(receiver)
+        if function is None:
+            raise InvalidRequest(f"Unknown function {_function_name(self.name)} called")
+        if not isinstance(function, ScalarFunction):
+            raise InvalidRequest("Aggregation function are not supported in the where clause")
+        if match_type(function.return_type, receiver.type) is Match.NONE:
+            operator = OPERATORS.get(function.name)
+            called = f"operation {operator}" if operator is not None else f"function {function.full_name}"
+            raise InvalidRequest(
+                f"Type error: cannot assign result of {called} (type {function.return_type.cql()}) "
+                f"to {receiver.name} (type {receiver.type.cql()})"
+            )
+        terms = [
+            argument.prepare(argument_spec(function, i, receiver.keyspace, receiver.table))
+            for i, argument in enumerate(self.arguments)
+        ]
+        return FunctionTerm(function.bind(self.context.calls), terms, function.return_type)
+
+    def maybe_exact_type(self) -> CqlType | None:
+        try:
+            function = self._resolve(None)
+        except InvalidRequest:
+            return None
+        return None if function is None else function.return_type
+
+
+def _function_name(name: QualifiedName) -> str:
+    return name.name if name.keyspace is None else f"{name.keyspace}.{name.name}"

@@ -14,6 +14,8 @@ from storage.schema import ColumnMetadata
 
 OrderKey = Callable[[bytes], bytes]
 AFTER = b"\xff"
+BEFORE_VALUES = b"\x00"
+"""Stands for a null bound: below every component of an order key."""
 
 
 class Interval(NamedTuple):
@@ -36,7 +38,7 @@ def prefix_interval(prefix: bytes, values: tuple[bytes, ...]) -> Interval:
 def beyond(
     prefix: bytes,
     prefix_values: tuple[bytes, ...],
-    bound: Sequence[bytes],
+    bound: Sequence[bytes | None],
     inclusive: bool,
     greater: bool,
     columns: Sequence[ColumnMetadata],
@@ -46,9 +48,9 @@ def beyond(
     found = []
     for column, order_key, value in zip(columns, order_keys, bound, strict=False):
         whole = prefix_interval(prefix, prefix_values)
-        prefix += order_key(value)
-        prefix_values = (*prefix_values, value)
-        if greater != column.reversed:
+        prefix += BEFORE_VALUES if value is None else order_key(value)
+        prefix_values = (*prefix_values, value or b"")
+        if greater is not column.reversed:
             found.append(Interval(prefix + AFTER, whole.end, prefix_values, whole.end_values))
         else:
             found.append(Interval(whole.start, prefix, whole.start_values, prefix_values))

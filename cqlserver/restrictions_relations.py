@@ -134,14 +134,13 @@ class SliceBound:
     inclusive: bool
     is_multi: bool = False
 
-    def components(self, values: Values, columns: Sequence[ColumnMetadata]) -> list[bytes]:
-        """The bound's values, as many as were written."""
+    def components(self, values: Values, columns: Sequence[ColumnMetadata]) -> list[bytes | None]:
+        """The bound's values, as many as were written. Null is taken of a single column only: it stands before all
+        clusterings, DESC or not."""
         if not self.is_multi:
             value = self.term.bind(values)
             if value is UNSET:
                 raise InvalidRequest(f"Invalid unset value for column {columns[0].name}")
-            if value is None:
-                raise InvalidRequest(f"Invalid null value in condition for column {columns[0].name}")
             return [value]
         parts = self.term.elements(values)
         if parts is None:

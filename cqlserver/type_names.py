@@ -33,25 +33,26 @@ def resolve_type(name: TypeName, keyspace: str, schema: Schema) -> CqlType:
     return _resolve(name, keyspace, schema, False)
 
 
-def type_text(name: TypeName, frozen: bool = False) -> str:
-    """`name` as Cassandra's messages print it."""
+def type_text(name: TypeName, frozen: bool = False, keyspace: str | None = None) -> str:
+    """`name` as Cassandra's messages print it; with `keyspace`, as after it was resolved there: user types qualified."""
     match name:
         case NativeTypeName(name=text):
             return text
         case FrozenTypeName(inner=inner):
-            return type_text(inner, True)
+            return type_text(inner, True, keyspace)
         case ListTypeName(element=element):
-            text = f"list<{type_text(element, frozen)}>"
+            text = f"list<{type_text(element, frozen, keyspace)}>"
         case SetTypeName(element=element):
-            text = f"set<{type_text(element, frozen)}>"
+            text = f"set<{type_text(element, frozen, keyspace)}>"
         case MapTypeName(key=key, value=value):
-            text = f"map<{type_text(key, frozen)}, {type_text(value, frozen)}>"
+            text = f"map<{type_text(key, frozen, keyspace)}, {type_text(value, frozen, keyspace)}>"
         case TupleTypeName(elements=elements):
-            return f"tuple<{', '.join(type_text(element) for element in elements)}>"
+            return f"tuple<{', '.join(type_text(element, False, keyspace) for element in elements)}>"
         case VectorTypeName(element=element, dimension=dimension):
-            return f"vector<{type_text(element)}, {dimension}>"
-        case UserTypeName(keyspace=keyspace, name=text):
-            text = text if keyspace is None else f"{keyspace}.{text}"
+            return f"vector<{type_text(element, False, keyspace)}, {dimension}>"
+        case UserTypeName(keyspace=own, name=text):
+            place = own or keyspace
+            text = text if place is None else f"{place}.{text}"
         case CustomTypeName(java_class=java_class):
             return java_class
         case _:

@@ -1,0 +1,100 @@
+"""The selection of a SELECT: its selectors, the columns that they read, and the metadata of the result.
+
+Where all selectors are columns as they are (`is_plain`) rows can be copied; otherwise a row's values go through the
+selectors. SELECT JSON makes one text of the selectors' values (cql3/selection/Selection.java).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cqlserver.binding import BindContext
+from cqlserver.selectables import ColumnSelectable, Fetched, Selectable, selectable
+from cqlserver.selectors import Selector
+from grammar import tree
+from protocol.responses import ColumnSpec, ResultMetadata
+from protocol.types import TEXT
+from protocol.types.java_text import json_quoted
+from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+
+JSON_COLUMN = "[json]"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """`columns`: what the selectors give; `fetched`: what they read; `metadata`: what the client is told."""
+
+    columns: tuple[ColumnSpec, ...]
+    selectors: tuple[Selector, ...]
+    fetched: tuple[ColumnMetadata, ...]
+    metadata: ResultMetadata
+    is_json: bool
+    is_wildcard: bool
+
+    @property
+    def is_aggregate(self) -> bool:
+        return any(selector.is_aggregate for selector in self.selectors)
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.is_json and all(selector.maybe_column is not None for selector in self.selectors)
+
+    @property
+    def plain_columns(self) -> tuple[ColumnMetadata, ...]:
+        """The result's columns, one for each selector, where `is_plain`."""
+        return tuple(s.maybe_column for s in self.selectors if s.maybe_column is not None)
+
+    @property
+    def uses_timestamps(self) -> bool:
+        return any(selector.uses_timestamps for selector in self.selectors)
+
+
+def resolve_selectors(statement: tree.Select, context: BindContext) -> list[Selectable]:
+    """What stands between SELECT and FROM; empty for `*`. Raises InvalidRequest."""
+    return [selectable(selector.expression, context) for selector in statement.selectors]
+
+
+def selects_only_statics(selectables: Sequence[Selectable], table: TableMetadata) -> bool:
+    if not table.statics or not selectables:
+        return False
+    return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in selectables) and not any(
+        s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC))
+        for s in selectables
+    )
+
+
+def compile_selection(statement: tree.Select, selectables: Sequence[Selectable], context: BindContext) -> Selection:
+    table = context.table
+    fetched: Fetched = []
+    aliases = [selector.alias for selector in statement.selectors]
+    if not selectables:
+        selectables = [ColumnSelectable(column, context) for column in table.columns]
+        aliases = [None] * len(selectables)
+    selectors = [one.compile(None, fetched) for one in selectables]
+    columns = tuple(
+        ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)
+        for selector, alias in zip(selectors, aliases, strict=True)
+    )
+    shown = columns
+    if statement.is_json:
+        shown = (ColumnSpec(table.keyspace, table.name, JSON_COLUMN, TEXT),)
+    return Selection(
+        columns, tuple(selectors), tuple(fetched), ResultMetadata(shown), statement.is_json, not statement.selectors
+    )
+
+
+def json_writer(columns: Sequence[ColumnSpec]) -> Callable[[Sequence[bytes | None]], bytes]:
+    """Values of a row -> the JSON text that SELECT JSON gives for it."""
+    heads = []
+    for column in columns:
+        name = column.name if column.name == column.name.lower() else f'"{column.name}"'
+        heads.append(f"{json_quoted(name)}: ")
+    writers = [column.type.to_json for column in columns]
+
+    def write(values: Sequence[bytes | None]) -> bytes:
+        parts = [
+            head + ("null" if value is None else to_json(value))
+            for head, to_json, value in zip(heads, writers, values, strict=True)
+        ]
+        return f"{{{', '.join(parts)}}}".encode()
+
+    return write
