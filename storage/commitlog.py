@@ -136,6 +136,8 @@ class CommitLog:
         self._ids: list[int] = []
         self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
         self._last_length = 0  # of the newest segment, when it is not open
+        # Segments of the process before, which may have been killed before it synced them.
+        self._inherited: list[str] = []
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -226,6 +228,8 @@ class CommitLog:
         if position <= self.synced_position:
             return position
         try:
+            if self._inherited:
+                self._sync_inherited()
             for segment in segments:
                 if segment.synced:
                     continue
@@ -240,6 +244,17 @@ class CommitLog:
             self._fail("synced", error)
         self.synced_position = position
         return position
+
+    def _sync_inherited(self) -> None:
+        for path in self._inherited:
+            if self._disk.exists(path):
+                file = self._disk.open_append(path)
+                try:
+                    file.sync()
+                finally:
+                    file.close()
+        self._disk.sync_folder(self._folder)
+        self._inherited = []
 
     def _fail(self, verb: str, error: OSError) -> None:
         self._failure = f"the commit log could not be {verb} ({error}); this node takes no writes until it is restarted"
@@ -308,8 +323,8 @@ class CommitLog:
         if self._ids:
             newest = self._ids[-1]
             self._last_length = valid_lengths[newest]
-            position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
-            self.written_position = self.synced_position = position
+            self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
+            self._inherited = [self._path(segment_id) for segment_id in self._ids]
         return Replayed(len(valid_lengths), records, size, torn)
 
     def _judge(self, reader: SectionReader, damage: Damage, newest: bool) -> int:
