@@ -46,8 +46,20 @@ def _automaton() -> _Automaton:
     )
 
 
-def parse(text: str) -> tree.Statement:
-    """The tree of one statement; raises CqlSyntaxError with Cassandra's message."""
+def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
+    """The tree of one statement; raises CqlSyntaxError with Cassandra's message.
+
+    With `literals_as_markers` the tree stands for all statements of this one's shape (grammar.shape), and CqlSyntaxError
+    also says that there is no such tree; its message is not for clients then.
+    """
+    if literals_as_markers:
+        from grammar.shape import parse_shaped, shape
+
+        cut = shape(text)
+        statement = None if cut is None else parse_shaped(text, cut[1])
+        if statement is None:
+            raise CqlSyntaxError("The statement has no shape")
+        return statement
     return parse_with(text, ParseState(text))
 
 

@@ -57,6 +57,7 @@ def save_tables(path: Path, key: str, tables: Tables) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(marshal.dumps((key, *tables)))
+        os.chmod(temporary, 0o644)  # mkstemp is stricter than a package's file should be
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
