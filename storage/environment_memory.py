@@ -124,7 +124,7 @@ class MemoryDisk:
     def list(self, folder: str) -> list[str]:
         folder = posixpath.normpath(folder)
         paths = [*self._files, *self._folders]
-        return sorted(posixpath.basename(path) for path in paths if path and posixpath.dirname(path) == folder)
+        return sorted(posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder and path != folder)
 
     def size(self, path: str) -> int:
         return len(self._of(path).data)
