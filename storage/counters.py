@@ -10,7 +10,7 @@ raises the shard's clock when it does, so that replicas merge by taking, per nod
 
 Since Cassandra 2.1 all new shards are global; the local and remote ones of older versions only come with old files:
 a global shard wins over them, of two remote ones the higher clock. A write of `c = c + 1` becomes, where it is taken,
-read the own shard, add, write the whole shard with a higher clock: `increment`.
+read the own shard, add, write the whole shard with a higher clock: `increment` (counter_writes.py does the reading).
 
 What DELETE does to a counter: a tombstone in a counter's cell wins for ever against contexts (reconcile_counter); a
 row or partition deletion covers contexts by timestamp, as everywhere.
@@ -33,7 +33,7 @@ _ONE_GLOBAL: Final = b"\x00\x01\x80\x00"
 class Shard(NamedTuple):
     node_id: bytes
     clock: int
-    count: int
+    amount: int
     is_global: bool = True
 
 
@@ -41,11 +41,21 @@ def increment(current: bytes | None, node_id: bytes, delta: int, now_us: int) ->
     """The context to write when `node_id` adds `delta` (wraps around as a Java long) to a counter whose merged context
     is `current` (None: no live cell): the node's own shard only, the others come in by merging."""
     clock, count = 0, 0
-    if current is not None:
+    if current is not None and len(current) == 36 and current.startswith(node_id, 4):
+        _, clock, count = _SHARD.unpack_from(current, 4)
+    elif current is not None:
         for shard in shards(current):
             if shard.node_id == node_id:
-                clock, count = shard.clock, shard.count
+                clock, count = shard.clock, shard.amount
     return _ONE_GLOBAL + _SHARD.pack(node_id, max(now_us, clock + 1), _wrapped(count + delta))
+
+
+def own_shard(context: bytes, node_id: bytes) -> bytes | None:
+    """The context reduced to the shard of one node; None when it has none."""
+    if len(context) == 36 and context.startswith(node_id, 4):
+        return context
+    found = [shard for shard in shards(context) if shard.node_id == node_id]
+    return context_of(found) if found else None
 
 
 def total(context: bytes) -> int:
@@ -53,7 +63,7 @@ def total(context: bytes) -> int:
     if len(context) == 36:
         count: int = _I64.unpack_from(context, 28)[0]
         return count
-    return _wrapped(sum(shard.count for shard in shards(context)))
+    return _wrapped(sum(shard.amount for shard in shards(context)))
 
 
 def total_value(context: bytes) -> bytes:
@@ -80,7 +90,7 @@ def context_of(merged: Iterable[Shard]) -> bytes:
     ordered = sorted(merged)
     elements = [index + _GLOBAL for index, shard in enumerate(ordered) if shard.is_global]
     header = struct.pack(f">h{len(elements)}h", len(elements), *elements)
-    return header + b"".join(_SHARD.pack(shard.node_id, shard.clock, shard.count) for shard in ordered)
+    return header + b"".join(_SHARD.pack(shard.node_id, shard.clock, shard.amount) for shard in ordered)
 
 
 def merge_contexts(left: bytes, right: bytes) -> bytes:
@@ -96,7 +106,7 @@ def merge_contexts(left: bytes, right: bytes) -> bytes:
 
 
 def _rank(shard: Shard) -> tuple[bool, int, int]:
-    return shard.is_global, shard.clock, shard.count
+    return shard.is_global, shard.clock, shard.amount
 
 
 def _wrapped(count: int) -> int:

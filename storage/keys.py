@@ -1,4 +1,4 @@
-"""Partition keys and clustering order keys: how the values of a primary key become the bytes that are stored and compared.
+"""Partition keys and clustering order keys: how a primary key's values become the bytes that are stored and compared.
 
 - A partition key of one column is the value itself; of several it is Cassandra's CompositeType: for each column
   `[u16 length][value][00]` (db/marshal/CompositeType.java).
@@ -39,7 +39,7 @@ def compose_key(values: Sequence[bytes]) -> bytes:
     if len(values) == 1:
         key = values[0]
     else:
-        parts = []
+        parts: list[bytes] = []
         for value in values:
             check_key_length(len(value))
             parts += (_U16.pack(len(value)), value, b"\0")
@@ -64,7 +64,7 @@ def key_composer(table: TableMetadata) -> Callable[[Sequence[bytes]], bytes]:
 
 
 def split_key(key: bytes, count: int) -> tuple[bytes, ...]:
-    """The values of a partition key of `count` columns. Raises CorruptionError when the composite is not well-formed."""
+    """The values of a partition key of `count` columns. Raises CorruptionError when it is no well-formed composite."""
     if count == 1:
         return (key,)
     values = []

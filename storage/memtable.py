@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Final
 
 from storage.mutation import LIVE, PartitionUpdate
-from storage.packed import Layouts, StoredRow, timestamp_of
+from storage.packed import TIMESTAMP, Layouts, StoredRow
 from storage.partition import Partition, is_nothing
 from storage.reconcile import Resolve
 from storage.token import token
@@ -28,6 +28,7 @@ WIDE_PARTITION_BYTES: Final = 700
 SCAN_BATCH: Final = 256
 
 _U16 = struct.Struct(">H")
+_unpack_i64 = struct.Struct(">q").unpack_from
 _CK_HEADS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
 _TOKEN_BIAS: Final = 1 << 63
 
@@ -94,15 +95,15 @@ class Memtable:
         if type(old) is bytes:
             # full clusterings are prefix-free: to begin with ck is to be ck
             start = 2 + length
-            if old.startswith(ck, 2):
-                if old.startswith(row[:2], start):
-                    old_us, new_us = timestamp_of(old[start : start + 10]), timestamp_of(row)
-                    if new_us > old_us:
-                        partitions[key] = old[:start] + row
-                        self.live_bytes += start + len(row) - len(old)
-                        return
-                    if new_us < old_us:
-                        return
+            if old.startswith(ck, 2) and old.startswith(row[:2], start):
+                old_us: int = _unpack_i64(old, start + TIMESTAMP)[0]
+                new_us: int = _unpack_i64(row, TIMESTAMP)[0]
+                if new_us > old_us:
+                    partitions[key] = old[:start] + row
+                    self.live_bytes += start + len(row) - len(old)
+                    return
+                if new_us < old_us:
+                    return
             self._apply_row(key, ck, row)
             return
         assert isinstance(old, Partition)

@@ -36,11 +36,9 @@ def estimated_bytes(row: StoredRow) -> int:
     size = FULL_ROW_BYTES + sum(map(len, row.clustering))
     for data in row.columns.values():
         if type(data) is ComplexColumn:
-            size += CELL_BYTES + sum(
-                CELL_BYTES + len(path) + len(cell.value or b"") for path, cell in data.cells.items()
-            )
+            size += CELL_BYTES + sum(CELL_BYTES + len(path) + len(cell.value or b"") for path, cell in data.cells.items())
         else:
-            size += CELL_BYTES + len(data[1] or b"")  # type: ignore[arg-type]  # a Cell's value
+            size += CELL_BYTES + len(data[1] or b"")
     return size
 
 
@@ -86,8 +84,7 @@ class Partition:
             self._append(ck, row, packed)
             return
         index = bisect_right(self.firsts, ck) - 1
-        if index < 0:
-            index = 0
+        index = max(index, 0)
         block = cks[index]
         at = bisect_left(block, ck)
         if at < len(block) and block[at] == ck:

@@ -91,7 +91,7 @@ class PartitionView:
 class TableStore:
     """One table's data on this node."""
 
-    __slots__ = ("_dropped_us", "_resolve", "flushed", "layouts", "memtable", "table")
+    __slots__ = ("_dropped_us", "_resolve", "counter_cache", "flushed", "layouts", "memtable", "table")
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
@@ -99,6 +99,8 @@ class TableStore:
         self._resolve = resolver(table)
         self.memtable = Memtable(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
+        # counter_writes.py: (key, ck or None for the static row, column) -> context of the own shard as last written
+        self.counter_cache: dict[tuple[bytes, bytes | None, str], bytes] = {}
         self._dropped_us: dict[str, int] = {}
         self.set_table(table)
 
@@ -111,6 +113,7 @@ class TableStore:
         """Forgets all data; views that are being read keep theirs."""
         self.memtable = Memtable(self.layouts, self._resolve)
         self.flushed = ()
+        self.counter_cache = {}
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -147,9 +150,7 @@ class TableStore:
         merged = self._merged(versions, deletion)
         return None if merged is None else self._live(merged, now_s)
 
-    def read(
-        self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False
-    ) -> PartitionView | None:
+    def read(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False) -> PartitionView | None:
         """One partition's rows within the slices, which are disjoint and ascend (in either direction of reading).
 
         None when nothing was ever written to the partition.
@@ -179,8 +180,8 @@ class TableStore:
     ) -> Iterator[PartitionView]:
         """The partitions from position `start` on (inclusive) and before `end`, in token order, lazily.
 
-        `memtable.token_position(token)` is the place before a token, `position_of(key)` a partition's own; behind one is
-        `position + b"\\0"`, where a paged scan resumes. `reverse` is the order of rows within each partition.
+        `memtable.token_position(token)` is the place before a token, `position_of(key)` a partition's own; behind it
+        is `position + b"\\0"`, where a paged scan resumes. `reverse` is the order of rows within each partition.
         """
         memtable = self.memtable
         if self.flushed:

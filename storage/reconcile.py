@@ -90,14 +90,8 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
     covered_us = active.timestamp_us
     if liveness.timestamp_us <= covered_us:
         liveness = NO_LIVENESS
-    columns: dict[str, Cell | ComplexColumn]
-    if covered_us == NO_TIMESTAMP:
-        columns = dict(left.columns)
-        fresh: Mapping[str, Cell | ComplexColumn] = right.columns
-    else:
-        columns = _uncovered(left.columns, active)
-        fresh = _uncovered(right.columns, active)
-    for name, data in fresh.items():
+    columns = _uncovered(left.columns, active)
+    for name, data in _uncovered(right.columns, active).items():
         existing = columns.get(name)
         if existing is None:
             columns[name] = data
@@ -122,8 +116,6 @@ def uncovered_row(row: Row, active: Deletion = LIVE) -> Row | None:
     deletion = row.deletion
     if deletion > active:
         active = deletion
-    elif active is LIVE:
-        return row if row.columns or row.liveness.timestamp_us != NO_TIMESTAMP else None
     else:
         deletion = LIVE
     liveness = row.liveness if row.liveness.timestamp_us > active.timestamp_us else NO_LIVENESS
@@ -135,6 +127,8 @@ def uncovered_row(row: Row, active: Deletion = LIVE) -> Row | None:
 
 def _uncovered(columns: Mapping[str, Cell | ComplexColumn], active: Deletion) -> dict[str, Cell | ComplexColumn]:
     covered_us = active.timestamp_us
+    if covered_us == NO_TIMESTAMP and ComplexColumn not in map(type, columns.values()):
+        return dict(columns)
     kept: dict[str, Cell | ComplexColumn] = {}
     for name, data in columns.items():
         if type(data) is Cell:
@@ -156,6 +150,8 @@ def uncovered_complex(column: ComplexColumn, active: Deletion) -> ComplexColumn 
     else:
         deletion = LIVE
     covered_us = active.timestamp_us
+    if covered_us == NO_TIMESTAMP:
+        return column if column.cells else None
     cells = {path: cell for path, cell in column.cells.items() if cell.timestamp_us > covered_us}
     if not cells and deletion is LIVE:
         return None
@@ -245,6 +241,4 @@ class UpdateBuilder:
             self._tombstones.append(tombstone)
 
     def build(self) -> PartitionUpdate:
-        return PartitionUpdate(
-            self.table.id, self.key, self._deletion, self._static, self._rows, tuple(self._tombstones)
-        )
+        return PartitionUpdate(self.table.id, self.key, self._deletion, self._static, self._rows, tuple(self._tombstones))
