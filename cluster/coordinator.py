@@ -155,9 +155,6 @@ class Coordinator:
     def local_write_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
         return self.local_levels(keyspace, RequestKind.WRITE)
 
-    def local_read_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
-        return self.local_levels(keyspace, RequestKind.READ)
-
     def forget(self, keyspace_name: str) -> None:
         """The keyspace was dropped."""
         self._strategies.pop(keyspace_name, None)

@@ -2,8 +2,8 @@
 
 The schema is in the log too, as mutations of system_schema, and a table's rows come behind those that made the table.
 Building the schema anew at each of them would cost the square of their number, so records of tables that are not known
-yet are kept aside until there are many of them (DEFERRED_BYTES_MAX), or the log ends; then the schema is built, they
-are applied, and what belongs to no table belonged to one that was dropped since.
+yet are kept aside until there are many of them (more each time, up to DEFERRED_BYTES_MAX), or the log ends; then the
+schema is built, they are applied, and what belongs to no table belonged to one that was dropped since.
 
 Packed records, nearly all there are in a large log, take a way of their own: their prefix says everything but the row.
 """
@@ -19,6 +19,7 @@ from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUp
 from storage.reads import TableStore
 from storage.schema_definitions import schema_keyspace
 
+DEFERRED_BYTES_FIRST: Final = 1 << 16
 DEFERRED_BYTES_MAX: Final = 16 << 20
 """More costs memory during a start, less builds the schema more often."""
 
@@ -36,13 +37,24 @@ class Replay:
         self._stores, self._reload = stores, reload
         self._schema_ids = {table.id for table in schema_keyspace().tables.values()}
         self._schema_changed = False
-        self._deferred: dict[UUID, list[bytes]] = {}
+        self._deferred: dict[bytes, list[bytes]] = {}  # by table id
         self._deferred_bytes = 0
+        self._deferred_bytes_max = DEFERRED_BYTES_FIRST
         self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
         self.skipped = 0
 
     def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
         """One section of the log. Raises CorruptionError where a record is none of ours."""
+        self._apply_records(records)
+        if self._deferred_bytes > self._deferred_bytes_max:
+            self._deferred_bytes_max = min(2 * self._deferred_bytes_max, DEFERRED_BYTES_MAX)
+            self._apply_deferred()
+
+    def finish(self) -> None:
+        """The log has ended."""
+        self._apply_deferred()
+
+    def _apply_records(self, records: list[bytes]) -> None:
         targets = self._targets
         for record in records:
             if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
@@ -56,12 +68,6 @@ class Replay:
                     apply_packed(record[length + 2 : key_end], record[ck_start:ck_end], row_prefix + record[ck_end:])
                     continue
             self._apply(record)
-        if self._deferred_bytes > DEFERRED_BYTES_MAX:
-            self._apply_deferred()
-
-    def finish(self) -> None:
-        """The log has ended."""
-        self._apply_deferred()
 
     def _apply(self, record: bytes) -> None:
         kind = record[0]
@@ -77,10 +83,16 @@ class Replay:
         at = _TABLE_ID_OFFSETS.get(record[1])
         if at is None or record[0] != FORMAT_VERSION:
             raise CorruptionError(f"the commit log holds a record of unknown kind {record[:2].hex()}")
-        table_id = UUID(bytes=record[at : at + 16])
+        raw_id = record[at : at + 16]
+        deferred = self._deferred.get(raw_id)
+        if deferred is not None:
+            deferred.append(record)
+            self._deferred_bytes += len(record)
+            return
+        table_id = UUID(bytes=raw_id)
         store = self._stores.get(table_id)
         if store is None:
-            self._deferred.setdefault(table_id, []).append(record)
+            self._deferred[raw_id] = [record]
             self._deferred_bytes += len(record)
             return
         if table_id in self._schema_ids:
@@ -101,9 +113,8 @@ class Replay:
         if store is not None:
             store.truncate()
             self._targets.clear()  # they hold the memtable that was
-        elif table_id in self._deferred:
-            for record in self._deferred.pop(table_id):
-                self._deferred_bytes -= len(record)
+        for record in self._deferred.pop(table_id.bytes, ()):
+            self._deferred_bytes -= len(record)
 
     def _apply_deferred(self) -> None:
         if self._schema_changed:
@@ -111,9 +122,8 @@ class Replay:
             self._schema_changed = False
             self._targets.clear()  # a changed table may have other stores or layouts
         deferred, self._deferred, self._deferred_bytes = self._deferred, {}, 0
-        for table_id, records in deferred.items():
-            if table_id in self._stores:
-                for record in records:
-                    self._apply_mutation(record)
+        for raw_id, records in deferred.items():
+            if UUID(bytes=raw_id) in self._stores:
+                self._apply_records(records)
             else:
                 self.skipped += len(records)
