@@ -1,0 +1,409 @@
+"""SELECT: compiled against the schema, executed against the store (cql3/statements/SelectStatement.java).
+
+Compiling keeps Cassandra's order of checks, because a statement with several faults gets the message of the first.
+An execution binds what depends on values (limits, keys, slices, filter), then reads one page (select_run.py) into a sink
+(select_rows.py). What takes more than one step becomes a `Pending`.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any, Protocol
+
+from cqlserver.binding import BindContext, Values
+from cqlserver.functions.model import CallContext
+from cqlserver.paging import NO_LIMIT, decode_paging_state
+from cqlserver.pending import Pending
+from cqlserver.plans.plan import FastPath
+from cqlserver.plans.select_rows import ComputeSink, CopySink, Grouping, GroupSink, RowFilter, Sink, SortKey, SortSink
+from cqlserver.plans.select_run import Reading, ReadShape
+from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, compile_restrictions
+from cqlserver.restrictions_relations import existing_column
+from cqlserver.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
+from cqlserver.selection import Selection, compile_selection, resolve_selectors, selects_only_statics
+from cqlserver.state import ClientState
+from cqlserver.terms import Term, compile_term
+from grammar import tree
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET
+from protocol.requests import QueryOptions
+from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
+from protocol.types import INT, quoted_identifier
+from storage.keys import component_order_key
+from storage.reads import EVERYTHING, Slice, TableStore
+from storage.schema import ColumnKind, ColumnMetadata, Schema, TableMetadata
+
+_INT = Struct(">i")
+GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
+
+
+class ReadNode(Protocol):
+    """What reading asks of the node."""
+
+    def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
+        """Raises InvalidRequest or Unavailable where the level won't do."""
+        ...
+
+    def read_store(self, table: TableMetadata) -> TableStore:
+        """Where the table's rows are; for a virtual table they are computed now."""
+        ...
+
+    def now_s(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """ORDER BY. `reverse`: against the clustering order; `columns`: what several partitions are sorted by."""
+
+    columns: tuple[ColumnMetadata, ...]
+    reverse: bool
+
+
+@dataclass(frozen=True)
+class SelectPlan:
+    """A SELECT on one table."""
+
+    node: ReadNode
+    table: TableMetadata
+    selection: Selection
+    restrictions: Restrictions
+    grouping: Grouping | None
+    order: Order | None
+    is_distinct: bool
+    limit: Term | None
+    per_partition_limit: Term | None
+    bind_specs: tuple[ColumnSpec, ...]
+    partition_key_indexes: tuple[int, ...]
+
+    @property
+    def result_metadata(self) -> ResultMetadata:
+        return self.selection.metadata
+
+    @property
+    def tables(self) -> tuple[tuple[str, str], ...]:
+        return ((self.table.keyspace, self.table.name),)
+
+    def maybe_fast(self, version: int) -> FastPath | None:
+        return None
+
+    # --- execution -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _sorts(self) -> bool:
+        """needsPostQueryOrdering: rows of several partitions come in an order of their own."""
+        return self.order is not None and self.restrictions.key_is_in_relation
+
+    def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        steps = self.run(state, options)
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        return Pending(steps)
+
+    def run(self, state: ClientState, options: QueryOptions) -> Generator[None, None, Result]:
+        """All of it, with a pause between steps."""
+        self.node.check_read_consistency(self.table, options.consistency, self.restrictions.is_key_range)
+        values = options.values
+        now_s = options.now_s if options.now_s is not None else self.node.now_s()
+        user_limit = _limit_value(self.limit, values)
+        partition_limit = _limit_value(self.per_partition_limit, values)
+        store = self.node.read_store(self.table)
+        sink = self._sink(store, values, now_s, user_limit)
+        shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
+        expressions = self.restrictions.row_filter(values)
+        row_filter = RowFilter(store, expressions, now_s) if expressions else None
+        if shape is None:
+            sink.finish()
+            return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
+        reading = Reading(store, shape, sink, row_filter)
+        yield from reading.steps()
+        following = reading.paging_state
+        return RowsResult(
+            self.selection.metadata,
+            sink.row_count,
+            b"".join(sink.parts),
+            None if following is None or not self._is_paged(options, shape.row_limit) else following.encode(),
+        )
+
+    def _is_paged(self, options: QueryOptions, row_limit: int) -> bool:
+        return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)
+
+    def _sink(self, store: TableStore, values: Values, now_s: int, user_limit: int) -> Sink:
+        if self.grouping is not None:
+            return GroupSink(store, self.selection, self.grouping, values, now_s)
+        sink: Sink
+        if self.selection.is_plain:
+            sink = CopySink(store, self.selection.plain_columns)
+        else:
+            sink = ComputeSink(store, self.selection, values, now_s)
+        if self._sorts:
+            assert self.order is not None
+            return SortSink(sink, _sort_key(store, self.order.columns), self.order.reverse, user_limit)
+        return sink
+
+    def _shape(
+        self,
+        values: Values,
+        options: QueryOptions,
+        now_s: int,
+        user_limit: int,
+        partition_limit: int,
+        state: ClientState,
+    ) -> ReadShape | None:
+        """None: nothing can match."""
+        restrictions = self.restrictions
+        is_everything = self.grouping is not None and self.grouping.is_everything
+        row_limit = NO_LIMIT if is_everything or self._sorts else user_limit
+        is_paged = self._is_paged(options, row_limit)
+        keys = None if restrictions.is_key_range else restrictions.keys(values)
+        slices: tuple[Slice, ...] = EVERYTHING
+        if restrictions.has_clustering and not self.is_distinct:
+            slices = tuple(Slice(i.start, i.end) for i in restrictions.intervals(values))
+        token_range = restrictions.token_range(values) if keys is None else None
+        page_limit = row_limit
+        paging_state = None
+        if is_paged:
+            self._warn(state)
+            if options.page_size > 0 and self._sorts:
+                raise InvalidRequest(
+                    "Cannot page queries with both ORDER BY and a IN restriction on the partition key;"
+                    " you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query"
+                )
+            if options.page_size > 0 and not is_everything:
+                page_limit = min(options.page_size, row_limit)
+            if options.paging_state is not None:
+                paging_state = decode_paging_state(options.paging_state)
+        if keys == [] or not slices or (keys is None and token_range is None):
+            return None
+        return ReadShape(
+            keys,
+            token_range,
+            slices,
+            self.order is not None and self.order.reverse,
+            now_s,
+            restrictions.returns_static_content,
+            1 if self.is_distinct else partition_limit,
+            row_limit,
+            page_limit,
+            paging_state,
+        )
+
+    def _warn(self, state: ClientState) -> None:
+        if self.grouping is None:
+            return
+        if not self.restrictions.has_partition_key_restrictions:
+            state.warn("Aggregation query used without partition key")
+        elif self.restrictions.key_is_in_relation:
+            state.warn("Aggregation query used on multiple partition keys (IN restriction)")
+
+
+def _sort_key(store: TableStore, columns: Sequence[ColumnMetadata]) -> SortKey:
+    """By the ordered columns, in clustering order; a row without clustering comes first."""
+    parts = [(column.position, component_order_key(column)) for column in columns]
+
+    def key(row: Any) -> bytes:
+        if row is None:
+            return b""
+        clustering = store.clustering(row)
+        return b"".join([order_key(clustering[position]) for position, order_key in parts])
+
+    return key
+
+
+def _limit_value(term: Term | None, values: Values) -> int:
+    if term is None:
+        return NO_LIMIT
+    value = term.bind(values)
+    if value is None:
+        raise InvalidRequest("Invalid null value of limit")
+    if value is UNSET:
+        return NO_LIMIT
+    if len(value) != _INT.size:
+        raise InvalidRequest("Invalid limit value")
+    limit: int = _INT.unpack(value)[0]
+    if limit <= 0:
+        raise InvalidRequest("LIMIT must be strictly positive")
+    return limit
+
+
+# --- compiling -----------------------------------------------------------------------------------------------------------
+
+
+def compile_select(
+    statement: tree.Select,
+    table: TableMetadata,
+    schema: Schema,
+    node: ReadNode,
+    calls: CallContext,
+    has_literal_markers: bool = False,
+) -> SelectPlan:
+    """`table` is the one that the statement names. Raises InvalidRequest."""
+    context = BindContext(table, schema, statement.markers, calls, has_literal_markers)
+    selectables = resolve_selectors(statement, context)
+    only_static = selects_only_statics(selectables, table)
+    ordered = {ordering.column: existing_column(table, ordering.column) for ordering in statement.order_by}
+    restrictions = compile_restrictions(
+        statement.where,
+        context,
+        "SELECT",
+        only_static=only_static,
+        allow_filtering=statement.allow_filtering,
+        orderings=statement.order_by,
+    )
+    selection = compile_selection(statement, selectables, context)
+    if statement.is_distinct:
+        if statement.per_partition_limit is not None:
+            raise InvalidRequest("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
+        _check_distinct(table, selection, restrictions)
+    grouping = _compile_grouping(statement, selection, restrictions, context)
+    if grouping is not None and grouping.is_everything and statement.per_partition_limit is not None:
+        raise InvalidRequest("PER PARTITION LIMIT is not allowed with aggregate queries.")
+    order = _compile_order(statement, table, restrictions, ordered) if ordered else None
+    _check_filtering(statement, table, restrictions)
+    limit = _compile_limit(statement.limit, "[limit]", context)
+    per_partition = _compile_limit(statement.per_partition_limit, "[per_partition_limit]", context)
+    return SelectPlan(
+        node,
+        table,
+        selection,
+        restrictions,
+        grouping,
+        order,
+        statement.is_distinct,
+        limit,
+        per_partition,
+        context.specs,
+        context.partition_key_indexes,
+    )
+
+
+def _compile_limit(expression: tree.Expression | None, name: str, context: BindContext) -> Term | None:
+    if expression is None:
+        return None
+    return compile_term(expression, ColumnSpec(context.table.keyspace, context.table.name, name, INT), context)
+
+
+def _check_distinct(table: TableMetadata, selection: Selection, restrictions: Restrictions) -> None:
+    others = restrictions.filtered_columns
+    is_static_only = all(c.kind in (ColumnKind.STATIC, ColumnKind.PARTITION_KEY) for c in others)
+    if restrictions.has_clustering or not is_static_only:
+        raise InvalidRequest(
+            "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns."
+        )
+    for column in selection.fetched:
+        if column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC):
+            raise InvalidRequest(
+                f"SELECT DISTINCT queries must only request partition key columns and/or static columns (not {column.name})"
+            )
+    if not restrictions.is_key_range:
+        return
+    for column in table.partition_key:
+        if column not in selection.fetched:
+            raise InvalidRequest(
+                f"SELECT DISTINCT queries must request all the partition key columns (missing {column.name})"
+            )
+
+
+def _check_filtering(statement: tree.Select, table: TableMetadata, restrictions: Restrictions) -> None:
+    if not statement.allow_filtering and restrictions.is_key_range and not table.is_virtual:  # noqa: SIM102
+        if restrictions.needs_filtering:
+            raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+
+
+def _compile_grouping(
+    statement: tree.Select, selection: Selection, restrictions: Restrictions, context: BindContext
+) -> Grouping | None:
+    if not statement.group_by:
+        return Grouping(-1) if selection.is_aggregate else None
+    table = context.table
+    remaining = [*table.partition_key, *table.clustering]
+    prefix = 0
+    function: tree.Expression | None = None
+    fetched: Fetched = []
+    evaluate = None
+    for expression in statement.group_by:
+        resolved = selectable(expression, context)
+        if isinstance(resolved, CallSelectable):
+            if resolved.function.is_aggregate:
+                raise InvalidRequest(
+                    f"Aggregate functions are not supported within the GROUP BY clause, got: {resolved.function.full_name}"
+                )
+            fetched = []
+            selector = resolved.compile(None, fetched)
+            column = _grouped_column(fetched)
+            function, evaluate = expression, selector.bind(())
+        else:
+            if not isinstance(resolved, ColumnSelectable):
+                raise InvalidRequest(
+                    f"Group by is currently only supported on the columns of the PRIMARY KEY, got {resolved}"
+                )
+            column = resolved.column
+            if not column.is_primary_key:
+                raise InvalidRequest(
+                    f"Group by is currently only supported on the columns of the PRIMARY KEY, got {column.name}"
+                )
+            if function is not None:
+                raise InvalidRequest("Functions are only supported on the last element of the GROUP BY clause")
+        prefix += _skip_to(column, remaining, restrictions)
+    if remaining and remaining[0].kind is ColumnKind.PARTITION_KEY:
+        raise InvalidRequest("Group by is not supported on only a part of the partition key")
+    if prefix and statement.is_distinct:
+        raise InvalidRequest("Grouping on clustering columns is not allowed for SELECT DISTINCT queries")
+    return Grouping(prefix, evaluate)
+
+
+def _grouped_column(fetched: Sequence[ColumnMetadata]) -> ColumnMetadata:
+    if not fetched:
+        raise InvalidRequest("GROUP BY functions must have one clustering column name as parameter")
+    if len(fetched) > 1:
+        names = ",".join(quoted_identifier(column.name) for column in fetched)
+        raise InvalidRequest(f"GROUP BY functions accept only one clustering column as parameter, got: {names}")
+    if fetched[0].kind is not ColumnKind.CLUSTERING:
+        raise InvalidRequest(f"Group by functions are only supported on clustering columns, got {fetched[0].name}")
+    return fetched[0]
+
+
+def _skip_to(column: ColumnMetadata, remaining: list[ColumnMetadata], restrictions: Restrictions) -> int:
+    """Takes columns of the primary key off `remaining` up to `column`; how many clustering columns were among them."""
+    count = 0
+    while True:
+        if not remaining:
+            raise InvalidRequest(GROUP_ORDER)
+        following = remaining.pop(0)
+        count += following.kind is ColumnKind.CLUSTERING
+        if following == column:
+            return count
+        if not restrictions.is_restricted_by_eq(following):
+            raise InvalidRequest(GROUP_ORDER)
+
+
+def _compile_order(
+    statement: tree.Select,
+    table: TableMetadata,
+    restrictions: Restrictions,
+    ordered: dict[str, ColumnMetadata],
+) -> Order:
+    if restrictions.is_key_range:
+        raise InvalidRequest("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
+    descending = {ordering.column: ordering.descending for ordering in statement.order_by}
+    reverses: list[bool] = []
+    at = 0
+    for name, column in ordered.items():
+        if column.kind is not ColumnKind.CLUSTERING:
+            raise InvalidRequest(
+                f"Order by is currently only supported on the clustered columns of the PRIMARY KEY, got {column.name}"
+            )
+        while at != column.position:
+            if at >= len(table.clustering) or not restrictions.is_restricted_by_eq(table.clustering[at]):
+                raise InvalidRequest(
+                    "Order by currently only supports the ordering of columns following their declared order in the "
+                    "PRIMARY KEY"
+                )
+            at += 1
+        at += 1
+        reverses.append(descending[name] != column.reversed)
+    if len(set(reverses)) > 1:
+        raise InvalidRequest("Unsupported order by relation")
+    return Order(tuple(ordered.values()), reverses[0])

@@ -1,0 +1,256 @@
+"""Where the rows of a SELECT go: copied, computed, aggregated, grouped, sorted.
+
+A sink is made per execution. `partition(key, static)` begins a partition, then come its rows in chunks. A sink that
+groups says after which row it is full (`LIMIT` and pages count groups then, not rows).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+from cqlserver.binding import Values
+from cqlserver.restrictions_filter import FilterExpression
+from cqlserver.selection import Selection, json_writer
+from cqlserver.selectors import Evaluate, InputRow
+from storage.mutation import Cell, ComplexColumn, Row
+from storage.projection import BoundProjector, PartitionProjector
+from storage.reads import TableStore
+from storage.schema import ColumnKind, ColumnMetadata
+
+_LENGTH = Struct(">i").pack
+_NULL = _LENGTH(-1)
+SortKey = Callable[["Row | bytes | None"], bytes]
+
+
+def wire_row(values: Sequence[bytes | None]) -> bytes:
+    return b"".join([_NULL if value is None else _LENGTH(len(value)) + value for value in values])
+
+
+class RowSource:
+    """Stored rows -> the values and cells that selectors read. One partition at a time."""
+
+    __slots__ = ("_bound", "_columns", "_projector", "_static", "_store", "_wants_cells", "now_s")
+
+    def __init__(self, store: TableStore, columns: Sequence[ColumnMetadata], wants_cells: bool, now_s: int) -> None:
+        self._store, self._columns, self._wants_cells, self.now_s = store, tuple(columns), wants_cells, now_s
+        self._projector: PartitionProjector = store.partition_projector(columns)
+        self._bound: BoundProjector | None = None
+        self._static: Row | None = None
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        self._bound = self._projector.bind(key, static)
+        self._static = static
+
+    def values(self, row: "Row | bytes | None") -> list[bytes | None]:
+        assert self._bound is not None
+        return self._bound.values(row)
+
+    def input(self, row: "Row | bytes | None") -> InputRow:
+        return InputRow(self.values(row), self._cells(row) if self._wants_cells else (), self.now_s)
+
+    def _cells(self, row: "Row | bytes | None") -> list[Cell | ComplexColumn | None]:
+        regular = {} if row is None else self._store.layouts.explode(row).columns
+        static = {} if self._static is None else self._static.columns
+        return [(static if column.kind is ColumnKind.STATIC else regular).get(column.name) for column in self._columns]
+
+    def empty(self) -> InputRow:
+        """Of a group that has no rows."""
+        nothing = [None] * len(self._columns)
+        return InputRow(nothing, nothing, self.now_s)
+
+
+class RowFilter:
+    """Filter expressions at work: those of the partition first, then those of each row."""
+
+    __slots__ = ("_row_tests", "_source", "_static_tests", "has_row_tests")
+
+    def __init__(self, store: TableStore, expressions: Sequence[FilterExpression], now_s: int) -> None:
+        columns = list(dict.fromkeys(expression.column for expression in expressions))
+        self._source = RowSource(store, columns, False, now_s)
+        tests = [(columns.index(e.column), e.test, e.is_of_partition) for e in expressions]
+        self._static_tests = [(index, test) for index, test, of_partition in tests if of_partition]
+        self._row_tests = [(index, test) for index, test, of_partition in tests if not of_partition]
+        self.has_row_tests = bool(self._row_tests)
+
+    def partition(self, key: bytes, static: Row | None) -> bool:
+        """Whether rows of the partition may pass."""
+        self._source.partition(key, static)
+        return not self._static_tests or self._passes(self._source.values(None), self._static_tests)
+
+    @staticmethod
+    def _passes(values: Sequence[bytes | None], tests: Sequence[tuple[int, Callable[[bytes], bool]]]) -> bool:
+        for index, test in tests:
+            value = values[index]
+            if value is None or not test(value):
+                return False
+        return True
+
+    def rows(self, cks: Sequence[bytes], rows: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
+        if not self._row_tests:
+            return list(cks), list(rows)
+        kept = [i for i, row in enumerate(rows) if self._passes(self._source.values(row), self._row_tests)]
+        return [cks[i] for i in kept], [rows[i] for i in kept]
+
+
+class Sink:
+    """`take` gives rows of the current partition (None in `add_static`: the partition has none)."""
+
+    __slots__ = ("parts", "row_count")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.row_count = 0
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        raise NotImplementedError
+
+    def add(self, rows: Sequence[Any]) -> None:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """No more rows come."""
+
+
+class CopySink(Sink):
+    """Columns as they are."""
+
+    __slots__ = ("_bound", "_projector")
+
+    def __init__(self, store: TableStore, columns: Sequence[ColumnMetadata]) -> None:
+        super().__init__()
+        self._projector: PartitionProjector = store.partition_projector(columns)
+        self._bound: BoundProjector | None = None
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        self._bound = self._projector.bind(key, static)
+
+    def add(self, rows: Sequence[Any]) -> None:
+        bound = self._bound
+        assert bound is not None
+        self.parts.append(bound.wire(None) if rows[0] is None else bound.wire_rows(rows))
+        self.row_count += len(rows)
+
+
+def _output(selection: Selection) -> Callable[[Sequence[bytes | None]], bytes]:
+    """The selectors' values of a row -> its wire form."""
+    if not selection.is_json:
+        return wire_row
+    write = json_writer(selection.columns)
+
+    def json_row(values: Sequence[bytes | None]) -> bytes:
+        text = write(values)
+        return _LENGTH(len(text)) + text
+
+    return json_row
+
+
+class ComputeSink(Sink):
+    """Each row through the selectors."""
+
+    __slots__ = ("_evaluates", "_output", "_source")
+
+    def __init__(self, store: TableStore, selection: Selection, values: Values, now_s: int) -> None:
+        super().__init__()
+        self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)
+        self._evaluates: list[Evaluate] = [selector.bind(values) for selector in selection.selectors]
+        self._output = _output(selection)
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        self._source.partition(key, static)
+
+    def add(self, rows: Sequence[Any]) -> None:
+        evaluates = self._evaluates
+        for row in rows:
+            given = self._source.input(row)
+            self.parts.append(self._output([evaluate(given) for evaluate in evaluates]))
+        self.row_count += len(rows)
+
+
+class SortSink(Sink):
+    """Keeps the rows of another sink for sorting: ORDER BY over several partitions."""
+
+    __slots__ = ("_inner", "_limit", "_reverse", "_sort_key", "_sorted")
+
+    def __init__(self, inner: Sink, sort_key: SortKey, reverse: bool, limit: int) -> None:
+        super().__init__()
+        self._inner, self._sort_key, self._reverse, self._limit = inner, sort_key, reverse, limit
+        self._sorted: list[tuple[bytes, bytes]] = []
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        self._inner.partition(key, static)
+
+    def add(self, rows: Sequence[Any]) -> None:
+        for row in rows:
+            self._inner.add([row])
+            self._sorted.append((self._sort_key(row), self._inner.parts.pop()))
+
+    def finish(self) -> None:
+        self._sorted.sort(key=lambda item: item[0], reverse=self._reverse)
+        self.parts = [wire for _, wire in self._sorted[: self._limit]]
+        self.row_count = len(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """GROUP BY: the partition and the first `prefix` clustering columns; `function` maps the value of the last one.
+    prefix -1: one group of everything (aggregates without GROUP BY)."""
+
+    prefix: int
+    function: Evaluate | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self.prefix < 0
+
+    def key(self, clustering: tuple[bytes, ...]) -> tuple[bytes | None, ...]:
+        if self.function is None:
+            return clustering[: self.prefix]
+        last = self.function(InputRow((clustering[self.prefix - 1],)))
+        return (*clustering[: self.prefix - 1], last)
+
+
+class GroupSink(Sink):
+    """Aggregates, and the first row of each group."""
+
+    __slots__ = ("_is_open", "_output", "_running", "_source", "_store", "grouping")
+
+    def __init__(self, store: TableStore, selection: Selection, grouping: Grouping, values: Values, now_s: int) -> None:
+        super().__init__()
+        self.grouping = grouping
+        self._store = store
+        self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)
+        empty = self._source.empty()
+        self._running = [selector.run(values, empty) for selector in selection.selectors]
+        self._output = _output(selection)
+        self._is_open = False
+
+    def partition(self, key: bytes, static: Row | None) -> None:
+        self._source.partition(key, static)
+
+    def group_key(self, row: Any) -> tuple[bytes | None, ...]:
+        return self.grouping.key(self._store.clustering(row)) if self.grouping.prefix > 0 else ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a group has begun and not been closed."""
+        return self._is_open
+
+    def add(self, rows: Sequence[Any]) -> None:
+        self._is_open = True
+        running = self._running
+        for row in rows:
+            given = self._source.input(row)
+            for one in running:
+                one.add(given)
+
+    def close_group(self) -> None:
+        self.parts.append(self._output([one.output() for one in self._running]))
+        self.row_count += 1
+        for one in self._running:
+            one.reset()
+        self._is_open = False
+
+    def finish(self) -> None:
+        if self._is_open or (self.grouping.is_everything and not self.row_count):
+            self.close_group()

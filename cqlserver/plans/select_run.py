@@ -1,0 +1,245 @@
+"""One execution of a SELECT: partitions and rows from the store, limits, pages, and a generator that pauses.
+
+The rules of pages are Cassandra's (service/pager/*.java): a page that is just full says that there may be more, even if
+there is not, unless a limit is used up; the state names the last partition and row returned, and what is left of the
+limits. With GROUP BY, limits and pages count groups.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from cqlserver.paging import NO_LIMIT, PagingState
+from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
+from cqlserver.restrictions import TokenRange
+from storage.memtable import Position, position_of, token_position
+from storage.reads import PartitionView, Slice, TableStore
+
+STEP_WORK = 400
+"""Rows (or partitions without rows) between two pauses: a few milliseconds at most."""
+TOKEN_MAX = (1 << 63) - 1
+AFTER = b"\xff"
+
+Steps = Generator[None, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadShape:
+    """What one execution reads. `keys` None: a scan of `token_range`."""
+
+    keys: Sequence[bytes] | None
+    token_range: TokenRange | None
+    slices: tuple[Slice, ...]
+    reverse: bool
+    now_s: int
+    returns_static: bool
+    per_partition_limit: int
+    row_limit: int
+    """Of rows or groups in all pages."""
+    page_limit: int
+    """Of rows or groups in this page; at most `row_limit`."""
+    state: PagingState | None
+
+
+class Reading:
+    """Drives one page into a sink. `steps` is exhausted when the page is done; then `paging_state` is known."""
+
+    def __init__(self, store: TableStore, shape: ReadShape, sink: Sink, row_filter: RowFilter | None) -> None:
+        self.store, self.shape, self.sink, self.filter = store, shape, sink, row_filter
+        self.paging_state: PagingState | None = None
+        state = shape.state
+        self._remaining = shape.row_limit if state is None else state.remaining
+        self._page_left = min(shape.page_limit, self._remaining)
+        self._is_full = False
+        self._counted = 0
+        self._last_key: bytes | None = None
+        self._last_ck: bytes | None = None
+        self._left_in_partition = shape.per_partition_limit
+        self._work = 0
+
+    # --- partitions ------------------------------------------------------------------------------------------------------
+
+    def _resumed_slices(self, ck: bytes) -> tuple[Slice, ...]:
+        """What is left of the slices behind the last row."""
+        slices = []
+        for start, end in self.shape.slices:
+            if self.shape.reverse:
+                end = min(end, ck)
+            else:
+                start = max(start, ck + AFTER)
+            if start < end:
+                slices.append(Slice(start, end))
+        return tuple(slices)
+
+    def _partitions(self) -> Iterator[tuple[bytes, PartitionView | None, bool]]:
+        """(key, view, whether an earlier page had rows of it)."""
+        if self.shape.keys is None:
+            yield from self._scanned()
+            return
+        state, keys = self.shape.state, self.shape.keys
+        read, slices, now_s, reverse = self.store.read, self.shape.slices, self.shape.now_s, self.shape.reverse
+        begin = 0
+        if state is not None and len(keys) > 1:
+            if state.key not in keys:
+                return
+            begin = keys.index(state.key)
+        for index in range(begin, len(keys)):
+            key = keys[index]
+            if index == begin and state is not None and state.clustering is not None:
+                if state.remaining_in_partition > 0:
+                    yield key, read(key, self._resumed_slices(state.clustering), now_s, reverse), True
+            else:
+                yield key, read(key, slices, now_s, reverse), False
+
+    def _scanned(self) -> Iterator[tuple[bytes, PartitionView | None, bool]]:
+        shape = self.shape
+        wanted = shape.token_range
+        if wanted is None:
+            return
+        start: Position = token_position(wanted.start)
+        end = None if wanted.end == TOKEN_MAX else token_position(wanted.end + 1)
+        state = shape.state
+        if state is not None and state.key is not None:
+            start = position_of(state.key) + b"\0"
+            if state.clustering is not None and state.remaining_in_partition > 0:
+                slices = self._resumed_slices(state.clustering)
+                yield state.key, self.store.read(state.key, slices, shape.now_s, shape.reverse), True
+        for view in self.store.scan(shape.now_s, start, end, shape.slices, shape.reverse):
+            yield view.key, view, False
+
+    # --- rows ------------------------------------------------------------------------------------------------------------
+
+    def steps(self) -> Steps:
+        """Raises InvalidRequest and what functions raise."""
+        shape, sink = self.shape, self.sink
+        grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
+        if self._page_left > 0:
+            for key, view, resumed in self._partitions():
+                self._work += 1
+                if view is not None and (self.filter is None or self.filter.partition(key, view.static)):
+                    begin = self._left_of(resumed)
+                    if grouped is None:
+                        yield from self._take_rows(key, view, resumed, begin)
+                    else:
+                        yield from self._take_groups(key, view, resumed, begin, grouped)
+                if self._is_full:
+                    break
+                if self._work > STEP_WORK:
+                    self._work = 0
+                    yield
+        if grouped is not None and grouped.is_open and not self._is_full:
+            self._close_group(grouped)
+        sink.finish()
+        if self._counted == min(shape.page_limit, self._remaining):
+            self.paging_state = self._next_state()
+
+    def _left_of(self, resumed: bool) -> int:
+        return self.shape.state.remaining_in_partition if resumed and self.shape.state else self.shape.per_partition_limit
+
+    def _take_rows(self, key: bytes, view: PartitionView, resumed: bool, left: int) -> Steps:
+        sink = self.sink
+        begun = False
+        for cks, rows in view.chunks():
+            found_cks, found_rows = cks, rows
+            self._work += len(rows)
+            if self.filter is not None:
+                found_cks, found_rows = self.filter.rows(cks, rows)
+            count = min(len(found_rows), left, self._page_left)
+            if count:
+                if not begun:
+                    begun = True
+                    sink.partition(key, view.static)
+                sink.add(found_rows if count == len(found_rows) else found_rows[:count])
+                left -= count
+                self._count(count)
+                self._mark(key, found_cks[count - 1], left)
+                if self._is_full or not left:
+                    return
+            if self._work > STEP_WORK:
+                self._work = 0
+                yield
+        if not begun and self._gives_static(view, resumed):
+            sink.partition(key, view.static)
+            sink.add([None])
+            self._count(1)
+            self._mark(key, None, 0)
+
+    def _gives_static(self, view: PartitionView, resumed: bool) -> bool:
+        return (
+            view.static is not None
+            and not resumed
+            and self.shape.returns_static
+            and (self.filter is None or not self.filter.has_row_tests)
+        )
+
+    def _count(self, count: int) -> None:
+        self._counted += count
+        if self._page_left != NO_LIMIT:
+            self._page_left -= count
+            self._is_full = self._page_left <= 0
+
+    def _mark(self, key: bytes, ck: bytes | None, left: int) -> None:
+        """The last row returned; a row without clustering ends its partition."""
+        self._last_key, self._last_ck = key, ck
+        self._left_in_partition = left if ck else 0
+
+    # --- groups ----------------------------------------------------------------------------------------------------------
+
+    def _close_group(self, sink: GroupSink) -> None:
+        sink.close_group()
+        self._count(1)
+
+    def _take_groups(self, key: bytes, view: PartitionView, resumed: bool, left: int, sink: GroupSink) -> Steps:
+        if sink.is_open:
+            self._close_group(sink)
+            if self._is_full:
+                return
+        group: tuple[bytes | None, ...] | None = None
+        for cks, rows in view.chunks():
+            found_cks, found_rows = (cks, rows) if self.filter is None else self.filter.rows(cks, rows)
+            self._work += len(rows)
+            for ck, row in zip(found_cks, found_rows, strict=True):
+                row_group = sink.group_key(row)
+                if row_group != group:
+                    if group is not None:
+                        self._close_group(sink)
+                        left -= 1
+                        self._left_in_partition = left
+                        if self._is_full or not left:
+                            return
+                    else:
+                        sink.partition(key, view.static)
+                    group = row_group
+                sink.add([row])
+                self._mark(key, ck, left)
+            if self._work > STEP_WORK:
+                self._work = 0
+                yield
+        if group is None and self._gives_static(view, resumed):
+            sink.partition(key, view.static)
+            sink.add([None])
+            self._mark(key, None, 0)
+
+    # --- where the next page begins --------------------------------------------------------------------------------------
+
+    def _next_state(self) -> PagingState | None:
+        """After a full page; None where nothing can follow."""
+        remaining = self._remaining if self._remaining == NO_LIMIT else self._remaining - self._counted
+        if remaining <= 0:
+            return None
+        keys = self.shape.keys
+        if keys is None:
+            if self._last_key is None:
+                return None
+            return PagingState(self._last_key, self._last_ck, remaining, self._left_in_partition)
+        if len(keys) == 1:
+            if not self._left_in_partition or self._last_ck is None:
+                return None
+            return PagingState(None, self._last_ck, remaining, self._left_in_partition)
+        if self._last_key is None:
+            return None
+        if self._left_in_partition:
+            return PagingState(self._last_key, self._last_ck, remaining, self._left_in_partition)
+        following = keys.index(self._last_key) + 1
+        if following >= len(keys):
+            return None
+        return PagingState(keys[following], None, remaining, self.shape.per_partition_limit)
