@@ -9,6 +9,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
 
+from clients.python_driver import any_session, clusters, keyspace, session  # noqa: E402, F401
 from harness.runner import Address  # noqa: E402
 
 

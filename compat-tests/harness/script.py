@@ -14,6 +14,7 @@ of asking (simple or prepared, protocol v4 or v5) answer differently, a line `|=
 variant. Parsing and rendering are inverse: rendering a parsed script gives its text back.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,14 @@ _SHORT_NAMES: Mapping[frozenset[str], str] = {
     frozenset({"simple v4", "prepared v4"}): "v4",
     frozenset({"simple v5", "prepared v5"}): "v5",
 }
+
+# Cassandra lets a superuser write to and truncate system tables, system.local included: then drivers, and the node itself
+# after a restart, know nothing of it any more. Schema statements on them are refused, and may stand in scripts.
+_HARMS_THE_SERVER = re.compile(
+    r"\b(?:truncate(?:\s+(?:table|columnfamily))?|insert\s+into|update|delete\b[^;]*?\bfrom)\s+\"?system"
+    r"|\buse\s+\"?system|\b(?:create|alter)\s+(?:role|user)\b|\b(?:grant|revoke)\b",
+    re.IGNORECASE,
+)
 
 Lines = tuple[str, ...]
 
@@ -134,6 +143,9 @@ def _parse_step(lines: Sequence[str], path: Path, line_number: int) -> Step:
     if len(statements) > 1 and parsed.batch is None:
         raise ScriptError(f"{path}:{line_number}: two statements in one step")
     texts = tuple("\n".join(parts).removesuffix(";") for parts in statements)
+    for text in texts:
+        if _HARMS_THE_SERVER.search(text):
+            raise ScriptError(f"{path}:{line_number}: this could damage the server that all scripts share")
     return Step(line_number, tuple(source), parsed, texts, tuple(outcome))
 
 

@@ -1,0 +1,1 @@
+"""What the tests through real clients share, a module for each client."""
