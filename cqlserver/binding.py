@@ -46,6 +46,12 @@ class BindContext:
         self._specs: list[ColumnSpec | None] = [None] * len(markers)
         self._key_columns: dict[int, str] = {}
 
+    def for_table(self, table: TableMetadata) -> "BindContext":
+        """The same statement's markers, for a part of it on `table`: what one learns the other knows."""
+        part = BindContext(table, self.schema, self.markers, self.calls, self.has_literal_markers)
+        part._specs, part._key_columns = self._specs, self._key_columns
+        return part
+
     def add(self, index: int, receiver: ColumnSpec) -> None:
         """Marker `index` stands for a value of `receiver`."""
         column = self.table.by_name.get(receiver.name)
@@ -55,6 +61,12 @@ class BindContext:
         self._specs[index] = (
             receiver if name is None else ColumnSpec(receiver.keyspace, receiver.table, name, receiver.type)
         )
+
+    def for_table(self, table: TableMetadata) -> "BindContext":
+        """The same statement's context for a part of it on another table: a batch numbers its markers through."""
+        part = BindContext(table, self.schema, self.markers, self.calls, self.has_literal_markers)
+        part._specs, part._key_columns = self._specs, self._key_columns
+        return part
 
     def literal_position(self, index: int) -> int:
         """Where the text of cut-out literal `index` stands among the values."""

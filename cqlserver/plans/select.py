@@ -11,7 +11,6 @@ from struct import Struct
 from typing import Any, Protocol
 
 from cqlserver.binding import BindContext, Values
-from cqlserver.functions.model import CallContext
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath
@@ -31,7 +30,7 @@ from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
 from storage.keys import component_order_key
 from storage.reads import EVERYTHING, Slice, TableStore
-from storage.schema import ColumnKind, ColumnMetadata, Schema, TableMetadata
+from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 _INT = Struct(">i")
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
@@ -231,16 +230,9 @@ def _limit_value(term: Term | None, values: Values) -> int:
 # --- compiling -----------------------------------------------------------------------------------------------------------
 
 
-def compile_select(
-    statement: tree.Select,
-    table: TableMetadata,
-    schema: Schema,
-    node: ReadNode,
-    calls: CallContext,
-    has_literal_markers: bool = False,
-) -> SelectPlan:
-    """`table` is the one that the statement names. Raises InvalidRequest."""
-    context = BindContext(table, schema, statement.markers, calls, has_literal_markers)
+def compile_select(node: ReadNode, statement: tree.Select, context: BindContext) -> SelectPlan:
+    """On the context's table. Raises InvalidRequest."""
+    table = context.table
     selectables = resolve_selectors(statement, context)
     only_static = selects_only_statics(selectables, table)
     ordered = {ordering.column: existing_column(table, ordering.column) for ordering in statement.order_by}

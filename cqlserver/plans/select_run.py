@@ -61,13 +61,13 @@ class Reading:
     def _resumed_slices(self, ck: bytes) -> tuple[Slice, ...]:
         """What is left of the slices behind the last row."""
         slices = []
-        for start, end in self.shape.slices:
+        for whole in self.shape.slices:
             if self.shape.reverse:
-                end = min(end, ck)
+                left = Slice(whole.start, min(whole.end, ck))
             else:
-                start = max(start, ck + AFTER)
-            if start < end:
-                slices.append(Slice(start, end))
+                left = Slice(max(whole.start, ck + AFTER), whole.end)
+            if left.start < left.end:
+                slices.append(left)
         return tuple(slices)
 
     def _partitions(self) -> Iterator[tuple[bytes, PartitionView | None, bool]]:
