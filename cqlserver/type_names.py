@@ -12,7 +12,7 @@ from grammar.tree import (
     UserTypeName,
     VectorTypeName,
 )
-from protocol.errors import ConfigurationError, InvalidRequest
+from protocol.errors import ConfigurationError, CqlSyntaxError, InvalidRequest
 from protocol.types import (
     NATIVE_TYPES,
     CqlType,
@@ -26,6 +26,8 @@ from protocol.types import (
     parse_java,
 )
 from storage.schema import Schema
+
+_MARSHAL_PACKAGE = "org.apache.cassandra.db.marshal."
 
 
 def resolve_type(name: TypeName, keyspace: str, schema: Schema) -> CqlType:
@@ -89,9 +91,7 @@ def _is_native(name: TypeName, text: str) -> bool:
     return isinstance(name, NativeTypeName) and name.name == text
 
 
-def _collection(
-    name: ListTypeName | SetTypeName | MapTypeName, keyspace: str, schema: Schema, frozen: bool
-) -> CqlType:
+def _collection(name: ListTypeName | SetTypeName | MapTypeName, keyspace: str, schema: Schema, frozen: bool) -> CqlType:
     value = name.value if isinstance(name, MapTypeName) else name.element
     if not frozen:
         _check_frozen(value, name)
@@ -142,8 +142,10 @@ def _user_type(name: UserTypeName, keyspace: str, schema: Schema) -> UserType:
 
 def _custom(java_class: str) -> CqlType:
     try:
-        return parse_java(java_class)
+        found = parse_java(java_class)
     except ValueError as error:
-        if "(" in java_class:
-            raise ConfigurationError(str(error)) from None
-        return CustomType(java_class)
+        raise ConfigurationError(str(error)) from None
+    name = java_class.partition("(")[0]
+    if isinstance(found, CustomType) and not name.startswith(_MARSHAL_PACKAGE) and "." in name:
+        raise CqlSyntaxError(f"Error setting type {java_class}: Unable to find abstract-type class '{name}'")
+    return found

@@ -88,7 +88,7 @@ def _mask(
         raise InvalidRequest(f"Column with name '{statement.column}' doesn't exist on table '{table.name}'")
     mask = None
     if statement.mask:
-        mask = prepare_mask(statement.mask, column.name, column.type, schema, keyspace.name)
+        mask = prepare_mask(statement.mask, column.name, column.type, schema, keyspace.name, context)
     changed = replace(column, mask=mask)
     return replace(table, columns=tuple(changed if c is column else c for c in table.columns))
 
@@ -101,7 +101,7 @@ def _add(
         column_type = resolve_type(definition.type, keyspace.name, schema)
         mask = None
         if definition.mask:
-            mask = prepare_mask(definition.mask, definition.name, column_type, schema, keyspace.name)
+            mask = prepare_mask(definition.mask, definition.name, column_type, schema, keyspace.name, context)
         if definition.name in columns:
             if statement.if_column_not_exists:
                 continue

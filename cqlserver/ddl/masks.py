@@ -1,41 +1,21 @@
-"""MASKED WITH: finding the masking function and fixing its arguments (cql3/functions/masking/*.java).
+"""MASKED WITH: finding the masking function and fixing its arguments (cql3/functions/masking/ColumnMask.java)."""
 
-The native masking functions are known here by their parameters only; what they do to values is functions/'s.
-"""
-
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from cqlserver.assignment import Match
+from cqlserver.assignment import Match, match_type
 from cqlserver.ddl.context import DdlContext, written_name
-from cqlserver.raw_terms import RawTerm
+from cqlserver.functions.resolution import argument_spec, resolve
 from cqlserver.terms import BindContext, raw_term
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
-from protocol.types import ASCII, BLOB, INT, TEXT, CqlType
+from protocol.types import CqlType
 from storage.schema import ColumnMask, Schema, TableMetadata
 
-_COLUMN: Final = "column"
-
-# Name -> the parameters behind the column (a type, or _COLUMN for the column's own), how many of them must be there,
-# and the signature in messages.
-_Parameters = tuple[tuple[CqlType | str, ...], int, str]
-_TEXT_SIGNATURE: Final = "([text|varchar|ascii], int, int, [text])"
-_FUNCTIONS: Final[Mapping[str, _Parameters]] = MappingProxyType(
-    {
-        "mask_default": ((), 0, "(any)"),
-        "mask_null": ((), 0, "(any)"),
-        "mask_replace": ((_COLUMN,), 1, "(any, any)"),
-        "mask_inner": ((INT, INT, TEXT), 2, _TEXT_SIGNATURE),
-        "mask_outer": ((INT, INT, TEXT), 2, _TEXT_SIGNATURE),
-        "mask_hash": ((TEXT,), 0, "(any, [text])"),
-    }
-)
-_NEEDS_TEXT: Final = ("mask_inner", "mask_outer")
+MASKING_FUNCTIONS: Final = frozenset({"mask_default", "mask_hash", "mask_inner", "mask_null", "mask_outer", "mask_replace"})
 _NO_TABLE_ID: Final = UUID(int=0)
+_DAY_NS: Final = 86_400_000_000_000
 
 
 def check_masking_enabled(context: DdlContext) -> None:
@@ -46,51 +26,70 @@ def check_masking_enabled(context: DdlContext) -> None:
         )
 
 
-def prepare_mask(mask: tree.ColumnMask, column: str, column_type: CqlType, schema: Schema, keyspace: str) -> ColumnMask:
+class _MaskedColumn:
+    """The first argument of every masking function: the column, of which only the type is known."""
+
+    def __init__(self, column_type: CqlType) -> None:
+        self.type = column_type
+
+    def __str__(self) -> str:
+        return self.type.java()
+
+    def match(self, receiver: ColumnSpec) -> Match:
+        return match_type(self.type, receiver.type)
+
+    def maybe_compatible_type(self) -> CqlType:
+        return self.type
+
+
+class _Calls:
+    """What functions among the arguments take from the outside; they run once, when the mask is made."""
+
+    version = 5
+
+    def __init__(self, context: DdlContext) -> None:
+        self._context = context
+
+    def now_ms(self) -> int:
+        return self._context.now_us() // 1000
+
+    def now_ns_of_day(self) -> int:
+        return self._context.now_us() * 1000 % _DAY_NS
+
+    def next_timeuuid(self) -> bytes:
+        return self._context.new_timeuuid().bytes
+
+    def random_uuid(self) -> bytes:
+        raise InvalidRequest("uuid() can't be an argument of a mask")
+
+
+def prepare_mask(
+    mask: tree.ColumnMask, column: str, column_type: CqlType, schema: Schema, keyspace: str, context: DdlContext
+) -> ColumnMask:
     """The mask of a column. Raises InvalidRequest when there is no such function or it can't take the arguments."""
-    context = BindContext(TableMetadata(keyspace, "", _NO_TABLE_ID, ()), schema, ())
-    arguments = [raw_term(argument, context) for argument in mask.arguments]
+    table = TableMetadata(keyspace, "", _NO_TABLE_ID, ())
+    binding = BindContext(table, schema, (), _Calls(context))
+    arguments = [raw_term(argument, binding) for argument in mask.arguments]
     written = f"{written_name(mask.function)}({', '.join(map(str, arguments))})"
-    name = mask.function.name
-    found = _FUNCTIONS.get(name)
-    if found is None or mask.function.keyspace not in (None, "system"):
+    receiver = ColumnSpec(keyspace, "", column, column_type)
+    name = (mask.function.keyspace, mask.function.name)
+    function = resolve(name, [_MaskedColumn(column_type), *arguments], receiver, table)
+    if function is None:
         raise InvalidRequest(
             f"Unable to find masking function for {column}, no declared function matches the signature {written}"
         )
-    parameters, count_min, signature = found
-    if not count_min <= len(arguments) <= len(parameters):
-        raise InvalidRequest(f"Invalid number of arguments for function system.{name}{signature}")
-    if name in _NEEDS_TEXT and column_type not in (TEXT, ASCII):
+    if function.is_aggregate:
+        raise InvalidRequest(f"Aggregate function {written} cannot be used for masking table columns")
+    if function.name not in MASKING_FUNCTIONS:
+        raise InvalidRequest(f"Not-masking function {written} cannot be used for masking table columns")
+    if function.return_type != column_type:
         raise InvalidRequest(
-            f"Function system.{name} requires an argument of type [text|varchar|ascii], "
-            f"but found argument {column_type.java()} of type {column_type.cql()}"
+            f"Masking function {written} return type is {function.return_type.cql()}. This is different to the type of "
+            f"the masked column {column} of type {column_type.cql()}. Masking functions can only be attached to table "
+            "columns if they return the same data type as the masked column."
         )
-    types = tuple(column_type if isinstance(p, str) else p for p in parameters[: len(arguments)])
-    values = []
-    for position, (argument, wanted) in enumerate(zip(arguments, types, strict=True), start=1):
-        value = _argument(name, position, argument, wanted, is_own_type=parameters[position - 1] is _COLUMN)
-        values.append(None if value is None else wanted.to_text(value))
-    if name == "mask_hash" and column_type is not BLOB:
-        raise InvalidRequest(
-            f"Masking function {written} return type is blob. This is different to the type of the masked column "
-            f"{column} of type {column_type.cql()}. Masking functions can only be attached to table columns if they "
-            "return the same data type as the masked column."
-        )
-    return ColumnMask("system", name, tuple(t.cql() for t in types), tuple(values))
-
-
-def _argument(name: str, position: int, argument: RawTerm, wanted: CqlType, *, is_own_type: bool) -> bytes | None:
-    spec = ColumnSpec("system", name, f"arg{position}", wanted)
-    if argument.match(spec) is Match.NONE:
-        if is_own_type:
-            raise InvalidRequest(
-                f"Type error: {argument} cannot be passed as argument {position} of function system.{name} "
-                f"of type {wanted.cql()}"
-            )
-        found = argument.maybe_compatible_type()
-        raise InvalidRequest(
-            f"Function system.{name} requires an argument of type {wanted.cql()}, "
-            f"but found argument {argument} of type {found.cql() if found else 'unknown'}"
-        )
-    value = argument.prepare(spec).bind(())
-    return value if isinstance(value, bytes) else None
+    types, values = function.argument_types[1:], []
+    for index, (argument, wanted) in enumerate(zip(arguments, types, strict=True), start=1):
+        value = argument.prepare(argument_spec(function, index, keyspace, "")).bind(())
+        values.append(wanted.to_text(value) if isinstance(value, bytes) else None)
+    return ColumnMask(function.keyspace, function.name, tuple(t.cql() for t in types), tuple(values))

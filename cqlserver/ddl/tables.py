@@ -57,7 +57,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
             return schema, None
         raise AlreadyExists(f'Cannot add already existing table "{name}" to keyspace "{keyspace_name}"', keyspace_name, name)
     params = check_properties(properties)
-    columns = _Columns(schema, statement, keyspace_name, primary_key).columns(params)
+    columns = _Columns(schema, statement, keyspace_name, primary_key, context).columns(params)
     table = TableMetadata(
         keyspace_name,
         name,
@@ -126,7 +126,9 @@ def check_nested(column_type: CqlType, message: str) -> None:
 class _Columns:
     """The columns of a CREATE TABLE, resolved and checked in Cassandra's order."""
 
-    def __init__(self, schema: Schema, statement: CreateTable, keyspace: str, primary_key: PrimaryKey) -> None:
+    def __init__(
+        self, schema: Schema, statement: CreateTable, keyspace: str, primary_key: PrimaryKey, context: DdlContext
+    ) -> None:
         self.statement, self.keyspace, self.key = statement, keyspace, primary_key
         self.table = statement.name.name
         self.definitions = {column.name: column for column in statement.columns}
@@ -136,7 +138,7 @@ class _Columns:
             resolved = resolve_type(column.type, keyspace, schema)
             self.types[column.name] = resolved
             self.masks[column.name] = (
-                prepare_mask(column.mask, column.name, resolved, schema, keyspace) if column.mask else None
+                prepare_mask(column.mask, column.name, resolved, schema, keyspace, context) if column.mask else None
             )
 
     def columns(self, params: TableParams) -> tuple[ColumnMetadata, ...]:

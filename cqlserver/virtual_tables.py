@@ -1,0 +1,154 @@
+"""The rows of virtual tables: system_virtual_schema, and of system_views what this server can tell.
+
+A virtual table has no store of its own: each read gets a `TableStore` made of the rows as they are at that moment, so
+that everything SELECT can do works on it. Tables of system_views without a source here are empty; docs/compatibility.md
+says which and why. Partitions come in token order, where Cassandra sorts them by key.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from cqlserver.config import Config
+from cqlserver.state import ClientState
+from storage.keys import clustering_order_key, key_composer
+from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.reads import TableStore
+from storage.schema import Schema, TableMetadata
+from storage.schema_tables import clustering_order_of
+
+VirtualRow = Mapping[str, Any]
+"""Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
+
+_TIMESTAMP_US: Final = 0
+
+
+class VirtualTable(Protocol):
+    """What fills one virtual table."""
+
+    def rows(self) -> Iterable[VirtualRow]: ...
+
+
+class ServerFacts(Protocol):
+    """What the rows tell of the server. `sessions`: its connections, each with a `state`."""
+
+    config: Config
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def sessions(self) -> Iterable[object]: ...
+
+
+class VirtualTables:
+    """All virtual tables of one server."""
+
+    def __init__(self, server: ServerFacts) -> None:
+        self._sources: Mapping[tuple[str, str], Callable[[], Iterable[VirtualRow]]] = MappingProxyType(
+            {
+                ("system_virtual_schema", "keyspaces"): lambda: _keyspaces(server.schema),
+                ("system_virtual_schema", "tables"): lambda: _tables(server.schema),
+                ("system_virtual_schema", "columns"): lambda: _columns(server.schema),
+                ("system_views", "clients"): lambda: _clients(server.sessions),
+                ("system_views", "settings"): lambda: _settings(server.config),
+            }
+        )
+
+    def rows(self, table: TableMetadata) -> Iterable[VirtualRow]:
+        """The table's rows now; none where nothing fills it."""
+        source = self._sources.get((table.keyspace, table.name))
+        return source() if source is not None else ()
+
+    def store(self, table: TableMetadata) -> TableStore:
+        """The table's rows now, to be read like any table's."""
+        store = TableStore(table)
+        compose_key, order_key = key_composer(table), clustering_order_key(table)
+        for values in self.rows(table):
+            key = compose_key([column.type.encode(values[column.name]) for column in table.partition_key])
+            clustering = tuple(column.type.encode(values[column.name]) for column in table.clustering)
+            cells = {
+                column.name: Cell(_TIMESTAMP_US, column.type.encode(value))
+                for column in table.regulars
+                if (value := values.get(column.name)) is not None
+            }
+            row = Row(clustering, Liveness(_TIMESTAMP_US), columns=cells)
+            store.apply(PartitionUpdate(table.id, key, rows={order_key(clustering): row}))
+        return store
+
+
+def _virtual_tables(schema: Schema) -> Iterator[TableMetadata]:
+    for keyspace in schema.keyspaces.values():
+        if keyspace.is_virtual:
+            yield from keyspace.tables.values()
+
+
+def _keyspaces(schema: Schema) -> Iterator[VirtualRow]:
+    for keyspace in schema.keyspaces.values():
+        if keyspace.is_virtual:
+            yield {"keyspace_name": keyspace.name}
+
+
+def _tables(schema: Schema) -> Iterator[VirtualRow]:
+    for table in _virtual_tables(schema):
+        yield {"keyspace_name": table.keyspace, "table_name": table.name, "comment": table.params.comment}
+
+
+def _columns(schema: Schema) -> Iterator[VirtualRow]:
+    for table in _virtual_tables(schema):
+        for column in table.columns:
+            yield {
+                "keyspace_name": table.keyspace,
+                "table_name": table.name,
+                "column_name": column.name,
+                "clustering_order": clustering_order_of(column),
+                "column_name_bytes": column.name.encode(),
+                "kind": column.kind.value,
+                "position": column.position,
+                "type": column.type.cql(),
+            }
+
+
+def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
+    for session in sessions:
+        state = getattr(session, "state", None)
+        if not isinstance(state, ClientState):
+            continue
+        yield {
+            "address": ip_address(state.address),
+            "port": state.port,
+            "hostname": state.address,
+            "username": "anonymous",
+            "connection_stage": "ready",
+            "protocol_version": state.version,
+            "client_options": dict(state.options),
+            "driver_name": state.options.get("DRIVER_NAME"),
+            "driver_version": state.options.get("DRIVER_VERSION"),
+            "ssl_enabled": False,
+            "keyspace_name": state.keyspace,
+        }
+
+
+def _settings(config: Config) -> Iterator[VirtualRow]:
+    """The settings that mean something here, by Cassandra's names and in its units."""
+    settings = {
+        "authenticator": "AllowAllAuthenticator",
+        "authorizer": "AllowAllAuthorizer",
+        "cluster_name": config.cluster_name,
+        "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
+        "commitlog_sync": config.commitlog_sync,
+        "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",
+        "commitlog_sync_period": f"{config.commitlog_sync_period_ms}ms",
+        "data_file_directories": f"[{config.data}]" if config.data is not None else "[]",
+        "endpoint_snitch": "SimpleSnitch",
+        "listen_address": config.host,
+        "native_transport_max_frame_size": f"{config.frame_bytes_max >> 20}MiB",
+        "native_transport_port": str(config.port),
+        "num_tokens": str(config.num_tokens),
+        "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+        "rpc_address": config.host,
+        "start_native_transport": "true",
+    }
+    for name, value in settings.items():
+        yield {"name": name, "value": value}

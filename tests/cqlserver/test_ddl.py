@@ -1,0 +1,178 @@
+"""DDL, DESCRIBE and the rows of system_schema, against what Cassandra did: data/ddl.txt holds statements and their
+recorded outcomes (data/record_ddl.py writes them). All statements run once, in order; then each is compared."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType, SimpleNamespace
+from uuid import UUID
+
+import pytest
+
+from cqlserver.config import Config
+from cqlserver.ddl import DdlContext, apply_ddl
+from cqlserver.describe import ClusterFacts, describe
+from cqlserver.system_definitions import stored_system_keyspaces
+from cqlserver.virtual_definitions import virtual_keyspaces
+from cqlserver.virtual_tables import VirtualTables
+from grammar.errors import CqlSyntaxError as GrammarError
+from grammar.parser import parse
+from grammar.tree import Describe, Use
+from protocol.errors import RequestError
+from storage.engine import stored_values
+from storage.mutation import PartitionUpdate
+from storage.schema import Schema, TableMetadata
+from storage.schema_definitions import schema_keyspace
+from storage.schema_tables import schema_mutations
+
+DATA = Path(__file__).parent / "data" / "ddl.txt"
+
+SELECT = re.compile(r"SELECT JSON (.+) FROM (\w+)\.(\w+)(?: WHERE keyspace_name = '(\w+)')?(?: AND table_name = '(\w+)')?")
+
+
+def recorded() -> list[tuple[str, list[str]]]:
+    found: list[tuple[str, list[str]]] = []
+    for line in DATA.read_text().splitlines():
+        if line.startswith("> "):
+            found.append((line[2:], []))
+        elif not line.startswith("#"):
+            found[-1][1].append(line)
+    return found
+
+
+class Rows:
+    """system_schema as dicts: what the mutations leave behind."""
+
+    def __init__(self) -> None:
+        self.tables = {table.id: table for table in schema_keyspace().tables.values()}
+        self.rows: dict[tuple[UUID, bytes], dict[bytes, dict[str, bytes]]] = {}
+
+    def apply(self, updates: Iterable[PartitionUpdate]) -> None:
+        for update in updates:
+            PartitionUpdate.decode(update.encode())
+            partition = self.rows.setdefault((update.table_id, update.key), {})
+            if not update.rows:
+                partition.clear()
+            table = self.tables[update.table_id]
+            for ck, row in update.rows.items():
+                if row.deletion.timestamp_us > 0:
+                    partition.pop(ck, None)
+                if row.liveness.timestamp_us > 0:
+                    values = partition.setdefault(ck, {})
+                    values.update(zip((c.name for c in table.clustering), row.clustering, strict=True))
+                    values["keyspace_name"] = update.key
+                    values.update({name: cell.value for name, cell in row.columns.items()})
+
+    def of(self, name: str) -> Iterator[dict[str, bytes]]:
+        table = schema_keyspace().tables[name]
+        for (table_id, _), partition in self.rows.items():
+            if table_id == table.id:
+                for ck in sorted(partition):
+                    yield partition[ck]
+
+
+class Replay:
+    def __init__(self) -> None:
+        system = Schema.of([*stored_system_keyspaces(), *virtual_keyspaces()])
+        self.rows = Rows()
+        self.now_us = 1_700_000_000_000_000
+        self.schema = Schema(MappingProxyType({}), UUID(int=0))
+        self._take(system)
+        self.keyspace: str | None = None
+        self.ids = 0
+
+    def _take(self, schema: Schema) -> None:
+        self.now_us += 1000
+        self.rows.apply(schema_mutations(self.schema, schema, self.now_us))
+        self.schema = schema
+
+    def _new_id(self) -> UUID:
+        self.ids += 1
+        return UUID(int=self.ids, version=1)
+
+    def run(self, text: str) -> list[str]:
+        warnings: list[str] = []
+        try:
+            outcome = self._answer(text, warnings)
+        except (RequestError, GrammarError) as error:
+            code = getattr(error, "code", 0x2000)
+            outcome = [f"ERROR 0x{code:04X} {json.dumps(str(error))[1:-1]}"]
+        return [f"WARNING {w}" for w in warnings] + outcome
+
+    def _answer(self, text: str, warnings: list[str]) -> list[str]:
+        if selected := SELECT.fullmatch(text):
+            return self._select(*selected.groups())
+        statement = parse(text)
+        if isinstance(statement, Use):
+            self.keyspace = statement.keyspace
+            return [f"USE {statement.keyspace}"]
+        if isinstance(statement, Describe):
+            facts = ClusterFacts("Oracle", lambda _: {})
+            answer = describe(self.schema, statement, self.keyspace, facts)
+            lines = ["ROWS " + " ".join(c.name for c in answer.columns)]
+            for row in answer.rows:
+                lines.append("- " + json.dumps([value.decode() for value in row[:3]]))
+                if len(row) > 3:
+                    lines += ["|" + line for line in row[3].decode().split("\n")]
+            return lines
+        context = DdlContext(
+            self.keyspace,
+            lambda: self.now_us,
+            self._new_id,
+            {"datacenter1": 1},
+            warnings.append,
+            dynamic_data_masking_enabled=True,
+            drop_compact_storage_enabled=True,
+        )
+        schema, change = apply_ddl(self.schema, statement, context)
+        self._take(schema)
+        if change is None:
+            return ["VOID"]
+        full_name = f"{change.keyspace}.{change.name}" if change.name else change.keyspace
+        return [f"{change.change} {change.target} {full_name}"]
+
+    def _select(self, columns: str, keyspace: str, name: str, owner: str | None, table_name: str | None) -> list[str]:
+        table = self.schema.keyspaces[keyspace].tables[name]
+        rows: Iterable[dict[str, bytes]]
+        if keyspace == "system_schema":
+            rows = self.rows.of(name)
+        else:
+            server = SimpleNamespace(schema=self.schema, config=Config(), sessions=())
+            values = stored_values(VirtualTables(server).store(table), 0)
+            rows = sorted(values, key=lambda row: [row[c.name] for c in table.columns if c.is_primary_key])
+        names = [c.name for c in table.columns] if columns == "*" else [c.strip() for c in columns.split(",")]
+        lines = ["ROWS [json]"]
+        for row in rows:
+            if owner and row["keyspace_name"] != owner.encode():
+                continue
+            if table_name and row["table_name"] != table_name.encode():
+                continue
+            lines.append("- " + json.dumps([_json(table, names, row)]))
+        return lines
+
+
+def _json(table: TableMetadata, names: list[str], row: dict[str, bytes]) -> str:
+    parts = []
+    for name in names:
+        value = row.get(name)
+        text = "null" if value is None else table.by_name[name].type.to_json(value)
+        parts.append(f"{json.dumps(name)}: {text}")
+    return "{" + ", ".join(parts) + "}"
+
+
+@cache
+def replay() -> tuple[Replay, list[list[str]], list[Schema]]:
+    running = Replay()
+    outcomes, schemas = [], []
+    for text, _ in recorded():
+        outcomes.append(running.run(text))
+        schemas.append(running.schema)
+    return running, outcomes, schemas
+
+
+@pytest.mark.parametrize("index", range(len(recorded())), ids=lambda i: recorded()[i][0][:60])
+def test_statement_has_the_recorded_outcome(index: int) -> None:
+    text, expected = recorded()[index]
+    assert replay()[1][index] == expected, text
