@@ -33,7 +33,12 @@ def _arguments() -> argparse.ArgumentParser:
     where.add_argument("--memory", action="store_true", help="keep nothing on disk")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a cassandra.yaml; the other options win over it")
     parser.add_argument(
-        "--init", type=Path, action="append", default=[], metavar="FILE", help="CQL to run before clients may connect; repeatable"
+        "--init",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="CQL to run before clients may connect; repeatable",
     )
     parser.add_argument(
         "--ready-file", type=Path, metavar="FILE", help="written when clients may connect: JSON with host, port and pid"

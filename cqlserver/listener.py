@@ -15,6 +15,7 @@ import math
 import socket
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import trio
 
@@ -23,6 +24,7 @@ from cqlserver.pending import Pending
 from cqlserver.poller import Poller, open_poller
 from cqlserver.session import Session
 from protocol.errors import StorageError
+from protocol.responses import Response
 
 log = logging.getLogger("cqlserver")
 
@@ -39,7 +41,7 @@ WAKES_PER_CHECKPOINT = 16
 class Channel:
     """One client's socket, its session, and what waits to be sent."""
 
-    __slots__ = ("closing", "fd", "held", "peer", "reading", "served", "session", "sock", "unsent", "writing")
+    __slots__ = ("closing", "fd", "held", "peer", "reading", "session", "sock", "unsent", "writing")
 
     def __init__(self, sock: socket.socket, session: Session, peer: str) -> None:
         self.sock, self.session, self.peer = sock, session, peer
@@ -47,7 +49,6 @@ class Channel:
         self.unsent = b""
         # (position of the commit log that must be synced first, the output)
         self.held: deque[tuple[int, bytes]] = deque()
-        self.served: list[bytes] = []
         self.reading, self.writing, self.closing = True, False, False
 
 
@@ -60,7 +61,7 @@ class Listener:
         self._listening = {sock.fileno(): sock for sock in sockets}
         self._channels: dict[int, Channel] = {}
         self._held: set[Channel] = set()
-        self._spawn: Callable[[Channel, int, Pending], None] = self._refuse_pending
+        self._spawn: Callable[[Channel, int, Pending[Response]], None] = self._refuse_pending
         self._sync_wanted = trio.Event()
         self.longest_stall_ms = 0.0
 
@@ -160,7 +161,9 @@ class Listener:
                     continue
             if channel.held:
                 channel.held.append((channel.held[-1][0], output))
-            elif output or channel.closing:
+                continue
+            session.forget_served()
+            if output or channel.closing:
                 self._send(channel, output)
         if held:
             self._sync_wanted.set()
@@ -184,9 +187,9 @@ class Listener:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
-            channel.session.on_push = lambda channel=channel: self._push(channel)
+            channel.session.on_push = partial(self._push, channel)
             self._channels[channel.fd] = channel
-            self._node.sessions.add(channel.session)
+            self._node.sessions[channel.session] = None
             self._poller.watch(channel.fd, read=True, write=False)
 
     def _push(self, channel: Channel) -> None:
@@ -231,16 +234,16 @@ class Listener:
             return
         self._poller.forget(channel.fd)
         self._held.discard(channel)
-        self._node.sessions.discard(channel.session)
+        self._node.sessions.pop(channel.session, None)
         channel.session.close()
         channel.sock.close()
 
     # --- what waits ------------------------------------------------------------------------------------------------
 
-    def _refuse_pending(self, channel: Channel, stream: int, pending: Pending) -> None:
+    def _refuse_pending(self, channel: Channel, stream: int, pending: Pending[Response]) -> None:
         raise RuntimeError("the listener is not running")
 
-    async def _finish(self, channel: Channel, stream: int, pending: Pending) -> None:
+    async def _finish(self, channel: Channel, stream: int, pending: Pending[Response]) -> None:
         await channel.session.finish(stream, pending)
         if channel.fd in self._channels:
             self._settle([channel])

@@ -1,11 +1,12 @@
 """Results that are not there yet."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
 import trio
 
-Outcome = TypeVar("Outcome")
+Outcome = TypeVar("Outcome", covariant=True)
+Changed = TypeVar("Changed")
 
 
 class Pending(Generic[Outcome]):
@@ -35,3 +36,11 @@ class Pending(Generic[Outcome]):
             except StopIteration as end:
                 result: Outcome = end.value
                 return result
+
+    def map(self, change: Callable[[Outcome], Changed]) -> "Pending[Changed]":
+        """The same work, its result put through `change`."""
+
+        def steps() -> Generator[None, None, Changed]:
+            return change((yield from self._steps))
+
+        return Pending(steps())

@@ -1,4 +1,4 @@
-"""Which sockets are ready: epoll (Linux) or kqueue (macOS, BSD) behind one small face.
+"""Which sockets are ready: epoll (Linux) or kqueue (macOS, FreeBSD) behind one small face.
 
 Both are descriptors that can themselves be waited for, and that is the point: one trio task waits for the poller and
 then serves every ready socket without a task, a cancel scope or a checkpoint for each (listener.py).
@@ -61,7 +61,7 @@ if sys.platform == "linux":
             self._epoll.close()
 
 
-if sys.platform == "darwin" or "bsd" in sys.platform:
+if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
 
     class KqueuePoller:
         """See Poller."""
@@ -107,6 +107,6 @@ def open_poller() -> Poller:
     """The system's poller; raises NotImplementedError where there is neither epoll nor kqueue."""
     if sys.platform == "linux":
         return EpollPoller()
-    if sys.platform == "darwin" or "bsd" in sys.platform:
+    if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
         return KqueuePoller()
-    raise NotImplementedError("cqlserver needs epoll or kqueue: run it on Linux (WSL included), macOS or a BSD")
+    raise NotImplementedError("cqlserver needs epoll or kqueue: run it on Linux (WSL included), macOS or FreeBSD")

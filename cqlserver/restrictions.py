@@ -354,6 +354,10 @@ class Restrictions:
         return self._keys.has_in and not self.is_on_token
 
     @property
+    def has_clustering_in(self) -> bool:
+        return self._clustering.has_in
+
+    @property
     def has_partition_key_restrictions(self) -> bool:
         return len(self._keys) > 0 or self.token is not None
 

@@ -15,7 +15,8 @@ from cqlserver.functions.factories import ANY_OR_RECEIVER, NUMERIC_TYPES, Functi
 from cqlserver.functions.model import Aggregate, AggregateFunction, Arguments, Function
 from protocol.types import BIGINT, BLOB, DECIMAL, DOUBLE, FLOAT, CqlType
 from protocol.types.big_integers import EXACT
-from protocol.types.java_text import double_text, to_float32
+from protocol.types.java_floats import double_text
+from protocol.types.java_text import to_float32
 
 
 class CountRows:

@@ -23,7 +23,8 @@ from protocol.types import (
     CqlType,
 )
 from protocol.types.big_integers import EXACT, decimal_to_int
-from protocol.types.java_text import double_text, float_text, parse_java_float, to_float32
+from protocol.types.java_floats import double_text, float_text
+from protocol.types.java_text import parse_java_float, to_float32
 
 BITS: dict[CqlType, int] = {TINYINT: 8, SMALLINT: 16, INT: 32, BIGINT: 64, COUNTER: 64}
 

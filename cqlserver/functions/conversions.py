@@ -31,6 +31,7 @@ from protocol.types import (
     UUID,
     VARINT,
     CqlType,
+    DurationError,
     MarshalError,
     NativeType,
 )
@@ -162,9 +163,19 @@ def _from_json_maker(name: str) -> Callable[[list[CqlType], CqlType | None], Fun
             raise InvalidRequest(f"{name}() cannot be used in the selection clause of a SELECT statement")
 
         def body(arguments: Arguments, context: CallContext) -> bytes | None:
-            return None if arguments[0] is None else from_json(name, receiver, arguments[0].decode())
+            if arguments[0] is None:
+                return None
+            value = from_json(name, receiver, arguments[0].decode())
+            if value == b"" and not receiver.allows_empty:
+                # "" is the empty value for all numbers, even where that is no value.
+                raise ServerError(
+                    f"java.lang.RuntimeException: Return of function {function} () "
+                    f"is not a valid value for its declared return type {receiver.cql()}"
+                )
+            return value
 
-        return ScalarFunction(name, (TEXT,), receiver, made_by_factory=True, body=body)
+        function = ScalarFunction(name, (TEXT,), receiver, made_by_factory=True, body=body)
+        return function
 
     return make
 
@@ -184,6 +195,8 @@ def from_json(name: str, type_: CqlType, text: str) -> bytes | None:
         return None
     try:
         return type_.from_json(value)
+    except DurationError as error:
+        raise InvalidRequest(str(error)) from None
     except MarshalError as error:
         message = f"org.apache.cassandra.serializers.MarshalException: {error}"
         raise FunctionFailure(message, SYSTEM, name, ("text",)) from None

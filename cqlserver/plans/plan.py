@@ -8,9 +8,12 @@ from cqlserver.state import ClientState
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 
-FastPath: TypeAlias = Callable[[bytes, int, int], bytes | None]
-"""(bytes that hold the request, where its query options begin, where the request ends) -> the answer's envelope from
-the opcode on, or None: not a case for the fast path, nothing was done."""
+FastPath: TypeAlias = Callable[[bytes], bytes | None]
+"""The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
+fast path, nothing was done. The statement's id is known to be 16 bytes long; OPTIONS_AT says where the options begin."""
+
+OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
+"""Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""
 
 
 class Plan(Protocol):

@@ -1,0 +1,194 @@
+"""One server: its environment, engine, coordinator, statement caches and sessions. Nothing here is global."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from uuid import UUID
+
+from cluster.coordinator import Coordinator, RequestKind
+from cluster.ring import Node as RingNode
+from cluster.ring import Ring
+from cqlserver.calls import NodeCalls
+from cqlserver.config import Config
+from cqlserver.list_paths import ListPaths
+from cqlserver.statements import Statements
+from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, schema_version_update
+from cqlserver.tracing import Tracing
+from protocol.compression import ALGORITHMS
+from protocol.errors import RequestError
+from protocol.frames import VERSION_NAMES
+from protocol.responses import Event
+from storage.commitlog import CommitLog, CommitLogFailed
+from storage.engine import Engine
+from storage.environment import Environment, TimeUuidSource
+from storage.local_node import LocalNode
+from storage.mutation import PartitionUpdate
+from storage.reads import TableStore
+from storage.schema import KeyspaceMetadata, Schema, TableMetadata
+from storage.schema_tables import schema_mutations
+from storage.token import token
+
+DATACENTER, RACK = "datacenter1", "rack1"
+INTERNODE_PORT = 7000
+
+
+class Node:
+    """What sessions and plans share. `port` is where clients connect, known once the listener has it."""
+
+    def __init__(self, environment: Environment, config: Config, engine: Engine, local: LocalNode) -> None:
+        from cqlserver.plans.compiler import Compiler
+        from cqlserver.virtual_tables import VirtualTables
+
+        self.environment, self.config, self.engine, self.local = environment, config, engine, local
+        self.port = config.port
+        address = config.host if _is_ip(config.host) else "127.0.0.1"
+        self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
+        self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
+        self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
+        self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
+        self.list_paths = ListPaths(environment.clock, self.timeuuids)
+        self.counter_id = local.host_id.bytes
+        self.tracing = Tracing(self)
+        self.sessions: dict[Client, None] = {}
+        self.compiler = Compiler(self)
+        self.statements = Statements(self.compiler.compile, self.compiler.batch_of_message)
+        self.virtual_tables = VirtualTables(self)
+        self.supported: Mapping[str, Sequence[str]] = {
+            "CQL_VERSION": [CQL_VERSION],
+            "COMPRESSION": list(ALGORITHMS),
+            "PROTOCOL_VERSIONS": list(VERSION_NAMES),
+        }
+
+    # --- what the listener asks --------------------------------------------------------------------------------------
+
+    @property
+    def commit_log(self) -> CommitLog | None:
+        return self.engine.commit_log
+
+    @property
+    def durable(self) -> bool:
+        return self.engine.commit_log is not None
+
+    @property
+    def sync_before_reply(self) -> bool:
+        commit_log = self.engine.commit_log
+        return commit_log is not None and commit_log.options.sync_before_reply
+
+    @property
+    def sync_period_s(self) -> float:
+        """Between syncs; in group mode how long the first write waits for others; 0 in batch mode."""
+        match self.config.commitlog_sync:
+            case "periodic":
+                return self.config.commitlog_sync_period_ms / 1000
+            case "group":
+                return self.config.commitlog_sync_group_window_ms / 1000
+            case "batch":
+                return 0.0
+
+    def describe_itself(self) -> None:
+        """Writes what system.local says of this node. To be called when the port is known."""
+        clock, ring_node = self.environment.clock, self.ring_node
+        facts = LocalFacts(
+            self.local.cluster_name,
+            ring_node.host_id,
+            ring_node.tokens,
+            self.schema.version,
+            ring_node.address,
+            self.port,
+            ring_node.port,
+            clock.now_s(),
+            ring_node.datacenter,
+            ring_node.rack,
+        )
+        self.engine.apply(local_update(facts, clock.wall_us()))
+
+    def publish(self, event: Event) -> None:
+        """Tells every client that registered for it."""
+        for session in list(self.sessions):
+            session.push(event)
+
+    # --- what plans ask ------------------------------------------------------------------------------------------------
+
+    @property
+    def schema(self) -> Schema:
+        return self.engine.schema
+
+    def keyspace_of(self, table: TableMetadata) -> KeyspaceMetadata:
+        return self.engine.schema.keyspaces[table.keyspace]
+
+    def check_write_consistency(self, table: TableMetadata, level: int) -> None:
+        """Raises InvalidRequest or Unavailable where the level won't do."""
+        kind = RequestKind.COUNTER if table.is_counter else RequestKind.WRITE
+        self._go_ahead(table, level, kind)
+
+    def check_batch_consistency(self, table: TableMetadata, level: int) -> None:
+        self._go_ahead(table, level, RequestKind.BATCH)
+
+    def _go_ahead(self, table: TableMetadata, level: int, kind: RequestKind) -> None:
+        plan = self.coordinator.levels(self.keyspace_of(table), kind, table.name)[level]
+        if plan is not None:
+            plan.send(0)
+
+    def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> None:
+        self.coordinator.assure_cas(self.keyspace_of(table), serial, commit, token(key))
+
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+        """The consistency levels that the local node meets at once, alone."""
+        levels = self.coordinator.levels(self.keyspace_of(table), kind, table.name)
+        met = []
+        for code in range(11):
+            try:
+                if levels[code] is None:
+                    met.append(code)
+            except RequestError:
+                continue  # the general path says so to whoever asks for this level
+        return met
+
+    def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
+        """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""
+        try:
+            if len(updates) == 1:
+                self.engine.apply(updates[0])
+            elif updates:
+                self.engine.apply_all(updates)
+        except CommitLogFailed as error:
+            raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+
+    def change_schema(self, new: Schema) -> None:
+        """Makes `new` the schema, durably, the version in system.local with it. Raises CommitLogFailed."""
+        now_us = self.environment.clock.wall_us()
+        mutations = schema_mutations(self.engine.schema, new, now_us)
+        self.engine.change_schema(new, [*mutations, schema_version_update(new, now_us)])
+
+    def read_store(self, table: TableMetadata) -> TableStore:
+        """Where a table's rows are read: its store, or what a virtual table has at this moment."""
+        if table.is_virtual:
+            return self.virtual_tables.store(table)
+        return self.engine.stores[table.id]
+
+    def now_s(self) -> int:
+        return self.environment.clock.now_s()
+
+    def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
+        self._go_ahead(table, level, RequestKind.SCAN if is_scan else RequestKind.READ)
+
+    def new_timeuuid(self) -> UUID:
+        return self.timeuuids.timeuuid()
+
+    @property
+    def address(self) -> str:
+        return self.ring_node.address
+
+
+class Client:
+    """What a node knows of its sessions."""
+
+    def push(self, event: Event) -> None:
+        raise NotImplementedError
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,177 @@
+"""BATCH, as a statement and as a message (cql3/statements/BatchStatement.java)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cqlserver.node import Node
+from cqlserver.pending import Pending
+from cqlserver.plans.cas import CasRequest
+from cqlserver.plans.modification import Modification, Updates
+from cqlserver.plans.plan import FastPath
+from cqlserver.plans.write import VOID, row_reader, write_context
+from cqlserver.state import ClientState
+from cqlserver.terms import Term, Values
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET
+from protocol.requests import QueryOptions
+from protocol.responses import ColumnSpec, Result, ResultMetadata
+from storage.mutation import PartitionUpdate
+
+SIZE_WARN_BYTES = 5 * 1024
+"""batch_size_warn_threshold."""
+SIZE_FAIL_BYTES = 50 * 1024
+"""batch_size_fail_threshold."""
+UNLOGGED_PARTITIONS_WARN = 10
+"""unlogged_batch_across_partitions_warn_threshold."""
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """`values_apart`: the execution's values come as one tuple per statement (a BATCH message)."""
+
+    node: Node
+    kind: str
+    modifications: tuple[Modification, ...]
+    timestamp: Term | None
+    values_apart: bool
+    bind_specs: tuple[ColumnSpec, ...] = ()
+    partition_key_indexes: tuple[int, ...] = ()
+    result_metadata: ResultMetadata | None = None
+    tables: tuple[tuple[str, str], ...] = field(default=())
+
+    def maybe_fast(self, version: int) -> FastPath | None:
+        return None
+
+    def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        if not self.modifications:
+            return VOID
+        default_us = self._timestamp_us(options)
+        if any(modification.has_conditions for modification in self.modifications):
+            return self._compare_and_set(state, options)
+        node = self.node
+        updates = Updates()
+        for modification, values in self._with_values(options):
+            table = modification.table
+            node.check_batch_consistency(table, options.consistency)
+            keys = modification.keys(values)
+            context = write_context(node, modification, values, options, state.warn, default_us)
+            read_row = row_reader(node, table.id.bytes, context.now_s)
+            modification.add_to(updates, keys, context, read_row, node.counter_id)
+        built = [builder.build() for builder in updates.builders()]
+        self._check_size(built, state)
+        self._warn_of_gc_grace(state)
+        node.write(built, self.modifications[0].table, options.consistency, self._write_type(len(built)))
+        return VOID
+
+    def _with_values(self, options: QueryOptions) -> list[tuple[Modification, Values]]:
+        given: Sequence[Values] = (
+            options.values if self.values_apart else [options.values] * len(self.modifications)  # type: ignore[assignment]
+        )
+        return [(m, m.with_json(values)) for m, values in zip(self.modifications, given, strict=True)]
+
+    def _timestamp_us(self, options: QueryOptions) -> int:
+        clock_us = options.timestamp_us
+        if clock_us is None:
+            clock_us = self.node.environment.clock.wall_us()
+        if self.timestamp is None:
+            return clock_us
+        value = self.timestamp.bind(options.values)
+        if value is None:
+            raise InvalidRequest("Invalid null value of timestamp")
+        if value is UNSET:
+            return clock_us
+        assert isinstance(value, bytes)
+        return int.from_bytes(value, "big", signed=True)
+
+    def _write_type(self, partition_count: int) -> str:
+        if self.kind == "COUNTER" or self.modifications[0].table.is_counter:
+            return "COUNTER"
+        if self.kind == "LOGGED" and partition_count > 1:
+            return "BATCH"
+        return "UNLOGGED_BATCH" if partition_count > 1 else "SIMPLE"
+
+    def _compare_and_set(self, state: ClientState, options: QueryOptions) -> Result:
+        request = CasRequest(self.node, self.modifications[0].table, options, state)
+        for modification, values in self._with_values(options):
+            request.add(modification, values)
+        return request.execute(is_batch=True)
+
+    def _check_size(self, updates: list[PartitionUpdate], state: ClientState) -> None:
+        """Warns of, or refuses, batches of more than one partition that are large (verifyBatchSize)."""
+        if len(updates) <= 1:
+            return
+        tables = {modification.table.id: str(modification.table) for modification in self.modifications}
+        names = ", ".join(dict.fromkeys(tables[update.table_id] for update in updates))
+        size = sum(data_size(update) for update in updates)
+        if size > SIZE_FAIL_BYTES:
+            raise InvalidRequest("Batch too large")
+        if size > SIZE_WARN_BYTES:
+            state.warn(
+                f"Batch for [{names}] is of size {size}, exceeding specified threshold of {SIZE_WARN_BYTES} by "
+                f"{size - SIZE_WARN_BYTES}."
+            )
+        if self.kind != "LOGGED":
+            keys = {update.key for update in updates}
+            if len(keys) > UNLOGGED_PARTITIONS_WARN:
+                several = len(set(tables.values())) > 1
+                state.warn(
+                    f"Unlogged batch covering {len(keys)} partitions detected against table{'s' if several else ''} "
+                    f"[{names}]. You should use a logged batch for atomicity, or asynchronous writes for performance."
+                )
+
+    def _warn_of_gc_grace(self, state: ClientState) -> None:
+        if self.kind != "LOGGED":
+            return
+        tables = list(dict.fromkeys(str(m.table) for m in self.modifications if not m.table.params.gc_grace_seconds))
+        if tables:
+            several = "s" if len(tables) > 1 else ""
+            state.warn(
+                f"Executing a LOGGED BATCH on table{several} [{', '.join(tables)}], configured with a gc_grace_seconds of "
+                "0. The gc_grace_seconds is used to TTL batchlog entries, so setting gc_grace_seconds too low on tables "
+                "involved in an atomic batch might cause batchlog entries to expire before being replayed."
+            )
+
+
+def data_size(update: PartitionUpdate) -> int:
+    """About what Cassandra counts as an update's size (PartitionUpdate.dataSize): keys, values and timestamps."""
+    size = 0
+    for row in (*update.rows.values(), *((update.static,) if update.static else ())):
+        size += sum(map(len, row.clustering)) + 8 + 12
+        for data in row.columns.values():
+            cells = [data] if not hasattr(data, "cells") else list(data.cells.values())
+            size += sum(len(cell.value or b"") + 8 + 4 for cell in cells)
+            if hasattr(data, "cells"):
+                size += sum(map(len, data.cells))
+    return size
+
+
+def validate_batch(kind: str, modifications: Sequence[Modification], timestamp: Term | None, ttl: Term | None) -> None:
+    """What a batch may hold (BatchStatement.validate). Raises InvalidRequest."""
+    if ttl is not None:
+        raise InvalidRequest("Global TTL on the BATCH statement is not supported.")
+    has_conditions = any(modification.has_conditions for modification in modifications)
+    if timestamp is not None:
+        if has_conditions:
+            raise InvalidRequest("Cannot provide custom timestamp for conditional BATCH")
+        if kind == "COUNTER":
+            raise InvalidRequest("Cannot provide custom timestamp for counter BATCH")
+        if any(modification.timestamp is not None for modification in modifications):
+            raise InvalidRequest("Timestamp must be set either on BATCH or individual statements")
+    counters = [modification.table.is_counter for modification in modifications]
+    virtual = [modification.table.is_virtual for modification in modifications]
+    if timestamp is not None and any(counters):
+        raise InvalidRequest("Cannot provide custom timestamp for a BATCH containing counters")
+    if kind == "COUNTER" and not all(counters):
+        raise InvalidRequest("Cannot include non-counter statement in a counter batch")
+    if any(counters) and not all(counters):
+        raise InvalidRequest("Counter and non-counter mutations cannot exist in the same batch")
+    if kind == "LOGGED" and any(counters):
+        raise InvalidRequest("Cannot include a counter statement in a logged batch")
+    if kind == "LOGGED" and any(virtual):
+        raise InvalidRequest("Cannot include a virtual table statement in a logged batch")
+    if any(virtual) and not all(virtual):
+        raise InvalidRequest("Mutations for virtual and regular tables cannot exist in the same batch")
+    if has_conditions and any(virtual):
+        raise InvalidRequest("Conditional BATCH statements cannot include mutations for virtual tables")
+    if has_conditions and len({modification.table.id for modification in modifications}) > 1:
+        raise InvalidRequest("Batch with conditions cannot span multiple tables")

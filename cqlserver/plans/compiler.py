@@ -1,0 +1,133 @@
+"""Statement tree -> plan: which kind of plan each statement gets."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from cqlserver.binding import BindContext
+from cqlserver.ddl.apply import is_ddl, not_supported
+from cqlserver.node import Node
+from cqlserver.plans.batch import BatchPlan, validate_batch
+from cqlserver.plans.cas import CasPlan
+from cqlserver.plans.modification import compile_modification, compile_using, validate_modification
+from cqlserver.plans.plan import Plan
+from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
+from cqlserver.plans.select import compile_select
+from cqlserver.plans.write import WritePlan
+from cqlserver.state import ClientState
+from grammar import tree
+from protocol.errors import InvalidRequest
+from protocol.requests import BATCH_TYPES, Batch
+from protocol.responses import VoidResult
+from storage.schema import Schema, TableMetadata
+
+NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
+
+
+def find_table(schema: Schema, name: tree.QualifiedName, keyspace: str | None) -> TableMetadata:
+    """The table (or view) that a statement names. Raises InvalidRequest (Schema.validateTable)."""
+    of = name.keyspace if name.keyspace is not None else keyspace
+    if of is None:
+        raise InvalidRequest(NO_KEYSPACE)
+    if of not in schema.keyspaces:
+        raise InvalidRequest(f"keyspace {of} does not exist")
+    table = schema.maybe_table(of, name.name)
+    if table is None:
+        raise InvalidRequest(f"table {name.name} does not exist")
+    return table
+
+
+class Compiler:
+    """Compiles against the schema that the node has at that moment."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        modification = self._modification
+        self._compilers: Mapping[type[tree.Statement], Callable[[Any, str | None, bool], Plan]] = MappingProxyType(
+            {
+                tree.Select: self._select,
+                tree.Insert: modification,
+                tree.InsertJson: modification,
+                tree.Update: modification,
+                tree.Delete: modification,
+                tree.Batch: self._batch,
+                tree.Use: lambda statement, keyspace, shaped: use_plan(node, statement),
+                tree.Truncate: self._truncate,
+                tree.Describe: lambda statement, keyspace, shaped: describe_plan(node, statement, keyspace),
+            }
+        )
+
+    def compile(
+        self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool
+    ) -> Plan:
+        """Raises RequestError."""
+        compiler = self._compilers.get(type(statement))
+        if compiler is not None:
+            return compiler(statement, keyspace, shaped)
+        if is_ddl(statement):
+            return ddl_plan(self._node, statement, keyspace)
+        raise not_supported(statement)
+
+    def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> BatchPlan:
+        """A BATCH message of statements that are compiled already. Raises InvalidRequest."""
+        modifications = []
+        for plan in plans:
+            if not isinstance(plan, WritePlan | CasPlan):
+                raise InvalidRequest(
+                    "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."
+                )
+            modifications.append(plan.modification)
+        kind = BATCH_TYPES[request.type]
+        validate_batch(kind, modifications, None, None)
+        return BatchPlan(self._node, kind, tuple(modifications), None, True)
+
+    def _context(self, table: TableMetadata, statement: tree.Statement, shaped: bool) -> BindContext:
+        return BindContext(table, self._node.schema, statement.markers, self._node.calls, shaped)
+
+    def _select(self, statement: tree.Select, keyspace: str | None, shaped: bool) -> Plan:
+        table = find_table(self._node.schema, statement.table, keyspace)
+        return compile_select(self._node, statement, self._context(table, statement, shaped))
+
+    def _modification(
+        self, statement: tree.Insert | tree.InsertJson | tree.Update | tree.Delete, keyspace: str | None, shaped: bool
+    ) -> Plan:
+        table = find_table(self._node.schema, statement.table, keyspace)
+        context = self._context(table, statement, shaped)
+        modification = compile_modification(statement, context)
+        validate_modification(modification)
+        tables = ((table.keyspace, table.name),)
+        if modification.has_conditions:
+            return CasPlan(
+                self._node, modification, context.specs, context.partition_key_indexes, tables=tables
+            )
+        return WritePlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
+
+    def _batch(self, statement: tree.Batch, keyspace: str | None, shaped: bool) -> Plan:
+        node = self._node
+        if not statement.statements:
+            return ImmediatePlan(lambda state, options: VoidResult())
+        tables = [find_table(node.schema, part.table, keyspace) for part in statement.statements]
+        context = self._context(tables[0], statement, shaped)
+        modifications = [
+            compile_modification(part, context.for_table(table))
+            for part, table in zip(statement.statements, tables, strict=True)
+        ]
+        timestamp, ttl = compile_using(statement.using, context, "[batch]", "[batch]")
+        validate_batch(statement.kind.value, modifications, timestamp, ttl)
+        for modification in modifications:
+            validate_modification(modification)
+        one_table = len({table.id for table in tables}) == 1
+        return BatchPlan(
+            node,
+            statement.kind.value,
+            tuple(modifications),
+            timestamp,
+            False,
+            context.specs,
+            context.partition_key_indexes if one_table else (),
+            tables=tuple((table.keyspace, table.name) for table in tables),
+        )
+
+    def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool) -> ImmediatePlan:
+        table = find_table(self._node.schema, statement.table, keyspace)
+        return truncate_plan(self._node, table)

@@ -1,0 +1,459 @@
+"""INSERT, UPDATE and DELETE, compiled: what one execution changes in which partitions (cql3/statements/
+ModificationStatement.java, UpdateStatement, DeleteStatement).
+
+A `Modification` knows how to turn values into `PartitionUpdate`s; who applies them is the plan around it (write.py,
+cas.py, batch.py). Compiling checks everything in Cassandra's order, with its messages.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cqlserver.binding import BindContext
+from cqlserver.json_values import JsonRow, compile_json
+from cqlserver.plans.conditions import ColumnCondition, compile_condition
+from cqlserver.plans.operations import (
+    Operation,
+    RowChange,
+    WriteContext,
+    compile_assignment,
+    compile_deletion,
+    compile_set_value,
+    existing_column,
+    set_operation,
+)
+from cqlserver.restrictions import Restrictions, compile_restrictions
+from cqlserver.terms import Term, Values, compile_term
+from grammar import tree
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET
+from protocol.responses import ColumnSpec
+from protocol.types import BIGINT, INT
+from storage.counters import increment
+from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
+from storage.schema import ColumnKind, TableMetadata
+
+TTL_MAX_S = 20 * 365 * 24 * 60 * 60
+LOCAL_DELETION_MAX_S = 0xFFFFFFFE
+
+ReadRow = Callable[[bytes, bytes], Row | None]
+"""(partition key, order key; None key of the static row is STATIC) -> the live row before."""
+STATIC_ROW = b"\x00static"
+"""Stands for the static row where an order key is asked for; no order key begins with 00."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """One compiled INSERT, UPDATE or DELETE. `conditions`: None without IF, else "exists", "not exists" or a list."""
+
+    verb: str
+    table: TableMetadata
+    regular: tuple[Operation, ...]
+    static: tuple[Operation, ...]
+    restrictions: Restrictions
+    timestamp: Term | None
+    ttl: Term | None
+    conditions: str | tuple[ColumnCondition, ...] | None
+    json: JsonRow | None = None
+
+    @property
+    def has_conditions(self) -> bool:
+        return self.conditions is not None
+
+    @property
+    def requires_read(self) -> bool:
+        return any(operation.requires_read for operation in (*self.regular, *self.static))
+
+    @property
+    def updates_regular_rows(self) -> bool:
+        return not self.table.clustering or self.restrictions.has_clustering
+
+    @property
+    def updates_static_row(self) -> bool:
+        return bool(self.static)
+
+    def with_json(self, values: Values) -> Values:
+        """The values of one execution; of INSERT JSON those that the document holds stand behind them."""
+        return values if self.json is None else self.json.extend(values)
+
+    def keys(self, values: Values) -> list[bytes]:
+        """The partitions. Raises InvalidRequest for keys that can't be."""
+        return self.restrictions.keys(values)
+
+    def timestamp_us(self, values: Values, default_us: int) -> int:
+        if self.timestamp is None:
+            return default_us
+        value = self.timestamp.bind(values)
+        if value is None:
+            raise InvalidRequest("Invalid null value of timestamp")
+        if value is UNSET:
+            return default_us
+        assert isinstance(value, bytes)
+        return int.from_bytes(value, "big", signed=True)
+
+    def ttl_s(self, values: Values, now_s: int, warn: Callable[[str], None]) -> int:
+        """cql3/Attributes.java, getTimeToLive."""
+        default_s = self.table.params.default_time_to_live
+        if self.ttl is None:
+            return self._within_time(default_s, now_s, warn, True)
+        value = self.ttl.bind(values)
+        if value is None or value == b"":
+            return 0
+        if value is UNSET:
+            return default_s
+        assert isinstance(value, bytes)
+        ttl_s = int.from_bytes(value, "big", signed=True)
+        if ttl_s < 0:
+            raise InvalidRequest(f"A TTL must be greater or equal to 0, but was {ttl_s}")
+        if ttl_s > TTL_MAX_S:
+            raise InvalidRequest(f"ttl is too large. requested ({ttl_s}) maximum ({TTL_MAX_S})")
+        return self._within_time(ttl_s, now_s, warn, False)
+
+    def _within_time(self, ttl_s: int, now_s: int, warn: Callable[[str], None], is_default: bool) -> int:
+        """Refuses what would expire after the last second that a cell can hold (ExpirationDateOverflowHandling)."""
+        if ttl_s and now_s + ttl_s > LOCAL_DELETION_MAX_S:
+            kind = "default TTL" if is_default else "TTL"
+            raise InvalidRequest(
+                f"Request on table {self.table.keyspace}.{self.table.name} with {'default ' if is_default else ''}ttl of "
+                f"{ttl_s} seconds exceeds maximum supported expiration date of 2106-02-07T06:28:13+00:00. "
+                f"In order to avoid this use a lower {kind} or upgrade to a version where this limitation is fixed. "
+                "See CASSANDRA-14092 for more details."
+            )
+        return ttl_s
+
+    def add_to(
+        self, updates: "Updates", keys: Sequence[bytes], context: WriteContext, read_row: ReadRow, node_id: bytes
+    ) -> None:
+        """Adds the changes of one execution (BatchStatement and addUpdates)."""
+        values = context.values
+        restrictions = self.restrictions
+        if self.verb == "DELETE" and restrictions.has_clustering and restrictions.is_range:
+            if self.regular or self.static:
+                raise InvalidRequest("Range deletions are not supported for specific columns")
+            for interval in restrictions.intervals(values):
+                for key in keys:
+                    updates.of(self.table, key).tombstones.append(
+                        RangeTombstone(
+                            interval.start,
+                            interval.end,
+                            context.deletion(),
+                            interval.start_values,
+                            interval.end_values,
+                        )
+                    )
+            return
+        clusterings: list[tuple[bytes, tuple[bytes, ...]]] = [(b"", ())]
+        if restrictions.has_clustering:
+            if restrictions.is_range:
+                clusterings = [(i.start, i.start_values) for i in restrictions.intervals(values)]
+            else:
+                clusterings = restrictions.clusterings(values)
+        for key in keys:
+            update = updates.of(self.table, key)
+            for ck, clustering in clusterings:
+                if self.verb == "DELETE" and not self.regular and not self.static:
+                    self._delete_rows(update, ck, clustering, context)
+                else:
+                    self._change_row(update, ck, clustering, context, read_row, node_id)
+
+    def _delete_rows(
+        self, update: "UpdateBuilder", ck: bytes, clustering: tuple[bytes, ...], context: WriteContext
+    ) -> None:
+        deletion = context.deletion()
+        if not clustering:
+            update.delete(deletion)
+        elif len(clustering) == len(self.table.clustering):
+            update.put(ck, Row(clustering, NO_LIVENESS, deletion, {}))
+        else:
+            update.tombstones.append(RangeTombstone(ck, ck + b"\xff", deletion, clustering, clustering))
+
+    def _change_row(
+        self,
+        update: "UpdateBuilder",
+        ck: bytes,
+        clustering: tuple[bytes, ...],
+        context: WriteContext,
+        read_row: ReadRow,
+        node_id: bytes,
+    ) -> None:
+        key, is_delete = update.key, self.verb == "DELETE"
+        if self.updates_regular_rows if not is_delete else self.regular:
+            if is_delete and not clustering and self.table.clustering:
+                raise InvalidRequest("Range deletions are not supported for specific columns")
+            existing = read_row(key, ck) if _reads(self.regular) else None
+            change = RowChange(context, existing)
+            for operation in self.regular:
+                operation.apply(change)
+            columns = change.columns()
+            if change.increments:
+                columns |= _counter_cells(change, read_row(key, ck), node_id)
+            liveness = NO_LIVENESS
+            if self.verb == "INSERT":
+                ttl_s = context.ttl_s
+                liveness = (
+                    Liveness(context.timestamp_us, ttl_s, context.now_s + ttl_s)
+                    if ttl_s
+                    else Liveness(context.timestamp_us)
+                )
+            update.put(ck, Row(clustering, liveness, LIVE, columns))
+        if self.static:
+            existing = read_row(key, STATIC_ROW) if _reads(self.static) else None
+            change = RowChange(context, existing)
+            for operation in self.static:
+                operation.apply(change)
+            columns = change.columns()
+            if change.increments:
+                columns |= _counter_cells(change, read_row(key, STATIC_ROW), node_id)
+            update.put_static(Row((), NO_LIVENESS, LIVE, columns))
+
+
+def _reads(operations: Sequence[Operation]) -> bool:
+    return any(operation.requires_read for operation in operations)
+
+
+def _counter_cells(change: RowChange, existing: Row | None, node_id: bytes) -> dict[str, Cell]:
+    """Increments as this node's shards, raised (storage/counters.py)."""
+    cells = {}
+    for name, delta in change.increments.items():
+        data = existing.columns.get(name) if existing is not None else None
+        current = data.value if isinstance(data, Cell) else None
+        timestamp_us = change.context.timestamp_us
+        cells[name] = Cell(timestamp_us, increment(current, node_id, delta, timestamp_us))
+    return cells
+
+
+class UpdateBuilder:
+    """Gathers what one or more statements change in one partition."""
+
+    __slots__ = ("deletion", "key", "rows", "static", "table", "tombstones")
+
+    def __init__(self, table: TableMetadata, key: bytes) -> None:
+        self.table, self.key = table, key
+        self.deletion: Deletion = LIVE
+        self.static: Row | None = None
+        self.rows: dict[bytes, Row] = {}
+        self.tombstones: list[RangeTombstone] = []
+
+    def delete(self, deletion: Deletion) -> None:
+        self.deletion = max(self.deletion, deletion)
+
+    def put(self, ck: bytes, row: Row) -> None:
+        """Statements of one batch that meet in a row are merged as writes are (at equal timestamps, too)."""
+        before = self.rows.get(ck)
+        self.rows[ck] = row if before is None else merged(self.table, before, row)
+
+    def put_static(self, row: Row) -> None:
+        self.static = row if self.static is None else merged(self.table, self.static, row)
+
+    def build(self) -> PartitionUpdate:
+        return PartitionUpdate(self.table.id, self.key, self.deletion, self.static, self.rows, tuple(self.tombstones))
+
+
+def merged(table: TableMetadata, left: Row, right: Row) -> Row:
+    from storage.reconcile import merge_rows, resolver
+
+    return merge_rows(left, right, LIVE, resolver(table)) or right
+
+
+class Updates:
+    """The partitions that an execution (of a statement, or a batch) changes, in the order in which they appear."""
+
+    __slots__ = ("_builders",)
+
+    def __init__(self) -> None:
+        self._builders: dict[tuple[bytes, bytes], UpdateBuilder] = {}
+
+    def of(self, table: TableMetadata, key: bytes) -> UpdateBuilder:
+        place = (table.id.bytes, key)
+        found = self._builders.get(place)
+        if found is None:
+            found = self._builders[place] = UpdateBuilder(table, key)
+        return found
+
+    def builders(self) -> list[UpdateBuilder]:
+        return list(self._builders.values())
+
+
+# --- compiling -------------------------------------------------------------------------------------------------------
+
+
+def compile_modification(
+    statement: tree.Insert | tree.InsertJson | tree.Update | tree.Delete, context: BindContext
+) -> Modification:
+    """Raises InvalidRequest with Cassandra's text."""
+    timestamp, ttl = _compile_attributes(statement, context)
+    conditions = _compile_conditions(statement, context, timestamp)
+    match statement:
+        case tree.Insert():
+            compiled = _compile_insert(statement, context, timestamp, ttl, conditions)
+        case tree.InsertJson():
+            compiled = _compile_insert_json(statement, context, timestamp, ttl, conditions)
+        case tree.Update():
+            compiled = _compile_update(statement, context, timestamp, ttl, conditions)
+        case tree.Delete():
+            compiled = _compile_delete(statement, context, timestamp, conditions)
+    if conditions is not None:
+        if context.table.is_counter:
+            raise InvalidRequest("Conditional updates are not supported on counter tables")
+        if timestamp is not None:
+            raise InvalidRequest("Cannot provide custom timestamp for conditional updates")
+    return compiled
+
+
+def validate_modification(modification: Modification) -> None:
+    """What a statement is checked for behind its compilation, by itself or in a batch (ModificationStatement.validate)."""
+    table = modification.table
+    if table.is_counter and modification.timestamp is not None:
+        raise InvalidRequest("Cannot provide custom timestamp for counter updates")
+    if table.is_counter and modification.ttl is not None:
+        raise InvalidRequest("Cannot provide custom TTL for counter updates")
+    if table.is_virtual and modification.timestamp is not None:
+        raise InvalidRequest("Custom timestamp is not supported by virtual tables")
+    if table.is_virtual and modification.ttl is not None:
+        raise InvalidRequest("Expiring columns are not supported by virtual tables")
+    if table.is_virtual and modification.has_conditions:
+        raise InvalidRequest("Conditional updates are not supported by virtual tables")
+
+
+Statement = tree.Insert | tree.InsertJson | tree.Update | tree.Delete
+Conditions = str | tuple[ColumnCondition, ...] | None
+
+
+def _compile_attributes(statement: Statement, context: BindContext) -> tuple[Term | None, Term | None]:
+    using = tree.Using(statement.timestamp) if isinstance(statement, tree.Delete) else statement.using
+    return compile_using(using, context, context.table.keyspace, context.table.name)
+
+
+def compile_using(
+    using: tree.Using, context: BindContext, keyspace: str, table: str
+) -> tuple[Term | None, Term | None]:
+    """USING TIMESTAMP and TTL."""
+    timestamp = ttl = None
+    if using.timestamp is not None:
+        timestamp = compile_term(using.timestamp, ColumnSpec(keyspace, table, "[timestamp]", BIGINT), context)
+    if using.ttl is not None:
+        ttl = compile_term(using.ttl, ColumnSpec(keyspace, table, "[ttl]", INT), context)
+    return timestamp, ttl
+
+
+def _compile_conditions(statement: Statement, context: BindContext, timestamp: Term | None) -> Conditions:
+    if isinstance(statement, tree.Insert | tree.InsertJson):
+        return "not exists" if statement.if_not_exists else None
+    if statement.if_exists:
+        return "exists"
+    if not statement.conditions:
+        return None
+    if timestamp is not None:
+        raise InvalidRequest("Cannot provide custom timestamp for conditional updates")
+    return tuple(compile_condition(condition, context) for condition in statement.conditions)
+
+
+def _split(operations: Sequence[Operation]) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    static = tuple(o for o in operations if o.column.kind is ColumnKind.STATIC)
+    return tuple(o for o in operations if o.column.kind is not ColumnKind.STATIC), static
+
+
+def _only_static(regular: Sequence[Operation], static: Sequence[Operation], conditions: Conditions) -> bool:
+    """ModificationStatement.appliesOnlyToStaticColumns."""
+    columns = conditions if isinstance(conditions, tuple) else ()
+    regular_conditions = any(c.column.kind is not ColumnKind.STATIC for c in columns)
+    static_conditions = any(c.column.kind is ColumnKind.STATIC for c in columns)
+    return not regular and not regular_conditions and (bool(static) or static_conditions)
+
+
+def _compile_insert(
+    statement: tree.Insert, context: BindContext, timestamp: Term | None, ttl: Term | None, conditions: Conditions
+) -> Modification:
+    table = context.table
+    if table.is_counter:
+        raise InvalidRequest("INSERT statements are not allowed on counter tables, use UPDATE instead")
+    if not statement.columns:
+        raise InvalidRequest("No columns provided to INSERT")
+    if len(statement.columns) != len(statement.values):
+        raise InvalidRequest("Unmatched column names/values")
+    if len(set(statement.columns)) != len(statement.columns):
+        raise InvalidRequest("The column names contains duplicates")
+    relations: list[tree.Relation] = []
+    operations: list[Operation] = []
+    has_clustering = False
+    for name, value in zip(statement.columns, statement.values, strict=True):
+        column = existing_column(context, name)
+        has_clustering = has_clustering or column.kind is ColumnKind.CLUSTERING
+        if column.is_primary_key:
+            relations.append(tree.ColumnRelation(name, tree.Operator.EQ, value))
+        else:
+            operations.append(compile_set_value(column, value, context))
+    regular, static = _split(operations)
+    only_static = not has_clustering and _only_static(regular, static, conditions)
+    where = tree.WhereClause(tuple(relations))
+    restrictions = compile_restrictions(where, context, "INSERT", only_static=only_static)
+    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions)
+
+
+def _compile_insert_json(
+    statement: tree.InsertJson,
+    context: BindContext,
+    timestamp: Term | None,
+    ttl: Term | None,
+    conditions: Conditions,
+) -> Modification:
+    table = context.table
+    if table.is_counter:
+        raise InvalidRequest("INSERT statements are not allowed on counter tables, use UPDATE instead")
+    json, terms = compile_json(statement.value, context, statement.default_unset)
+    operations = [set_operation(column, terms[column.name]) for column in table.columns if not column.is_primary_key]
+    regular, static = _split(operations)
+    only_static = not table.clustering and _only_static(regular, static, conditions)
+    key_terms = {column.name: terms[column.name] for column in (*table.partition_key, *table.clustering)}
+    restrictions = compile_restrictions(
+        tree.WhereClause(), context, "INSERT", only_static=only_static, equal_terms=key_terms
+    )
+    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions, json)
+
+
+def _compile_update(
+    statement: tree.Update, context: BindContext, timestamp: Term | None, ttl: Term | None, conditions: Conditions
+) -> Modification:
+    operations = [
+        compile_assignment(assignment, context, conditions is not None) for assignment in statement.assignments
+    ]
+    regular, static = _split(operations)
+    restrictions = _compile_where(statement.where, context, "UPDATE", regular, static, conditions)
+    return Modification("UPDATE", context.table, regular, static, restrictions, timestamp, ttl, conditions)
+
+
+def _compile_where(
+    where: tree.WhereClause,
+    context: BindContext,
+    verb: str,
+    regular: Sequence[Operation],
+    static: Sequence[Operation],
+    conditions: Conditions,
+) -> Restrictions:
+    if where.expressions:
+        raise InvalidRequest("Custom index expressions cannot be used in WHERE clauses for UPDATE or DELETE statements")
+    only_static = _only_static(regular, static, conditions)
+    return compile_restrictions(where, context, verb, only_static=only_static)
+
+
+def _compile_delete(
+    statement: tree.Delete, context: BindContext, timestamp: Term | None, conditions: Conditions
+) -> Modification:
+    table = context.table
+    operations = [compile_deletion(deletion, context) for deletion in statement.deletions]
+    regular, static = _split(operations)
+    restrictions = _compile_where(statement.where, context, "DELETE", regular, static, conditions)
+    if conditions is not None and not restrictions.has_whole_primary_key_equal:
+        if table.is_virtual:
+            raise InvalidRequest("DELETE statements must restrict all PRIMARY KEY columns with equality relations")
+        if regular:
+            raise InvalidRequest(
+                "DELETE statements must restrict all PRIMARY KEY columns with equality relations "
+                "in order to delete non static columns"
+            )
+        columns = conditions if isinstance(conditions, tuple) else ()
+        if any(c.column.kind is not ColumnKind.STATIC for c in columns) or not isinstance(conditions, tuple):
+            raise InvalidRequest(
+                "DELETE statements must restrict all PRIMARY KEY columns with equality relations"
+                " in order to use IF condition on non static columns"
+            )
+    return Modification("DELETE", table, regular, static, restrictions, timestamp, None, conditions)

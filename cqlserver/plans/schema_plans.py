@@ -1,0 +1,110 @@
+"""Plans of statements that are executed as they stand: DDL, USE, TRUNCATE, DESCRIBE."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cqlserver.ddl.apply import apply_ddl
+from cqlserver.ddl.context import DdlContext
+from cqlserver.describe import ClusterFacts, describe, describe_page
+from cqlserver.node import DATACENTER, Node
+from cqlserver.pending import Pending
+from cqlserver.plans.plan import FastPath
+from cqlserver.state import ClientState
+from grammar import tree
+from protocol.errors import InvalidRequest
+from protocol.requests import QueryOptions
+from protocol.responses import (
+    ColumnSpec,
+    Result,
+    ResultMetadata,
+    RowsResult,
+    SchemaChange,
+    SchemaChangeResult,
+    SetKeyspaceResult,
+    VoidResult,
+)
+from storage.projection import wire_values
+from storage.schema import TableMetadata
+
+
+@dataclass(frozen=True)
+class ImmediatePlan:
+    """A statement without bind markers."""
+
+    run: Callable[[ClientState, QueryOptions], "Result | Pending[Result]"]
+    bind_specs: tuple[ColumnSpec, ...] = ()
+    partition_key_indexes: tuple[int, ...] = ()
+    result_metadata: ResultMetadata | None = None
+    tables: tuple[tuple[str, str], ...] = ()
+
+    def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        return self.run(state, options)
+
+    def maybe_fast(self, version: int) -> FastPath | None:
+        return None
+
+
+def use_plan(node: Node, statement: tree.Use) -> ImmediatePlan:
+    def run(state: ClientState, options: QueryOptions) -> Result:
+        if statement.keyspace not in node.schema.keyspaces:
+            raise InvalidRequest(f"Keyspace '{statement.keyspace}' does not exist")
+        state.keyspace = statement.keyspace
+        return SetKeyspaceResult(statement.keyspace)
+
+    return ImmediatePlan(run)
+
+
+def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
+    def run(state: ClientState, options: QueryOptions) -> Result:
+        node.coordinator.assure_truncate()
+        node.engine.truncate(table)
+        return VoidResult()
+
+    return ImmediatePlan(run, tables=((table.keyspace, table.name),))
+
+
+def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> ImmediatePlan:
+    """CREATE, ALTER, DROP of keyspaces, tables and types."""
+
+    def run(state: ClientState, options: QueryOptions) -> Result:
+        context = DdlContext(
+            keyspace,
+            node.environment.clock.wall_us,
+            node.new_timeuuid,
+            {DATACENTER: len(node.coordinator.ring.nodes)},
+            state.warn,
+        )
+        schema, change = apply_ddl(node.schema, statement, context)
+        if change is None:
+            return VoidResult()
+        node.change_schema(schema)
+        told = SchemaChange(change.change, change.target, change.keyspace, change.name)
+        node.statements.schema_changed(change.keyspace, change.name if change.target == "TABLE" else None)
+        node.publish(told)
+        return SchemaChangeResult(told)
+
+    return ImmediatePlan(run)
+
+
+def describe_plan(node: Node, statement: tree.Describe, keyspace: str | None) -> ImmediatePlan:
+    """DESCRIBE, paged as SELECT is."""
+
+    def run(state: ClientState, options: QueryOptions) -> Result:
+        found = describe(node.schema, statement, keyspace, cluster_facts(node))
+        page, paging_state = describe_page(found.rows, options.page_size, options.paging_state, node.schema.version)
+        content = b"".join([wire_values(row) for row in page])
+        return RowsResult(ResultMetadata(found.columns), len(page), content, paging_state)
+
+    return ImmediatePlan(run)
+
+
+def cluster_facts(node: Node) -> ClusterFacts:
+    def range_ownership(keyspace: str) -> dict[str, list[str]]:
+        coordinator = node.coordinator
+        strategy = coordinator.strategy(node.schema.keyspaces[keyspace])
+        return {
+            str(end): [replica.address for replica in strategy.replicas(end, coordinator.ring, coordinator.local)]
+            for _, end, _ in coordinator.ring.ranges()
+        }
+
+    return ClusterFacts(node.local.cluster_name, range_ownership)

@@ -1,0 +1,88 @@
+"""Executing INSERT, UPDATE and DELETE without conditions: values -> updates -> the coordinator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cqlserver.node import Node
+from cqlserver.pending import Pending
+from cqlserver.plans.fast_write import maybe_fast_write
+from cqlserver.plans.modification import STATIC_ROW, Modification, ReadRow, Updates
+from cqlserver.plans.operations import WriteContext
+from cqlserver.plans.plan import FastPath
+from cqlserver.state import ClientState
+from cqlserver.terms import Values
+from protocol.requests import QueryOptions
+from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
+from storage.mutation import Row
+from storage.reads import EVERYTHING, TableStore
+
+VOID = VoidResult()
+
+
+@dataclass(frozen=True)
+class WritePlan:
+    """A modification without IF, by itself."""
+
+    node: Node
+    modification: Modification
+    bind_specs: tuple[ColumnSpec, ...]
+    partition_key_indexes: tuple[int, ...]
+    result_metadata: ResultMetadata | None = None
+    tables: tuple[tuple[str, str], ...] = field(default=())
+
+    def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        node, modification = self.node, self.modification
+        table = modification.table
+        node.check_write_consistency(table, options.consistency)
+        values = modification.with_json(options.values)
+        keys = modification.keys(values)
+        updates = Updates()
+        context = write_context(node, modification, values, options, state.warn)
+        modification.add_to(updates, keys, context, row_reader(node, table.id.bytes, context.now_s), node.counter_id)
+        write_type = "COUNTER" if table.is_counter else "SIMPLE"
+        node.write([b.build() for b in updates.builders()], table, options.consistency, write_type)
+        return VOID
+
+    def maybe_fast(self, version: int) -> FastPath | None:
+        return maybe_fast_write(self.node, self.modification, self.bind_specs, version)
+
+
+def write_context(
+    node: Node,
+    modification: Modification,
+    values: Values,
+    options: QueryOptions,
+    warn: Callable[[str], None],
+    default_us: int | None = None,
+) -> WriteContext:
+    """The times of one execution: USING before the client's timestamp before the clock."""
+    clock = node.environment.clock
+    now_s = options.now_s if options.now_s is not None else clock.now_s()
+    if default_us is None:
+        default_us = options.timestamp_us if options.timestamp_us is not None else clock.wall_us()
+    return WriteContext(
+        modification.timestamp_us(values, default_us),
+        modification.ttl_s(values, now_s, warn),
+        now_s,
+        values,
+        node.list_paths.next,
+        node.list_paths.before,
+    )
+
+
+def row_reader(node: Node, table_id: bytes, now_s: int) -> ReadRow:
+    """Reads the live row before a write, for operations that need it."""
+    from uuid import UUID
+
+    store: TableStore = node.engine.stores[UUID(bytes=table_id)]
+
+    def read(key: bytes, ck: bytes) -> Row | None:
+        if ck == STATIC_ROW:
+            view = store.read(key, EVERYTHING, now_s)
+            return view.static if view is not None else None
+        found = store.row_at(key, ck, now_s)
+        return store.layouts.explode(found) if found is not None else None
+
+    return read
+
+

@@ -1,0 +1,175 @@
+"""The program's life: environment, data, node, listener, readiness, signals, and the way out."""
+
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import trio
+
+from cluster.ring import random_tokens
+from cqlserver.config import Config
+from cqlserver.listener import BACKLOG, Listener
+from cqlserver.node import Node
+from cqlserver.system_definitions import stored_system_keyspaces
+from cqlserver.virtual_definitions import virtual_keyspaces
+from protocol.errors import ConfigurationError, RequestError, StorageError
+from storage.commitlog import CommitLogOptions, SyncMode
+from storage.engine import Engine, EngineOptions
+from storage.environment import Environment, InlineWorkers, Rng, SystemClock
+from storage.environment_disk import RealDisk
+from storage.local_node import LocalNode, maybe_local_node, save_local_node
+
+log = logging.getLogger("cqlserver")
+
+PACKAGES = ("cluster", "grammar", "protocol", "storage")
+COLLECT_PERIOD_S = 1.0
+
+
+class StartupError(Exception):
+    """The server can't start; the message says why and what to do."""
+
+
+def run(config: Config) -> int:
+    """Runs a server until SIGTERM or SIGINT; the process's exit status. Raises StartupError."""
+    check_packages()
+    trio.run(serve, config)
+    log.info("Stopped")
+    logging.shutdown()
+    # the interpreter would take apart millions of objects one by one; everything that matters is closed
+    os._exit(0)
+
+
+def check_packages() -> None:
+    """Says so plainly when a module of somebody else's hides one of our packages."""
+    home = Path(__file__).resolve().parent.parent
+    for name in PACKAGES:
+        found = sys.modules.get(name)
+        path = Path(getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", ["?"])))).resolve()
+        if home not in path.parents:
+            raise StartupError(f"the module {name} at {path} hides cqlserver's own: start with python -P, or rename it")
+
+
+async def serve(config: Config) -> None:
+    """A whole server in the current trio run, until cancelled or signalled."""
+    sockets = open_sockets(config)
+    try:
+        node = open_node(config)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    try:
+        node.port = sockets[0].getsockname()[1]
+        node.describe_itself()
+        run_init_files(node, config)
+        if node.commit_log is not None:
+            node.commit_log.write()
+        listen(sockets)
+        listener = Listener(node, sockets)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.run)
+                nursery.start_soon(_collect_garbage)
+                announce(node, config)
+                async for signal_number in signals:
+                    log.info("Stopping on %s", signal.Signals(signal_number).name)
+                    break
+                nursery.cancel_scope.cancel()
+        log.debug("longest stall of the loop: %.1f ms", listener.longest_stall_ms)
+    finally:
+        if config.ready_file is not None:
+            config.ready_file.unlink(missing_ok=True)
+        node.engine.close()
+
+
+def open_sockets(config: Config) -> list[socket.socket]:
+    """Listening sockets, bound but not announced. Raises StartupError."""
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise StartupError(f"--host {config.host}: {error.strerror}; give an address of this machine") from error
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise StartupError(
+            f"can't listen on {config.host}:{config.port}: {error.strerror}. Is another server running there? "
+            "Stop it, or choose another --port (0 takes any free one)."
+        ) from error
+    return [sock]
+
+
+def open_node(config: Config) -> Node:
+    """Opens the data and makes a node of it. Raises StartupError."""
+    rng = Rng.from_system()
+    environment = Environment(SystemClock(), rng, RealDisk(), InlineWorkers())
+    options = CommitLogOptions(
+        SyncMode(config.commitlog_sync),
+        config.commitlog_sync_period_ms,
+        config.commitlog_sync_group_window_ms,
+        config.commitlog_segment_bytes,
+        ignore_replay_errors=config.ignore_replay_errors,
+    )
+    data = str(config.data.resolve()) if config.data is not None else None
+    engine = Engine(environment, EngineOptions(data, options), (*stored_system_keyspaces(), *virtual_keyspaces()))
+    try:
+        engine.start()
+        local = maybe_local_node(engine, config.cluster_name)
+        if local is None:
+            tokens = random_tokens(rng.fork("tokens"), config.num_tokens)
+            local = LocalNode(rng.fork("host id").uuid4(), tuple(sorted(tokens)), config.cluster_name)
+            save_local_node(engine, local)
+    except (StorageError, ConfigurationError, OSError) as error:
+        engine.close()
+        raise StartupError(str(error)) from error
+    return Node(environment, config, engine, local)
+
+
+def run_init_files(node: Node, config: Config) -> None:
+    """Executes the statements of --init before anyone may connect. Raises StartupError naming file and line."""
+    from cqlserver.init_files import InitError, run_file
+
+    for path in config.init:
+        try:
+            count = run_file(node, path)
+        except (InitError, RequestError, OSError) as error:
+            raise StartupError(f"--init {error}") from error
+        log.info("%s: %d statements", path, count)
+
+
+def announce(node: Node, config: Config) -> None:
+    """Opens the port and says so, in the words that other tools wait for."""
+    host = config.host
+    log.info("Starting listening for CQL clients on %s:%d (unencrypted)...", host, node.port)
+    log.info("Startup complete")
+    if config.ready_file is not None:
+        text = json.dumps({"host": host, "port": node.port, "pid": os.getpid()})
+        temporary = config.ready_file.with_name(config.ready_file.name + ".new")
+        temporary.write_text(text + "\n")
+        temporary.replace(config.ready_file)
+    # what there is now stays: the collector need not look at it again
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 5, 1_000_000)
+
+
+async def _collect_garbage() -> None:
+    """Rows are bytes, which the collector does not look at; what else lives for long is taken from its sight once a
+    second, so that no collection ever grows long (a full one would stop the loop for as long as there is data)."""
+    while True:
+        await trio.sleep(COLLECT_PERIOD_S)
+        gc.freeze()
+
+
+def listen(sockets: list[socket.socket]) -> None:
+    for sock in sockets:
+        sock.listen(BACKLOG)

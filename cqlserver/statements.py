@@ -1,0 +1,276 @@
+"""From a request to its plan: plans by statement id, by text, by shape; and what QUERY, PREPARE, EXECUTE and BATCH do.
+
+A text is parsed once: afterwards it is found as it is or, when only its literals differ, by its shape (grammar/shape.py).
+Plans are compiled against the schema; `schema_changed` drops those that a change concerns. A prepared statement whose
+table changed is forgotten, and the client told so (UNPREPARED), so that it prepares anew and sees the new metadata, as
+with Cassandra.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar, cast
+
+from cqlserver.pending import Pending
+from cqlserver.plans.plan import FastPath, Plan
+from cqlserver.state import ClientState
+from grammar import tree
+from grammar.errors import CqlSyntaxError as GrammarError
+from grammar.parser import parse
+from grammar.shape import parse_shaped, shape
+from protocol.errors import CqlSyntaxError, InvalidRequest, ProtocolError, RequestError, Unprepared
+from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, prepared_id
+from protocol.primitives import Value
+from protocol.requests import Batch, Execute, QueryOptions
+from protocol.responses import PreparedResult, Response, Result, RowsResult
+
+PREPARED_MAX = 10_000
+"""Prepared statements kept; past it the oldest goes, and its clients prepare again."""
+TEXTS_MAX = 1_000
+"""Plans of unprepared texts kept, and as many of shapes."""
+MARKERS_MAX = 65_535
+
+Compile: TypeAlias = Callable[[tree.Statement, str, ClientState, str | None, bool], Plan]
+"""(statement, its text, connection, keyspace, literals are markers) -> plan; raises RequestError."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A prepared statement. `keyspace`: where it was prepared, None if its names are qualified."""
+
+    id: bytes
+    text: str
+    plan: Plan
+    keyspace: str | None
+    response: PreparedResult
+
+
+class Statements:
+    """The statement caches of one node, and what serves the four kinds of requests that carry statements."""
+
+    def __init__(self, compile_plan: Compile, batch_plan: "Callable[[Batch, list[Plan]], Plan]") -> None:
+        self._compile = compile_plan
+        self._batch_plan = batch_plan
+        self._prepared: dict[bytes, Prepared] = {}
+        self._fast: dict[int, dict[bytes, FastPath]] = {}
+        self._texts: dict[tuple[str | None, str], Plan] = {}
+        self._shapes: dict[tuple[str | None, str], Plan | None] = {}
+
+    def fast_paths(self, version: int) -> dict[bytes, FastPath]:
+        """Statement id -> fast path, for the bodies of this protocol version."""
+        paths = self._fast.get(version)
+        if paths is None:
+            paths = self._fast[version] = {}
+            for prepared in self._prepared.values():
+                self._add_fast(prepared, version)
+        return paths
+
+    def _add_fast(self, prepared: Prepared, version: int) -> None:
+        fast = prepared.plan.maybe_fast(version) if version else None
+        if fast is not None:
+            self._fast[version][prepared.id] = fast
+
+    # --- QUERY ---------------------------------------------------------------------------------------------------------
+
+    def query(self, state: ClientState, text: str, options: QueryOptions) -> "Response | Pending[Response]":
+        keyspace = options.keyspace if options.keyspace is not None else state.keyspace
+        if options.page_size == 0:
+            raise ProtocolError("The page size cannot be 0")
+        plan, literals = self._plan_of(state, text, keyspace)
+        if options.names is not None:
+            options = in_order(options, plan)
+        if len(options.values) != len(plan.bind_specs):
+            raise InvalidRequest("Invalid amount of bind variables")
+        if literals:
+            options = replace(options, values=options.values + literals)
+        outcome = plan.execute(state, options)
+        if options.skip_metadata:
+            return _then(outcome, lambda result: _skipped(result, True))
+        return outcome
+
+    def _plan_of(self, state: ClientState, text: str, keyspace: str | None) -> "tuple[Plan, tuple[Value, ...]]":
+        """The plan of a text, and the literals that were cut out of it (as texts, for a plan of its shape)."""
+        plan = self._texts.get((keyspace, text))
+        if plan is not None:
+            return plan, ()
+        cut = shape(text)
+        if cut is not None:
+            key, literals = cut
+            known = self._shapes.get((keyspace, key))
+            if known is None and (keyspace, key) not in self._shapes:
+                known = self._compile_shape(state, text, literals, keyspace)
+                _remember(self._shapes, (keyspace, key), known)
+            if known is not None:
+                return known, cast(tuple[Value, ...], tuple(literals))
+        plan = self.compile(state, text, keyspace)
+        if plan.tables and cut is None:
+            _remember(self._texts, (keyspace, text), plan)
+        return plan, ()
+
+    def compile(self, state: ClientState, text: str, keyspace: str | None) -> Plan:
+        """Parses and compiles; raises RequestError."""
+        return self._compile(_parse(text), text, state, keyspace, False)
+
+    def _compile_shape(
+        self, state: ClientState, text: str, literals: list[str], keyspace: str | None
+    ) -> Plan | None:
+        """The plan for all texts of this shape; None where one can't be made (then each text gets its own, and the
+        error, if there is one, is that of the text)."""
+        statement = parse_shaped(text, literals)
+        if statement is None:
+            return None
+        try:
+            return self._compile(statement, text, state, keyspace, True)
+        except RequestError:
+            return None
+
+    # --- PREPARE and EXECUTE -------------------------------------------------------------------------------------------
+
+    def prepare(self, state: ClientState, text: str, keyspace: str | None) -> PreparedResult:
+        keyspace = keyspace if keyspace is not None else state.keyspace
+        for known_id in (prepared_id(text, None), prepared_id(text, keyspace)):
+            known = self._prepared.get(known_id)
+            if known is not None and (known.keyspace is None or known.keyspace == keyspace):
+                return known.response
+        statement = _parse(text)
+        if len(statement.markers) > MARKERS_MAX:
+            raise InvalidRequest(
+                f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
+            )
+        plan = self._compile(statement, text, state, keyspace, False)
+        bound_to = None if _is_qualified(statement) else keyspace
+        statement_id = prepared_id(text, bound_to)
+        result_metadata = plan.result_metadata or EMPTY_METADATA
+        metadata = PreparedMetadata(plan.bind_specs, plan.partition_key_indexes)
+        response = PreparedResult(statement_id, metadata, result_metadata)
+        prepared = Prepared(statement_id, text, plan, bound_to, response)
+        if len(self._prepared) >= PREPARED_MAX:
+            self._forget(next(iter(self._prepared)))
+        self._prepared[statement_id] = prepared
+        for version in self._fast:
+            self._add_fast(prepared, version)
+        return response
+
+    def execute(self, state: ClientState, request: Execute) -> "Response | Pending[Response]":
+        prepared = self._get(request.statement_id)
+        plan, options = prepared.plan, request.options
+        if options.names is not None:
+            options = in_order(options, plan)
+        if options.page_size == 0:
+            raise ProtocolError("The page size cannot be 0")
+        if len(options.values) != len(plan.bind_specs):
+            raise InvalidRequest(
+                f"There were {len(plan.bind_specs)} markers(?) in CQL but {len(options.values)} bound variables"
+            )
+        outcome = plan.execute(state, options)
+        if plan.result_metadata is None:
+            return outcome
+        metadata: ResultMetadata = plan.result_metadata
+        known_id, skip = request.result_metadata_id, options.skip_metadata
+        if known_id is None:
+            return _then(outcome, lambda result: _skipped(result, skip)) if skip else outcome
+        if known_id != metadata.id:
+            return _then(outcome, _changed)
+        return _then(outcome, lambda result: _skipped(result, skip)) if skip else outcome
+
+    def _get(self, statement_id: bytes) -> Prepared:
+        prepared = self._prepared.get(statement_id)
+        if prepared is None:
+            raise Unprepared(
+                f"Prepared query with ID {statement_id.hex()} not found (either the query was not prepared on this host "
+                "(maybe the host has been restarted?) or you have prepared too many queries and it has been evicted "
+                "from the internal cache)",
+                statement_id,
+            )
+        return prepared
+
+    def _forget(self, statement_id: bytes) -> None:
+        del self._prepared[statement_id]
+        for paths in self._fast.values():
+            paths.pop(statement_id, None)
+
+    # --- BATCH -----------------------------------------------------------------------------------------------------------
+
+    def batch(self, state: ClientState, request: Batch) -> "Response | Pending[Response]":
+        keyspace = request.options.keyspace if request.options.keyspace is not None else state.keyspace
+        plans: list[Plan] = []
+        values: list[tuple[Value, ...]] = []
+        for entry in request.entries:
+            literals: tuple[Value, ...] = ()
+            if isinstance(entry.statement, bytes):
+                plan = self._get(entry.statement).plan
+            else:
+                plan, literals = self._plan_of(state, entry.statement, keyspace)
+            if len(entry.values) != len(plan.bind_specs):
+                raise InvalidRequest(
+                    f"There were {len(plan.bind_specs)} markers(?) in CQL but {len(entry.values)} bound variables"
+                )
+            plans.append(plan)
+            values.append(entry.values + literals)
+        return self._batch_plan(request, plans).execute(state, replace(request.options, values=cast(tuple[Value, ...], tuple(values))))
+
+    # --- schema ----------------------------------------------------------------------------------------------------------
+
+    def schema_changed(self, keyspace: str, table: str | None) -> None:
+        """Forgets what was compiled against a table (None: any of the keyspace) that changed or went."""
+        self._texts.clear()
+        self._shapes.clear()
+        stale = [
+            prepared.id
+            for prepared in self._prepared.values()
+            if any(of == keyspace and table in (None, name) for of, name in prepared.plan.tables)
+        ]
+        for statement_id in stale:
+            self._forget(statement_id)
+
+
+def _parse(text: str) -> tree.Statement:
+    try:
+        return parse(text)
+    except GrammarError as error:
+        raise CqlSyntaxError(error.message) from None
+
+
+def in_order(options: QueryOptions, plan: Plan) -> QueryOptions:
+    """Values that came with names, in the order of the markers (cql3/QueryOptions.java, OptionsWithNames)."""
+    assert options.names is not None
+    given = dict(zip(options.names, options.values, strict=True))
+    values = tuple(given[spec.name] for spec in plan.bind_specs if spec.name in given)
+    return replace(options, values=values, names=None)
+
+
+def _is_qualified(statement: tree.Statement) -> bool:
+    """Whether every table is named with its keyspace, so that the meaning does not hang on USE."""
+    parts: Iterable[tree.Statement] = statement.statements if isinstance(statement, tree.Batch) else (statement,)
+    for part in parts:
+        name = getattr(part, "table", None)
+        if not isinstance(name, tree.QualifiedName) or name.keyspace is None:
+            return False
+    return True
+
+
+Remembered = TypeVar("Remembered")
+
+
+def _remember(
+    cache: dict[tuple[str | None, str], Remembered], key: tuple[str | None, str], plan: Remembered
+) -> None:
+    if len(cache) >= TEXTS_MAX:
+        del cache[next(iter(cache))]
+    cache[key] = plan
+
+
+def _then(
+    outcome: "Result | Pending[Result]", change: Callable[[Response], Response]
+) -> "Response | Pending[Response]":
+    """`change` applied to the result, now or when it is there."""
+    if not isinstance(outcome, Pending):
+        return change(outcome)
+    return outcome.map(change)
+
+
+def _skipped(result: Response, skip: bool) -> Response:
+    return replace(result, skip_metadata=skip) if isinstance(result, RowsResult) else result
+
+
+def _changed(result: Response) -> Response:
+    return replace(result, metadata_changed=True) if isinstance(result, RowsResult) else result
