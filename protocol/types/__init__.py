@@ -5,11 +5,11 @@
     numbers.py      boolean tinyint smallint int bigint counter float double
     big_numbers.py  varint decimal                    big_integers.py  large ints <-> text and decimal
     text.py         ascii text blob empty inet        uuids.py         uuid timeuuid
-    temporal.py     timestamp date time               timestamp_text.py, calendar.py
+    temporal.py     timestamp date time               timestamp_text.py, zone_names.py, calendar.py
     duration.py     Duration and its type             vints.py         variable-length integers
     collections.py  list set map                      tuples.py        tuples and user types
     vectors.py      vector                            custom.py        types known by Java class only
-    java_names.py   parse_java                        java_text.py     numbers and JSON as Java prints them
+    java_names.py   parse_java                        java_text.py, java_floats.py   numbers and JSON as in Java
     identifiers.py  quoted_identifier
 
 What Python values `decode` gives: int, float, Decimal, bool, str, bytes, UUID, ip addresses, Duration, list, set, dict,
@@ -20,7 +20,7 @@ same, and datetime's classes too.
 from protocol.types.base import CqlType, MarshalError, NativeType
 from protocol.types.collections import CollectionType, ListType, MapType, SetType
 from protocol.types.custom import CustomType
-from protocol.types.duration import Duration, parse_duration
+from protocol.types.duration import Duration, DurationError, parse_duration
 from protocol.types.identifiers import quoted_identifier
 from protocol.types.java_names import parse_java
 from protocol.types.natives import (
@@ -77,6 +77,7 @@ __all__ = [
     "CqlType",
     "CustomType",
     "Duration",
+    "DurationError",
     "ListType",
     "MapType",
     "MarshalError",

@@ -6,7 +6,8 @@ from typing import Any
 
 from protocol.types.base import ORDER_EMPTY, MarshalError, NativeType
 from protocol.types.big_integers import EXACT, decimal_to_int, int_text, int_to_decimal, minimal_bytes, text_int
-from protocol.types.java_text import double_text, java_string
+from protocol.types.java_floats import double_text
+from protocol.types.java_text import java_string
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,11}))?")
 _PLUS_ONE = bytes((i + 1) & 0xFF for i in range(256))

@@ -100,6 +100,16 @@ def decode_json(text: str) -> Any:
         raise MarshalError(f"Error decoding JSON string: {error}") from None
 
 
+def elements_from_json(type_: CqlType, values: list[Any], noun: str) -> list[bytes]:
+    """The elements of a JSON list, none of them null."""
+    elements = []
+    for value in values:
+        if value is None:
+            raise MarshalError(f"Invalid null element in {noun}")
+        elements.append(type_.from_json(value))
+    return elements
+
+
 def hashable(value: Any) -> Any:
     """Decoded values as elements of a Python set or keys of a dict."""
     if isinstance(value, list):
@@ -147,9 +157,7 @@ class _ElementsType(CollectionType):
             value = decode_json(value)
         if not isinstance(value, list):
             raise MarshalError(f"Expected a {description}, but got a {java_class(value)}: {java_string(value)}")
-        if None in value:
-            raise MarshalError(f"Invalid null element in {self.noun}")
-        return [self.elements.from_json(v) for v in value]
+        return elements_from_json(self.elements, value, self.noun)
 
     def _literals(self, data: bytes) -> str:
         return ", ".join(map(self.elements.to_literal, self.split(data)))

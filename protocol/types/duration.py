@@ -39,6 +39,10 @@ _UNIT_NAMES = {place: name for place, name, _, _ in _UNITS.values()}
 _LIMITS = {"months": _INT_MAX, "days": _INT_MAX, "nanoseconds": _LONG_MAX}
 
 
+class DurationError(MarshalError):
+    """A text that is no duration. Cassandra answers it as an invalid request even where other texts fail a function."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """All three of one sign, or zero."""
@@ -85,12 +89,12 @@ class _Builder:
     def add(self, number: str, symbol: str) -> None:
         place, name, counted, size = _UNITS[symbol]
         if place == self.place:
-            raise MarshalError(f"Invalid duration. The {name} are specified multiple times")
+            raise DurationError(f"Invalid duration. The {name} are specified multiple times")
         if place < self.place:
-            raise MarshalError(f"Invalid duration. The {_UNIT_NAMES[self.place]} should be after {name}")
+            raise DurationError(f"Invalid duration. The {_UNIT_NAMES[self.place]} should be after {name}")
         self.place = place
         if len(number.lstrip("0")) > 19 or int(number) > (_LIMITS[counted] - self.totals[counted]) // size:
-            raise MarshalError(f"Invalid duration. The total number of {counted} must be less or equal to {_INT_MAX}")
+            raise DurationError(f"Invalid duration. The total number of {counted} must be less or equal to {_INT_MAX}")
         self.totals[counted] += int(number) * size
 
     def build(self, negative: bool) -> Duration:
@@ -99,7 +103,7 @@ class _Builder:
 
 
 def parse_duration(text: str) -> Duration:
-    """Raises MarshalError."""
+    """Raises DurationError."""
     negative = text.startswith("-")
     source = text[1:] if negative else text
     builder = _Builder()
@@ -115,7 +119,7 @@ def parse_duration(text: str) -> Duration:
             groups = (2, 4, 6, 9, 11, 13)
             pairs = list(zip(("y", "mo", "d", "h", "m", "s"), found.group(*groups), strict=True)) if found else []
         if found is None:
-            raise MarshalError(f"Unable to convert '{source}' to a duration")
+            raise DurationError(f"Unable to convert '{source}' to a duration")
         for symbol, number in pairs:
             if number is not None:
                 builder.add(number, symbol)
@@ -125,7 +129,7 @@ def parse_duration(text: str) -> Duration:
         builder.add(found[1], found[2].lower())
         position = found.end()
     if not position or position < len(source):
-        raise MarshalError(f"Unable to convert '{source}' to a duration")
+        raise DurationError(f"Unable to convert '{source}' to a duration")
     return builder.build(negative)
 
 
@@ -167,8 +171,7 @@ class DurationType(ByteOrderType):
         parts = (months, days, nanoseconds)
         if not (all(p >= 0 for p in parts) or all(p <= 0 for p in parts)):
             raise MarshalError(
-                "The duration months, days and nanoseconds must be all of the same sign "
-                f"({months}, {days}, {nanoseconds})"
+                f"The duration months, days and nanoseconds must be all of the same sign ({months}, {days}, {nanoseconds})"
             )
 
     def order_key(self, data: bytes) -> bytes:

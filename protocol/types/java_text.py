@@ -1,15 +1,16 @@
 """Values as Java prints and reads them: numbers, the classes behind JSON values, and quoting.
 
-Clients see these forms in SELECT JSON, CAST(... AS text), DESCRIBE and error messages. Digits of float and double are
-the shortest that round-trip (as JDK 19 and later have it; earlier ones sometimes print one digit more).
+Clients see these forms in SELECT JSON, CAST(... AS text), DESCRIBE and error messages. How floats are printed is in
+java_floats.py.
 """
 
-import math
 import re
 import struct
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+from protocol.types.java_floats import double_text
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"([+-]?)(?:(NaN|Infinity)|((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[fFdD]?)")
@@ -87,44 +88,6 @@ def to_float32(value: float) -> float:
         return result
     except OverflowError:
         return float("inf") if value > 0 else float("-inf")
-
-
-def double_text(value: float) -> str:
-    """Double.toString."""
-    return _java_layout(value, repr(abs(value)))
-
-
-def float_text(value: float) -> str:
-    """Float.toString of a float that is held in a double."""
-    magnitude = abs(value)
-    digits = repr(magnitude)
-    if magnitude - magnitude == 0:
-        for precision in range(9):
-            digits = f"{magnitude:.{precision}e}"
-            if to_float32(float(digits)) == magnitude:
-                break
-    return _java_layout(value, digits)
-
-
-def _java_layout(value: float, shortest: str) -> str:
-    if math.isnan(value):
-        return "NaN"
-    sign = "-" if str(value).startswith("-") else ""
-    magnitude = abs(value)
-    if magnitude == float("inf"):
-        return sign + "Infinity"
-    if magnitude == 0:
-        return sign + "0.0"
-    _, digit_tuple, exponent = Decimal(shortest).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    digits = "".join(map(str, digit_tuple))
-    point = len(digits) + exponent
-    if 1e-3 <= magnitude < 1e7:
-        if point <= 0:
-            return f"{sign}0.{'0' * -point}{digits}"
-        whole = digits[:point].ljust(point, "0")
-        return f"{sign}{whole}.{digits[point:] or '0'}"
-    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{point - 1}"
 
 
 def json_quoted(text: str) -> str:

@@ -4,9 +4,8 @@ import struct
 from typing import Any, ClassVar
 
 from protocol.types.base import ORDER_EMPTY, MarshalError, NativeType
+from protocol.types.java_floats import double_text, float_text
 from protocol.types.java_text import (
-    double_text,
-    float_text,
     java_class,
     java_string,
     parse_java_double,

@@ -130,9 +130,9 @@ class DateType(NativeType):
     def _from_civil(self, text: str, year: int, month: int, day: int) -> bytes:
         days = days_from_civil(year, month, day)
         if days < -(2**31):
-            raise MarshalError(f"Input date {text} is less than min supported date -5877641-06-23T00:00Z[UTC]")
+            raise MarshalError(f"Input date {text} is less than min supported date -5877641-06-23T00:00Z")
         if days >= 2**31:
-            raise MarshalError(f"Input date {text} is greater than max supported date +5881580-07-11T00:00Z[UTC]")
+            raise MarshalError(f"Input date {text} is greater than max supported date +5881580-07-11T00:00Z")
         return (days + 2**31).to_bytes(4, "big")
 
     def to_text(self, data: bytes) -> str:

@@ -189,9 +189,7 @@ class BlobType(ByteOrderType):
 def _class_cast(value: Any) -> str:
     """The JVM's own message of a failed cast to String."""
     name = java_class(value)
-    package = (
-        "java.util" if name in ("ArrayList", "LinkedHashMap") else "java.math" if name == "BigInteger" else "java.lang"
-    )
+    package = "java.util" if name in ("ArrayList", "LinkedHashMap") else "java.math" if name == "BigInteger" else "java.lang"
     loader = "are in module java.base of loader 'bootstrap'"
     target = "class java.lang.String"
     return f"class {package}.{name} cannot be cast to {target} ({package}.{name} and java.lang.String {loader})"
@@ -302,8 +300,7 @@ class InetType(ByteOrderType):
     def from_json(self, value: Any) -> bytes:
         if not isinstance(value, str):
             raise MarshalError(
-                f"Expected a string representation of an inet value, "
-                f"but got a {java_class(value)}: {java_string(value)}"
+                f"Expected a string representation of an inet value, but got a {java_class(value)}: {java_string(value)}"
             )
         return self.from_text(value)
 

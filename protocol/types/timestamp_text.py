@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from protocol.types.base import MarshalError
 from protocol.types.calendar import DAY_MS, civil_from_days, days_from_civil, month_length, year_text
+from protocol.types.zone_names import REGION_OF_NAME
 
 _RAW = re.compile(r"-?[0-9]+")
 _DATE_TIME = re.compile(
@@ -20,46 +21,7 @@ _DATE_TIME = re.compile(
 _DATE = re.compile(r"(-?[0-9]{4}|[+-][0-9]{5,10})-([0-9]{2})-([0-9]{2})(.*)", re.DOTALL)
 _OFFSET = re.compile(r" ?([+-])([0-9]{2})(?::?([0-9]{2}))?")
 _ISO_OFFSET = re.compile(r"([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?")
-_NAMED = re.compile(r" (?:(UTC|GMT|UT|Z)(?:([+-])([0-9]{1,2})(?::?([0-9]{2}))?)?|([A-Za-z][A-Za-z0-9~/._+ -]+))")
-
-# Names and abbreviations that java.time prints for zones, English locale, and the zone that it takes them for.
-_ZONE_NAMES = {
-    "EST": "America/New_York",
-    "EDT": "America/New_York",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MST": "America/Denver",
-    "MDT": "America/Denver",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-    "AKST": "America/Anchorage",
-    "AKDT": "America/Anchorage",
-    "HST": "Pacific/Honolulu",
-    "WET": "Europe/Lisbon",
-    "WEST": "Europe/Lisbon",
-    "CET": "Europe/Paris",
-    "CEST": "Europe/Paris",
-    "EET": "Europe/Bucharest",
-    "EEST": "Europe/Bucharest",
-    "BST": "Europe/London",
-    "MSK": "Europe/Moscow",
-    "JST": "Asia/Tokyo",
-    "KST": "Asia/Seoul",
-    "HKT": "Asia/Hong_Kong",
-    "Coordinated Universal Time": "UTC",
-    "Greenwich Mean Time": "GMT",
-    "Eastern Standard Time": "America/New_York",
-    "Eastern Daylight Time": "America/New_York",
-    "Central Standard Time": "America/Chicago",
-    "Central Daylight Time": "America/Chicago",
-    "Mountain Standard Time": "America/Denver",
-    "Mountain Daylight Time": "America/Denver",
-    "Pacific Standard Time": "America/Los_Angeles",
-    "Pacific Daylight Time": "America/Los_Angeles",
-    "Central European Time": "Europe/Paris",
-    "Central European Standard Time": "Europe/Paris",
-    "Central European Summer Time": "Europe/Paris",
-}
+_NAMED = re.compile(r" (?:(?:UTC|GMT|UT)?([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?|([A-Za-z][A-Za-z0-9~/._+ -]+))")
 
 
 def parse_timestamp(text: str) -> int:
@@ -127,10 +89,10 @@ def _in_zone(local_ms: int, zone: str) -> int | None:
     named = _NAMED.fullmatch(zone)
     if named is None:
         return None
+    if named[5] in ("UTC", "GMT", "UT"):
+        return local_ms
     if named[1]:
-        if named[2] is None:
-            return local_ms
-        seconds = _offset_s(named[2], named[3], named[4], None)
+        seconds = _offset_s(named[1], named[2], named[3], named[4])
         return None if seconds is None else local_ms - seconds * 1000
     return _in_region(local_ms, named[5])
 
@@ -147,8 +109,10 @@ def _in_region(local_ms: int, name: str) -> int | None:
     """Local time of a region. A time that the clocks skip moves on by the gap; of two equal ones the earlier counts."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+    if name.startswith("Etc/"):
+        return None
     try:
-        region = ZoneInfo(_ZONE_NAMES.get(name, name))
+        region = ZoneInfo(REGION_OF_NAME.get(name, name))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
     # The rules beyond datetime's range are those of the same day in a year 400 years off.
@@ -167,6 +131,4 @@ def timestamp_text(time_ms: int, separator: str = "T") -> str:
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     year_of_era = year if year > 0 else 1 - year
-    return (
-        f"{year_text(year_of_era)}-{month:02d}-{day:02d}{separator}{hour:02d}:{minute:02d}:{second:02d}.{millis:03d}Z"
-    )
+    return f"{year_text(year_of_era)}-{month:02d}-{day:02d}{separator}{hour:02d}:{minute:02d}:{second:02d}.{millis:03d}Z"

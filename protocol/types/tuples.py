@@ -115,8 +115,7 @@ class _ComponentsType(CqlType):
         types = self.component_types
         if len(fields) > len(types):
             raise MarshalError(
-                f"Invalid tuple literal: too many elements. "
-                f"Type {self.cql()} expects {len(types)} but got {len(fields)}"
+                f"Invalid tuple literal: too many elements. Type {self.cql()} expects {len(types)} but got {len(fields)}"
             )
         return pack_components(
             None if f == "@" else t.from_text(f.replace("\\:", ":").replace("\\@", "@"))

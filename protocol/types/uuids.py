@@ -63,8 +63,7 @@ class UuidType(NativeType):
     def from_json(self, value: Any) -> bytes:
         if not isinstance(value, str):
             raise MarshalError(
-                f"Expected a string representation of {self.article}, "
-                f"but got a {java_class(value)}: {java_string(value)}"
+                f"Expected a string representation of {self.article}, but got a {java_class(value)}: {java_string(value)}"
             )
         return self.from_text(value)
 

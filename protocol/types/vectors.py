@@ -10,7 +10,7 @@ from typing import Any
 
 from protocol.types import vints
 from protocol.types.base import JAVA_PACKAGE, CqlType, MarshalError
-from protocol.types.collections import decode_json
+from protocol.types.collections import decode_json, elements_from_json
 from protocol.types.java_text import java_class, java_string
 from protocol.types.text import hex_bytes
 
@@ -121,9 +121,7 @@ class VectorType(CqlType):
             raise MarshalError(
                 f"List had incorrect size: expected {self.dimension} but given {len(value)}; {java_string(value)}"
             )
-        if None in value:
-            raise MarshalError("Invalid null element in list")
-        return self.pack(map(self.elements.from_json, value))
+        return self.pack(elements_from_json(self.elements, value, "list"))
 
     def masked_value(self) -> bytes:
         return self.pack([self.elements.masked_value()] * self.dimension)
