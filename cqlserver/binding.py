@@ -46,12 +46,6 @@ class BindContext:
         self._specs: list[ColumnSpec | None] = [None] * len(markers)
         self._key_columns: dict[int, str] = {}
 
-    def for_table(self, table: TableMetadata) -> "BindContext":
-        """The same statement's markers, for a part of it on `table`: what one learns the other knows."""
-        part = BindContext(table, self.schema, self.markers, self.calls, self.has_literal_markers)
-        part._specs, part._key_columns = self._specs, self._key_columns
-        return part
-
     def add(self, index: int, receiver: ColumnSpec) -> None:
         """Marker `index` stands for a value of `receiver`."""
         column = self.table.by_name.get(receiver.name)
