@@ -1,0 +1,88 @@
+"""kill -9 at random moments under load: after the restart every acknowledged write is there.
+
+100 kills over the three modes of commitlog_sync. The killed process leaves what it wrote in the operating system's hands;
+that a machine's crash loses nothing that was synced is tested with a forgetting disk (tests/storage/test_commitlog.py).
+CRASH_SEED repeats the choices of a run (not its timing).
+"""
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+from harness.crash_load import INITIAL, SCHEMA, WRITERS, Model, found_states
+
+import cqlserver
+from protocol.client import connect
+from protocol.responses import Error
+
+MODES = {
+    "periodic": ("commitlog_sync: periodic\ncommitlog_sync_period: 50ms\n", 34),
+    "group": ("commitlog_sync: group\ncommitlog_sync_group_window: 5ms\n", 33),
+    "batch": ("commitlog_sync: batch\n", 33),
+}
+LOAD_SECONDS_MAX = 0.3
+SEGMENT = "commitlog_segment_size: 1MiB\n"  # small, so that kills meet the change of segments
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_every_acknowledged_write_survives_kill(mode: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--contact"):
+        pytest.skip("needs a server of its own, to kill")
+    settings, kills = MODES[mode]
+    seed = os.environ.get("CRASH_SEED") or str(random.SystemRandom().getrandbits(32))
+    print(f"CRASH_SEED={seed}")
+    rng = random.Random(f"{seed} {mode}")
+    config = tmp_path / "cassandra.yaml"
+    config.write_text(settings + SEGMENT)
+    model = Model()
+    acknowledged = 0
+    for kill in range(kills + 1):
+        with cqlserver.start(data=tmp_path / "data", config=config) as server:
+            address = (server.host, server.port)
+            if kill == 0:
+                _make_schema(address)
+            else:
+                found = found_states(address)
+                wrong = model.differences(found, INITIAL)
+                assert not wrong, f"CRASH_SEED={seed} {mode}, after kill {kill}: " + "\n".join(wrong)
+                assert _broken_pairs(found) == [], f"CRASH_SEED={seed} {mode}, after kill {kill}"
+            if kill < kills:
+                acknowledged += _load_and_kill(server, address, model, rng, f"{seed} {mode} {kill}")
+    print(f"{mode}: {kills} kills, {acknowledged} acknowledged requests")
+    assert acknowledged > 20 * kills
+
+
+def _make_schema(address: tuple[str, int]) -> None:
+    with connect(*address, timeout_s=20) as connection:
+        for statement in SCHEMA:
+            response = connection.query(statement).response
+            assert not isinstance(response, Error), f"{statement}: {response}"
+
+
+def _load_and_kill(
+    server: cqlserver.Server, address: tuple[str, int], model: Model, rng: random.Random, seed: str
+) -> int:
+    """How many requests were acknowledged."""
+    writers = [writer(model, address, number, seed) for number, writer in enumerate(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.begin()
+    time.sleep(rng.uniform(0, LOAD_SECONDS_MAX))
+    log = server.log
+    server.kill()
+    for writer in writers:
+        writer.join(20)
+        assert not writer.is_alive(), writer.name
+        if writer.failure is not None:
+            raise AssertionError(f"CRASH_SEED={seed}: {writer.failure}\n{log}") from writer.failure
+    return sum(writer.acknowledged for writer in writers)
+
+
+def _broken_pairs(found: dict[tuple[str, object], object]) -> list[object]:
+    """Pairs of a logged batch of which one half is there."""
+    pairs = {key: value for (table, key), value in found.items() if table == "pairs"}
+    return [key for key, value in pairs.items() if isinstance(key, int) and pairs.get(key ^ 1) != value]
