@@ -44,7 +44,7 @@ def test_negotiation_ends_at_the_highest_version_of_both(server_address: Address
 
 @pytest.mark.parametrize("version", [1, 2, 6, 65, 66])
 def test_a_version_asked_for_and_not_there_is_an_error(server_address: Address, version: int) -> None:
-    cluster = make_cluster(server_address, version, allow_beta_protocol_version=version == 6)
+    cluster = make_cluster(server_address, version)
     try:
         with pytest.raises((NoHostAvailable, DriverException)) as caught:
             cluster.connect()
