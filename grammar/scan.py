@@ -1,0 +1,152 @@
+"""The tokens of a text one by one, with blanks, comments and positions: for grammar.explain.
+
+Slower than grammar.lexer and more talkative: what is no token raises ScannerError with the message of Cassandra's lexer.
+Tokens are read only when they are asked for, because an error of the parser before hides one of the lexer behind.
+"""
+
+import re
+from typing import ClassVar
+
+from grammar import lexer
+from grammar.keywords import NUMBERS, WORDS
+from grammar.lexer import LexError
+
+_HIDDEN = -1
+_BLANKS = re.compile(r"[ \t\n\r]+")
+_STRING = re.compile(r"'([^']*(?:''[^']*)*)'")
+_QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+_COMMENT = re.compile(r"(?:--|//)[^\n\r]*[\n\r]|/\*.*?\*/", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_PUNCTUATION = re.compile(r"[(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=")
+
+
+class ScannerError(Exception):
+    """No token; `message` is the client's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Token:
+    """`text` is what messages show: a string's or quoted name's content. The end of the text stands at line 0, column -1."""
+
+    __slots__ = ("column", "line", "number", "text")
+
+    def __init__(self, number: int, text: str, line: int, column: int) -> None:
+        self.number, self.text, self.line, self.column = number, text, line, column
+
+    @property
+    def end(self) -> int:
+        """The column behind it, as far as its text tells."""
+        return self.column + len(self.text)
+
+    def shown(self) -> str:
+        text = self.text if self.number else "<EOF>"
+        return "'" + text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") + "'"
+
+
+class Scanner:
+    """`tokens`: those read so far."""
+
+    punctuation: ClassVar[dict[str, int]] = {**lexer.PUNCTUATION, "expr(": NUMBERS["EXPR"]}
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens: list[Token] = []
+        self._position = 0
+        self._line = 1
+        self._line_start = 0
+
+    def skip(self, index: int) -> int:
+        """The index of the first token from `index` on that the parser sees; raises ScannerError."""
+        tokens = self.tokens
+        while True:
+            while index >= len(tokens):
+                if tokens and tokens[-1].number == 0:
+                    return len(tokens) - 1
+                self._read()
+            if tokens[index].number != _HIDDEN:
+                return index
+            index += 1
+
+    def _read(self) -> None:
+        """One token more."""
+        text, start = self.text, self._position
+        if start == len(text):
+            self.tokens.append(Token(0, "", 0, -1))
+            return
+        for pattern in (_BLANKS, _COMMENT):
+            found = pattern.match(text, start)
+            if found is not None:
+                self._add(_HIDDEN, found[0], found.end())
+                return
+        for pattern, number, quote in ((_STRING, "STRING_LITERAL", "'"), (_QUOTED, "QUOTED_NAME", '"')):
+            found = pattern.match(text, start)
+            if found is not None:
+                if found[0] == '""':
+                    self._add(NUMBERS["EMPTY_QUOTED_NAME"], '""', found.end())
+                else:
+                    self._add(NUMBERS[number], found[1].replace(quote * 2, quote), found.end())
+                return
+        try:
+            number_found, value, end = self._rare(start)
+        except LexError:
+            raise ScannerError(self._complaint(start)) from None
+        self._add(number_found, value, end)
+
+    def _rare(self, start: int) -> tuple[int, str, int]:
+        found = _WORD.match(self.text, start)
+        if found is not None:
+            number = WORDS.get(found[0].lower())
+            if number is not None:
+                return number, found[0], found.end()
+            return lexer._odd_word(self.text, start, found.end(), found[0])
+        found = _PUNCTUATION.match(self.text, start)
+        if found is not None:
+            return self.punctuation[found[0]], found[0], found.end()
+        token, end = lexer._rare(self.text, start)
+        if token is None:
+            raise LexError(start)
+        return token[0], token[1], end
+
+    def _add(self, number: int, value: str, end: int) -> None:
+        self.tokens.append(Token(number, value, self._line, self._position - self._line_start))
+        start = self._position
+        breaks = self.text.count("\n", start, end)
+        if breaks:
+            self._line += breaks
+            self._line_start = self.text.rindex("\n", start, end) + 1
+        self._position = end
+
+    def _complaint(self, start: int) -> str:
+        """What ANTLR's lexer says of the character at `start`, or of the one where the token begun there breaks off."""
+        text = self.text
+        opening = text[start]
+        following = text[start + 1 : start + 2]
+        if opening in "'\"":
+            return self._mismatch(len(text), f"'{opening}'")
+        if opening in "-/" and following == opening:
+            return self._mismatch(len(text), "set null")
+        if opening == "/" and following == "*":
+            return self._mismatch(len(text), "'*'")
+        if opening == "$":
+            return self._mismatch(start + 1 if following != "$" else len(text), "'$'")
+        if opening == "!":
+            return self._mismatch(start + 1, "'='")
+        line, column = self._place(start)
+        return f"line {line}:{column} no viable alternative at character {self._character(start)}"
+
+    def _mismatch(self, at: int, expected: str) -> str:
+        line, column = self._place(at)
+        return f"line {line}:{column} mismatched character {self._character(at)} expecting {expected}"
+
+    def _character(self, at: int) -> str:
+        if at >= len(self.text):
+            return "'<EOF>'"
+        shown = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+        return f"'{shown.get(self.text[at], self.text[at])}'"
+
+    def _place(self, at: int) -> tuple[int, int]:
+        before = self.text[:at]
+        return before.count("\n") + 1, at - (before.rfind("\n") + 1)
