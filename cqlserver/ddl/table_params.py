@@ -159,8 +159,8 @@ def _speculative(properties: Properties, name: str) -> str:
 def speculative_retry(text: str) -> str:
     """A policy in the form in which Cassandra keeps it: '99p', '5ms', 'MAX(99.9p,5ms)', 'ALWAYS', 'NEVER'. Messages
     name 'speculative_retry' for additional_write_policy too, as Cassandra's do."""
-    if text.upper() in ("ALWAYS", "NEVER"):
-        return text.upper()
+    if text.upper() in ("ALWAYS", "NEVER", "NONE"):
+        return "ALWAYS" if text.upper() == "ALWAYS" else "NEVER"
     if found := _PERCENTILE.fullmatch(text):
         return _percentile(text, found[1])
     if found := _FIXED.fullmatch(text):
@@ -184,7 +184,7 @@ def _percentile(text: str, number: str) -> str:
             f"Invalid value {text} for PERCENTILE option 'speculative_retry': must be between (0.0 and 100.0)"
         )
     rounded = Decimal(repr(percentile)).quantize(Decimal("0.0001"), ROUND_HALF_EVEN).normalize()
-    return f"{rounded:f}p".removeprefix("0") if 0 < rounded < 1 else f"{rounded:f}p"
+    return f"{rounded:f}p"
 
 
 def _hybrid(text: str, found: re.Match[str]) -> str:

@@ -299,7 +299,7 @@ def _log_with(function: Callable[[float], float]) -> Callable[[float], float]:
     def apply(value: float) -> float:
         if value > 0:
             return function(value)
-        return -math.inf if value == 0 else math.nan
+        return -math.inf if value == 0 else -math.nan  # the sign is the processor's, and shows in the bytes
 
     return apply
 

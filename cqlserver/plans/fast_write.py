@@ -6,26 +6,24 @@ codec runs only where a type's values must be checked. Whatever is not plain (nu
 makes the fast path return None before anything is done, and the general path answers it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
-from struct import error as StructError
 
 from cluster.coordinator import RequestKind
 from cqlserver.bound_terms import MarkerTerm
 from cqlserver.node import Node
-from cqlserver.plans.fast_values import Check, value_check
+from cqlserver.plans.fast_values import Check, PlainOptions, plain_heads, take_values, value_check, values_offset
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Set
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
-from protocol.requests import DEFAULT_TIMESTAMP, PAGE_SIZE, SERIAL_CONSISTENCY, SKIP_METADATA, VALUES
 from protocol.responses import ColumnSpec
-from storage.keys import clustering_order_key, key_composer
-from storage.schema import ColumnKind, TableMetadata
+from storage.keys import KEY_LENGTH_MAX, clustering_order_key, key_composer
+from storage.packed import join_wire_values
+from storage.schema import ColumnKind
 
 VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
 """RESULT, length 4, kind VOID."""
-_KEY_BYTES_MAX = 65535
-_INT = Struct(">i").unpack_from
+_TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 _pack_long = Struct(">q").pack
 
 
@@ -37,28 +35,23 @@ def maybe_fast_write(
     if bound is None or len(bound) != len(specs):
         return None
     table = modification.table
-    clustering = [column.name for column in table.clustering]
     regular = [name for name in bound if table.by_name[name].kind is ColumnKind.REGULAR]
     store = node.engine.stores[table.id]
     layout = store.layouts.maybe_layout(tuple(regular), modification.verb == "INSERT")
     if layout is None or (modification.verb == "UPDATE" and not regular):
         return None
     places = {name: place for place, name in enumerate(bound)}
-    key_places = [places[column.name] for column in table.partition_key]
-    ck_places = [places[name] for name in clustering]
-    row_places = ck_places + [places[name] for name in regular]
-    heads = _heads(node, table, len(bound), version)
-    values_at = OPTIONS_AT[version] + 2 + (4 if version >= 5 else 1) + 2
+    clustering = [places[column.name] for column in table.clustering]
     return _writer(
-        heads,
+        plain_heads(node.local_levels(table, RequestKind.WRITE), len(bound), version),
         OPTIONS_AT[version],
-        values_at,
+        values_offset(OPTIONS_AT[version], version),
         [value_check(table.by_name[name].type) for name in bound],
-        key_places,
+        [places[column.name] for column in table.partition_key],
         key_composer(table),
-        ck_places,
+        clustering,
         clustering_order_key(table),
-        row_places,
+        clustering + [places[name] for name in regular],
         node.engine.packed_writer(store, layout),
         node.environment.clock.wall_us,
     )
@@ -97,89 +90,55 @@ def _maybe_bound_columns(modification: Modification) -> list[str] | None:
     return [by_marker[index] for index in range(count)]
 
 
-def _heads(node: Node, table: TableMetadata, count: int, version: int) -> dict[bytes, tuple[int, int]]:
-    """The beginnings of query options that are plain -> (bytes behind the values, where among them the timestamp
-    stands, or -1): `[consistency][flags][number of values]`."""
-    heads = {}
-    for level in node.local_levels(table, RequestKind.WRITE):
-        for extra in range(16):
-            flags = VALUES | (SKIP_METADATA if extra & 1 else 0)
-            behind, timestamp_at = 0, -1
-            if extra & 2:
-                flags |= PAGE_SIZE
-                behind += 4
-            if extra & 4:
-                flags |= SERIAL_CONSISTENCY
-                behind += 2
-            if extra & 8:
-                flags |= DEFAULT_TIMESTAMP
-                timestamp_at = behind
-                behind += 8
-            flag_bytes = flags.to_bytes(4 if version >= 5 else 1, "big")
-            heads[level.to_bytes(2, "big") + flag_bytes + count.to_bytes(2, "big")] = (behind, timestamp_at)
-    return heads
-
-
 def _writer(
-    heads: dict[bytes, tuple[int, int]],
+    heads: dict[bytes, PlainOptions],
     options_at: int,
     values_at: int,
     checks: list[Check],
     key_places: list[int],
     compose_key: Callable[[list[bytes]], bytes],
     ck_places: list[int],
-    order_key: Callable[[list[bytes]], bytes],
+    order_key: Callable[[Sequence[bytes]], bytes],
     row_places: list[int],
     write: Callable[[bytes, bytes, bytes], None],
     wall_us: Callable[[], int],
 ) -> FastPath:
-    """`checks`: per marker the length that its value must have (-1: any) and what else to check."""
+    """`places` are indexes of values: of the key, of the clustering, and of all that the row holds, in its order."""
     single_key = key_places[0] if len(key_places) == 1 else -1
-    in_a_row = row_places == list(range(row_places[0], row_places[-1] + 1)) if row_places else False
-    first, last = (row_places[0], row_places[-1]) if row_places else (0, 0)
+    single_ck = ck_places[0] if len(ck_places) == 1 else -1
     count = len(checks)
+    # the commonest order: key columns first, then just what the row holds, so that the row is one slice
+    row_is_rest = row_places == list(range(count - len(row_places), count))
+    key_lengths = len(key_places) * 4
 
     def fast(body: bytes) -> bytes | None:
         head = heads.get(body[options_at:values_at])
         if head is None:
             return None
-        at = values_at
         values: list[bytes] = []
-        ends: list[int] = []
-        try:
-            for length_wanted, check in checks:
-                length: int = _INT(body, at)[0]
-                at += 4
-                if length != length_wanted and (length_wanted >= 0 or length < 0):
-                    return None
-                end = at + length
-                value = body[at:end]
-                if check is not None and not check(value):
-                    return None
-                values.append(value)
-                ends.append(end)
-                at = end
-        except StructError:
+        end = take_values(body, values_at, checks, values)
+        if end < 0 or end + head.behind != len(body):
             return None
-        behind, timestamp_at = head
-        if at + behind != len(body):
-            return None
-        if timestamp_at >= 0:
-            timestamp = body[at + timestamp_at : at + timestamp_at + 8]
-            if timestamp == b"\x80\0\0\0\0\0\0\0":
-                return None
-        else:
-            timestamp = _pack_long(wall_us())
         key = values[single_key] if single_key >= 0 else compose_key([values[place] for place in key_places])
-        if not 0 < len(key) <= _KEY_BYTES_MAX:
+        if not 0 < len(key) <= KEY_LENGTH_MAX:
             return None
-        ck = order_key([values[place] for place in ck_places]) if ck_places else b""
-        if in_a_row:
-            row = body[ends[first] - len(values[first]) - 4 : ends[last]]
+        if single_ck >= 0:
+            ck = order_key((values[single_ck],))
         else:
-            row = b"".join([body[ends[place] - len(values[place]) - 4 : ends[place]] for place in row_places])
+            ck = order_key([values[place] for place in ck_places]) if ck_places else b""
+        if row_is_rest:
+            start = values_at + key_lengths + sum([len(values[place]) for place in key_places])
+            row = body[start:end]
+        else:
+            row = join_wire_values([values[place] for place in row_places])
+        timestamp_at = head.timestamp_at
+        if timestamp_at < 0:
+            write(key, ck, _pack_long(wall_us()) + row)
+            return VOID_TAIL
+        timestamp = body[end + timestamp_at : end + timestamp_at + 8]
+        if timestamp == _TIMESTAMP_MIN:
+            return None
         write(key, ck, timestamp + row)
         return VOID_TAIL
 
-    assert count
     return fast

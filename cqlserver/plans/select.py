@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Protocol
 
+from cluster.coordinator import RequestKind
 from cqlserver.binding import BindContext, Values
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
+from cqlserver.plans.fast_read import maybe_fast_read
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.select_rows import ComputeSink, CopySink, Grouping, GroupSink, RowFilter, Sink, SortKey, SortSink
 from cqlserver.plans.select_run import Reading, ReadShape
@@ -49,6 +51,10 @@ class ReadNode(Protocol):
 
     def now_s(self) -> int: ...
 
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+        """The consistency levels that the local node meets at once, alone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -83,7 +89,7 @@ class SelectPlan:
         return ((self.table.keyspace, self.table.name),)
 
     def maybe_fast(self, version: int) -> FastPath | None:
-        return None
+        return maybe_fast_read(self, version)
 
     # --- execution -----------------------------------------------------------------------------------------------------
 
