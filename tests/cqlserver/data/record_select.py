@@ -1,6 +1,6 @@
 """Records select.txt: each statement of select.cql as a running Cassandra answers it, at page sizes none and 2.
 
-    python tests/cqlserver/data/record_select.py HOST:PORT
+python tests/cqlserver/data/record_select.py HOST:PORT
 """
 
 import socket
