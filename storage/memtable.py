@@ -1,7 +1,8 @@
 """The memtable: one table's recent writes, by partition key.
 
-`dict[key, bytes | Partition]`. A partition of just one packed row, the commonest there is, stays one bytes object:
-`[u16 length of ck][ck][packed row]`; anything else is a Partition. The dict is fed by clients and keyed by bytes, whose
+`dict[key, bytes | SingleRow | Partition]`. A partition of just one packed row, the commonest there is, stays one bytes
+object: `[u16 length of ck][ck][packed row]`; of just one Row (partly updated, a counter, with TTL) a SingleRow; anything
+else is a Partition. The dict is fed by clients and keyed by bytes, whose
 hash is seeded per process.
 
 For scans the keys have positions: 8 bytes of token (biased, so that bytes compare as tokens do), then the key. They
@@ -13,12 +14,12 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
-from storage.mutation import LIVE, PartitionUpdate
+from storage.mutation import LIVE, PartitionUpdate, Row
 from storage.packed import TIMESTAMP, Layouts, StoredRow
-from storage.partition import Partition, is_nothing
-from storage.reconcile import Resolve
+from storage.partition import Partition, estimated_bytes, is_nothing, merge_stored
+from storage.reconcile import Resolve, uncovered_row
 from storage.token import token
 
 CK_LENGTH_MAX: Final = 65535
@@ -61,6 +62,13 @@ def split_single(partition: bytes) -> tuple[bytes, bytes]:
     return partition[2:start], partition[start:]
 
 
+class SingleRow(NamedTuple):
+    """A partition of just one row that is not packed, without deletions above the row."""
+
+    ck: bytes
+    row: Row
+
+
 class Memtable:
     """See the module. `live_bytes` estimates what it takes; `partitions` may be read by whoever knows its form."""
 
@@ -70,7 +78,7 @@ class Memtable:
         self._layouts = layouts
         self._resolve = resolve
         self._positions: list[Position] = []
-        self.partitions: dict[bytes, bytes | Partition] = {}
+        self.partitions: dict[bytes, bytes | SingleRow | Partition] = {}
         self.live_bytes = 0
 
     def __len__(self) -> int:
@@ -89,7 +97,8 @@ class Memtable:
             elif length <= CK_LENGTH_MAX:
                 partitions[key] = _U16.pack(length) + ck + row
             else:
-                self._widened(key, None).put(ck, row, self._layouts, self._resolve)
+                self._apply_row(key, ck, row)
+                return
             self.live_bytes += len(key) + length + len(row) + PARTITION_OVERHEAD_BYTES
             return
         if type(old) is bytes:
@@ -104,12 +113,12 @@ class Memtable:
                     return
                 if new_us < old_us:
                     return
-            self._apply_row(key, ck, row)
+        elif isinstance(old, Partition):
+            before = old.live_bytes
+            old.put(ck, row, self._layouts, self._resolve)
+            self.live_bytes += old.live_bytes - before
             return
-        assert isinstance(old, Partition)
-        before = old.live_bytes
-        old.put(ck, row, self._layouts, self._resolve)
-        self.live_bytes += old.live_bytes - before
+        self._apply_row(key, ck, row)
 
     def apply(self, update: PartitionUpdate) -> None:
         """Merges any update in."""
@@ -118,11 +127,11 @@ class Memtable:
             for ck, row in update.rows.items():
                 if is_nothing(row):
                     continue
-                packed = self._layouts.maybe_pack(row)
-                if packed is not None:
-                    self.apply_packed(key, ck, packed)
-                else:
-                    self._apply_row(key, ck, row)
+                uncovered = uncovered_row(row)
+                if uncovered is None:
+                    continue
+                packed = None if key in self.partitions else self._layouts.maybe_pack(uncovered)
+                self._apply_row(key, ck, packed or uncovered)
             return
         old = self.partitions.get(key)
         partition = old if isinstance(old, Partition) else self._widened(key, old)
@@ -139,41 +148,60 @@ class Memtable:
         self.live_bytes += partition.live_bytes - before
 
     def _apply_row(self, key: bytes, ck: bytes, row: StoredRow) -> None:
-        """One row, where the bytes form may have to end; it stays when both are of one clustering and fit it again."""
+        """One row that its own deletions do not cover, by the general way; the partition stays as small as it can."""
         old = self.partitions.get(key)
-        partition = old if isinstance(old, Partition) else self._widened(key, old)
-        before = partition.live_bytes
-        partition.put(ck, row, self._layouts, self._resolve)
-        self.live_bytes += partition.live_bytes - before
-        if isinstance(old, bytes) and partition.row_count() == 1 and not partition.guarded:
-            kept = partition.rows[0][0]
-            if type(kept) is bytes:
-                self.partitions[key] = narrow = single(partition.cks[0][0], kept)
-                self.live_bytes += len(narrow) - len(old) - (partition.live_bytes - before) - WIDE_PARTITION_BYTES
+        if old is None:
+            self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
+            self._keep_single(key, ck, row)
+            return
+        if not isinstance(old, Partition):
+            old_ck, old_row = split_single(old) if isinstance(old, bytes) else old
+            if old_ck == ck:
+                merged = merge_stored(old_row, row, self._layouts, self._resolve)
+                if merged is not None:
+                    self.live_bytes -= len(ck) + estimated_bytes(old_row)
+                    self._keep_single(key, ck, merged)
+                return
+            old = self._widened(key, old)
+        before = old.live_bytes
+        old.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += old.live_bytes - before
 
-    def _widened(self, key: bytes, old: bytes | None) -> Partition:
-        """A new Partition for the key, with the one row that it may have in bytes form."""
-        partition = Partition()
-        if old is not None:
-            ck, row = split_single(old)
-            partition.put(ck, row, self._layouts, self._resolve)
+    def _keep_single(self, key: bytes, ck: bytes, row: StoredRow) -> None:
+        self.live_bytes += len(ck) + estimated_bytes(row)
+        if type(row) is not bytes:
+            assert isinstance(row, Row)
+            self.partitions[key] = SingleRow(ck, row)
+        elif len(ck) <= CK_LENGTH_MAX:
+            self.partitions[key] = single(ck, row)
         else:
+            self.partitions[key] = partition = Partition()
+            partition.put(ck, row, self._layouts, self._resolve)
+            self.live_bytes += WIDE_PARTITION_BYTES
+
+    def _widened(self, key: bytes, old: bytes | SingleRow | None) -> Partition:
+        """A Partition for the key from now on, with the one row that it may have."""
+        if old is None:
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
         self.live_bytes += WIDE_PARTITION_BYTES
-        self.partitions[key] = partition
+        self.partitions[key] = partition = self._general(old)
+        return partition
+
+    def _general(self, old: bytes | SingleRow | None) -> Partition:
+        partition = Partition()
+        if old is not None:
+            ck, row = split_single(old) if isinstance(old, bytes) else old
+            partition.put(ck, row, self._layouts, self._resolve)
         return partition
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
     def maybe_partition(self, key: bytes) -> Partition | None:
-        """The partition of a key in its general form; a copy when it is stored as bytes."""
+        """The partition of a key in its general form; a copy when it is stored in a smaller one."""
         found = self.partitions.get(key)
         if found is None or isinstance(found, Partition):
             return found
-        partition = Partition()
-        ck, row = split_single(found)
-        partition.put(ck, row, self._layouts, self._resolve)
-        return partition
+        return self._general(found)
 
     def positions(self, start: Position, end: Position | None) -> Iterator[Position]:
         """The partitions' places from `start` on, before `end` (None: to the last), in token order.

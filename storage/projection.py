@@ -12,6 +12,7 @@ multi-cell column without live elements is null. A counter's value is its total.
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import Final
 
 from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserType
@@ -25,6 +26,8 @@ NULL: Final = b"\xff\xff\xff\xff"
 
 _I32 = struct.Struct(">i")
 _unpack_length = _I32.unpack_from
+_tag_of = itemgetter(slice(0, 2))
+_values_of = itemgetter(slice(VALUES, None))
 
 Run = tuple[int, int]
 Value = Callable[[Row], bytes | None]
@@ -163,17 +166,20 @@ class Projector:
         """The wire values of many rows, one after the other, each behind `head`."""
         if not rows:
             return b""
+        # A Row among the rows: its slice is a tuple, which is no key here, differs from every tag, and can't be joined.
         tag = rows[0][:2]
-        if self._whole.get(tag):  # type: ignore[arg-type]  # a Row's slice is a tuple and never found
-            # a Row's slice is a tuple, and so differs from any tag
-            parts = [row[10:] for row in rows if row[:2] == tag]
-            if len(parts) == len(rows):
-                return head + head.join(parts)  # type: ignore[arg-type]  # all are bytes
-        cut = self._cuts.get(tag)  # type: ignore[arg-type]  # as above
-        if cut is not None:
-            parts = [cut(row) for row in rows if row[:2] == tag]  # type: ignore[arg-type]  # only bytes
-            if len(parts) == len(rows):
-                return head + head.join(parts)  # type: ignore[arg-type]  # all are bytes
+        if self._whole.get(tag):  # type: ignore[arg-type]
+            if len(self._layouts.all) == 1:
+                try:
+                    return head + head.join(map(_values_of, rows))
+                except TypeError:
+                    pass
+            elif len(set(map(_tag_of, rows))) == 1:
+                return head + head.join(map(_values_of, rows))
+        else:
+            cut = self._cuts.get(tag)  # type: ignore[arg-type]
+            if cut is not None and len(set(map(_tag_of, rows))) == 1:
+                return head + head.join(map(cut, rows))  # type: ignore[arg-type]
         one = self.wire
         return head + head.join([one(row) for row in rows])
 

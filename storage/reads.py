@@ -15,7 +15,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from storage.memtable import Memtable, Position, position_of, split_single
+from storage.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.packed import Layouts, StoredRow
 from storage.partition import Partition
@@ -134,9 +134,11 @@ class TableStore:
                 return found[2 + len(ck) :] if found.startswith(ck, 2) else None
             if found is None:
                 return None
-            assert isinstance(found, Partition)
-            row = found.get(ck)
-            return row if row is None or type(row) is bytes else live_row(row, now_s)  # type: ignore[arg-type]
+            if isinstance(found, Partition):
+                row = found.get(ck)
+                return row if row is None or type(row) is bytes else live_row(row, now_s)  # type: ignore[arg-type]
+            assert isinstance(found, SingleRow)
+            return live_row(found.row, now_s) if found.ck == ck else None
         partitions = self._partitions(key)
         deletion = LIVE
         versions: list[Row] = []
@@ -159,10 +161,9 @@ class TableStore:
             found = self.memtable.partitions.get(key)
             if found is None:
                 return None
-            if type(found) is bytes:
-                return self._view_of_single(key, found, slices, now_s)
-            assert isinstance(found, Partition)
-            return self._view(key, found, slices, now_s, reverse)
+            if isinstance(found, Partition):
+                return self._view(key, found, slices, now_s, reverse)
+            return self._view_of_single(key, found, slices, now_s)
         partitions = self._partitions(key)
         if not partitions:
             return None
@@ -225,11 +226,13 @@ class TableStore:
         assert isinstance(row, Row)
         return live_row(row, now_s, self._dropped_us)
 
-    def _view_of_single(self, key: bytes, found: bytes, slices: Sequence[Slice], now_s: int) -> PartitionView:
-        ck, packed = split_single(found)
+    def _view_of_single(self, key: bytes, found: bytes | SingleRow, slices: Sequence[Slice], now_s: int) -> PartitionView:
+        ck: bytes
+        stored: StoredRow
+        ck, stored = split_single(found) if isinstance(found, bytes) else found
         for start, end in slices:
             if start <= ck < end:
-                row = self._live(packed, now_s)
+                row = self._live(stored, now_s)
                 return PartitionView(key, None, () if row is None else (([ck], [row]),))
         return PartitionView(key, None, ())
 

@@ -10,13 +10,25 @@ from storage_twin import Twin
 
 from storage import partition
 from storage.memtable import Memtable, position_of
-from storage.mutation import PartitionUpdate
+from storage.mutation import LIVE, PartitionUpdate
+from storage.packed import Layouts
 from storage.reads import ALL_ROWS, EVERYTHING, Slice, TableStore
 from storage.reconcile import resolver
 
 histories = st.lists(updates(), max_size=25)
 EXAMPLES = settings(max_examples=15, deadline=None, derandomize=True)
 CKS = [ORDER_KEY((value,)) for value in CLUSTERINGS]
+
+
+def apply(memtable: Memtable, layouts: Layouts, update: PartitionUpdate) -> None:
+    """By the packed way what is one plain row, else by way of its encoding."""
+    if len(update.rows) == 1 and update.static is None and not update.range_tombstones and update.deletion == LIVE:
+        ((ck, row),) = update.rows.items()
+        packed = layouts.maybe_pack(row)
+        if packed is not None:
+            memtable.apply_packed(update.key, ck, packed)
+            return
+    memtable.apply(PartitionUpdate.decode(update.encode()))
 
 
 def stores(history: list[PartitionUpdate], shuffled: list[PartitionUpdate], source_count: int) -> tuple[TableStore, Twin]:
@@ -26,7 +38,7 @@ def stores(history: list[PartitionUpdate], shuffled: list[PartitionUpdate], sour
     for update in history:
         twin.apply(update)
     for index, update in enumerate(shuffled):
-        sources[index % source_count].apply(PartitionUpdate.decode(update.encode()))
+        apply(sources[index % source_count], store.layouts, update)
     store.flushed = tuple(flushed)
     return store, twin
 
