@@ -26,7 +26,7 @@ _NO_TYPES: Mapping[str, UserType] = {}
 
 
 def parse_type(text: str, user_types: Mapping[str, UserType] = _NO_TYPES) -> CqlType:
-    """The type named by `text`; ValueError when it is none. A name in `user_types` wins over nothing but natives."""
+    """The type named by `text`; ValueError when it is none. Native types win over `user_types` of their name."""
     native = NATIVE_TYPES.get(text)
     if native is not None:
         return native
@@ -67,16 +67,20 @@ class _Parser:
         return found
 
     def _element_pair(self) -> tuple[CqlType, CqlType]:
-        key, value = self._elements()
-        return key, value
+        elements = self._elements()
+        if len(elements) != 2:
+            raise ValueError(f"Invalid type {self.text!r}")
+        return elements[0], elements[1]
 
     def _vector(self) -> CqlType:
         self._expect("<")
         element = self._type()
         self._expect(",")
-        dimension = int(self._next())
+        dimension = self._next()
         self._expect(">")
-        return VectorType(element, dimension)
+        if not dimension.isdecimal():
+            raise ValueError(f"Invalid type {self.text!r}")
+        return VectorType(element, int(dimension))
 
     def _type(self) -> CqlType:
         word = self._next()

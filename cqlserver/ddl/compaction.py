@@ -8,7 +8,8 @@ from typing import Final
 
 from cqlserver.ddl.numbers import bytes_text, float_option, integer_option, is_digits, is_true_or_false, parse_bytes
 from protocol.errors import ConfigurationError
-from protocol.types.java_text import double_text, parse_java_double
+from protocol.types.java_floats import double_text
+from protocol.types.java_text import parse_java_double
 
 _PACKAGE: Final = "org.apache.cassandra.db.compaction."
 SIZE_TIERED: Final = _PACKAGE + "SizeTieredCompactionStrategy"

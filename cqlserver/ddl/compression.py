@@ -6,7 +6,8 @@ from types import MappingProxyType
 from typing import Final
 
 from protocol.errors import ConfigurationError, ServerError
-from protocol.types.java_text import double_text, parse_java_double, parse_java_int
+from protocol.types.java_floats import double_text
+from protocol.types.java_text import parse_java_double, parse_java_int
 
 _PACKAGE: Final = "org.apache.cassandra.io.compress."
 _CHUNK_LENGTH: Final = "chunk_length_in_kb"

@@ -17,7 +17,8 @@ from cqlserver.ddl.compression import prepare_compression
 from cqlserver.ddl.numbers import is_digits
 from cqlserver.ddl.properties import Properties
 from protocol.errors import ConfigurationError, ServerError
-from protocol.types.java_text import double_text, parse_java_double
+from protocol.types.java_floats import double_text
+from protocol.types.java_text import parse_java_double
 from storage.schema import TableParams
 
 KNOWN_PROPERTIES: Final = frozenset({*TableParams.__dataclass_fields__, "auto_repair", "id"})

@@ -11,7 +11,7 @@ from protocol.types import (
     UserType,
     quoted_identifier,
 )
-from protocol.types.java_text import double_text
+from protocol.types.java_floats import double_text
 from storage.schema import (
     AggregateMetadata,
     ColumnKind,

@@ -3,7 +3,7 @@ recorded outcomes (data/record_ddl.py writes them). All statements run once, in 
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -22,7 +22,7 @@ from grammar.parser import parse
 from grammar.tree import Describe, Use
 from protocol.errors import RequestError
 from storage.engine import stored_values
-from storage.mutation import PartitionUpdate
+from storage.mutation import Cell, PartitionUpdate
 from storage.schema import Schema, TableMetadata
 from storage.schema_definitions import schema_keyspace
 from storage.schema_tables import schema_mutations
@@ -47,7 +47,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.tables = {table.id: table for table in schema_keyspace().tables.values()}
-        self.rows: dict[tuple[UUID, bytes], dict[bytes, dict[str, bytes]]] = {}
+        self.rows: dict[tuple[UUID, bytes], dict[bytes, dict[str, bytes | None]]] = {}
 
     def apply(self, updates: Iterable[PartitionUpdate]) -> None:
         for update in updates:
@@ -63,9 +63,9 @@ class Rows:
                     values = partition.setdefault(ck, {})
                     values.update(zip((c.name for c in table.clustering), row.clustering, strict=True))
                     values["keyspace_name"] = update.key
-                    values.update({name: cell.value for name, cell in row.columns.items()})
+                    values.update({name: cell.value for name, cell in row.columns.items() if isinstance(cell, Cell)})
 
-    def of(self, name: str) -> Iterator[dict[str, bytes]]:
+    def of(self, name: str) -> Iterator[Mapping[str, bytes | None]]:
         table = schema_keyspace().tables[name]
         for (table_id, _), partition in self.rows.items():
             if table_id == table.id:
@@ -135,13 +135,13 @@ class Replay:
 
     def _select(self, columns: str, keyspace: str, name: str, owner: str | None, table_name: str | None) -> list[str]:
         table = self.schema.keyspaces[keyspace].tables[name]
-        rows: Iterable[dict[str, bytes]]
+        rows: Iterable[Mapping[str, bytes | None]]
         if keyspace == "system_schema":
             rows = self.rows.of(name)
         else:
             server = SimpleNamespace(schema=self.schema, config=Config(), sessions=())
             values = stored_values(VirtualTables(server).store(table), 0)
-            rows = sorted(values, key=lambda row: [row[c.name] for c in table.columns if c.is_primary_key])
+            rows = sorted(values, key=lambda row: [row[c.name] or b"" for c in table.columns if c.is_primary_key])
         names = [c.name for c in table.columns] if columns == "*" else [c.strip() for c in columns.split(",")]
         lines = ["ROWS [json]"]
         for row in rows:
@@ -153,7 +153,7 @@ class Replay:
         return lines
 
 
-def _json(table: TableMetadata, names: list[str], row: dict[str, bytes]) -> str:
+def _json(table: TableMetadata, names: list[str], row: Mapping[str, bytes | None]) -> str:
     parts = []
     for name in names:
         value = row.get(name)

@@ -6,11 +6,13 @@ A statement stands on a line that begins with `> `; the lines behind it, which t
 begin with `|`. Nothing else ever writes an outcome.
 """
 
+import contextlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from cassandra import DriverException, RequestExecutionException, RequestValidationException
 from cassandra.cluster import Cluster, ResponseFuture, Session
 from cassandra.protocol import ErrorMessage
 
@@ -27,10 +29,8 @@ def outcome(session: Session, statement: str) -> list[str]:
     warnings: list[str] = []
     try:
         future = session.execute_async(statement, timeout=60)
-        try:
-            future.result()
-        except Exception:  # the captured response tells all
-            pass
+        with contextlib.suppress(ErrorMessage, DriverException, RequestExecutionException, RequestValidationException):
+            future.result()  # the captured response tells all
         warnings = future.warnings or []
     finally:
         ResponseFuture._set_result = original
