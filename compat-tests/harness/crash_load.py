@@ -27,8 +27,7 @@ TABLES_PER_WRITER = 3
 KEYSPACE = "crash"
 
 SCHEMA = (
-    f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = "
-    "{'class': 'SimpleStrategy', 'replication_factor': 1}",
+    f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}",
     f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.rows (k int, c int, v bigint, s text, PRIMARY KEY (k, c))",
     f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.pairs (k int PRIMARY KEY, v bigint)",
     f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.counts (k int PRIMARY KEY, n counter)",
