@@ -23,10 +23,11 @@ from storage.environment import Environment, TimeUuidSource
 from storage.local_node import LocalNode
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema import KeyspaceMetadata, Schema, TableMetadata
+from storage.schema import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
 from storage.schema_tables import schema_mutations
 from storage.token import token
 
+BUILT_IN_TIMESTAMP_US = 1
 DATACENTER, RACK = "datacenter1", "rack1"
 INTERNODE_PORT = 7000
 
@@ -44,6 +45,7 @@ class Node:
         self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
+        self._has_built_in_rows = False
         self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
         self.counter_id = local.host_id.bytes
@@ -163,7 +165,18 @@ class Node:
         """Where a table's rows are read: its store, or what a virtual table has at this moment."""
         if table.is_virtual:
             return self.virtual_tables.store(table)
+        if table.keyspace == "system_schema" and not self._has_built_in_rows:
+            self._write_built_in_rows()
         return self.engine.stores[table.id]
+
+    def _write_built_in_rows(self) -> None:
+        """The rows of system_schema that tell of the program's own keyspaces. They follow from the program, so they are
+        made when somebody first asks, older than anything a client may have changed there, and not logged."""
+        self._has_built_in_rows = True
+        built_in = [keyspace for keyspace in self.schema.keyspaces.values() if is_system_keyspace(keyspace.name)]
+        stored = Schema.of(keyspace for keyspace in built_in if not keyspace.is_virtual)
+        for update in schema_mutations(Schema.of(()), stored, BUILT_IN_TIMESTAMP_US):
+            self.engine.stores[update.table_id].apply(update)
 
     def now_s(self) -> int:
         return self.environment.clock.now_s()

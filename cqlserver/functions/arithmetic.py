@@ -7,7 +7,7 @@ carries the text of Java's exception.
 
 import math
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from protocol.types import (
@@ -173,8 +173,10 @@ def modulo(type_: CqlType, left: Any, right: Any) -> Any:
 def _divide_floats(left: float, right: float) -> float:
     if right:
         return left / right
-    if not left or math.isnan(left) or math.isnan(right):
+    if math.isnan(left) or math.isnan(right):
         return math.nan
+    if not left:
+        return -math.nan  # the sign is the processor's, and shows in the bytes
     return math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
@@ -204,7 +206,7 @@ def divide_at_scale(left: Decimal, right: Decimal, scale: int, half_even: bool =
     """BigDecimal.divide(right, scale, HALF_UP or HALF_EVEN)."""
     divisor = unscaled(right)
     if not divisor:
-        raise ArithmeticFailure("Division undefined" if not left else "Division by zero")
+        raise ArithmeticFailure("BigInteger divide by zero")
     shift = scale - scale_of(left) + scale_of(right)
     dividend = unscaled(left)
     if not dividend:
@@ -299,6 +301,8 @@ def _log_with(function: Callable[[float], float]) -> Callable[[float], float]:
     def apply(value: float) -> float:
         if value > 0:
             return function(value)
+        if math.isnan(value):
+            return value
         return -math.inf if value == 0 else -math.nan  # the sign is the processor's, and shows in the bytes
 
     return apply
@@ -322,17 +326,29 @@ def transcendental(name: str, type_: CqlType, value: Any) -> Any:
     number = Decimal(value)
     if name != "exp" and number <= 0:
         raise ArithmeticFailure(_ZERO_OR_LESS[name])
-    if (name == "exp" and not number) or (name != "exp" and number == 1):
+    if (name == "exp" and not number) or (name == "log" and number == 1):
         exact = Decimal(1 if name == "exp" else 0)
         return exact if type_ is DECIMAL else int(exact)
-    digits = min(max(_MIN_SCALE, _precision(number)), _DIGITS_MAX)
-    with localcontext(Context(prec=digits, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])):
-        result = number.exp() if name == "exp" else number.ln() if name == "log" else number.log10()
-        if not result.is_finite():
-            raise ArithmeticFailure("Overflow")
+    result = _decimal_function(name, number, min(max(_MIN_SCALE, _precision(number)), _DIGITS_MAX))
     if type_ is DECIMAL:
-        return strip_zeros(result) if name == "log10" and result == result.to_integral_value() else result
+        return result
+    if result.adjusted() > _POWER_MAX:
+        raise ArithmeticFailure("Overflow")
     return decimal_to_int(result.to_integral_value("ROUND_DOWN", EXACT).quantize(Decimal(1), context=EXACT))
+
+
+def _decimal_function(name: str, number: Decimal, digits: int) -> Decimal:
+    """The function rounded half to even. log10 divides two logarithms that have two digits more, as Cassandra's does:
+    the quotient comes out with all digits or, where it happens to be exact, without zeros."""
+    context = Context(prec=digits, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
+    if name == "log10":
+        wider = Context(prec=digits + 2, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
+        logarithm = number.ln(wider) if number != 1 else Decimal(0)
+        return context.plus(wider.divide(logarithm, Decimal(10).ln(wider)))
+    result = number.exp(context) if name == "exp" else number.ln(context)
+    if not result.is_finite() or abs(result.adjusted()) > 1 << 31 or not result:
+        raise ArithmeticFailure("Overflow")
+    return result
 
 
 def cast_to_decimal(type_: CqlType, value: Any) -> Decimal:
@@ -340,7 +356,8 @@ def cast_to_decimal(type_: CqlType, value: Any) -> Decimal:
     if isinstance(value, int):
         return Decimal(value)
     if not math.isfinite(value):
+        first = "N" if math.isnan(value) else "I"
         raise ArithmeticFailure(
-            'Character N is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'
+            f'Character {first} is neither a decimal digit number, decimal point, nor "e" notation exponential mark.'
         )
     return Decimal(float_text(value) if type_ is FLOAT else double_text(value))

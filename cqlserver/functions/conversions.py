@@ -21,6 +21,7 @@ from protocol.types import (
     FLOAT,
     INET,
     INT,
+    LEGACY_TIMEUUID,
     NATIVE_TYPES,
     SMALLINT,
     TEXT,
@@ -108,7 +109,8 @@ def cast_functions() -> list[Function]:
 def blob_functions() -> list[Function]:
     """int_as_blob, blob_as_int, their names of before 5.0, and so on for every native type, varchar too."""
     made: list[Function] = []
-    for name, type_ in NATIVE_TYPES.items():
+    for name, native in NATIVE_TYPES.items():
+        type_ = LEGACY_TIMEUUID if native is TIMEUUID else native
         if type_ is not BLOB:
             for to_blob in (f"{name}_as_blob", f"{name}asblob"):
                 made.append(ScalarFunction(to_blob, (type_,), BLOB, body=lambda arguments, context: arguments[0]))

@@ -18,8 +18,10 @@ from protocol.types import (
     DOUBLE,
     FLOAT,
     INT,
+    LEGACY_TIMEUUID,
     SMALLINT,
     TEXT,
+    TIMEUUID,
     TINYINT,
     VARINT,
     CqlType,
@@ -196,6 +198,7 @@ class FunctionFactory:
                     f"Cannot infer type of argument {argument} in call to function {self}: use type casts to disambiguate"
                 )
             parameter.check(f"{SYSTEM}.{self.name}", argument, type_)
+            type_ = LEGACY_TIMEUUID if type_ == TIMEUUID else type_
             inferred[i] = type_
             types.append(type_)
         return self.make(types, receiver)

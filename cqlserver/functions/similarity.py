@@ -14,7 +14,8 @@ _Vector = Sequence[float]
 
 
 def _dot(a: _Vector, b: _Vector) -> float:
-    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+    """The sum as a float; where it is too large, infinite."""
+    return to_float32(math.fsum(x * y for x, y in zip(a, b, strict=True)))
 
 
 def _cosine(a: _Vector, b: _Vector) -> float:
@@ -23,7 +24,7 @@ def _cosine(a: _Vector, b: _Vector) -> float:
 
 
 def _euclidean(a: _Vector, b: _Vector) -> float:
-    return 1 / (1 + math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
+    return 1 / (1 + to_float32(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True))))
 
 
 def _dot_product(a: _Vector, b: _Vector) -> float:
