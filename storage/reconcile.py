@@ -23,8 +23,6 @@ from storage.mutation import (
     ComplexColumn,
     Deletion,
     Liveness,
-    PartitionUpdate,
-    RangeTombstone,
     Row,
 )
 from storage.schema import TableMetadata
@@ -205,40 +203,3 @@ def live_row(row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None) 
     if not columns and liveness.timestamp_us == NO_TIMESTAMP:
         return None
     return Row(row.clustering, liveness, LIVE, columns)
-
-
-class UpdateBuilder:
-    """Gathers what the statements of one batch change in one partition, in any order, into one PartitionUpdate."""
-
-    __slots__ = ("_deletion", "_resolve", "_rows", "_static", "_tombstones", "key", "table")
-
-    def __init__(self, table: TableMetadata, key: bytes) -> None:
-        self.table = table
-        self.key = key
-        self._resolve = resolver(table)
-        self._deletion = LIVE
-        self._static: Row | None = None
-        self._rows: dict[bytes, Row] = {}
-        self._tombstones: list[RangeTombstone] = []
-
-    def delete_partition(self, deletion: Deletion) -> None:
-        self._deletion = reconcile_deletion(self._deletion, deletion)
-
-    def add_static(self, row: Row) -> None:
-        self._static = row if self._static is None else merge_rows(self._static, row, LIVE, self._resolve)
-
-    def add_row(self, ck: bytes, row: Row) -> None:
-        existing = self._rows.get(ck)
-        if existing is None:
-            self._rows[ck] = row
-        else:
-            merged = merge_rows(existing, row, LIVE, self._resolve)
-            if merged is not None:
-                self._rows[ck] = merged
-
-    def delete_range(self, tombstone: RangeTombstone) -> None:
-        if tombstone.start < tombstone.end:
-            self._tombstones.append(tombstone)
-
-    def build(self) -> PartitionUpdate:
-        return PartitionUpdate(self.table.id, self.key, self._deletion, self._static, self._rows, tuple(self._tombstones))

@@ -8,7 +8,7 @@ from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest
 from cqlserver.plans.modification import Modification, Updates
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import VOID, row_reader, write_context
+from cqlserver.plans.write import VOID, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, Values
 from protocol.errors import InvalidRequest
@@ -56,7 +56,7 @@ class BatchPlan:
             keys = modification.keys(values)
             context = write_context(node, modification, values, options, state.warn, default_us)
             read_row = row_reader(node, table.id.bytes, context.now_s)
-            modification.add_to(updates, keys, context, read_row, node.counter_id)
+            modification.add_to(updates, keys, context, read_row, incrementer(node))
         built = [builder.build() for builder in updates.builders()]
         self._check_size(built, state)
         self._warn_of_gc_grace(state)

@@ -14,7 +14,7 @@ from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import write_context
+from cqlserver.plans.write import incrementer, write_context
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
 from protocol.errors import InvalidRequest
@@ -123,7 +123,7 @@ class CasRequest:
         for modification, values in self._changes:
             context = write_context(node, modification, values, options, self._state.warn, ballot_us)
             context.timestamp_us = ballot_us
-            modification.add_to(updates, [self._key], context, current.reader, node.counter_id)
+            modification.add_to(updates, [self._key], context, current.reader, incrementer(node))
         node.write([b.build() for b in updates.builders()], table, options.consistency, "CAS")
         return _result((_applied_spec(table),), [_TRUE])
 

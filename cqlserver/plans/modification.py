@@ -5,7 +5,7 @@ A `Modification` knows how to turn values into `PartitionUpdate`s; who applies t
 cas.py, batch.py). Compiling checks everything in Cassandra's order, with its messages.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cqlserver.binding import BindContext
@@ -28,14 +28,15 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
-from storage.counters import increment
-from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
+from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.schema import ColumnKind, TableMetadata
 
 TTL_MAX_S = 20 * 365 * 24 * 60 * 60
 LOCAL_DELETION_MAX_S = 0xFFFFFFFE
 
 ReadRow = Callable[[bytes, bytes], Row | None]
+Increment = Callable[[TableMetadata, bytes, bytes, RowChange], Mapping[str, Cell | ComplexColumn]]
+"""(table, key, ck, change): the cells to write for the change's counter increments."""
 """(partition key, order key; None key of the static row is STATIC) -> the live row before."""
 STATIC_ROW = b"\x00static"
 """Stands for the static row where an order key is asked for; no order key begins with 00."""
@@ -121,7 +122,7 @@ class Modification:
         return ttl_s
 
     def add_to(
-        self, updates: "Updates", keys: Sequence[bytes], context: WriteContext, read_row: ReadRow, node_id: bytes
+        self, updates: "Updates", keys: Sequence[bytes], context: WriteContext, read_row: ReadRow, increment: Increment
     ) -> None:
         """Adds the changes of one execution (BatchStatement and addUpdates)."""
         values = context.values
@@ -153,11 +154,9 @@ class Modification:
                 if self.verb == "DELETE" and not self.regular and not self.static:
                     self._delete_rows(update, ck, clustering, context)
                 else:
-                    self._change_row(update, ck, clustering, context, read_row, node_id)
+                    self._change_row(update, ck, clustering, context, read_row, increment)
 
-    def _delete_rows(
-        self, update: "UpdateBuilder", ck: bytes, clustering: tuple[bytes, ...], context: WriteContext
-    ) -> None:
+    def _delete_rows(self, update: "UpdateBuilder", ck: bytes, clustering: tuple[bytes, ...], context: WriteContext) -> None:
         deletion = context.deletion()
         if not clustering:
             update.delete(deletion)
@@ -173,7 +172,7 @@ class Modification:
         clustering: tuple[bytes, ...],
         context: WriteContext,
         read_row: ReadRow,
-        node_id: bytes,
+        increment: Increment,
     ) -> None:
         key, is_delete = update.key, self.verb == "DELETE"
         if self.updates_regular_rows if not is_delete else self.regular:
@@ -185,14 +184,12 @@ class Modification:
                 operation.apply(change)
             columns = change.columns()
             if change.increments:
-                columns |= _counter_cells(change, read_row(key, ck), node_id)
+                columns |= increment(self.table, key, ck, change)
             liveness = NO_LIVENESS
             if self.verb == "INSERT":
                 ttl_s = context.ttl_s
                 liveness = (
-                    Liveness(context.timestamp_us, ttl_s, context.now_s + ttl_s)
-                    if ttl_s
-                    else Liveness(context.timestamp_us)
+                    Liveness(context.timestamp_us, ttl_s, context.now_s + ttl_s) if ttl_s else Liveness(context.timestamp_us)
                 )
             update.put(ck, Row(clustering, liveness, LIVE, columns))
         if self.static:
@@ -202,23 +199,12 @@ class Modification:
                 operation.apply(change)
             columns = change.columns()
             if change.increments:
-                columns |= _counter_cells(change, read_row(key, STATIC_ROW), node_id)
+                columns |= increment(self.table, key, STATIC_ROW, change)
             update.put_static(Row((), NO_LIVENESS, LIVE, columns))
 
 
 def _reads(operations: Sequence[Operation]) -> bool:
     return any(operation.requires_read for operation in operations)
-
-
-def _counter_cells(change: RowChange, existing: Row | None, node_id: bytes) -> dict[str, Cell]:
-    """Increments as this node's shards, raised (storage/counters.py)."""
-    cells = {}
-    for name, delta in change.increments.items():
-        data = existing.columns.get(name) if existing is not None else None
-        current = data.value if isinstance(data, Cell) else None
-        timestamp_us = change.context.timestamp_us
-        cells[name] = Cell(timestamp_us, increment(current, node_id, delta, timestamp_us))
-    return cells
 
 
 class UpdateBuilder:
@@ -323,9 +309,7 @@ def _compile_attributes(statement: Statement, context: BindContext) -> tuple[Ter
     return compile_using(using, context, context.table.keyspace, context.table.name)
 
 
-def compile_using(
-    using: tree.Using, context: BindContext, keyspace: str, table: str
-) -> tuple[Term | None, Term | None]:
+def compile_using(using: tree.Using, context: BindContext, keyspace: str, table: str) -> tuple[Term | None, Term | None]:
     """USING TIMESTAMP and TTL."""
     timestamp = ttl = None
     if using.timestamp is not None:
@@ -413,9 +397,7 @@ def _compile_insert_json(
 def _compile_update(
     statement: tree.Update, context: BindContext, timestamp: Term | None, ttl: Term | None, conditions: Conditions
 ) -> Modification:
-    operations = [
-        compile_assignment(assignment, context, conditions is not None) for assignment in statement.assignments
-    ]
+    operations = [compile_assignment(assignment, context, conditions is not None) for assignment in statement.assignments]
     regular, static = _split(operations)
     restrictions = _compile_where(statement.where, context, "UPDATE", regular, static, conditions)
     return Modification("UPDATE", context.table, regular, static, restrictions, timestamp, ttl, conditions)

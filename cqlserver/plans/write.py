@@ -1,20 +1,22 @@
 """Executing INSERT, UPDATE and DELETE without conditions: values -> updates -> the coordinator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.fast_write import maybe_fast_write
-from cqlserver.plans.modification import STATIC_ROW, Modification, ReadRow, Updates
-from cqlserver.plans.operations import WriteContext
+from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
+from cqlserver.plans.operations import RowChange, WriteContext
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
-from storage.mutation import Row
+from storage.counter_writes import incremented_row
+from storage.mutation import Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING, TableStore
+from storage.schema import TableMetadata
 
 VOID = VoidResult()
 
@@ -38,7 +40,7 @@ class WritePlan:
         keys = modification.keys(values)
         updates = Updates()
         context = write_context(node, modification, values, options, state.warn)
-        modification.add_to(updates, keys, context, row_reader(node, table.id.bytes, context.now_s), node.counter_id)
+        modification.add_to(updates, keys, context, row_reader(node, table.id.bytes, context.now_s), incrementer(node))
         write_type = "COUNTER" if table.is_counter else "SIMPLE"
         node.write([b.build() for b in updates.builders()], table, options.consistency, write_type)
         return VOID
@@ -70,6 +72,26 @@ def write_context(
     )
 
 
+def incrementer(node: Node) -> Increment:
+    """Takes counter increments on this node."""
+
+    def increment(table: TableMetadata, key: bytes, ck: bytes, change: RowChange) -> Mapping[str, Cell | ComplexColumn]:
+        context = change.context
+        return incremented_row(
+            node.engine.stores[table.id],
+            node.counter_id,
+            key,
+            None if ck == STATIC_ROW else ck,
+            (),
+            change.increments,
+            context.timestamp_us,
+            node.environment.clock.wall_us(),
+            context.now_s,
+        ).columns
+
+    return increment
+
+
 def row_reader(node: Node, table_id: bytes, now_s: int) -> ReadRow:
     """Reads the live row before a write, for operations that need it."""
     from uuid import UUID
@@ -84,5 +106,3 @@ def row_reader(node: Node, table_id: bytes, now_s: int) -> ReadRow:
         return store.layouts.explode(found) if found is not None else None
 
     return read
-
-

@@ -8,7 +8,6 @@ from storage_strategies import (
     CLUSTERINGS,
     NOW_S,
     ORDER_KEY,
-    TABLE,
     cells,
     complex_columns,
     livenesses,
@@ -17,10 +16,9 @@ from storage_strategies import (
     rows,
 )
 
-from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
+from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, RangeTombstone, Row
 from storage.range_tombstones import RangeTombstones
 from storage.reconcile import (
-    UpdateBuilder,
     live_row,
     merge_complex,
     merge_rows,
@@ -136,19 +134,3 @@ def test_row_with_expired_marker_lives_by_its_cells() -> None:
 def test_cells_of_a_dropped_column_die_up_to_the_drop() -> None:
     row = Row((), columns={"a": Cell(T, b"x"), "b": Cell(T + 1, b"y")})
     assert live_row(row, L, {"a": T, "b": T}) == Row((), columns={"b": Cell(T + 1, b"y")})
-
-
-def test_update_builder_merges_statements_of_one_row() -> None:
-    builder = UpdateBuilder(TABLE, b"k")
-    builder.add_row(b"\1", Row((b"c",), Liveness(T), LIVE, {"a": Cell(T, b"x")}))
-    builder.add_row(b"\1", Row((b"c",), deletion=Deletion(T, L)))
-    builder.add_static(Row((), columns={"s": Cell(T, b"x")}))
-    builder.add_static(Row((), columns={"s": Cell(T + 1, b"a")}))
-    built = builder.build()
-    assert built == PartitionUpdate(
-        TABLE.id,
-        b"k",
-        static=Row((), columns={"s": Cell(T + 1, b"a")}),
-        rows={b"\1": Row((b"c",), deletion=Deletion(T, L))},
-    )
-    assert NEVER > L
