@@ -131,12 +131,14 @@ def _type_element(user_type: UserType) -> _Element:
 
 def _function_element(function: FunctionMetadata) -> _Element:
     name = signature_text(function.name, function.argument_types)
-    return _Element(quoted_identifier(function.keyspace), "function", name, name, lambda _: function_text(function))
+    keyspace = quoted_identifier(function.keyspace)
+    return _Element(keyspace, "function", name, name.lstrip('"'), lambda _: function_text(function))
 
 
 def _aggregate_element(aggregate: AggregateMetadata) -> _Element:
     name = signature_text(aggregate.name, aggregate.argument_types)
-    return _Element(quoted_identifier(aggregate.keyspace), "aggregate", name, name, lambda _: aggregate_text(aggregate))
+    keyspace = quoted_identifier(aggregate.keyspace)
+    return _Element(keyspace, "aggregate", name, name.lstrip('"'), lambda _: aggregate_text(aggregate))
 
 
 def _types_in_order(keyspace: KeyspaceMetadata) -> list[UserType]:

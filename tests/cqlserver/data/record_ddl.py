@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cassandra import DriverException, RequestExecutionException, RequestValidationException
-from cassandra.cluster import Cluster, ResponseFuture, Session
+from cassandra.cluster import Cluster, NoHostAvailable, ResponseFuture, Session
 from cassandra.protocol import ErrorMessage
 
 
@@ -29,7 +29,9 @@ def outcome(session: Session, statement: str) -> list[str]:
     warnings: list[str] = []
     try:
         future = session.execute_async(statement, timeout=60)
-        with contextlib.suppress(ErrorMessage, DriverException, RequestExecutionException, RequestValidationException):
+        with contextlib.suppress(
+            ErrorMessage, NoHostAvailable, DriverException, RequestExecutionException, RequestValidationException
+        ):
             future.result()  # the captured response tells all
         warnings = future.warnings or []
     finally:
@@ -64,6 +66,9 @@ def main() -> None:
     host, _, port = sys.argv[1].partition(":")
     path = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_name("ddl.txt")
     session = Cluster([host], port=int(port)).connect()
+    for row in list(session.execute("SELECT keyspace_name FROM system_schema.keyspaces")):
+        if row.keyspace_name.startswith("ddl_"):  # left behind by a run that broke off
+            session.execute(f'DROP KEYSPACE "{row.keyspace_name}"')
     recorded = []
     for line in path.read_text().splitlines():
         if line.startswith("#"):
