@@ -17,6 +17,7 @@ from cqlserver.packing import (
     sort_map,
     sort_set,
     split_collection,
+    split_items,
     split_tuple,
     split_vector,
 )
@@ -34,6 +35,8 @@ from protocol.types import (
 )
 
 Parts = list[Value]
+NULL_ELEMENT = "Null value read when not allowed"
+"""What validating a collection says that is well-formed but for a null in it."""
 
 
 class Term:
@@ -55,7 +58,7 @@ def split_value(data: bytes, type_: CqlType) -> Parts:
     if isinstance(type_, UserType):
         return list(split_tuple(data, len(type_.field_types)))
     if isinstance(type_, TupleType):
-        return list(split_tuple(data, len(type_.elements)))
+        return list(split_items(data))  # as many as were given
     if isinstance(type_, VectorType):
         return list(split_vector(data, type_))
     return list(split_collection(data))
@@ -94,15 +97,34 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
     return check
 
 
+def _list_validator(type_: ListType) -> Callable[[bytes], bytes]:
+    """For `IN ?`: a list in which nulls are no error yet."""
+    check_all, check_one = _validator(type_), _validator(type_.elements)
+
+    def check(value: bytes) -> bytes:
+        try:
+            return check_all(value)
+        except InvalidRequest as error:
+            if error.message != NULL_ELEMENT:
+                raise
+        items = [None if item is None else check_one(item) for item in split_collection(value)]
+        return pack_collection(items, len(items))
+
+    return check
+
+
 class MarkerTerm(Term):
     """A bind marker. `unset_error`: the message for UNSET where Cassandra's tuple markers refuse it."""
 
     __slots__ = ("_check", "index", "markers", "type", "unset_error")
 
-    def __init__(self, index: int, type_: CqlType, unset_error: str | None = None) -> None:
+    def __init__(
+        self, index: int, type_: CqlType, unset_error: str | None = None, allows_null_elements: bool = False
+    ) -> None:
         self.index, self.type, self.unset_error = index, type_, unset_error
         self.markers = (index,)
-        self._check = _validator(type_)
+        is_lenient = allows_null_elements and isinstance(type_, ListType)
+        self._check = _list_validator(type_) if is_lenient else _validator(type_)  # type: ignore[arg-type]
 
     def bind(self, values: Values) -> Value:
         value: Value = values[self.index]

@@ -77,9 +77,10 @@ class EqRestriction(Restriction):
         if not self.is_multi:
             return [[_plain(self.term.bind(values), self.first)]]
         parts = self.term.elements(values)
-        if parts is None:
-            raise InvalidRequest(f"Invalid null value for column {self.first.name}")
-        return [[_component(part, column) for part, column in zip(parts, self.columns, strict=False)]]
+        given = len(parts or ())
+        if parts is None or given < len(self.columns):
+            raise InvalidRequest(f"Invalid null value for column {self.columns[given].name}")
+        return [[_component(part, column) for part, column in zip(parts, self.columns, strict=True)]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from cqlserver.assignment import (
     tuple_types,
     value_spec,
 )
-from cqlserver.binding import BindContext
+from cqlserver.binding import BindContext, Values
 from cqlserver.functions.model import AggregateFunction, Function, ScalarFunction
 from cqlserver.functions.resolution import resolve
 from cqlserver.packing import pack_collection, pack_items, pack_vector, sort_set
@@ -51,6 +51,7 @@ from cqlserver.terms import NEGATION_NAME, OPERATION_NAMES, raw_term
 from cqlserver.type_names import type_text
 from grammar import tree
 from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import (
     DURATION,
@@ -229,7 +230,14 @@ def compile_call(function: Function, arguments: Sequence[Selector], context: Bin
         return AggregateSelector(name, function, arguments)
     assert isinstance(function, ScalarFunction), function
     execute = function.bind(context.calls).execute
-    return ComposedSelector(name, function.return_type, arguments, lambda values: execute)
+    bound = [a.term for a in arguments if isinstance(a, TermSelector) and a.term.markers]
+
+    def combine_of(values: Values) -> Combine:
+        if any(term.bind(values) is UNSET for term in bound):
+            raise InvalidRequest(f"Invalid unset value for argument in call to function {function.name}")
+        return execute
+
+    return ComposedSelector(name, function.return_type, arguments, combine_of)
 
 
 class CastSelectable(Selectable):

@@ -149,7 +149,7 @@ class TermSelector(Selector):
 
         def evaluate(row: InputRow) -> bytes | None:
             value = term.bind(values)
-            return None if value is UNSET else value
+            return b"" if value is UNSET else value
 
         return evaluate
 
