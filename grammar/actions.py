@@ -22,6 +22,7 @@ from grammar.parse_state import (
     local_function_name,
     names,
     qualified_function_name,
+    user_type_ident,
 )
 from grammar.tree import LiteralKind, Operator
 
@@ -155,18 +156,15 @@ def _user_type_literal(c: Children, p: ParseState) -> tree.UserTypeLiteral:
     return tree.UserTypeLiteral(tuple({fold(name): value for name, value in c[1]}.items()))
 
 
-def _type_of_name(name: str) -> tree.TypeName:
-    if name.__class__ is not Quoted and name.lower() in NATIVE_TYPES:
-        return tree.NativeTypeName(name.lower())
-    return tree.UserTypeName(None, fold(name))
-
-
 def _ident_hint(c: Children, p: ParseState) -> tree.TypeHint:
-    return tree.TypeHint(_type_of_name(c[1]), c[3])
+    name = c[1]
+    if name.__class__ is not Quoted and name.lower() in NATIVE_TYPES:
+        return tree.TypeHint(tree.NativeTypeName(name.lower()), c[3])
+    return tree.TypeHint(tree.UserTypeName(None, fold(user_type_ident(name, p))), c[3])
 
 
 def _qualified_hint(c: Children, p: ParseState) -> tree.TypeHint:
-    return tree.TypeHint(tree.UserTypeName(fold(c[1]), fold(c[3])), c[5])
+    return tree.TypeHint(tree.UserTypeName(fold(c[1]), fold(user_type_ident(c[3], p))), c[5])
 
 
 def _string_hint(c: Children, p: ParseState) -> tree.TypeHint:
@@ -216,20 +214,24 @@ def _distinct_selection(c: Children, p: ParseState) -> tuple[bool, tuple[tree.Se
     return True, tuple(c[1])
 
 
-def _select(c: Children, p: ParseState) -> tree.Select:
-    _, is_json, (is_distinct, selectors), _, table, where, group_by, order_by, per_partition, limit, filtering = c
-    return tree.Select(
-        table,
-        selectors,
-        is_json,
-        is_distinct,
-        where,
-        tuple(group_by),
-        tuple(order_by),
-        per_partition,
-        limit,
-        filtering,
-    )
+def _select(is_json: bool) -> Action:
+    def action(c: Children, p: ParseState) -> tree.Select:
+        is_distinct, selectors = c[-2]
+        _, table, where, group_by, order_by, per_partition, limit, filtering = c[-1]
+        return tree.Select(
+            table,
+            selectors,
+            is_json,
+            is_distinct,
+            where,
+            tuple(group_by),
+            tuple(order_by),
+            per_partition,
+            limit,
+            filtering,
+        )
+
+    return action
 
 
 # --- WHERE and IF --------------------------------------------------------------------------------------------------
@@ -381,7 +383,8 @@ _TERMS: dict[str, Action] = {
 }
 
 _SELECT: dict[str, Action] = {
-    "select": _select,
+    "select": _select(False),
+    "select_json": _select(True),
     "selection": _selection,
     "distinct_selection": _distinct_selection,
     "selector": lambda c, p: tree.Selector(c[0]),
@@ -479,6 +482,7 @@ _PIECES: dict[str, Action] = {
     "false": _constant(False),
     "empty": _constant(()),
     "empty_map": _constant([]),
+    "list": lambda c, p: c,
     "first": _item(0),
     "second": _item(1),
     "third": _item(2),

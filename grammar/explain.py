@@ -31,11 +31,13 @@ _LOOKAHEAD_MAX = 2_000
 
 class _Fork(NamedTuple):
     """`ways`: the states that the alternatives begin with; the last of a `?` or `*` leads past it. `conditions`: for
-    each way the (first, last) state of what must match, or None. `is_lenient`: what fits no way takes the last one."""
+    each way the (first, last) state of what must match, or None. `is_lenient`: what fits no way takes the last one.
+    Conditions decide behind the first token. `reads_on`: ANTLR's automaton has read one token more than it needs."""
 
     ways: tuple[int, ...]
     conditions: tuple[tuple[int, int] | None, ...]
     is_lenient: bool
+    reads_on: bool
 
 
 # How a state is left: by a token, one of several tokens, a rule (then on to a state), a fork, or freely.
@@ -116,7 +118,7 @@ class _Network:
             self.edges[end] = _Free(join)
             ways.append(way)
             conditions.append(condition)
-        self.edges[start] = _Fork(tuple(ways), tuple(conditions), False)
+        self.edges[start] = _Fork(tuple(ways), tuple(conditions), False, False)
         return join
 
     def _sequence(self, state: int) -> tuple[int, tuple[int, int] | None]:
@@ -130,9 +132,12 @@ class _Network:
                 self._next()
                 if suffix == "=>":
                     condition = (begin, end)
-                elif suffix:
+                elif suffix and suffix != "!":
                     state = self._repeated(state, begin, end, suffix)
                 else:
+                    fork = self.edges[begin]
+                    if suffix and isinstance(fork, _Fork):
+                        self.edges[begin] = fork._replace(reads_on=True)
                     self.edges[state] = _Free(begin)
                     state = end
                 continue
@@ -157,10 +162,11 @@ class _Network:
     def _repeated(self, state: int, begin: int, end: int, suffix: str) -> int:
         """`(begin .. end)?` or `*`, whose own fork takes in that of the block."""
         edge = self.edges[begin]
-        inner = edge if isinstance(edge, _Fork) else _Fork((begin,), (None,), True)
+        inner = edge if isinstance(edge, _Fork) else _Fork((begin,), (None,), True, False)
         past = self._state()
         ways = (*inner.ways, past)
-        self.edges[state] = _Fork(ways, (*inner.conditions, None), not suffix.endswith("!"))
+        reads_on = suffix.endswith("!")
+        self.edges[state] = _Fork(ways, (*inner.conditions, None), not reads_on, reads_on)
         self.edges[end] = _Free(state if suffix[0] == "*" else past)
         return past
 
@@ -179,10 +185,13 @@ class _Network:
             state, way, stack = position
             edge = self.edges[state]
             if edge is None:
+                followers = self.followers.get(self.ends.get(state, ""))
                 if stack is not None:
                     todo.append((stack[0], way, stack[1]))
+                elif followers is not None:
+                    todo.extend((follower, way, None) for follower in followers)
                 else:
-                    todo.extend((follower, way, None) for follower in self.followers.get(self.ends.get(state, ""), ()))
+                    found.append(position)  # behind the end of the text
             elif isinstance(edge, _Call):
                 todo.append((self.starts[edge.rule], way, (edge.target, stack)))
             elif isinstance(edge, _Free):
@@ -303,18 +312,22 @@ class _Walk:
             self._starts[state] = positions
         index = self.index
         has_conditions = any(condition is not None for condition in fork.conditions)
-        for depth in range(_LOOKAHEAD_MAX):
+        for _ in range(_LOOKAHEAD_MAX):
             token = scanner.tokens[index]
             following = network.step(state, positions, token.number)
             if not following:
                 if fork.is_lenient:
                     return len(fork.ways) - 1
                 raise _NoWayError(token)
+            if fork.reads_on and token.number:
+                scanner.skip(index + 1)
             ways = {way for _, way, _ in following}
             if len(ways) == 1:
                 return ways.pop()
-            if has_conditions and (_conflicts(following) or depth == _CONDITION_DEPTH):
+            if has_conditions:
                 chosen = self._first_met(fork, sorted(ways))
+                if token.number:
+                    scanner.skip(scanner.skip(index + 1) + 1)
                 if chosen is not None:
                     return chosen
             positions = _without_conflicts(following)
@@ -340,14 +353,6 @@ class _Walk:
             finally:
                 self.index = before
         return None
-
-
-# Ways that are still open after so many tokens are decided by their conditions.
-_CONDITION_DEPTH = 2_000
-
-
-def _conflicts(positions: _Positions) -> bool:
-    return len({(state, stack) for state, _, stack in positions}) < len(positions)
 
 
 def _without_conflicts(positions: _Positions) -> _Positions:

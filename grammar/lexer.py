@@ -54,6 +54,8 @@ _TOKEN = re.compile(
 )
 
 _UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+# what Cassandra's lexer takes for a UUID, whatever follows
+_UUID_BEGIN = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]")
 _UNIT = r"(?:[yY]|[mM][oO]|[wW]|[dD]|[hH]|[mM][sS]|[mM]|[uU\u00b5][sS]|[nN][sS]|[sS])"
 _ISO_TIME = r"T(?:[0-9]+H(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
 _ISO_DURATION = re.compile(
@@ -64,6 +66,7 @@ _HEX_TEXT = re.compile(r"0[xX][0-9a-fA-F]*")
 _DURATION_TEXT = re.compile(r"-?[0-9]+" + _UNIT + r"(?:[0-9]+" + _UNIT + r")*")
 # "1..2" is an integer and a range, "1...2" the float "1." and a range
 _FLOAT_TEXT = re.compile(r"-?[0-9]+(?:\.(?=\.\.)|(?!\.\.)(?:\.[0-9]*(?:[eE][+-]?[0-9]+)?|[eE][+-]?[0-9]+))")
+_HEX_LETTERS = frozenset("abcdefABCDEF")
 _INTEGER_TEXT = re.compile(r"-?[0-9]+")
 _NEGATIVE_WORD = re.compile(r"-(?:[nN][aA][nN]|([iI][nN][fF][iI][nN][iI][tT][yY]))")
 _LINE_COMMENT = re.compile(r"(?:--|//)[^\n\r]*[\n\r]")
@@ -141,6 +144,8 @@ def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int
     uuid = _UUID_TEXT.match(text, start)
     if uuid is not None:
         return _UUID, uuid[0], uuid.end()
+    if _UUID_BEGIN.match(text, start) is not None:
+        raise LexError(start)
     duration = _ISO_DURATION.match(text, start)
     if duration is not None and duration.end() >= end:
         return _DURATION, duration[0], duration.end()
@@ -168,6 +173,8 @@ def _rare(text: str, start: int) -> tuple[tuple[int, str] | None, int]:
         duration = _ISO_DURATION.match(text, start)
         if duration is not None:
             return (_DURATION, duration[0]), duration.end()
+        if following and following in "iInNP":
+            raise LexError(start)  # the lexer of Cassandra expects -NaN, -Infinity or a duration, and nothing else
         return (PUNCTUATION["-"], "-"), start + 1
     if character == "/":
         if following == "/":
@@ -200,5 +207,10 @@ def _number(text: str, start: int) -> tuple[tuple[int, str], int]:
     ):
         found = pattern.match(text, start)
         if found is not None:
+            following = text[found.end() : found.end() + 1]
+            if number == _DURATION and (following.isdigit() or (following in _HEX_LETTERS and found[0][-1] in "dD")):
+                break
+            if number == _INTEGER and text[start] != "-" and following in _HEX_LETTERS:
+                break  # the lexer of Cassandra takes this for a UUID, and finds that it is none
             return (number, found[0]), found.end()
     raise LexError(start)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from grammar import tree
+from grammar.keywords import NATIVE_TYPES
 from grammar.lexer import Quoted
 
 
@@ -67,3 +68,20 @@ def function_name(c: Children, p: ParseState) -> tree.QualifiedName:
 def qualified_function_name(c: Children, p: ParseState) -> tree.QualifiedName:
     """Of c[0], a dot and c[2]; raises Rejected."""
     return tree.QualifiedName(fold(c[0]), local_function_name(c[2:], p))
+
+
+# Parser.g's reservedTypeNames; as written: Byte is none
+_RESERVED_TYPE_NAMES = frozenset(("byte", "complex", "enum", "date", "interval", "macaddr", "bitstring"))
+
+# unreserved, but no user types (Parser.g's non_type_ident)
+_NO_TYPE_NAMES = (_NO_FUNCTION_NAMES | NATIVE_TYPES | {"count"}) - {"key"}
+
+
+def user_type_ident(name: str, p: ParseState) -> str:
+    """The name, not folded; raises Rejected."""
+    if name.__class__ is not Quoted:
+        if name in _RESERVED_TYPE_NAMES:
+            p.errors.append(f"Invalid (reserved) user type name {name}")
+        elif name.lower() in _NO_TYPE_NAMES:
+            raise Rejected
+    return name

@@ -12,6 +12,9 @@ from grammar.keywords import NUMBERS, WORDS
 from grammar.lexer import LexError
 
 _HIDDEN = -1
+_EXPONENT = re.compile(r"-?[0-9]+[eE]([+-]?)(?![0-9A-Fa-f])")
+_DURATION_AND_DIGITS = re.compile(r"-?(?:[0-9]+[a-zA-Z\u00b5]+)+[0-9]+")
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _BLANKS = re.compile(r"[ \t\n\r]+")
 _STRING = re.compile(r"'([^']*(?:''[^']*)*)'")
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
@@ -131,11 +134,53 @@ class Scanner:
         if opening == "/" and following == "*":
             return self._mismatch(len(text), "'*'")
         if opening == "$":
-            return self._mismatch(start + 1 if following != "$" else len(text), "'$'")
+            return self._mismatch(start + 1 if following != "$" else max(start + 2, len(text) - 1), "'$'")
         if opening == "!":
             return self._mismatch(start + 1, "'='")
-        line, column = self._place(start)
-        return f"line {line}:{column} no viable alternative at character {self._character(start)}"
+        if opening == "-" and following == "P":
+            return self._no_alternative(start + 2)
+        if opening == "-" and following in "iInN":
+            word = "infinity" if following in "iI" else "nan"
+            at = start + 1
+            for letter in word:
+                if text[at : at + 1].lower() != letter:
+                    break
+                at += 1
+            return self._mismatch(at, "set null")
+        if opening in _HEX_DIGITS or opening == "-":
+            return self._broken_number(start)
+        return self._no_alternative(start)
+
+    def _no_alternative(self, at: int) -> str:
+        line, column = self._place(at)
+        return f"line {line}:{column} no viable alternative at character {self._character(at)}"
+
+    def _broken_number(self, start: int) -> str:
+        """Of an exponent without digits, of a duration with digits behind it, of what begins like a UUID."""
+        exponent = _EXPONENT.match(self.text, start)
+        if exponent is not None:
+            at = exponent.end()
+            if not exponent[1]:
+                return self._no_alternative(at)
+            line, column = self._place(at)
+            missing = f"required (...)+ loop did not match anything at character {self._character(at)}"
+            return f"line {line}:{column} {missing}"
+        duration = _DURATION_AND_DIGITS.match(self.text, start)
+        if duration is not None:
+            return self._no_alternative(duration.end())
+        return self._broken_uuid(start)
+
+    def _broken_uuid(self, start: int) -> str:
+        at = start
+        for size in (8, 4, 4, 4, 12):
+            for _ in range(size):
+                if self.text[at : at + 1] not in _HEX_DIGITS:
+                    return self._mismatch(at, "set null")
+                at += 1
+            if self.text[at : at + 1] != "-":
+                break
+            at += 1
+        return self._mismatch(at, "'-'")
 
     def _mismatch(self, at: int, expected: str) -> str:
         line, column = self._place(at)

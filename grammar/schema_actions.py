@@ -6,20 +6,11 @@ from typing import Any
 from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.keywords import NATIVE_TYPES
-from grammar.parse_state import Action, Children, ParseState, fold, names
+from grammar.parse_state import Action, Children, ParseState, fold, names, user_type_ident
 from grammar.terms_text import term_text
 from grammar.tree import DescribeKind, IndexTargetKind, ResourceKind
 
 # --- types ---------------------------------------------------------------------------------------------------------
-
-_RESERVED_TYPE_NAMES = frozenset(("byte", "complex", "enum", "date", "interval", "macaddr", "bitstring"))
-
-
-def _type_ident(c: Children, p: ParseState) -> str:
-    name: str = c[0]
-    if name in _RESERVED_TYPE_NAMES:  # as written: Byte is no such name
-        p.errors.append(f"Invalid (reserved) user type name {name}")
-    return name
 
 
 def _frozen_type(c: Children, p: ParseState) -> tree.TypeName:
@@ -340,7 +331,7 @@ def _resource(kind: ResourceKind, keyspace: int | None = None) -> Action:
 
 
 _TYPES: dict[str, Action] = {
-    "type_ident": _type_ident,
+    "type_ident": lambda c, p: user_type_ident(c[0], p),
     "native_type": lambda c, p: tree.NativeTypeName(c[0].lower()),
     "user_type": lambda c, p: tree.UserTypeName(c[0].keyspace, c[0].name),
     "list_type": lambda c, p: tree.ListTypeName(c[2]),
@@ -392,6 +383,7 @@ _TABLES: dict[str, Action] = {
     "alter_add": lambda c, p: (tree.AlterTableAdd, ((c[2],), c[1])),
     "alter_add_several": lambda c, p: (tree.AlterTableAdd, (tuple(c[3]), c[1])),
     "alter_drop": lambda c, p: (tree.AlterTableDrop, ((fold(c[2]),), c[1], c[3])),
+    "alter_drop_compact": lambda c, p: (tree.AlterTableDrop, (("compact",), False, c[2])),
     "alter_drop_several": lambda c, p: (tree.AlterTableDrop, (names(c[3]), c[1], c[5])),
     "alter_rename": lambda c, p: (tree.AlterTableRename, (_renames(c[2]), c[1])),
     "alter_drop_compact_storage": lambda c, p: (tree.AlterTableDropCompactStorage, ()),
