@@ -307,6 +307,11 @@ class CommitLog:
                     "Cassandra's, run nodetool drain there first; then remove the file"
                 )
         self._ids = sorted(i for name in names if (i := maybe_segment_id(name)) is not None)
+        # A file that did not even get its header was opened right before a crash; the one before it may end early then.
+        while len(self._ids) > 1 and self._disk.size(self._path(self._ids[-1])) < SEGMENT_HEADER_BYTES:
+            path = self._path(self._ids.pop())
+            log.warning("%s has no header yet: nothing was written to it, it is removed", path)
+            self._disk.unlink(path)
         records = size = torn = 0
         valid_lengths: dict[int, int] = {}
         newest = self._ids[-1] if self._ids else 0

@@ -247,6 +247,18 @@ def test_damage_in_an_older_segment_refuses_the_start_even_at_its_end() -> None:
             replay(disk)
 
 
+def test_a_segment_without_a_header_does_not_make_a_torn_one_older() -> None:
+    """The machine stopped right after a segment was opened: the one before it may be torn as a newest one may."""
+    disk = written([[b"kept"], [b"torn"]])
+    path = segment_paths(disk)[0]
+    disk.truncate(path, disk.size(path) - 2)
+    disk.write_file_atomically(f"{FOLDER}/CommitLog-1-1999999999999.log", b"CQ")
+    found, result = replay(disk)
+    assert found == [b"kept"]
+    assert result.torn_bytes > 0
+    assert segment_paths(disk) == [path]
+
+
 def test_an_older_segment_cut_between_two_sections_refuses_the_start() -> None:
     disk = written([[bytes([index]) * 200] for index in range(10)])
     path = segment_paths(disk)[0]
