@@ -162,8 +162,10 @@ def modulo(type_: CqlType, left: Any, right: Any) -> Any:
     if type_ is DECIMAL:
         return _decimal_remainder(left, right)
     if type_ is DOUBLE or type_ is FLOAT:
-        if math.isinf(left) or not right or math.isnan(left):
+        if math.isnan(left) or math.isnan(right):
             return math.nan
+        if math.isinf(left) or not right:
+            return -math.nan
         return math.fmod(left, right)
     if not right:
         raise ArithmeticFailure("BigInteger divide by zero" if type_ is VARINT else "/ by zero")

@@ -171,7 +171,8 @@ def _instance_of(class_name: str, module: str) -> CqlType:
     from protocol.types import NATIVE_TYPES
 
     cls = getattr(import_module(module), class_name)
-    return next(t for t in NATIVE_TYPES.values() if type(t) is cls)
+    found: CqlType = next((t for t in NATIVE_TYPES.values() if type(t) is cls), cls())
+    return found
 
 
 def custom_option(java: str) -> bytes:

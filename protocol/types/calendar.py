@@ -42,10 +42,33 @@ def year_text(year: int) -> str:
     return f"{year:04d}" if year >= 0 else f"-{-year:04d}"
 
 
+# The first day of the Gregorian calendar, 1582-10-15, where java.util.GregorianCalendar changes over.
+_CUTOVER_DAYS = -141_427
+
+
+def _julian_days(year: int, month: int, day: int) -> int:
+    shifted = year - (month <= 2)
+    return shifted * 365 + shifted // 4 + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719_470
+
+
+def _julian_from_days(days: int) -> tuple[int, int, int]:
+    cycle, day_of_cycle = divmod(days + 719_470, 1461)
+    year_of_cycle = min(day_of_cycle // 365, 3)
+    day_of_year = day_of_cycle - year_of_cycle * 365
+    shifted_month = (5 * day_of_year + 2) // 153
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    return cycle * 4 + year_of_cycle + (month <= 2), month, day_of_year - (153 * shifted_month + 2) // 5 + 1
+
+
 def add_months(time_ms: int, months: int) -> int:
-    """The same time of day in another month; a day that this month lacks becomes its last."""
+    """The same time of day in another month; a day that this month lacks becomes its last. Months before 1582-10-15 are
+    those of the Julian calendar, because Cassandra counts with java.util.Calendar here."""
     days, rest = divmod(time_ms, DAY_MS)
-    year, month, day = civil_from_days(days)
+    year, month, day = civil_from_days(days) if days >= _CUTOVER_DAYS else _julian_from_days(days)
     years, month_index = divmod(month - 1 + months, 12)
-    year += years
-    return days_from_civil(year, month_index + 1, min(day, month_length(year, month_index + 1))) * DAY_MS + rest
+    year, month = year + years, month_index + 1
+    moved = days_from_civil(year, month, min(day, month_length(year, month)))
+    if moved < _CUTOVER_DAYS:
+        last = 29 if month == 2 and year % 4 == 0 else _MONTH_DAYS[month_index]
+        moved = _julian_days(year, month, min(day, last))
+    return moved * DAY_MS + rest

@@ -54,6 +54,8 @@ def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]
     if len(data) < 4:
         raise MarshalError(f"Not enough bytes to read a {noun}")
     count = int.from_bytes(data[:4], "big", signed=True)
+    if count < 0:
+        raise MarshalError(f"The data cannot be deserialized as a {noun}")
     values: list[bytes | None] = []
     offset, end = 4, len(data)
     for _ in range(count * per_element):

@@ -18,7 +18,7 @@ from protocol.types.numbers import (
 )
 from protocol.types.temporal import DateType, TimestampType, TimeType
 from protocol.types.text import AsciiType, BlobType, EmptyType, InetType, TextType
-from protocol.types.uuids import TimeUuidType, UuidType
+from protocol.types.uuids import LegacyTimeUuidType, TimeUuidType, UuidType
 
 ASCII = AsciiType()
 BIGINT = BigIntType()
@@ -38,6 +38,7 @@ TEXT = TextType()
 TIME = TimeType()
 TIMESTAMP = TimestampType()
 TIMEUUID = TimeUuidType()
+LEGACY_TIMEUUID = LegacyTimeUuidType()
 TINYINT = TinyIntType()
 UUID = UuidType()
 VARINT = VarIntType()
@@ -69,5 +70,5 @@ _ALL: tuple[NativeType, ...] = (
 NATIVE_TYPES: Mapping[str, NativeType] = MappingProxyType({t.name: t for t in _ALL} | {"varchar": TEXT})
 """By CQL name, lower case; varchar is text."""
 
-JAVA_NATIVE_TYPES: Mapping[str, NativeType] = MappingProxyType({t.java_name: t for t in _ALL})
+JAVA_NATIVE_TYPES: Mapping[str, NativeType] = MappingProxyType({t.java_name: t for t in (*_ALL, LEGACY_TIMEUUID)})
 """By the class's name without its package."""

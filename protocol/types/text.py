@@ -198,9 +198,10 @@ def _class_cast(value: Any) -> str:
 def hex_bytes(text: str) -> bytes:
     """Hexadecimal digits without prefix; MarshalError if there is another character or an odd number of them."""
     try:
-        if not text.isascii() or any(c.isspace() for c in text):
+        data = bytes.fromhex(text)
+        if 2 * len(data) != len(text):  # fromhex passes over blanks
             raise ValueError(text)
-        return bytes.fromhex(text)
+        return data
     except ValueError:
         raise MarshalError(f"cannot parse '{text}' as hex bytes") from None
 

@@ -4,7 +4,7 @@ import re
 from typing import Any, ClassVar
 from uuid import UUID
 
-from protocol.types.base import ORDER_EMPTY, MarshalError, NativeType
+from protocol.types.base import ORDER_EMPTY, MarshalError, NativeType, custom_option
 from protocol.types.java_text import java_class, java_string
 
 _TEXT = re.compile(r"[A-Fa-f0-9]{8}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{4}-[A-Fa-f0-9]{12}")
@@ -81,10 +81,16 @@ class TimeUuidType(UuidType):
     unparsable = "Unknown timeuuid representation: {}"
     article = "a timeuuid"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TimeUuidType)
+
+    def __hash__(self) -> int:
+        return hash(TimeUuidType.java_name)
+
     def validate(self, data: bytes) -> None:
         if data:
             if len(data) != 16:
-                raise MarshalError(f"TimeUUID should be 16 or 0 bytes ({len(data)})")
+                raise MarshalError(f"UUID should be 16 or 0 bytes ({len(data)})")
             if data[6] & 0xF0 != 0x10:
                 raise MarshalError(f"Invalid version for TimeUUID type: 0x{data[0] >> 4:x}")
 
@@ -103,9 +109,20 @@ class TimeUuidType(UuidType):
         return timeuuid_bytes(0, 0x8080808080808080)
 
 
+class LegacyTimeUuidType(TimeUuidType):
+    """timeuuid where a function has inferred it: equal to it, but announced to clients as a custom type
+    (AbstractType.udfType: user functions were to see java.util.UUID)."""
+
+    __slots__ = ()
+    java_name = "LegacyTimeUUIDType"
+
+    def option(self, version: int) -> bytes:
+        return custom_option(self.java())
+
+
 def timeuuid_bytes(unix_100ns: int, clock_and_node: int) -> bytes:
     """A version 1 UUID of 100 ns units since 1970 and the eight bytes behind them."""
-    timestamp = (unix_100ns + EPOCH_100NS) & 0x0FFFFFFFFFFFFFFF
+    timestamp = (unix_100ns + EPOCH_100NS) & 0xFFFFFFFFFFFFFFFF  # times before 1582 spoil the version, as in Cassandra
     packed = timestamp.to_bytes(8, "big")
     high = bytes((0x10 | packed[0], packed[1]))
     return packed[4:] + packed[2:4] + high + clock_and_node.to_bytes(8, "big")

@@ -45,23 +45,26 @@ class VectorType(CqlType):
     def java(self, ignore_freezing: bool = False) -> str:
         return f"{JAVA_PACKAGE}VectorType({self.elements.java(ignore_freezing)} , {self.dimension})"
 
-    def split(self, data: bytes) -> list[bytes]:
-        """The serialised elements. MarshalError."""
+    def split(self, data: bytes, checked: bool = False) -> list[bytes]:
+        """The serialised elements, validated if `checked`. MarshalError."""
         if not data:
             raise MarshalError("Invalid empty vector value")
         length = self.elements.fixed_length
         if length is None:
-            values, offset = self._split_variable(data)
+            values, offset = self._split_variable(data, checked)
         else:
             offset = length * self.dimension
             if len(data) < offset:
                 raise MarshalError(f"Not enough bytes to read a {self.cql()}")
             values = [data[i * length : (i + 1) * length] for i in range(self.dimension)]
+            if checked:
+                for element in values:
+                    self.elements.validate(element)
         if offset < len(data):
             raise MarshalError(f"Unexpected {len(data) - offset} extraneous bytes after {self.cql()} value")
         return values
 
-    def _split_variable(self, data: bytes) -> tuple[list[bytes], int]:
+    def _split_variable(self, data: bytes, checked: bool) -> tuple[list[bytes], int]:
         values, offset, end = [], 0, len(data)
         for _ in range(self.dimension):
             try:
@@ -71,7 +74,10 @@ class VectorType(CqlType):
             offset = start + length
             if offset > end:
                 raise MarshalError(f"Not enough bytes to read a {self.cql()}")
-            values.append(data[start:offset])
+            element = data[start:offset]
+            if checked:
+                self.elements.validate(element)
+            values.append(element)
         return values, offset
 
     def pack(self, elements: Iterable[bytes]) -> bytes:
@@ -92,8 +98,7 @@ class VectorType(CqlType):
         return list(map(self.elements.decode, self.split(data)))
 
     def validate(self, data: bytes) -> None:
-        for element in self.split(data):
-            self.elements.validate(element)
+        self.split(data, checked=True)
 
     def order_key(self, data: bytes) -> bytes:
         if not data:
