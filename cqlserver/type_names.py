@@ -28,6 +28,7 @@ from protocol.types import (
 from storage.schema import Schema
 
 _MARSHAL_PACKAGE = "org.apache.cassandra.db.marshal."
+_FREEZABLE = ListTypeName | SetTypeName | MapTypeName | TupleTypeName | UserTypeName | FrozenTypeName | VectorTypeName
 
 
 def resolve_type(name: TypeName, keyspace: str, schema: Schema) -> CqlType:
@@ -67,9 +68,7 @@ def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> Cql
         case NativeTypeName(name=text):
             return NATIVE_TYPES["text" if text == "varchar" else text]
         case FrozenTypeName(inner=inner):
-            if not isinstance(
-                inner, ListTypeName | SetTypeName | MapTypeName | TupleTypeName | UserTypeName | FrozenTypeName
-            ):
+            if not isinstance(inner, _FREEZABLE):
                 raise InvalidRequest("frozen<> is only allowed on collections, tuples, and user-defined types")
             return _resolve(inner, keyspace, schema, True).frozen_form()
         case ListTypeName() | SetTypeName() | MapTypeName():
