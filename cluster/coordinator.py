@@ -94,6 +94,7 @@ class Coordinator:
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
         self._is_alive = is_alive or (lambda node: True)
+        self._local_cas: dict[tuple[str, int, int], KeyspaceMetadata] = {}
         self._strategies: dict[str, tuple[KeyspaceMetadata, ReplicationStrategy]] = {}
         self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceMetadata, Levels]] = {}
 
@@ -107,6 +108,7 @@ class Coordinator:
         """A node came up or went down: what was worked out before holds no more."""
         for _, levels in self._levels.values():
             levels.clear()
+        self._local_cas.clear()
 
     def is_alive(self, node: Node) -> bool:
         return node == self.local or self._is_alive(node)
@@ -189,6 +191,10 @@ class Coordinator:
             return False
         return strategy.replicas(TOKEN_MIN + 1, self.ring, self.local) == only
 
+    def cas_is_local(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int) -> bool:
+        """Whether `assure_cas` has found before that the local node alone decides, whatever the token."""
+        return self._local_cas.get((keyspace.name, serial_code, commit_code)) is keyspace
+
     def assure_cas(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int, token: int) -> None:
         """What a conditional write checks before it reads: both levels, the Paxos quorum, and the quorum that its
         read needs. The commit's own replicas are checked afterwards (CAS_COMMIT), and only if it applies.
@@ -206,6 +212,8 @@ class Coordinator:
         assure_sufficient(_READ_LEVELS[serial], strategy, live, datacenter)
         if replicas != (self.local,):
             ReplicaPlan(self, strategy, _READ_LEVELS[serial]).send(token)
+        if self._is_local_only(strategy):
+            self._local_cas[keyspace.name, serial_code, commit_code] = keyspace
 
     def assure_truncate(self) -> None:
         """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises Unavailable; InternalError where there are

@@ -18,7 +18,7 @@ from protocol.errors import RequestError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog import CommitLog, CommitLogFailed
-from storage.engine import Engine
+from storage.engine import Engine, PackedRowWrite
 from storage.environment import Environment, TimeUuidSource
 from storage.local_node import LocalNode
 from storage.mutation import PartitionUpdate
@@ -131,7 +131,9 @@ class Node:
             plan.send(0)
 
     def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> None:
-        self.coordinator.assure_cas(self.keyspace_of(table), serial, commit, token(key))
+        keyspace = self.keyspace_of(table)
+        if not self.coordinator.cas_is_local(keyspace, serial, commit):
+            self.coordinator.assure_cas(keyspace, serial, commit, token(key))
 
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
         """The consistency levels that the local node meets at once, alone."""
@@ -152,6 +154,13 @@ class Node:
                 self.engine.apply(updates[0])
             elif updates:
                 self.engine.apply_all(updates)
+        except CommitLogFailed as error:
+            raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+
+    def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
+        """The same for packed rows."""
+        try:
+            self.engine.apply_packed_all(writes)
         except CommitLogFailed as error:
             raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
 

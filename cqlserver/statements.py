@@ -27,6 +27,8 @@ PREPARED_MAX = 10_000
 """Prepared statements kept; past it the oldest goes, and its clients prepare again."""
 TEXTS_MAX = 1_000
 """Plans of unprepared texts kept, and as many of shapes."""
+BATCHES_MAX = 1_000
+"""Combinations of prepared statements in BATCH messages whose plans are kept."""
 MARKERS_MAX = 65_535
 
 Compile: TypeAlias = Callable[[tree.Statement, str, ClientState, str | None, bool], Plan]
@@ -51,6 +53,7 @@ class Statements:
         self._compile = compile_plan
         self._batch_plan = batch_plan
         self._prepared: dict[bytes, Prepared] = {}
+        self._batches: dict[tuple[int, tuple[Plan, ...]], Plan] = {}
         self._fast: dict[int, dict[bytes, FastPath]] = {}
         self._texts: dict[tuple[str | None, str], Plan] = {}
         self._shapes: dict[tuple[str | None, str], Plan | None] = {}
@@ -81,7 +84,7 @@ class Statements:
         if len(options.values) != len(plan.bind_specs):
             raise InvalidRequest("Invalid amount of bind variables")
         if literals:
-            options = replace(options, values=options.values + literals)
+            options = options._replace(values=options.values + literals)
         outcome = plan.execute(state, options)
         if options.skip_metadata:
             return _then(outcome, lambda result: _skipped(result, True))
@@ -110,9 +113,7 @@ class Statements:
         """Parses and compiles; raises RequestError."""
         return self._compile(_parse(text), text, state, keyspace, False)
 
-    def _compile_shape(
-        self, state: ClientState, text: str, literals: list[str], keyspace: str | None
-    ) -> Plan | None:
+    def _compile_shape(self, state: ClientState, text: str, literals: list[str], keyspace: str | None) -> Plan | None:
         """The plan for all texts of this shape; None where one can't be made (then each text gets its own, and the
         error, if there is one, is that of the text)."""
         statement = parse_shaped(text, literals)
@@ -206,12 +207,20 @@ class Statements:
                 )
             plans.append(plan)
             values.append(entry.values + literals)
-        return self._batch_plan(request, plans).execute(state, replace(request.options, values=cast(tuple[Value, ...], tuple(values))))
+        key = (request.type, tuple(plans))
+        batch = self._batches.get(key)
+        if batch is None:
+            batch = self._batch_plan(request, plans)
+            if len(self._batches) >= BATCHES_MAX:
+                self._batches.clear()
+            self._batches[key] = batch
+        return batch.execute(state, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
 
     # --- schema ----------------------------------------------------------------------------------------------------------
 
     def schema_changed(self, keyspace: str, table: str | None) -> None:
         """Forgets what was compiled against a table (None: any of the keyspace) that changed or went."""
+        self._batches.clear()
         self._texts.clear()
         self._shapes.clear()
         stale = [
@@ -235,7 +244,7 @@ def in_order(options: QueryOptions, plan: Plan) -> QueryOptions:
     assert options.names is not None
     given = dict(zip(options.names, options.values, strict=True))
     values = tuple(given[spec.name] for spec in plan.bind_specs if spec.name in given)
-    return replace(options, values=values, names=None)
+    return options._replace(values=values, names=None)
 
 
 def _is_qualified(statement: tree.Statement) -> bool:
@@ -251,17 +260,13 @@ def _is_qualified(statement: tree.Statement) -> bool:
 Remembered = TypeVar("Remembered")
 
 
-def _remember(
-    cache: dict[tuple[str | None, str], Remembered], key: tuple[str | None, str], plan: Remembered
-) -> None:
+def _remember(cache: dict[tuple[str | None, str], Remembered], key: tuple[str | None, str], plan: Remembered) -> None:
     if len(cache) >= TEXTS_MAX:
         del cache[next(iter(cache))]
     cache[key] = plan
 
 
-def _then(
-    outcome: "Result | Pending[Result]", change: Callable[[Response], Response]
-) -> "Response | Pending[Response]":
+def _then(outcome: "Result | Pending[Result]", change: Callable[[Response], Response]) -> "Response | Pending[Response]":
     """`change` applied to the result, now or when it is there."""
     if not isinstance(outcome, Pending):
         return change(outcome)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 from struct import error as StructError
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 from protocol import primitives
 from protocol.errors import ProtocolError
@@ -76,9 +76,8 @@ _HEAD = Struct(">BBhBi").pack
 _VALUE_LENGTH = Struct(">i").unpack_from
 
 
-@dataclass(frozen=True, slots=True)
-class QueryOptions:
-    """What QUERY, EXECUTE and BATCH say about the execution.
+class QueryOptions(NamedTuple):
+    """What QUERY, EXECUTE and BATCH say about the execution. A tuple, because every request makes one.
 
     `values` are bound in order, or by name when `names` is not None (then both have one length). `page_size` is -1
     when the client did not say, `timestamp_us` and `now_s` None likewise; `flags` are the bits as received and are
@@ -312,8 +311,7 @@ class Execute:
         return ids + self.options.encode(version)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchEntry:
+class BatchEntry(NamedTuple):
     """One statement of a batch: CQL text, or the id of a prepared statement, and its values (positional only)."""
 
     statement: str | bytes

@@ -16,6 +16,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from protocol.errors import InternalError, InvalidRequest
@@ -23,7 +24,7 @@ from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, Re
 from storage.environment import Environment, FolderLock
 from storage.keys import split_key
 from storage.log_records import group_record, truncate_record
-from storage.mutation import PartitionUpdate
+from storage.mutation import PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.projection import column_value
 from storage.reads import TableStore
@@ -40,6 +41,17 @@ _U16_MAX = 0xFFFF
 
 PackedWriter = Callable[[bytes, bytes, bytes], None]
 """(key, ck, body): logs and applies one packed row; body is `[i64 timestamp_us][wire values]`."""
+
+
+class PackedRowWrite(NamedTuple):
+    """One packed row on its way into a table; `body` is `[i64 timestamp_us][wire values]`, key and ck are at most 65,535
+    bytes long."""
+
+    store: TableStore
+    layout: Layout
+    key: bytes
+    ck: bytes
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,20 @@ class Engine:
     def apply_packed(self, store: TableStore, layout: Layout, key: bytes, ck: bytes, body: bytes) -> None:
         """Log and apply one packed row; see `packed_writer`."""
         self.packed_writer(store, layout)(key, ck, body)
+
+    def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
+        """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
+        commit_log = self.commit_log
+        if commit_log is not None:
+            logged = [write for write in writes if write.store.table.id not in self._unlogged]
+            records = [packed_record(w.layout.record_prefix, w.key, w.ck, w.body) for w in logged]
+            if records:
+                try:
+                    commit_log.append(records[0] if len(records) == 1 else group_record(records))
+                except RecordTooLarge as error:
+                    raise self._oversized(error, [PartitionUpdate(w.store.table.id, w.key) for w in logged]) from error
+        for write in writes:
+            write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
 
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema

@@ -4,13 +4,14 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from harness.literals import BoundValue, parse_values
 from harness.normaliser import Normaliser
 from harness.outcome import prepared_lines, prepared_result_lines, reply_lines
 from harness.script import WAYS, Lines, Script, Step, Way
 from protocol.client import Connection, connect
+from protocol.errors import CqlServerError
 from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
 from protocol.responses import Error, PreparedResult, Reply, RowsResult
 
@@ -46,7 +47,11 @@ def _run_one_way(script: Script, address: Address, way: Way) -> Iterator[tuple[i
     with _keyspaces(address, keyspace, script), run.connected():
         for index, step in enumerate(script.steps):
             if not step.is_prose and step.directives.allows(way.prepared, way.version):
-                yield index, tuple(run.step_lines(step))
+                try:
+                    yield index, tuple(run.step_lines(step))
+                except (CqlServerError, OSError) as error:  # the server broke the connection: the rest can't be asked
+                    yield index, (f"connection lost: {type(error).__name__}",)
+                    return
 
 
 @contextmanager
@@ -151,7 +156,7 @@ class _Run:
         )
         if directives.serial_consistency is None:
             return given
-        return replace(given, serial_consistency=directives.serial_consistency)
+        return given._replace(serial_consistency=directives.serial_consistency)
 
     def _request_keyspace(self, step: Step) -> str | None:
         keyspace = step.directives.keyspace
@@ -164,5 +169,5 @@ def _pages(ask: Callable[[QueryOptions], Reply], options: QueryOptions) -> list[
         last = pages[-1].response
         if not isinstance(last, RowsResult) or last.paging_state is None:
             return pages
-        pages.append(ask(replace(options, paging_state=last.paging_state)))
+        pages.append(ask(options._replace(paging_state=last.paging_state)))
     return pages

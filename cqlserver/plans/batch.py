@@ -1,12 +1,16 @@
 """BATCH, as a statement and as a message (cql3/statements/BatchStatement.java)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import repeat
+from typing import Any
 
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest
 from cqlserver.plans.modification import Modification, Updates
+from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
@@ -15,7 +19,9 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
+from storage.engine import PackedRowWrite
 from storage.mutation import PartitionUpdate
+from storage.schema import TableMetadata
 
 SIZE_WARN_BYTES = 5 * 1024
 """batch_size_warn_threshold."""
@@ -25,7 +31,7 @@ UNLOGGED_PARTITIONS_WARN = 10
 """unlogged_batch_across_partitions_warn_threshold."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BatchPlan:
     """`values_apart`: the execution's values come as one tuple per statement (a BATCH message)."""
 
@@ -49,19 +55,59 @@ class BatchPlan:
         if any(modification.has_conditions for modification in self.modifications):
             return self._compare_and_set(state, options)
         node = self.node
+        for table in self._written_tables:
+            node.check_batch_consistency(table, options.consistency)
+        packed = self._maybe_packed(options, default_us)
+        if packed is not None:
+            partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in packed}
+            if len(partitions) > 1:
+                self._check_partitions(partitions, sum(len(w.key) + len(w.ck) + len(w.body) for w in packed), state)
+            self._warn_of_gc_grace(state)
+            node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(len(partitions)))
+            return VOID
         updates = Updates()
         for modification, values in self._with_values(options):
             table = modification.table
-            node.check_batch_consistency(table, options.consistency)
             keys = modification.keys(values)
             context = write_context(node, modification, values, options, state.warn, default_us)
             read_row = row_reader(node, table.id.bytes, context.now_s)
             modification.add_to(updates, keys, context, read_row, incrementer(node))
         built = [builder.build() for builder in updates.builders()]
-        self._check_size(built, state)
+        if len(built) > 1:
+            partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in updates.builders()}
+            self._check_partitions(partitions, sum(map(data_size, built)), state)
         self._warn_of_gc_grace(state)
         node.write(built, self.modifications[0].table, options.consistency, self._write_type(len(built)))
         return VOID
+
+    @cached_property
+    def _written_tables(self) -> tuple[TableMetadata, ...]:
+        return tuple({modification.table.id: modification.table for modification in self.modifications}.values())
+
+    @cached_property
+    def _packed(self) -> "list[tuple[Modification, PackedWrite]] | None":
+        """All statements' short way, if they all have one."""
+        found = []
+        for modification in self.modifications:
+            packed = maybe_packed_write(modification, self.node.read_store(modification.table))
+            if packed is None:
+                return None
+            found.append((modification, packed))
+        return found
+
+    def _maybe_packed(self, options: QueryOptions, default_us: int) -> list[PackedRowWrite] | None:
+        """The packed rows of this execution, if all of it is that plain."""
+        if self._packed is None:
+            return None
+        given: Any = options.values if self.values_apart else repeat(options.values)
+        writes = []
+        for (modification, packed), values in zip(self._packed, given, strict=False):
+            timestamp_us = modification.timestamp_us(values, default_us) if modification.timestamp else default_us
+            write = packed.maybe_write(values, timestamp_us)
+            if write is None:
+                return None
+            writes.append(write)
+        return writes
 
     def _with_values(self, options: QueryOptions) -> list[tuple[Modification, Values]]:
         given: Sequence[Values] = (
@@ -96,13 +142,12 @@ class BatchPlan:
             request.add(modification, values)
         return request.execute(is_batch=True)
 
-    def _check_size(self, updates: list[PartitionUpdate], state: ClientState) -> None:
-        """Warns of, or refuses, batches of more than one partition that are large (verifyBatchSize)."""
-        if len(updates) <= 1:
-            return
-        tables = {modification.table.id: str(modification.table) for modification in self.modifications}
-        names = ", ".join(dict.fromkeys(tables[update.table_id] for update in updates))
-        size = sum(data_size(update) for update in updates)
+    def _check_partitions(
+        self, partitions: Mapping[tuple[bytes, bytes], TableMetadata], size: int, state: ClientState
+    ) -> None:
+        """Warns of, or refuses, batches of more than one partition that are large, or not logged and wide
+        (verifyBatchSize, verifyBatchType). `partitions`: (table id, key) -> table; `size` in bytes."""
+        names = ", ".join(dict.fromkeys(str(table) for table in partitions.values()))
         if size > SIZE_FAIL_BYTES:
             raise InvalidRequest("Batch too large")
         if size > SIZE_WARN_BYTES:
@@ -111,9 +156,9 @@ class BatchPlan:
                 f"{size - SIZE_WARN_BYTES}."
             )
         if self.kind != "LOGGED":
-            keys = {update.key for update in updates}
+            keys = {key for _, key in partitions}
             if len(keys) > UNLOGGED_PARTITIONS_WARN:
-                several = len(set(tables.values())) > 1
+                several = ", " in names
                 state.warn(
                     f"Unlogged batch covering {len(keys)} partitions detected against table{'s' if several else ''} "
                     f"[{names}]. You should use a logged batch for atomicity, or asynchronous writes for performance."

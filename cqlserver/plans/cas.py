@@ -30,7 +30,7 @@ EXISTS, NOT_EXISTS = "exists", "not exists"
 _TRUE, _FALSE = b"\x00\x00\x00\x01\x01", b"\x00\x00\x00\x01\x00"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CasPlan:
     """One statement with IF. Its result's columns hang on the outcome, so PREPARED reports none."""
 

@@ -57,9 +57,7 @@ class Compiler:
             }
         )
 
-    def compile(
-        self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool
-    ) -> Plan:
+    def compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         """Raises RequestError."""
         compiler = self._compilers.get(type(statement))
         if compiler is not None:
@@ -73,9 +71,7 @@ class Compiler:
         modifications = []
         for plan in plans:
             if not isinstance(plan, WritePlan | CasPlan):
-                raise InvalidRequest(
-                    "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."
-                )
+                raise InvalidRequest("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
             modifications.append(plan.modification)
         kind = BATCH_TYPES[request.type]
         validate_batch(kind, modifications, None, None)
@@ -97,9 +93,7 @@ class Compiler:
         validate_modification(modification)
         tables = ((table.keyspace, table.name),)
         if modification.has_conditions:
-            return CasPlan(
-                self._node, modification, context.specs, context.partition_key_indexes, tables=tables
-            )
+            return CasPlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
         return WritePlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
 
     def _batch(self, statement: tree.Batch, keyspace: str | None, shaped: bool) -> Plan:

@@ -9,6 +9,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import TypeAlias
 
+from cqlserver.packing import normalise
 from protocol.requests import DEFAULT_TIMESTAMP, PAGE_SIZE, SERIAL_CONSISTENCY, SKIP_METADATA, VALUES
 from protocol.types import CqlType, MarshalError
 
@@ -89,11 +90,12 @@ def value_check(type_: CqlType) -> Check:
     validate = type_.validate
 
     def is_valid(value: bytes) -> bool:
+        """And as it would be stored: sets and maps in their order."""
         try:
             validate(value)
         except MarshalError:
             return False
-        return True
+        return normalise(value, type_) == value
 
     return -1, is_valid
 

@@ -27,9 +27,7 @@ _TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 _pack_long = Struct(">q").pack
 
 
-def maybe_fast_write(
-    node: Node, modification: Modification, specs: tuple[ColumnSpec, ...], version: int
-) -> FastPath | None:
+def maybe_fast_write(node: Node, modification: Modification, specs: tuple[ColumnSpec, ...], version: int) -> FastPath | None:
     """The fast path of a statement for one protocol version, None where it does not fit."""
     bound = _maybe_bound_columns(modification)
     if bound is None or len(bound) != len(specs):

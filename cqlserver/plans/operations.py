@@ -344,9 +344,7 @@ class Increment(Operation):
             return
         delta = int.from_bytes(value, "big", signed=True)
         if self.sign < 0 and delta == -(1 << 63):
-            raise InvalidRequest(
-                f"The negation of {delta} overflows supported counter precision (signed 8 bytes integer)"
-            )
+            raise InvalidRequest(f"The negation of {delta} overflows supported counter precision (signed 8 bytes integer)")
         change.increments[self.name] = change.increments.get(self.name, 0) + self.sign * delta
 
 
@@ -383,8 +381,7 @@ def set_operation(column: ColumnMetadata, term: Term) -> Operation:
     """`column = term`."""
     if column.type == COUNTER:
         raise InvalidRequest(
-            f"Cannot set the value of counter column {column.name} "
-            "(counters can only be incremented/decremented, not set)"
+            f"Cannot set the value of counter column {column.name} (counters can only be incremented/decremented, not set)"
         )
     if not column.type.is_multicell:
         return Set(column, term)
@@ -488,9 +485,7 @@ def field_position(column: ColumnMetadata, type_: UserType, name: str) -> int:
     return type_.field_names.index(name)
 
 
-def _compile_add(
-    column: ColumnMetadata, value: tree.Expression, context: BindContext, is_conditional: bool
-) -> Operation:
+def _compile_add(column: ColumnMetadata, value: tree.Expression, context: BindContext, is_conditional: bool) -> Operation:
     type_, spec = column.type, column_spec(context.table, column)
     text = f"{column.name} = {column.name} + {_text(value, context)}"
     if not isinstance(type_, ListType | SetType | MapType):
@@ -510,9 +505,7 @@ def _compile_add(
         try:
             return AddToCollection(column, compile_term(value, spec, context))
         except InvalidRequest:
-            raise InvalidRequest(
-                f"Value for a map addition has to be a map, but was: '{_text(value, context)}'"
-            ) from None
+            raise InvalidRequest(f"Value for a map addition has to be a map, but was: '{_text(value, context)}'") from None
     return AddToCollection(column, compile_term(value, spec, context))
 
 
@@ -533,9 +526,7 @@ def _compile_subtract(column: ColumnMetadata, value: tree.Expression, context: B
     try:
         return DiscardKeys(column, compile_term(value, keys_spec, context))
     except InvalidRequest:
-        raise InvalidRequest(
-            f"Value for a map substraction has to be a set, but was: '{_text(value, context)}'"
-        ) from None
+        raise InvalidRequest(f"Value for a map substraction has to be a set, but was: '{_text(value, context)}'") from None
 
 
 def compile_deletion(deletion: tree.Deletion, context: BindContext) -> Operation:

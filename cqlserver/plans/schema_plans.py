@@ -27,7 +27,7 @@ from storage.projection import wire_values
 from storage.schema import TableMetadata
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImmediatePlan:
     """A statement without bind markers."""
 

@@ -64,7 +64,7 @@ class Order:
     reverse: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SelectPlan:
     """A SELECT on one table."""
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.fast_write import maybe_fast_write
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
 from cqlserver.plans.operations import RowChange, WriteContext
+from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
@@ -21,7 +23,7 @@ from storage.schema import TableMetadata
 VOID = VoidResult()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WritePlan:
     """A modification without IF, by itself."""
 
@@ -36,6 +38,11 @@ class WritePlan:
         node, modification = self.node, self.modification
         table = modification.table
         node.check_write_consistency(table, options.consistency)
+        if self.packed is not None:
+            packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
+            if packed is not None:
+                node.write_packed((packed,), table, options.consistency, "SIMPLE")
+                return VOID
         values = modification.with_json(options.values)
         keys = modification.keys(values)
         updates = Updates()
@@ -45,8 +52,20 @@ class WritePlan:
         node.write([b.build() for b in updates.builders()], table, options.consistency, write_type)
         return VOID
 
+    @cached_property
+    def packed(self) -> PackedWrite | None:
+        """The short way, where the statement fits it."""
+        table = self.modification.table
+        return None if table.is_virtual else maybe_packed_write(self.modification, self.node.engine.stores[table.id])
+
     def maybe_fast(self, version: int) -> FastPath | None:
         return maybe_fast_write(self.node, self.modification, self.bind_specs, version)
+
+
+def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:
+    """USING TIMESTAMP before the client's timestamp before the clock."""
+    default_us = options.timestamp_us if options.timestamp_us is not None else node.environment.clock.wall_us()
+    return modification.timestamp_us(options.values, default_us)
 
 
 def write_context(
