@@ -115,10 +115,11 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
         state = getattr(session, "state", None)
         if not isinstance(state, ClientState):
             continue
+        address = ip_address(state.address)
         yield {
-            "address": ip_address(state.address),
+            "address": address,
             "port": state.port,
-            "hostname": state.address,
+            "hostname": "localhost" if address.is_loopback else state.address,
             "username": "anonymous",
             "connection_stage": "ready",
             "protocol_version": state.version,
@@ -147,6 +148,7 @@ def _settings(config: Config) -> Iterator[VirtualRow]:
         "native_transport_port": str(config.port),
         "num_tokens": str(config.num_tokens),
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+        "role_manager": "CassandraRoleManager",
         "rpc_address": config.host,
         "start_native_transport": "true",
     }

@@ -362,7 +362,11 @@ class KeyspaceMetadata:
         return hash(self.name)
 
     def with_table(self, table: TableMetadata) -> "KeyspaceMetadata":
-        return replace(self, tables=MappingProxyType({**self.tables, table.name: table}))
+        changed = replace(self, tables=MappingProxyType(dict(self.tables) | {table.name: table}))
+        before = self.tables.get(table.name)
+        # Known without adding up all tables again; this is where cached_property keeps its value.
+        changed.__dict__["digest"] = (self.digest + table.digest - (before.digest if before else 0)) & _DIGEST_MASK
+        return changed
 
     def without_table(self, name: str) -> "KeyspaceMetadata":
         return replace(self, tables=MappingProxyType({n: t for n, t in self.tables.items() if n != name}))
@@ -403,7 +407,7 @@ class Schema:
 
     def with_keyspace(self, keyspace: KeyspaceMetadata) -> "Schema":
         """The schema with this keyspace added, or in place of that of the same name."""
-        return self._changed({**self.keyspaces, keyspace.name: keyspace}, keyspace.name)
+        return self._changed(dict(self.keyspaces) | {keyspace.name: keyspace}, keyspace.name)
 
     def without_keyspace(self, name: str) -> "Schema":
         return self._changed({n: k for n, k in self.keyspaces.items() if n != name}, name)

@@ -1,0 +1,147 @@
+"""The system keyspaces' definitions, the row of system.local, and what virtual tables hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from uuid import UUID
+
+import pytest
+
+from cqlserver.config import Config
+from cqlserver.state import ClientState
+from cqlserver.system_definitions import stored_system_keyspaces
+from cqlserver.system_tables import (
+    LocalFacts,
+    local_table,
+    local_update,
+    schema_version_update,
+    truncation_update,
+)
+from cqlserver.virtual_definitions import virtual_keyspaces
+from cqlserver.virtual_tables import VirtualTables
+from storage.engine import stored_values
+from storage.mutation import PartitionUpdate
+from storage.reads import TableStore
+from storage.schema import Schema, TableMetadata
+
+HOST_ID = UUID("fe1e4cdb-198b-4417-973c-aa268a4acd4d")
+TABLE_ID = UUID("176c39cd-b93d-33a5-a218-8eb06a56f66e")
+FACTS = LocalFacts("Test Cluster", HOST_ID, (-5, 7), UUID(int=3), "127.0.0.1", 9042, 7000, 1_700_000_000)
+
+
+def local_row(*updates: PartitionUpdate) -> dict[str, object]:
+    store = TableStore(local_table())
+    for update in updates:
+        store.apply(PartitionUpdate.decode(update.encode()))
+    (values,) = stored_values(store, 1)
+    return {
+        name: None if value is None else local_table().by_name[name].type.decode(value) for name, value in values.items()
+    }
+
+
+def test_local_has_every_column_that_drivers_read() -> None:
+    row = local_row(local_update(FACTS, 1000))
+    assert {name for name, value in row.items() if value is None} == {"truncated_at"}
+    assert row["key"] == "local"
+    assert row["release_version"] == "5.0.8"
+    assert row["cql_version"] == "3.4.7"
+    assert row["native_protocol_version"] == "5"
+    assert row["partitioner"] == "org.apache.cassandra.dht.Murmur3Partitioner"
+    assert (row["data_center"], row["rack"], row["bootstrapped"]) == ("datacenter1", "rack1", "COMPLETED")
+    assert row["host_id"] == HOST_ID
+    assert sorted(map(str, row["tokens"])) == ["-5", "7"]  # type: ignore[call-overload]
+    assert row["rpc_address"] == row["broadcast_address"] == row["listen_address"] == ip_address("127.0.0.1")
+    assert (row["rpc_port"], row["broadcast_port"], row["listen_port"]) == (9042, 7000, 7000)
+
+
+def test_local_forgets_old_tokens_and_takes_new_versions() -> None:
+    later = LocalFacts("Test Cluster", HOST_ID, (9,), UUID(int=3), "127.0.0.1", 9042, 7000, 1_700_000_009)
+    schema = Schema.of([])
+    row = local_row(local_update(FACTS, 1000), local_update(later, 2000), schema_version_update(schema, 3000))
+    assert list(map(str, row["tokens"])) == ["9"]  # type: ignore[call-overload]
+    assert row["schema_version"] == schema.version
+
+
+def test_truncations_are_remembered_by_table() -> None:
+    row = local_row(local_update(FACTS, 1000), truncation_update(TABLE_ID, 5, 6, 2_000_000))
+    value = (5).to_bytes(8, "big") + (6).to_bytes(4, "big") + (2000).to_bytes(8, "big")
+    assert row["truncated_at"] == {TABLE_ID: value}
+
+
+@pytest.mark.parametrize(
+    ("keyspace", "table", "table_id"),
+    [
+        ("system", "local", "7ad54392-bcdd-35a6-8417-4e047860b377"),
+        ("system", "IndexInfo", "9f5c6374-d485-3229-9a0a-5094af9ad1e3"),
+        ("system_auth", "roles", "5bc52802-de25-35ed-aeab-188eecebb090"),
+        ("system_distributed", "repair_history", "759fffad-624b-3181-80ee-fa9a52d1f627"),
+        ("system_traces", "events", "8826e8e9-e16a-3728-8753-3bc1fc713c25"),
+        ("system_views", "settings", "5adfcadb-4407-3c1f-b97e-322735089073"),
+        ("system_virtual_schema", "tables", "de8b2957-3de1-3570-8793-6dcbce2e5d6e"),
+    ],
+)
+def test_system_tables_have_cassandras_ids(keyspace: str, table: str, table_id: str) -> None:
+    found = everything().maybe_table(keyspace, table)
+    assert found is not None
+    assert found.id == UUID(table_id)
+
+
+def everything() -> Schema:
+    return Schema.of([*stored_system_keyspaces(), *virtual_keyspaces()])
+
+
+@dataclass
+class Client:
+    state: ClientState
+
+
+@dataclass
+class Server:
+    config: Config = field(default_factory=Config)
+    schema: Schema = field(default_factory=everything)
+    sessions: list[Client] = field(default_factory=list)
+
+
+def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:
+    table = table_of(keyspace, name)
+    types = {column.name: column.type for column in table.columns}
+    found: list[Mapping[str, object]] = []
+    for values in stored_values(VirtualTables(server).store(table), 1):
+        found.append({n: None if v is None else types[n].decode(v) for n, v in values.items()})
+    return found
+
+
+def table_of(keyspace: str, name: str) -> TableMetadata:
+    table = everything().maybe_table(keyspace, name)
+    assert table is not None
+    return table
+
+
+def test_virtual_schema_describes_all_virtual_tables_and_itself() -> None:
+    keyspaces = rows(Server(), "system_virtual_schema", "keyspaces")
+    assert {row["keyspace_name"] for row in keyspaces} == {"system_views", "system_virtual_schema"}
+    tables = rows(Server(), "system_virtual_schema", "tables")
+    assert len(tables) == sum(len(k.tables) for k in virtual_keyspaces())
+    columns = rows(Server(), "system_virtual_schema", "columns")
+    assert len(columns) == sum(len(t.columns) for k in virtual_keyspaces() for t in k.tables.values())
+
+
+def test_clients_are_those_connected() -> None:
+    state = ClientState("127.0.0.1", 40000, "ks", 5, {"DRIVER_NAME": "D", "CQL_VERSION": "3.4.7"})
+    (row,) = rows(Server(sessions=[Client(state)]), "system_views", "clients")
+    assert (row["address"], row["port"], row["hostname"]) == (ip_address("127.0.0.1"), 40000, "localhost")
+    assert (row["keyspace_name"], row["protocol_version"], row["driver_name"]) == ("ks", 5, "D")
+    assert row["client_options"] == {"DRIVER_NAME": "D", "CQL_VERSION": "3.4.7"}
+    assert row["driver_version"] is None
+
+
+def test_settings_have_cassandras_names_and_units() -> None:
+    found = {row["name"]: row["value"] for row in rows(Server(), "system_views", "settings")}
+    assert found["commitlog_sync_period"] == "10000ms"
+    assert found["commitlog_segment_size"] == "32MiB"
+    assert found["cluster_name"] == "Test Cluster"
+
+
+@pytest.mark.parametrize("name", sorted(virtual_keyspaces()[0].tables))
+def test_every_virtual_table_can_be_read(name: str) -> None:
+    rows(Server(), "system_views", name)
