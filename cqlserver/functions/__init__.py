@@ -2,7 +2,7 @@
 
     model.py        Function, ScalarFunction, AggregateFunction, CallContext
     resolution.py   resolve(name, arguments, receiver, table), argument_spec
-    natives.py      FUNCTIONS and FACTORIES by name
+    natives.py      native_functions(name), native_factories(name)
     factories.py    functions whose types depend on their arguments; their parameters
     operations.py   + - * / % and unary minus         arithmetic.py   numbers as Java computes with them
     conversions.py  casts, blobs, JSON                times.py        now, conversions of times, floor

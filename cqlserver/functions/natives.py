@@ -1,7 +1,10 @@
-"""All native functions and factories, by name (functions/NativeFunctions.java)."""
+"""All native functions and factories, by name (functions/NativeFunctions.java).
 
-from collections.abc import Mapping
-from types import MappingProxyType
+They are made when a name of their group is first asked for, so that a start doesn't pay for some 700 functions.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from cqlserver.functions.aggregates import aggregate_factories, aggregate_functions
 from cqlserver.functions.collection_functions import collection_factories
@@ -14,36 +17,52 @@ from cqlserver.functions.operations import operation_functions
 from cqlserver.functions.similarity import similarity_factories
 from cqlserver.functions.times import time_functions
 
+# Each group with a test of whether a name may be one of its.
+_GROUPS: tuple[tuple[Callable[[str], bool], Callable[[], Sequence[Function]]], ...] = (
+    (lambda name: name.startswith("_"), operation_functions),
+    (lambda name: name.startswith("cast"), cast_functions),
+    (lambda name: "blob" in name, blob_functions),
+    (lambda name: True, time_functions),
+    (lambda name: True, aggregate_functions),
+    (lambda name: True, math_functions),
+)
 
-def _by_name() -> dict[str, tuple[Function, ...]]:
+
+@cache
+def _group(index: int) -> dict[str, tuple[Function, ...]]:
     found: dict[str, list[Function]] = {}
-    for made in (
-        cast_functions(),
-        time_functions(),
-        operation_functions(),
-        aggregate_functions(),
-        blob_functions(),
-        math_functions(),
-    ):
-        for function in made:
-            found.setdefault(function.name, []).append(function)
+    for function in _GROUPS[index][1]():
+        found.setdefault(function.name, []).append(function)
     return {name: tuple(functions) for name, functions in found.items()}
 
 
-def _factories_by_name() -> dict[str, tuple[FunctionFactory, ...]]:
-    found: dict[str, list[FunctionFactory]] = {}
-    for made in (
-        json_factories(),
-        aggregate_factories(),
-        collection_factories(),
-        masking_factories(),
-        similarity_factories(),
-    ):
-        for factory in made:
-            found.setdefault(factory.name, []).append(factory)
-    return {name: tuple(factories) for name, factories in found.items()}
+def native_functions(name: str) -> tuple[Function, ...]:
+    """The functions of that name, but for token(): that depends on the table (token.py)."""
+    for index, (may_have, _) in enumerate(_GROUPS):
+        if may_have(name):
+            functions = _group(index).get(name)
+            if functions is not None:
+                return functions
+    return ()
 
 
-FUNCTIONS: Mapping[str, tuple[Function, ...]] = MappingProxyType(_by_name())
-FACTORIES: Mapping[str, tuple[FunctionFactory, ...]] = MappingProxyType(_factories_by_name())
-"""token() is in neither: it depends on the table (token.py)."""
+@cache
+def _factories() -> dict[str, tuple[FunctionFactory, ...]]:
+    made = (
+        *json_factories(),
+        *aggregate_factories(),
+        *collection_factories(),
+        *masking_factories(),
+        *similarity_factories(),
+    )
+    return {factory.name: (factory,) for factory in made}
+
+
+def native_factories(name: str) -> tuple[FunctionFactory, ...]:
+    return _factories().get(name, ())
+
+
+def native_names() -> frozenset[str]:
+    """All names, for whoever lists them."""
+    names = {name for index in range(len(_GROUPS)) for name in _group(index)}
+    return frozenset(names | set(_factories()) | {"token"})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from cqlserver.assignment import Assignable, Match, match_type
 from cqlserver.functions.model import SYSTEM, Function
-from cqlserver.functions.natives import FACTORIES, FUNCTIONS
+from cqlserver.functions.natives import native_factories, native_functions
 from cqlserver.functions.operations import NEGATION, OPERATORS
 from cqlserver.functions.token import token_function
 from protocol.errors import InvalidRequest
@@ -40,8 +40,8 @@ def resolve(
     if plain == "token":
         return _only(token_function(table), plain_spec(receiver, table), arguments)
     wanted = receiver.type if receiver is not None else None
-    candidates: list[Function] = list(FUNCTIONS.get(plain, ()))
-    for factory in FACTORIES.get(plain, ()):
+    candidates: list[Function] = list(native_functions(plain))
+    for factory in native_factories(plain):
         made = factory.function(arguments, wanted)
         if made is not None:
             candidates.append(made)

@@ -216,7 +216,7 @@ def test_text_is_not_quite_utf8() -> None:
 
 
 def test_huge_numbers_take_no_quadratic_time() -> None:
-    number = (1 << 700_000) - 12345
+    number = (1 << 250_000) - 12345
     started = time.process_time()
     data = VARINT.encode(number)
     text = VARINT.to_text(data)

@@ -111,7 +111,7 @@ def test_order_keys_compare_as_the_type_does(
     type_: CqlType, values: st.SearchStrategy[bytes], rank: Callable[[bytes], Any]
 ) -> None:
     @given(st.lists(values, min_size=2, max_size=12))
-    @settings(derandomize=True, max_examples=25, deadline=None, database=None)
+    @settings(derandomize=True, max_examples=15, deadline=None, database=None)
     def check(data: list[bytes]) -> None:
         by_rank = sorted(data, key=rank)
         keys = [type_.order_key(d) for d in by_rank]
