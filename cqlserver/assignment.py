@@ -85,15 +85,13 @@ def is_compatible(reader: CqlType, written: CqlType) -> bool:
     """AbstractType.isCompatibleWith: readable, and sorted alike."""
     if reader == written:
         return True
-    if isinstance(reader, UserType):
-        return _is_user_type_compatible(reader, written)
     if isinstance(reader, _COLLECTIONS):
         if not reader.is_multicell:
             return _is_frozen_compatible(reader, written, is_compatible)
         if type(reader) is not type(written) or not written.is_multicell:
             return False
         return _is_multicell_compatible(reader, written)
-    if isinstance(reader, TupleType):
+    if is_tuple(reader):
         return _is_tuple_compatible(reader, written, is_compatible)
     return written in _SORTS_ALIKE.get(reader, ())
 
@@ -124,17 +122,20 @@ def _is_frozen_compatible(reader: Collection, written: CqlType, test: _Test) -> 
     return False
 
 
-def _is_tuple_compatible(reader: TupleType, written: CqlType, test: _Test) -> bool:
-    if not isinstance(written, TupleType) or len(reader.elements) < len(written.elements):
+def _is_tuple_compatible(reader: CqlType, written: CqlType, test: _Test) -> bool:
+    """A tuple may get longer; a user type is a tuple here."""
+    if not is_tuple(written):
         return False
-    return all(test(mine, theirs) for mine, theirs in zip(reader.elements, written.elements, strict=False))
+    mine, theirs = tuple_types(reader), tuple_types(written)
+    return len(mine) >= len(theirs) and all(test(a, b) for a, b in zip(mine, theirs, strict=False))
 
 
 def _is_user_type_compatible(reader: UserType, written: CqlType) -> bool:
-    if not isinstance(written, UserType) or reader.keyspace != written.keyspace or reader.name != written.name:
+    if not isinstance(written, UserType) or reader.keyspace != written.keyspace:
         return False
-    pairs = zip(reader.field_types, written.field_types, strict=False)
-    return len(reader.field_types) >= len(written.field_types) and all(is_value_compatible(a, b) for a, b in pairs)
+    if reader.is_multicell != written.is_multicell or len(reader.field_types) < len(written.field_types):
+        return False
+    return all(is_compatible(a, b) for a, b in zip(reader.field_types, written.field_types, strict=False))
 
 
 def match_type(provided: CqlType, receiver: CqlType) -> Match:
