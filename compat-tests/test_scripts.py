@@ -6,7 +6,6 @@ Each script is sent all four ways: simple and prepared, protocol v4 and v5. READ
 from pathlib import Path
 
 import pytest
-
 from harness.recorder import SCRIPTS, compare, find_scripts
 from harness.runner import Address
 from harness.script import load_script

@@ -1,19 +1,19 @@
 """Directives of a step: how its statement is sent (`@` lines of a script).
 
-    @ page size 2                     every page is fetched and shown
-    @ consistency QUORUM              the default is ONE
-    @ serial consistency LOCAL_SERIAL
-    @ values int 1, text 'a', null    bind values: a CQL type and a literal, null, unset, or raw bytes (int 0x00)
-    @ values k = int 1, v = unset     the same by name
-    @ timestamp 1000                  the request's default timestamp, in microseconds
-    @ now 2000000000                  now_in_seconds of protocol v5 (such a step runs over v5 only)
-    @ keyspace $ks                    the request's keyspace, protocol v5 (such a step runs over v5 only)
-    @ only simple                     restricts the ways: simple, prepared, v4, v5, or two of them
-    @ connection new                  a fresh connection that has no keyspace
-    @ connection used                 a fresh connection that has said USE and nothing else
-    @ skip metadata                   the request asks for no result metadata
-    @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
-    @ and                             separates the statements of such a batch (as `@ values` before one does)
+@ page size 2                     every page is fetched and shown
+@ consistency QUORUM              the default is ONE
+@ serial consistency LOCAL_SERIAL
+@ values int 1, text 'a', null    bind values: a CQL type and a literal, null, unset, or raw bytes (int 0x00)
+@ values k = int 1, v = unset     the same by name
+@ timestamp 1000                  the request's default timestamp, in microseconds
+@ now 2000000000                  now_in_seconds of protocol v5 (such a step runs over v5 only)
+@ keyspace $ks                    the request's keyspace, protocol v5 (such a step runs over v5 only)
+@ only simple                     restricts the ways: simple, prepared, v4, v5, or two of them
+@ connection new                  a fresh connection that has no keyspace
+@ connection used                 a fresh connection that has said USE and nothing else
+@ skip metadata                   the request asks for no result metadata
+@ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
+@ and                             separates the statements of such a batch (as `@ values` before one does)
 """
 
 import re

@@ -6,6 +6,7 @@
 - what is left of a TTL that the script sets: `<ttl 100>` for 90 to 100 seconds
 - the time of day of `currenttime()`: `<time>`
 - the id of a prepared statement, in messages: `<id>`
+- what Java says of a null pointer or a wrong cast: only the class, since a warm Java machine leaves the rest out
 - warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
 
 Everything else must be equal.
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+_JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOfBounds)Exception)\b.*", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
@@ -35,18 +37,19 @@ class Normaliser:
     def text(self, text: str) -> str:
         """A message or a name."""
         text = text.replace(self.keyspace, "$ks")
+        text = _JAVA_SLIPS.sub(r"\1", text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)
         return _STATEMENT_ID.sub(lambda found: found[0] if found[0] in self.script_text else "<id>", text)
 
     def value(self, column: str, type_name: str, literal: str) -> str:
         """A value's literal, by the CQL type of its column."""
         text = self.text(literal)
-        if type_name == "bigint" and "writetime(" in column:
+        if "writetime(" in column:
             return re.sub(r"\d{16}", lambda found: self._moment(found[0], 1_000_000), text)
         if type_name == "bigint" and "unixtimestamp(" in column.lower():
             return self._moment(text, 1000)
-        if type_name == "int" and column.startswith("ttl("):
-            return self._ttl(text)
+        if column.startswith("ttl("):
+            return re.sub(r"\d+", lambda found: self._ttl(found[0]), text)
         if type_name in ("timestamp", "date"):
             return "<now>" if text[1:11] in _today() else text
         if type_name == "time" and "current" in column:

@@ -16,11 +16,12 @@ A value is its CQL literal; `null` is a null, `<empty>` a value of no bytes, `<i
 the type. A name or type that would not read as one word is quoted.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 
 from harness.normaliser import Normaliser
-from protocol.errors import RequestError
+from protocol.errors import ProtocolError, RequestError
 from protocol.primitives import Reader
 from protocol.responses import (
     ColumnSpec,
@@ -58,16 +59,19 @@ def reply_lines(pages: Sequence[Reply], prepared: PreparedResult | None, normali
 
 
 def prepared_lines(reply: Reply, normaliser: Normaliser) -> Iterator[str]:
-    """What PREPARE says of the bind markers, and its warnings; nothing for a statement that has neither."""
+    """What PREPARE says of the bind markers, and its warnings; nothing for a statement that has neither.
+
+    Lines about a preparation that succeeded begin with `?`.
+    """
     prepared = reply.response
     if not isinstance(prepared, PreparedResult):
         yield from reply_lines([reply], None, normaliser)
         return
     if prepared.metadata.columns:
         keys = ", ".join(map(str, prepared.metadata.partition_key_indexes))
-        yield f"markers of {_specs(prepared.metadata.columns, normaliser)}{f'; partition key {keys}' if keys else ''}"
+        yield f"? markers of {_specs(prepared.metadata.columns, normaliser)}{f'; partition key {keys}' if keys else ''}"
     for warning in normaliser.warnings(reply.warnings):
-        yield f"warning at prepare: {_one_line(warning)}"
+        yield f"? warning: {_one_line(warning)}"
 
 
 def prepared_result_lines(prepared: PreparedResult, executed: Response, normaliser: Normaliser) -> Iterator[str]:
@@ -75,9 +79,9 @@ def prepared_result_lines(prepared: PreparedResult, executed: Response, normalis
     promised = prepared.result_metadata.columns
     if isinstance(executed, RowsResult) and not executed.skip_metadata:
         if promised != executed.metadata.columns:
-            yield f"prepared as rows of {_specs(promised, normaliser)}" if promised else "prepared without columns"
+            yield f"? rows of {_specs(promised, normaliser)}" if promised else "? no columns"
     elif promised and not isinstance(executed, RowsResult):
-        yield f"prepared as rows of {_specs(promised, normaliser)}"
+        yield f"? rows of {_specs(promised, normaliser)}"
 
 
 def _response_lines(response: Response, prepared: PreparedResult | None, normaliser: Normaliser) -> Iterator[str]:
@@ -122,6 +126,9 @@ def _row_lines(response: RowsResult, columns: Sequence[ColumnSpec], normaliser: 
     reader = Reader(response.content)
     for _ in range(response.row_count):
         values = [reader.nullable_bytes() for _ in range(response.metadata.column_count)]
+        if not columns:  # a simple statement that asked for no metadata: only the bytes are known
+            yield "  " + ", ".join("null" if value is None else f"0x{value.hex()}" for value in values)
+            continue
         literals = []
         for column, value in zip(columns, values, strict=True):
             literal = value_literal(column.type, value)
@@ -141,7 +148,19 @@ def value_literal(cql_type: CqlType, data: bytes | None) -> str:
         cql_type.validate(data)
         return _one_line(cql_type.to_literal(data))
     except ValueError:
+        with contextlib.suppress(ProtocolError):
+            if isinstance(cql_type, ListType):
+                return _list_with_nulls(cql_type, data)
         return f"<invalid 0x{data.hex()}>"
+
+
+def _list_with_nulls(cql_type: ListType, data: bytes) -> str:
+    """No column can hold such a list, but functions make them: the TTLs of elements of which some have none."""
+    reader = Reader(data)
+    elements = [value_literal(cql_type.elements, reader.nullable_bytes()) for _ in range(reader.integer())]
+    if reader.remaining:
+        raise ProtocolError("bytes after the last element")
+    return f"[{', '.join(elements)}]"
 
 
 def _specs(columns: Sequence[ColumnSpec], normaliser: Normaliser) -> str:

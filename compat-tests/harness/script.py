@@ -11,7 +11,8 @@ A file is a sequence of paragraphs. A paragraph of comments alone is prose; ever
 `@` lines are directives (harness/directives.py), `|` lines the recorded outcome; what is left is the statement, over as many
 lines as it likes, a final `;` not sent. `$ks` stands for the name of the keyspace that the script runs in. Where the ways
 of asking (simple or prepared, protocol v4 or v5) answer differently, a line `|= prepared` or `|= simple v5` opens each
-variant. Parsing and rendering are inverse: rendering a parsed script gives its text back.
+variant. Lines with `|?` are what PREPARE said, beside what executing gave. Parsing and rendering are inverse: rendering a
+parsed script gives its text back.
 """
 
 import re
@@ -150,15 +151,22 @@ def _parse_step(lines: Sequence[str], path: Path, line_number: int) -> Step:
 
 
 def _merged(by_way: Mapping[Way, Lines]) -> list[str]:
-    """The outcome's lines: once where all ways agree, else one labelled variant for each group of ways."""
+    """The outcome's lines: what PREPARE said, then what the statement did."""
+    preparation = {way: tuple(line for line in lines if line.startswith("?")) for way, lines in by_way.items()}
+    execution = {way: tuple(f" {line}" for line in lines if not line.startswith("?")) for way, lines in by_way.items()}
+    return [*_grouped({way: lines for way, lines in preparation.items() if way.prepared}), *_grouped(execution)]
+
+
+def _grouped(by_way: Mapping[Way, Lines]) -> list[str]:
+    """The lines once where all ways agree, else one labelled variant for each group of ways."""
     groups: dict[Lines, list[str]] = {}
     for way in WAYS:
         if way in by_way:
             groups.setdefault(by_way[way], []).append(way.name)
     if len(groups) <= 1:
-        return [f" {line}" for lines in groups for line in lines]
+        return [line for lines in groups for line in lines]
     merged = []
     for lines, names in groups.items():
         merged.append(f"= {_SHORT_NAMES.get(frozenset(names), ', '.join(names))}")
-        merged.extend(f" {line}" for line in lines)
+        merged.extend(lines)
     return merged
