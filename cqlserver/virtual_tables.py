@@ -2,19 +2,20 @@
 
 A virtual table has no store of its own: each read gets a `TableStore` made of the rows as they are at that moment, so
 that everything SELECT can do works on it. Tables of system_views without a source here are empty; docs/compatibility.md
-says which and why. Partitions come in token order, where Cassandra sorts them by key.
+says which and why. Their partitions come in the order of their keys, as Cassandra's do (dht/LocalPartitioner.java).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from cqlserver.config import Config
 from cqlserver.state import ClientState
-from storage.keys import clustering_order_key, key_composer
+from storage.keys import clustering_order_key, key_composer, split_key
+from storage.memtable import Position, position_of
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
-from storage.reads import TableStore
+from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Slice, TableStore
 from storage.schema import Schema, TableMetadata
 from storage.schema_tables import clustering_order_of
 
@@ -22,6 +23,51 @@ VirtualRow = Mapping[str, Any]
 """Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
 
 _TIMESTAMP_US: Final = 0
+_TOKEN_BYTES: Final = 8
+
+
+class _KeyOrderStore(TableStore):
+    """A store whose scans go by key.
+
+    A range of tokens leaves out the keys outside of it; its lower bound is not in the position where a later page goes
+    on, so that only the first page of such a statement heeds it."""
+
+    __slots__ = ()
+
+    def scan(
+        self,
+        now_s: int,
+        start: Position = FIRST_POSITION,
+        end: Position | None = None,
+        slices: Sequence[Slice] = EVERYTHING,
+        reverse: bool = False,
+    ) -> Iterator[PartitionView]:
+        keys = sorted(self.memtable.partitions, key=self._key_order)
+        if len(start) > _TOKEN_BYTES:
+            keys = keys[_resumed(keys, start) :]
+        for key in keys:
+            position = position_of(key)
+            if (len(start) <= _TOKEN_BYTES and position < start) or (end is not None and position >= end):
+                continue
+            view = self.read(key, slices, now_s, reverse)
+            if view is not None:
+                yield view
+
+    def _key_order(self, key: bytes) -> tuple[bytes, ...]:
+        columns = self.table.partition_key
+        values = split_key(key, len(columns))
+        return tuple(column.type.order_key(value) for column, value in zip(columns, values, strict=True))
+
+
+def _resumed(keys: Sequence[bytes], start: Position) -> int:
+    """Where a page goes on: at the key whose position `start` is, or behind it (reads.TableStore.scan)."""
+    for index, key in enumerate(keys):
+        position = position_of(key)
+        if start == position:
+            return index
+        if start == position + b"\0":
+            return index + 1
+    return len(keys)
 
 
 class VirtualTable(Protocol):
@@ -63,7 +109,7 @@ class VirtualTables:
 
     def store(self, table: TableMetadata) -> TableStore:
         """The table's rows now, to be read like any table's."""
-        store = TableStore(table)
+        store = _KeyOrderStore(table)
         compose_key, order_key = key_composer(table), clustering_order_key(table)
         for values in self.rows(table):
             key = compose_key([column.type.encode(values[column.name]) for column in table.partition_key])

@@ -20,6 +20,7 @@ from cqlserver.system_tables import (
 from cqlserver.virtual_definitions import virtual_keyspaces
 from cqlserver.virtual_tables import VirtualTables
 from storage.engine import stored_values
+from storage.memtable import position_of, token_position
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema import Schema, TableMetadata
@@ -140,6 +141,21 @@ def test_settings_have_cassandras_names_and_units() -> None:
     assert found["commitlog_sync_period"] == "10000ms"
     assert found["commitlog_segment_size"] == "32MiB"
     assert found["cluster_name"] == "Test Cluster"
+
+
+def test_virtual_partitions_come_by_key_and_pages_go_on_there() -> None:
+    store = VirtualTables(Server()).store(table_of("system_views", "settings"))
+    keys = [view.key for view in store.scan(1)]
+    assert keys == sorted(keys)
+    assert [view.key for view in store.scan(1, position_of(keys[3]))] == keys[3:]
+    assert [view.key for view in store.scan(1, position_of(keys[3]) + b"\0")] == keys[4:]
+    assert [view.key for view in store.scan(1, token_position(-(1 << 63)))] == keys
+    positive = [key for key in keys if position_of(key) >= token_position(0)]
+    assert [view.key for view in store.scan(1, token_position(0))] == positive
+    negative = [key for key in keys if key not in positive]
+    assert [view.key for view in store.scan(1, end=token_position(0))] == negative
+    gone = position_of(b"no such setting") + b"\0"
+    assert [view.key for view in store.scan(1, gone)] == []
 
 
 @pytest.mark.parametrize("name", sorted(virtual_keyspaces()[0].tables))
