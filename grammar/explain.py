@@ -5,7 +5,8 @@ tells where that walk ended: at a token that should have been another ("mismatch
 led out of ("no viable alternative"; then the token named is the first that none of the ways could take, and the one in
 brackets is where the fork stood). So the walk is done again here, over descent.ebnf, and only for a text that
 grammar.parser has refused. The forks' decisions are kept as automata that grow as they are used, so that a long list of
-values costs a look-up for each of its forks; and texts of more than TOKENS_MAX tokens get a plainer message.
+values costs a look-up for each of its forks. Where the walk has not ended after TOKENS_MAX tokens, a plainer message names
+the token that grammar.parser stopped at.
 
 The snippet behind the message is cql3/ErrorCollector.java's: ten tokens before and two after, blanks counted, but never
 beyond the token that the walk has looked at last.
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from grammar.keywords import NUMBERS, TERMINALS, WORDS
-from grammar.scan import Scanner, ScannerError, Token
+from grammar.scan import Scanner, ScannerError, Token, TooManyTokensError
 
-# A longer text is not walked again: that may take a second.
-TOKENS_MAX = 20_000
+# A text is walked so far (blanks count): this takes a quarter of a second, and nobody is served meanwhile.
+TOKENS_MAX = 5_000
 
 _SNIPPET_BEFORE = 10
 _SNIPPET_AFTER = 2
@@ -274,7 +275,7 @@ class _Walk:
 
     def __init__(self, text: str) -> None:
         self.network = _network()
-        self.scanner = Scanner(text)
+        self.scanner = Scanner(text, TOKENS_MAX)
         self.index = self.scanner.skip(0)
         self._starts: dict[int, _Positions] = {}
 
@@ -391,8 +392,8 @@ def token_name(number: int) -> str:
     return name.removesuffix("_LITERAL") if name != "STRING_LITERAL" else name
 
 
-def explain(text: str) -> str:
-    """The message for `text`, which grammar.parser refused."""
+def explain(text: str, refused: int) -> str:
+    """The message for `text`, of whose tokens grammar.parser refused the one numbered `refused`."""
     try:
         walk = _Walk(text)
         try:
@@ -405,10 +406,17 @@ def explain(text: str) -> str:
         except _MismatchError as error:
             what = f"mismatched input {error.token.shown()} expecting {error.expected}"
             return _message(walk, error.token, what)
+        except TooManyTokensError:
+            pass
+        walk.scanner.tokens_max = len(text) + 1
+        index = walk.scanner.skip(0)
+        for _ in range(refused):
+            index = walk.scanner.skip(index + 1)
     except ScannerError as error:
         return error.message
-    last = walk.scanner.tokens[walk.index]
-    return _message(walk, last, f"no viable alternative at input {last.shown()}")
+    walk.index = index
+    token = walk.scanner.tokens[index]
+    return _message(walk, token, f"no viable alternative at input {token.shown()}")
 
 
 def _message(walk: _Walk, token: Token, what: str) -> str:

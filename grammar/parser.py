@@ -19,6 +19,14 @@ from grammar.parse_state import Action, ParseState, Rejected
 STACK_MAX = 500
 
 
+class _RefusedError(Exception):
+    """The automaton has no action for the token with the number `index`."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
 class _Automaton(NamedTuple):
     """`actions[state]`: terminal -> action; `gotos[state]`: number of a rule's left side -> state; see grammar/build.py."""
 
@@ -65,30 +73,36 @@ def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
 
 def parse_with(text: str, state: ParseState) -> tree.Statement:
     """The same, with the state given: `grammar.shape` wants literals as markers, and their texts."""
+    refused: int | None = None
     try:
         statement = _run(text, state)
-    except (LexError, Rejected):
-        statement = None
+    except Rejected:
+        refused = 0
+    except LexError:
+        refused = len(text)  # behind the place of the error, which explain meets before
+    except _RefusedError as error:
+        refused = error.index
     if state.errors:
         raise CqlSyntaxError(state.errors[0])
-    if statement is None:
+    if refused is not None:
         from grammar.explain import explain
 
-        raise CqlSyntaxError(explain(text))
+        raise CqlSyntaxError(explain(text, refused))
     if state.markers:
         # here and not in the actions, where the parts of a batch would each copy the names of all before
         object.__setattr__(statement, "markers", tuple(state.markers))
     return statement
 
 
-def _run(text: str, p: ParseState) -> tree.Statement | None:
-    """The statement, or None if the automaton refuses the text; raises LexError, Rejected."""
+def _run(text: str, p: ParseState) -> tree.Statement:
+    """The statement; raises LexError, Rejected, _RefusedError, CqlNestingError."""
     types, values = tokenize(text)
     actions, gotos, end_state, rules, fallbacks = _automaton()
     states = [0]
     stack: list[object] = []
     state = 0
-    for terminal, value in zip(types, values, strict=True):
+    for index, terminal in enumerate(types):
+        value = values[index]
         while True:
             row = actions[state]
             action = row.get(terminal)
@@ -96,7 +110,7 @@ def _run(text: str, p: ParseState) -> tree.Statement | None:
                 # an unreserved keyword that means nothing of its own here is a name
                 action = row.get(fallbacks[terminal])
                 if action is None:
-                    return None
+                    raise _RefusedError(index)
             if action >= 0:
                 states.append(action)
                 stack.append(value)
@@ -120,4 +134,4 @@ def _run(text: str, p: ParseState) -> tree.Statement | None:
                 return found
         if len(states) > STACK_MAX:
             raise CqlNestingError
-    return None
+    raise _RefusedError(len(types) - 1)

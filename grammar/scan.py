@@ -31,6 +31,10 @@ class ScannerError(Exception):
         self.message = message
 
 
+class TooManyTokensError(Exception):
+    """More than `tokens_max`."""
+
+
 class Token:
     """`text` is what messages show: a string's or quoted name's content. The end of the text stands at line 0, column -1."""
 
@@ -50,12 +54,13 @@ class Token:
 
 
 class Scanner:
-    """`tokens`: those read so far."""
+    """`tokens`: those read so far; above `tokens_max` of them, TooManyTokensError."""
 
     punctuation: ClassVar[dict[str, int]] = {**lexer.PUNCTUATION, "expr(": NUMBERS["EXPR"]}
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, tokens_max: int) -> None:
         self.text = text
+        self.tokens_max = tokens_max
         self.tokens: list[Token] = []
         self._position = 0
         self._line = 1
@@ -68,6 +73,8 @@ class Scanner:
             while index >= len(tokens):
                 if tokens and tokens[-1].number == 0:
                     return len(tokens) - 1
+                if index >= self.tokens_max:
+                    raise TooManyTokensError
                 self._read()
             if tokens[index].number != _HIDDEN:
                 return index
