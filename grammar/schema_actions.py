@@ -6,6 +6,7 @@ from typing import Any
 from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.keywords import NATIVE_TYPES
+from grammar.lexer import Quoted
 from grammar.parse_state import Action, Children, ParseState, fold, names, user_type_ident
 from grammar.terms_text import term_text
 from grammar.tree import DescribeKind, IndexTargetKind, ResourceKind
@@ -214,7 +215,7 @@ def _revoke(c: Children, p: ParseState) -> tree.Revoke:
 
 
 def _list_permissions(c: Children, p: ParseState) -> tree.ListPermissions:
-    return tree.ListPermissions(_permissions(c[1]), c[2], None if c[3] is None else c[3], c[4])
+    return tree.ListPermissions(_permissions(c[1]), c[2], None if c[3] is None else fold(c[3]), c[4])
 
 
 def _table_resource(c: Children, p: ParseState) -> tree.Resource:
@@ -431,7 +432,7 @@ _ROLES: dict[str, Action] = {
     "create_role": _create_role,
     "alter_role": _alter_role,
     "drop_role": lambda c, p: tree.DropRole(fold(c[3]), c[2]),
-    "list_roles": lambda c, p: tree.ListRoles(c[2], c[3]),
+    "list_roles": lambda c, p: tree.ListRoles(None if c[2] is None else fold(c[2]), c[3]),
     "role_password": lambda c, p: ("password", c[2]),
     "role_hashed_password": lambda c, p: ("hashed_password", c[3]),
     "role_custom_options": lambda c, p: ("options", _property_map(c[2], p)),
@@ -445,6 +446,7 @@ _ROLES: dict[str, Action] = {
     "alter_user": _alter_user,
     "drop_user": lambda c, p: tree.DropRole(c[3], c[2]),
     "list_users": lambda c, p: tree.ListUsers(),
+    "quoted_text": lambda c, p: Quoted(c[0]),
     "raw_name": lambda c, p: c[0],
     "quoted_user": _quoted("Quoted strings are are not supported for user names and USER is deprecated, please use ROLE"),
     "quoted_identity": _quoted("Quoted strings are are not supported for identity"),
