@@ -52,9 +52,7 @@ class BindContext:
         if column is not None and column.kind is ColumnKind.PARTITION_KEY and column.type == receiver.type:
             self._key_columns[index] = column.name
         name = self.markers[index]
-        self._specs[index] = (
-            receiver if name is None else ColumnSpec(receiver.keyspace, receiver.table, name, receiver.type)
-        )
+        self._specs[index] = receiver if name is None else ColumnSpec(receiver.keyspace, receiver.table, name, receiver.type)
 
     def for_table(self, table: TableMetadata) -> "BindContext":
         """The same statement's context for a part of it on another table: a batch numbers its markers through."""

@@ -57,8 +57,7 @@ def selects_only_statics(selectables: Sequence[Selectable], table: TableMetadata
     if not table.statics or not selectables:
         return False
     return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in selectables) and not any(
-        s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC))
-        for s in selectables
+        s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)) for s in selectables
     )
 
 

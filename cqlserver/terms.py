@@ -85,9 +85,7 @@ def _joint_spec(prefix: str, receivers: Sequence[ColumnSpec]) -> ColumnSpec:
     return ColumnSpec(first.keyspace, first.table, name, TupleType(tuple(receiver.type for receiver in receivers)))
 
 
-def compile_multi_term(
-    expression: TupleLiteral | Marker, receivers: Sequence[ColumnSpec], context: BindContext
-) -> Term:
+def compile_multi_term(expression: TupleLiteral | Marker, receivers: Sequence[ColumnSpec], context: BindContext) -> Term:
     """The right side of `(a, b) = ...`: a tuple literal, or a marker for one tuple, called (a,b)."""
     if isinstance(expression, Marker):
         spec = _joint_spec("", receivers)

@@ -25,7 +25,7 @@ def test_round_trip(state: PagingState) -> None:
 @settings(derandomize=True, max_examples=100)
 @given(st.binary(max_size=60))
 def test_foreign_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(ProtocolError, match="^Invalid value for the paging state$"):
+    with pytest.raises(ProtocolError, match=r"^Invalid value for the paging state$"):
         decode_paging_state(data)
 
 
