@@ -4,10 +4,8 @@ A document given as a literal is read when the statement is compiled, one that i
 put behind the bound ones, where the `JsonTerm`s of the columns find them.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from typing import NoReturn
+from typing import Any
 
 from cqlserver.binding import BindContext, Values
 from cqlserver.bound_terms import Parts, Term, split_value
@@ -16,10 +14,8 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
 from protocol.types import TEXT, MarshalError
+from protocol.types.json_text import JsonError, parse_json_map
 from storage.schema import ColumnMetadata
-
-NESTING_MAX = 1_000
-"""Levels of a document, as Jackson's default has it (StreamReadConstraints)."""
 
 
 class JsonTerm(Term):
@@ -107,18 +103,10 @@ def _column_name(name: str) -> str:
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name.lower()
 
 
-def _parse(text: str) -> dict[str, object] | None:
-    def refuse(name: str) -> NoReturn:
-        raise ValueError(f"Non-standard token '{name}'")
-
+def _parse(text: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(text, parse_float=Decimal, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise _not_a_map(str(error), text) from None
-    if document is not None and not isinstance(document, dict):
-        raise _not_a_map(f"a {type(document).__name__} is no map", text)
-    return document
-
-
-def _not_a_map(why: str, text: str) -> InvalidRequest:
-    return InvalidRequest(f"Could not decode JSON string as a map: {why}. (String was: {text})")
+        return parse_json_map(text)
+    except JsonError as error:
+        raise InvalidRequest(
+            f"Could not decode JSON string as a map: {error.java_class}: {error}. (String was: {text})"
+        ) from None

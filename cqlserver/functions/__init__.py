@@ -28,7 +28,7 @@ A cast to the type that a value has already has no function: the caller leaves s
 selections, not functions. User functions are not executed.
 """
 
-from cqlserver.functions.conversions import cast_function_name, parse_json
+from cqlserver.functions.conversions import cast_function_name
 from cqlserver.functions.model import (
     SYSTEM,
     AggregateFunction,
@@ -52,6 +52,5 @@ __all__ = [
     "ScalarFunction",
     "argument_spec",
     "cast_function_name",
-    "parse_json",
     "resolve",
 ]

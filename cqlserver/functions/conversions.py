@@ -1,8 +1,6 @@
 """Casts, conversions to and from blobs, and JSON (functions/CastFcts, BytesConversionFcts, FromJsonFct, ToJsonFct.java)."""
 
-import json
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from cqlserver.functions.arithmetic import BITS, ArithmeticFailure, cast_to_decimal, to_double, to_float, to_integer
@@ -36,6 +34,7 @@ from protocol.types import (
     MarshalError,
     NativeType,
 )
+from protocol.types.json_text import JsonError, parse_json
 
 _CAST_TARGETS: tuple[NativeType, ...] = (TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL, VARINT)
 _TEXT_SOURCES: tuple[NativeType, ...] = (INET, BOOLEAN, TIMEUUID, TIMESTAMP, DATE, TIME, UUID)
@@ -186,9 +185,10 @@ def from_json(name: str, type_: CqlType, text: str) -> bytes | None:
     """The value of a JSON text; FunctionFailure if it is no JSON, or no value of the type."""
     try:
         value = parse_json(text)
-    except (ValueError, RecursionError) as error:
+    except JsonError as error:
         raise FunctionFailure(
-            f"execution of '{SYSTEM}.{name}[text]' failed: Could not decode JSON string '{text}': {error}",
+            f"execution of '{SYSTEM}.{name}[text]' failed: "
+            f"Could not decode JSON string '{text}': {error.java_class}: {error}",
             SYSTEM,
             name,
             ("text",),
@@ -202,18 +202,3 @@ def from_json(name: str, type_: CqlType, text: str) -> bytes | None:
     except MarshalError as error:
         message = f"org.apache.cassandra.serializers.MarshalException: {error}"
         raise FunctionFailure(message, SYSTEM, name, ("text",)) from None
-
-
-def parse_json(text: str) -> Any:
-    """A JSON text; numbers with a point or an exponent become Decimal. ValueError; NaN and Infinity are no JSON."""
-    return json.loads(text, parse_float=Decimal, parse_int=_parse_int, parse_constant=_no_constant, strict=True)
-
-
-def _parse_int(text: str) -> int:
-    from protocol.types.big_integers import text_int
-
-    return text_int(text)
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"Non-standard token '{name}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow")

@@ -10,7 +10,7 @@
     collections.py  list set map                      tuples.py        tuples and user types
     vectors.py      vector                            custom.py        types known by Java class only
     java_names.py   parse_java                        java_text.py, java_floats.py   numbers and JSON as in Java
-    identifiers.py  quoted_identifier
+    identifiers.py  quoted_identifier                 json_text.py     JSON as Jackson reads it
 
 What Python values `decode` gives: int, float, Decimal, bool, str, bytes, UUID, ip addresses, Duration, list, set, dict,
 tuple; timestamp milliseconds, date days since 1970 and time nanoseconds as int; a user type as dict. `encode` takes the

@@ -3,14 +3,13 @@
 Sets and maps are kept in the order of their elements' or keys' type, without duplicates.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError
 from protocol.types.java_text import java_class, java_string, json_quoted
+from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
 
 
@@ -97,8 +96,8 @@ def pack_values(count: int, values: Iterable[bytes | None]) -> bytes:
 def decode_json(text: str) -> Any:
     """A JSON text inside a JSON string (keys of maps are such). Numbers with a point become Decimal."""
     try:
-        return json.loads(text, parse_float=Decimal)
-    except (json.JSONDecodeError, RecursionError) as error:
+        return parse_json(text)
+    except JsonError as error:
         raise MarshalError(f"Error decoding JSON string: {error}") from None
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from protocol.types import DECIMAL, DurationError, MarshalError, NativeType, parse_java
 from protocol.types.big_integers import text_int
+from protocol.types.json_text import JsonError, parse_json
 
 _HERE = Path(__file__).parent
 
@@ -62,3 +63,21 @@ def test_clusterings_come_in_the_order_of_the_order_keys(java: str, order: str, 
 
 def test_equal_decimals_of_different_scale_have_one_order_key() -> None:
     assert DECIMAL.order_key(DECIMAL.encode(Decimal("1.0"))) == DECIMAL.order_key(DECIMAL.encode(Decimal("1.000")))
+
+
+def test_broken_json_is_told_in_jacksons_words() -> None:
+    """Rows: text, and what Cassandra says of it: exception, message, place."""
+    for text, message in _recorded("recorded_json_errors.json"):
+        with pytest.raises(JsonError) as caught:
+            parse_json(text)
+        assert f"{caught.value.java_class}: {caught.value}" == message, text
+
+
+def test_json_behind_the_first_value_is_not_read() -> None:
+    assert parse_json(' {"a": 1.50} x') == {"a": Decimal("1.50")}
+    assert parse_json("1 2") == 1
+
+
+def test_json_too_deep_for_the_stack_is_an_error() -> None:
+    with pytest.raises(JsonError):
+        parse_json("[" * 100_000)
