@@ -94,13 +94,15 @@ class RowFilter:
 
 
 class Sink:
-    """`take` gives rows of the current partition (None in `add_static`: the partition has none)."""
+    """`add` gives rows of the current partition (None: the partition has none, but static columns). `row_cost`: how much
+    dearer a row is than one that is copied."""
 
-    __slots__ = ("parts", "row_count")
+    __slots__ = ("parts", "row_cost", "row_count")
 
-    def __init__(self) -> None:
+    def __init__(self, row_cost: int = 1) -> None:
         self.parts: list[bytes] = []
         self.row_count = 0
+        self.row_cost = row_cost
 
     def partition(self, key: bytes, static: Row | None) -> None:
         raise NotImplementedError
@@ -132,6 +134,10 @@ class CopySink(Sink):
         self.row_count += len(rows)
 
 
+def _row_cost(selection: Selection) -> int:
+    return 10 if selection.uses_timestamps else 4 if selection.is_json else 2
+
+
 def _output(selection: Selection) -> Callable[[Sequence[bytes | None]], bytes]:
     """The selectors' values of a row -> its wire form."""
     if not selection.is_json:
@@ -151,7 +157,7 @@ class ComputeSink(Sink):
     __slots__ = ("_evaluates", "_output", "_source")
 
     def __init__(self, store: TableStore, selection: Selection, values: Values, now_s: int) -> None:
-        super().__init__()
+        super().__init__(_row_cost(selection))
         self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)
         self._evaluates: list[Evaluate] = [selector.bind(values) for selector in selection.selectors]
         self._output = _output(selection)
@@ -173,7 +179,7 @@ class SortSink(Sink):
     __slots__ = ("_inner", "_limit", "_reverse", "_sort_key", "_sorted")
 
     def __init__(self, inner: Sink, sort_key: SortKey, reverse: bool, limit: int) -> None:
-        super().__init__()
+        super().__init__(inner.row_cost + 1)
         self._inner, self._sort_key, self._reverse, self._limit = inner, sort_key, reverse, limit
         self._sorted: list[tuple[bytes, bytes]] = []
 
@@ -216,7 +222,7 @@ class GroupSink(Sink):
     __slots__ = ("_is_open", "_output", "_running", "_source", "_store", "grouping")
 
     def __init__(self, store: TableStore, selection: Selection, grouping: Grouping, values: Values, now_s: int) -> None:
-        super().__init__()
+        super().__init__(_row_cost(selection))
         self.grouping = grouping
         self._store = store
         self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)

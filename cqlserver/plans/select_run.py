@@ -12,10 +12,10 @@ from cqlserver.paging import NO_LIMIT, PagingState
 from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
 from cqlserver.restrictions import TokenRange
 from storage.memtable import Position, position_of, token_position
-from storage.reads import PartitionView, Slice, TableStore
+from storage.reads import Chunk, PartitionView, Slice, TableStore
 
 STEP_WORK = 400
-"""Rows (or partitions without rows) between two pauses: a few milliseconds at most."""
+"""Copied rows (or partitions without rows) between two pauses, dearer rows weighed: two milliseconds at most."""
 TOKEN_MAX = (1 << 63) - 1
 AFTER = b"\xff"
 
@@ -55,6 +55,7 @@ class Reading:
         self._last_ck: bytes | None = None
         self._left_in_partition = shape.per_partition_limit
         self._work = 0
+        self._row_cost = sink.row_cost + (3 if row_filter is not None else 0)
 
     # --- partitions ------------------------------------------------------------------------------------------------------
 
@@ -132,15 +133,25 @@ class Reading:
         if self._counted == min(shape.page_limit, self._remaining):
             self.paging_state = self._next_state()
 
+    def _pieces(self, view: PartitionView) -> Iterator[Chunk]:
+        """The partition's chunks, none of them more than a step's work."""
+        size = STEP_WORK // self._row_cost
+        for cks, rows in view.chunks():
+            if len(rows) <= size:
+                yield cks, rows
+            else:
+                for at in range(0, len(rows), size):
+                    yield cks[at : at + size], rows[at : at + size]
+
     def _left_of(self, resumed: bool) -> int:
         return self.shape.state.remaining_in_partition if resumed and self.shape.state else self.shape.per_partition_limit
 
     def _take_rows(self, key: bytes, view: PartitionView, resumed: bool, left: int) -> Steps:
         sink = self.sink
         begun = False
-        for cks, rows in view.chunks():
+        for cks, rows in self._pieces(view):
             found_cks, found_rows = cks, rows
-            self._work += len(rows)
+            self._work += len(rows) * self._row_cost
             if self.filter is not None:
                 found_cks, found_rows = self.filter.rows(cks, rows)
             count = min(len(found_rows), left, self._page_left)
@@ -194,9 +205,9 @@ class Reading:
             if self._is_full:
                 return
         group: tuple[bytes | None, ...] | None = None
-        for cks, rows in view.chunks():
+        for cks, rows in self._pieces(view):
             found_cks, found_rows = (cks, rows) if self.filter is None else self.filter.rows(cks, rows)
-            self._work += len(rows)
+            self._work += len(rows) * self._row_cost
             for ck, row in zip(found_cks, found_rows, strict=True):
                 row_group = sink.group_key(row)
                 if row_group != group:
