@@ -1,6 +1,5 @@
 """The actions of schema, role, permission and DESCRIBE statements; see grammar.actions."""
 
-from dataclasses import replace
 from typing import Any
 
 from grammar import tree
@@ -272,18 +271,14 @@ def _alter_role(c: Children, p: ParseState) -> tree.AlterRole:
     return tree.AlterRole(fold(c[3]), _role_options(c[4]), c[2])
 
 
-def _user_options(password: tuple[str, str] | None, superuser: bool | None) -> tree.RoleOptions:
-    options = _role_options([] if password is None else [password])
-    return replace(options, superuser=superuser)
-
-
 def _create_user(c: Children, p: ParseState) -> tree.CreateRole:
-    options = replace(_user_options(c[4], bool(c[5])), login=True)
+    options = _role_options([*c[4], ("superuser", bool(c[5])), ("login", True)])
     return tree.CreateRole(c[3], options, c[2], True)
 
 
 def _alter_user(c: Children, p: ParseState) -> tree.AlterRole:
-    return tree.AlterRole(c[3], _user_options(c[4], c[5]), c[2], True)
+    options = _role_options([*c[4], ("superuser", c[5])])
+    return tree.AlterRole(c[3], options, c[2], True)
 
 
 def _quoted(message: str) -> Action:
@@ -450,8 +445,8 @@ _ROLES: dict[str, Action] = {
     "raw_name": lambda c, p: c[0],
     "quoted_user": _quoted("Quoted strings are are not supported for user names and USER is deprecated, please use ROLE"),
     "quoted_identity": _quoted("Quoted strings are are not supported for identity"),
-    "user_password": lambda c, p: ("password", c[2]),
-    "user_hashed_password": lambda c, p: ("hashed_password", c[3]),
+    "user_password": lambda c, p: [("password", c[2])],
+    "user_hashed_password": lambda c, p: [("hashed_password", c[3])],
     "add_identity": lambda c, p: tree.AddIdentity(c[3], c[6], c[2]),
     "drop_identity": lambda c, p: tree.DropIdentity(c[3], c[2]),
     "describe": _describe,

@@ -5,12 +5,11 @@ folder can't be written, in the user's cache folder. Its key is a hash of the gr
 and of Python's version, so a stale file is never used. It is written to a temporary name and renamed.
 """
 
-import hashlib
 import marshal
 import os
 import sys
-import tempfile
 from contextlib import suppress
+from importlib.util import source_hash
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,14 +20,13 @@ from grammar.keywords import TERMINALS
 Tables: TypeAlias = tuple[list[tuple[dict[int, int], dict[int, int]]], int, list[tuple[int, int, str]]]
 
 GRAMMAR = Path(__file__).with_name("cql.lark")
-_FORMAT = 2
+_FORMAT = 3
 
 
 def tables_key(source: str) -> str:
     """What a file of tables must carry to fit the grammar `source`."""
-    digest = hashlib.blake2b(source.encode(), digest_size=16)
-    digest.update(f"{_FORMAT} {sys.version_info[:2]} {marshal.version} {' '.join(TERMINALS)}".encode())
-    return digest.hexdigest()
+    versions = f"{_FORMAT} {sys.version_info[:2]} {marshal.version} {' '.join(TERMINALS)}"
+    return source_hash(f"{versions} {source}".encode()).hex()
 
 
 def load_tables() -> Tables:
@@ -52,6 +50,8 @@ def load_tables() -> Tables:
 
 def save_tables(path: Path, key: str, tables: Tables) -> None:
     """Writes a file of tables, whole or not at all; raises OSError."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tables-")
     try:
