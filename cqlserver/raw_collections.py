@@ -27,7 +27,17 @@ from cqlserver.assignment import (
     tuple_text,
     value_spec,
 )
-from cqlserver.bound_terms import Constant, ListTerm, MapTerm, SetTerm, Term, TupleTerm, UserTypeTerm, VectorTerm
+from cqlserver.bound_terms import (
+    Constant,
+    ListTerm,
+    LiteralTerm,
+    MapTerm,
+    SetTerm,
+    Term,
+    TupleTerm,
+    UserTypeTerm,
+    VectorTerm,
+)
 from cqlserver.raw_terms import RawNull, RawTerm
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
@@ -35,7 +45,16 @@ from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserT
 
 
 def _maybe_constant(term: Term, parts: Sequence[Term], type_: CqlType) -> Term:
-    return Constant(term.bind(()), type_) if all(part.is_constant for part in parts) else term
+    if all(part.is_constant for part in parts):
+        return Constant(term.bind(()), type_)
+    if (
+        not isinstance(term, TupleTerm | UserTypeTerm)
+        and any(isinstance(part, LiteralTerm) for part in parts)
+        and any(isinstance(part, Constant) and part.value is None for part in parts)
+    ):
+        # with its literals in place this would be a constant, and refused here and now
+        raise InvalidRequest("null is not supported inside collections")
+    return term
 
 
 def _refuse_markers(term: Term, kind: str, receiver: ColumnSpec) -> None:

@@ -176,7 +176,8 @@ class SelectPlan:
                     "Cannot page queries with both ORDER BY and a IN restriction on the partition key;"
                     " you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query"
                 )
-            if options.page_size > 0 and not is_everything:
+            is_whole = is_everything or (self.grouping is not None and self.is_distinct)  # in one page, as Cassandra
+            if options.page_size > 0 and not is_whole:
                 page_limit = min(options.page_size, row_limit)
             if options.paging_state is not None:
                 paging_state = decode_paging_state(options.paging_state)
@@ -193,6 +194,7 @@ class SelectPlan:
             row_limit,
             page_limit,
             paging_state,
+            self.is_distinct,
         )
 
     def _warn(self, state: ClientState) -> None:

@@ -38,6 +38,8 @@ class ReadShape:
     page_limit: int
     """Of rows or groups in this page; at most `row_limit`."""
     state: PagingState | None
+    is_distinct: bool = False
+    """A partition is one row, also where rows are grouped."""
 
 
 class Reading:
@@ -222,6 +224,9 @@ class Reading:
                     group = row_group
                 sink.add([row])
                 self._mark(key, ck, left)
+                if self.shape.is_distinct:
+                    self._left_in_partition = 0
+                    return
             if self._work > STEP_WORK:
                 self._work = 0
                 yield
