@@ -28,6 +28,19 @@ from protocol.types import (
 from storage.schema import Schema
 
 _MARSHAL_PACKAGE = "org.apache.cassandra.db.marshal."
+# Cassandra's types that have no name in CQL.
+_CUSTOM_CLASSES = frozenset(
+    (
+        "CompositeType",
+        "DateType",
+        "DynamicCompositeType",
+        "FrozenType",
+        "LegacyTimeUUIDType",
+        "LexicalUUIDType",
+        "PartitionerDefinedOrder",
+        "ReversedType",
+    )
+)
 _FREEZABLE = ListTypeName | SetTypeName | MapTypeName | TupleTypeName | UserTypeName | FrozenTypeName | VectorTypeName
 
 
@@ -144,7 +157,9 @@ def _custom(java_class: str) -> CqlType:
         found = parse_java(java_class)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-    name = java_class.partition("(")[0]
-    if isinstance(found, CustomType) and not name.startswith(_MARSHAL_PACKAGE) and "." in name:
+    name = java_class.partition("(")[0].strip()
+    if "." not in name:
+        name = _MARSHAL_PACKAGE + name
+    if isinstance(found, CustomType) and name.removeprefix(_MARSHAL_PACKAGE) not in _CUSTOM_CLASSES:
         raise CqlSyntaxError(f"Error setting type {java_class}: Unable to find abstract-type class '{name}'")
     return found

@@ -8,6 +8,7 @@ from typing import Any, Final
 from cqlserver.ddl.alter_table import alter_table
 from cqlserver.ddl.context import DdlContext, DdlResult
 from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
+from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_index, drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
 from grammar.tree import (
@@ -17,8 +18,13 @@ from grammar.tree import (
     CreateKeyspace,
     CreateTable,
     CreateType,
+    DropAggregate,
+    DropFunction,
+    DropIndex,
     DropKeyspace,
+    DropMaterializedView,
     DropTable,
+    DropTrigger,
     DropType,
     Statement,
 )
@@ -36,6 +42,11 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         DropTable: drop_table,
         CreateType: create_type,
         DropType: drop_type,
+        DropIndex: drop_index,
+        DropMaterializedView: drop_view,
+        DropFunction: drop_function,
+        DropAggregate: drop_aggregate,
+        DropTrigger: drop_trigger,
         **dict.fromkeys(AlterTable.__subclasses__(), alter_table),
         **dict.fromkeys(AlterType.__subclasses__(), alter_type),
     }
