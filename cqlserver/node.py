@@ -1,6 +1,6 @@
 """One server: its environment, engine, coordinator, statement caches and sessions. Nothing here is global."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from cluster.ring import Ring
 from cqlserver.calls import NodeCalls
 from cqlserver.config import Config
 from cqlserver.list_paths import ListPaths
-from cqlserver.statements import Statements
+from cqlserver.statements import StatementCompiler, Statements
 from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, schema_version_update
 from cqlserver.tracing import Tracing
 from protocol.compression import ALGORITHMS
@@ -35,8 +35,14 @@ INTERNODE_PORT = 7000
 class Node:
     """What sessions and plans share. `port` is where clients connect, known once the listener has it."""
 
-    def __init__(self, environment: Environment, config: Config, engine: Engine, local: LocalNode) -> None:
-        from cqlserver.plans.compiler import Compiler
+    def __init__(
+        self,
+        environment: Environment,
+        config: Config,
+        engine: Engine,
+        local: LocalNode,
+        compiler: Callable[["Node"], StatementCompiler],
+    ) -> None:
         from cqlserver.virtual_tables import VirtualTables
 
         self.environment, self.config, self.engine, self.local = environment, config, engine, local
@@ -51,8 +57,7 @@ class Node:
         self.counter_id = local.host_id.bytes
         self.tracing = Tracing(self)
         self.sessions: dict[Client, None] = {}
-        self.compiler = Compiler(self)
-        self.statements = Statements(self.compiler.compile, self.compiler.batch_of_message)
+        self.statements = Statements(compiler(self))
         self.virtual_tables = VirtualTables(self)
         self.supported: Mapping[str, Sequence[str]] = {
             "CQL_VERSION": [CQL_VERSION],

@@ -15,6 +15,7 @@ from cluster.ring import random_tokens
 from cqlserver.config import Config
 from cqlserver.listener import BACKLOG, Listener
 from cqlserver.node import Node
+from cqlserver.plans.compiler import Compiler
 from cqlserver.system_definitions import stored_system_keyspaces
 from cqlserver.virtual_definitions import virtual_keyspaces
 from protocol.errors import ConfigurationError, RequestError, StorageError
@@ -131,7 +132,7 @@ def open_node(config: Config) -> Node:
     except (StorageError, ConfigurationError, OSError) as error:
         engine.close()
         raise StartupError(str(error)) from error
-    return Node(environment, config, engine, local)
+    return Node(environment, config, engine, local, Compiler)
 
 
 def run_init_files(node: Node, config: Config) -> None:

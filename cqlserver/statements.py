@@ -6,9 +6,9 @@ table changed is forgotten, and the client told so (UNPREPARED), so that it prep
 with Cassandra.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath, Plan
@@ -31,8 +31,16 @@ BATCHES_MAX = 1_000
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
 MARKERS_MAX = 65_535
 
-Compile: TypeAlias = Callable[[tree.Statement, str, ClientState, str | None, bool], Plan]
-"""(statement, its text, connection, keyspace, literals are markers) -> plan; raises RequestError."""
+class StatementCompiler(Protocol):
+    """What turns trees into plans (plans/compiler.py)."""
+
+    def compile(
+        self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool
+    ) -> Plan:
+        """`shaped`: literals are markers. Raises RequestError."""
+        ...
+
+    def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> Plan: ...
 
 
 @dataclass(slots=True)
@@ -49,9 +57,8 @@ class Prepared:
 class Statements:
     """The statement caches of one node, and what serves the four kinds of requests that carry statements."""
 
-    def __init__(self, compile_plan: Compile, batch_plan: "Callable[[Batch, list[Plan]], Plan]") -> None:
-        self._compile = compile_plan
-        self._batch_plan = batch_plan
+    def __init__(self, compiler: StatementCompiler) -> None:
+        self._compiler = compiler
         self._prepared: dict[bytes, Prepared] = {}
         self._batches: dict[tuple[int, tuple[Plan, ...]], Plan] = {}
         self._fast: dict[int, dict[bytes, FastPath]] = {}
@@ -111,7 +118,7 @@ class Statements:
 
     def compile(self, state: ClientState, text: str, keyspace: str | None) -> Plan:
         """Parses and compiles; raises RequestError."""
-        return self._compile(_parse(text), text, state, keyspace, False)
+        return self._compiler.compile(_parse(text), text, state, keyspace, False)
 
     def _compile_shape(self, state: ClientState, text: str, literals: list[str], keyspace: str | None) -> Plan | None:
         """The plan for all texts of this shape; None where one can't be made (then each text gets its own, and the
@@ -120,7 +127,7 @@ class Statements:
         if statement is None:
             return None
         try:
-            return self._compile(statement, text, state, keyspace, True)
+            return self._compiler.compile(statement, text, state, keyspace, True)
         except RequestError:
             return None
 
@@ -137,7 +144,7 @@ class Statements:
             raise InvalidRequest(
                 f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
             )
-        plan = self._compile(statement, text, state, keyspace, False)
+        plan = self._compiler.compile(statement, text, state, keyspace, False)
         bound_to = None if _is_qualified(statement) else keyspace
         statement_id = prepared_id(text, bound_to)
         result_metadata = plan.result_metadata or EMPTY_METADATA
@@ -210,7 +217,7 @@ class Statements:
         key = (request.type, tuple(plans))
         batch = self._batches.get(key)
         if batch is None:
-            batch = self._batch_plan(request, plans)
+            batch = self._compiler.batch_of_message(request, plans)
             if len(self._batches) >= BATCHES_MAX:
                 self._batches.clear()
             self._batches[key] = batch

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cqlserver.plans.select import SelectPlan
 
 NO_LIMIT = 0x7FFFFFFF
+ROWS_AT_ONCE_MAX = 5_000
+"""More rows than this are read by the general path, which pauses for others."""
 _ROWS_KIND = b"\x00\x00\x00\x02"
 _RESULT = b"\x08"
 _INT = Struct(">i")
@@ -165,7 +167,7 @@ def _slice_finder(store: TableStore, projector: Projector, limit: int, now_s: Ca
             left -= len(taken)
             if left <= 0:
                 break
-            if limit - left >= page_size:
+            if limit - left >= page_size or limit - left > ROWS_AT_ONCE_MAX:
                 return None
         count = limit - left
         if count >= page_size and limit > page_size:
