@@ -8,6 +8,7 @@
 - the id of a prepared statement, in messages: `<id>`
 - what Java says of a null pointer or a wrong cast: only the class, since a warm Java machine leaves the rest out
 - warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
+- the order of a function's known signatures, in messages: Cassandra keeps them by identity hash, it changes with each start
 
 Everything else must be equal.
 """
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOfBounds)Exception)\b.*", re.DOTALL)
+_SIGNATURES = re.compile(r"(known type signatures: )(.*)(\))", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
@@ -38,6 +40,7 @@ class Normaliser:
         """A message or a name."""
         text = text.replace(self.keyspace, "$ks")
         text = _JAVA_SLIPS.sub(r"\1", text)
+        text = _SIGNATURES.sub(lambda found: found[1] + _sorted_signatures(found[2]) + found[3], text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)
         return _STATEMENT_ID.sub(lambda found: found[0] if found[0] in self.script_text else "<id>", text)
 
@@ -79,3 +82,7 @@ class Normaliser:
 def _today() -> tuple[str, ...]:
     now = time.time()
     return tuple(time.strftime("%Y-%m-%d", time.gmtime(now + offset)) for offset in (-_DAY_S, 0, _DAY_S))
+
+
+def _sorted_signatures(text: str) -> str:
+    return ", ".join(sorted(re.split(r", (?=[\w.]+ : \()", text)))
