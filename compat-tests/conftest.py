@@ -26,5 +26,5 @@ def server_address(request: pytest.FixtureRequest) -> Iterator[Address]:
         return
     import cqlserver
 
-    with cqlserver.start(memory=True) as server:
+    with cqlserver.start(memory=True, config=HERE / "cassandra.yaml") as server:
         yield Address(server.host, server.port)

@@ -40,6 +40,9 @@ class Config:
     commitlog_segment_bytes: int = 32 << 20
     frame_bytes_max: int = 16 << 20
     ignore_replay_errors: bool = False
+    default_keyspace_rf: int = 1
+    dynamic_data_masking_enabled: bool = False
+    drop_compact_storage_enabled: bool = False
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -102,6 +105,11 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         config = replace(config, cluster_name=str(settings["cluster_name"]))
     if "num_tokens" in settings:
         config = replace(config, num_tokens=_integer("num_tokens", settings["num_tokens"]))
+    if "default_keyspace_rf" in settings:
+        config = replace(config, default_keyspace_rf=_integer("default_keyspace_rf", settings["default_keyspace_rf"]))
+    masking = _boolean(settings, "dynamic_data_masking_enabled", config.dynamic_data_masking_enabled)
+    drop_compact = _boolean(settings, "drop_compact_storage_enabled", config.drop_compact_storage_enabled)
+    config = replace(config, dynamic_data_masking_enabled=masking, drop_compact_storage_enabled=drop_compact)
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
@@ -144,4 +152,11 @@ def _apply_commitlog(config: Config, settings: Mapping[str, object]) -> Config:
 def _integer(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigError(f"{name}: {value} is no whole number")
+    return value
+
+
+def _boolean(settings: Mapping[str, object], name: str, default: bool) -> bool:
+    value = settings.get(name, default)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: {value} is neither true nor false")
     return value

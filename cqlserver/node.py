@@ -11,13 +11,14 @@ from cqlserver.calls import NodeCalls
 from cqlserver.config import Config
 from cqlserver.list_paths import ListPaths
 from cqlserver.statements import StatementCompiler, Statements
-from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, schema_version_update
+from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, schema_version_update, truncation_update
 from cqlserver.tracing import Tracing
 from protocol.compression import ALGORITHMS
 from protocol.errors import RequestError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog import CommitLog, CommitLogFailed
+from storage.commitlog_format import POSITION_SHIFT
 from storage.engine import Engine, PackedRowWrite
 from storage.environment import Environment, TimeUuidSource
 from storage.local_node import LocalNode
@@ -168,6 +169,13 @@ class Node:
             self.engine.apply_packed_all(writes)
         except CommitLogFailed as error:
             raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+
+    def truncate(self, table: TableMetadata) -> None:
+        """Removes all rows of a table, and remembers in system.local that it did. Raises CommitLogFailed."""
+        position = self.engine.log_position()
+        self.engine.truncate(table)
+        segment, offset = divmod(position, 1 << POSITION_SHIFT)
+        self.engine.apply(truncation_update(table.id, segment, offset, self.environment.clock.wall_us()))
 
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably, the version in system.local with it. Raises CommitLogFailed."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
@@ -57,7 +58,7 @@ def use_plan(node: Node, statement: tree.Use) -> ImmediatePlan:
 def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
     def run(state: ClientState, options: QueryOptions) -> Result:
         node.coordinator.assure_truncate()
-        node.engine.truncate(table)
+        node.truncate(table)
         return VoidResult()
 
     return ImmediatePlan(run, tables=((table.keyspace, table.name),))
@@ -73,6 +74,9 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.new_timeuuid,
             {DATACENTER: len(node.coordinator.ring.nodes)},
             state.warn,
+            node.config.default_keyspace_rf,
+            node.config.dynamic_data_masking_enabled,
+            node.config.drop_compact_storage_enabled,
         )
         schema, change = apply_ddl(node.schema, statement, context)
         if change is None:
@@ -103,8 +107,13 @@ def cluster_facts(node: Node) -> ClusterFacts:
         coordinator = node.coordinator
         strategy = coordinator.strategy(node.schema.keyspaces[keyspace])
         return {
-            str(end): [replica.address for replica in strategy.replicas(end, coordinator.ring, coordinator.local)]
+            str(end): [_endpoint(replica) for replica in strategy.replicas(end, coordinator.ring, coordinator.local)]
             for _, end, _ in coordinator.ring.ranges()
         }
 
     return ClusterFacts(node.local.cluster_name, range_ownership)
+
+
+def _endpoint(replica: RingNode) -> str:
+    """As Java prints an address: with the name in front that it was looked up by."""
+    return f"{'localhost' if replica.address == '127.0.0.1' else ''}/{replica.address}:{replica.port}"
