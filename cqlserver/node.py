@@ -141,6 +141,10 @@ class Node:
         if not self.coordinator.cas_is_local(keyspace, serial, commit):
             self.coordinator.assure_cas(keyspace, serial, commit, token(key))
 
+    def check_cas_commit(self, table: TableMetadata, level: int) -> None:
+        """Once the conditions hold: whether enough replicas are there for the commit."""
+        self._go_ahead(table, level, RequestKind.CAS_COMMIT)
+
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
         """The consistency levels that the local node meets at once, alone."""
         levels = self.coordinator.levels(self.keyspace_of(table), kind, table.name)

@@ -8,11 +8,11 @@ from typing import Any
 
 from cqlserver.node import Node
 from cqlserver.pending import Pending
-from cqlserver.plans.cas import CasRequest
+from cqlserver.plans.cas import CasRequest, CasShape
 from cqlserver.plans.modification import Modification, Updates
 from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import VOID, incrementer, row_reader, write_context
+from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, Values
 from protocol.errors import InvalidRequest
@@ -20,7 +20,7 @@ from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
-from storage.mutation import PartitionUpdate
+from storage.mutation import NO_TIMESTAMP, PartitionUpdate
 from storage.schema import TableMetadata
 
 SIZE_WARN_BYTES = 5 * 1024
@@ -53,7 +53,7 @@ class BatchPlan:
             return VOID
         default_us = self._timestamp_us(options)
         if any(modification.has_conditions for modification in self.modifications):
-            return self._compare_and_set(state, options)
+            return self._compare_and_set(options)
         node = self.node
         for table in self._written_tables:
             node.check_batch_consistency(table, options.consistency)
@@ -65,14 +65,15 @@ class BatchPlan:
             self._warn_of_gc_grace(state)
             node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(len(partitions)))
             return VOID
+        given = [(modification, values, modification.keys(values)) for modification, values in self._with_values(options)]
         updates = Updates()
-        for modification, values in self._with_values(options):
-            table = modification.table
-            keys = modification.keys(values)
-            context = write_context(node, modification, values, options, state.warn, default_us)
-            read_row = row_reader(node, table.id.bytes, context.now_s)
-            modification.add_to(updates, keys, context, read_row, incrementer(node))
-        built = [builder.build() for builder in updates.builders()]
+        for modification, values, keys in given:
+            places = modification.places(values)
+            if modification.requires_read:
+                check_read_before_write(options.consistency)
+            context = write_context(node, modification, values, options, default_us)
+            modification.add_to(updates, keys, places, context, row_reader(node, modification.table, context.now_s))
+        built = updates.build(incrementer(node))
         if len(built) > 1:
             partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in updates.builders()}
             self._check_partitions(partitions, sum(map(data_size, built)), state)
@@ -103,6 +104,8 @@ class BatchPlan:
         writes = []
         for (modification, packed), values in zip(self._packed, given, strict=False):
             timestamp_us = modification.timestamp_us(values, default_us) if modification.timestamp else default_us
+            if timestamp_us == NO_TIMESTAMP:
+                return None
             write = packed.maybe_write(values, timestamp_us)
             if write is None:
                 return None
@@ -136,11 +139,15 @@ class BatchPlan:
             return "BATCH"
         return "UNLOGGED_BATCH" if partition_count > 1 else "SIMPLE"
 
-    def _compare_and_set(self, state: ClientState, options: QueryOptions) -> Result:
-        request = CasRequest(self.node, self.modifications[0].table, options, state)
+    def _compare_and_set(self, options: QueryOptions) -> Result:
+        request = CasRequest(self.node, self._cas_shape, options)
         for modification, values in self._with_values(options):
             request.add(modification, values)
-        return request.execute(is_batch=True)
+        return request.execute()
+
+    @cached_property
+    def _cas_shape(self) -> CasShape:
+        return CasShape(self.node, self.modifications, True)
 
     def _check_partitions(
         self, partitions: Mapping[tuple[bytes, bytes], TableMetadata], size: int, state: ClientState

@@ -3,31 +3,84 @@
 The conditions of all statements on one partition are gathered, the rows that they speak of are read, and either all
 changes are applied or the current rows are returned. The coordinator makes reading and applying one step among the
 replicas; where the local node is the only one, that step is simply not interrupted.
+
+What is read is part of what clients see: only the rows that have conditions, and of the static row only what conditions
+or changes speak of, are there for the answer and for operations on list items.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cqlserver.binding import column_spec
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
+from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import incrementer, write_context
+from cqlserver.plans.write import incrementer
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import BOOLEAN
-from storage.keys import clustering_order_key
-from storage.mutation import Row
-from storage.reads import EVERYTHING, TableStore
+from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, PartitionUpdate, Row
+from storage.projection import PartitionProjector
+from storage.reads import EVERYTHING, PartitionView, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 EXISTS, NOT_EXISTS = "exists", "not exists"
+RowConditions = str | list[BoundCondition]
 _TRUE, _FALSE = b"\x00\x00\x00\x01\x01", b"\x00\x00\x00\x01\x00"
+
+
+class CasShape:
+    """What is the same for all executions of the statements: what to read and what to show."""
+
+    def __init__(self, node: Node, modifications: Sequence[Modification], is_batch: bool) -> None:
+        table = modifications[0].table
+        self.table, self.modifications, self.is_batch = table, tuple(modifications), is_batch
+        self.store: TableStore = node.engine.stores[table.id]
+        conditional = [modification for modification in modifications if modification.has_conditions]
+        self.reads_regulars = any(modification.updates_regular_rows for modification in modifications)
+        statics = [column for column in table.columns if column.kind is ColumnKind.STATIC]
+        if not any(modification.updates_static_row for modification in conditional):
+            wanted = {c.column.name for m in conditional for c in _columns_of(m)}
+            wanted |= {o.name for m in conditional for o in m.static if o.requires_read}
+            statics = [column for column in statics if column.name in wanted]
+        self.statics = frozenset(column.name for column in statics)
+
+    @cached_property
+    def applied(self) -> Result:
+        metadata = ResultMetadata((_applied_spec(self.table),))
+        return RowsResult(metadata, 1, _TRUE)
+
+    @cached_property
+    def refused(self) -> Result:
+        """The answer where there is no row to show."""
+        return RowsResult(ResultMetadata((_applied_spec(self.table),)), 1, _FALSE)
+
+    @cached_property
+    def shown(self) -> list[ColumnMetadata]:
+        """The columns of the rows that are returned when the conditions do not hold."""
+        table, columns = self.table, dict[str, ColumnMetadata]()
+        if self.is_batch:
+            columns = {column.name: column for column in (*table.partition_key, *table.clustering)}
+        for modification in self.modifications:
+            if isinstance(modification.conditions, str):
+                return list(table.columns)  # as soon as existence is asked for, whole rows are returned
+            columns |= {condition.column.name: condition.column for condition in _columns_of(modification)}
+        return list(columns.values())
+
+    @cached_property
+    def projector(self) -> PartitionProjector:
+        return self.store.partition_projector(self.shown)
+
+    @cached_property
+    def metadata(self) -> ResultMetadata:
+        return ResultMetadata((_applied_spec(self.table), *(column_spec(self.table, column) for column in self.shown)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +96,13 @@ class CasPlan:
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         modification = self.modification
-        values = modification.with_json(options.values)
-        request = CasRequest(self.node, modification.table, options, state)
-        request.add(modification, values)
-        return request.execute(is_batch=False)
+        request = CasRequest(self.node, self._shape, options)
+        request.add(modification, modification.with_json(options.values))
+        return request.execute()
+
+    @cached_property
+    def _shape(self) -> CasShape:
+        return CasShape(self.node, (self.modification,), False)
 
     def maybe_fast(self, version: int) -> FastPath | None:
         return None
@@ -55,22 +111,25 @@ class CasPlan:
 class CasRequest:
     """The conditions and changes of one execution, on one partition."""
 
-    def __init__(self, node: Node, table: TableMetadata, options: QueryOptions, state: ClientState) -> None:
-        self._node, self._table, self._options, self._state = node, table, options, state
-        self._order_key = clustering_order_key(table)
+    def __init__(self, node: Node, shape: CasShape, options: QueryOptions) -> None:
+        self._node, self._shape, self._options = node, shape, options
         self._key: bytes | None = None
-        # by order key, STATIC_ROW for the static row: EXISTS, NOT_EXISTS or conditions on columns
-        self._conditions: dict[bytes, str | list[BoundCondition]] = {}
+        # by order key, STATIC_ROW for the static row, which is asked first
+        self._conditions: dict[bytes, RowConditions] = {}
         self._changes: list[tuple[Modification, Values]] = []
-        self._shown: dict[str, ColumnMetadata] | None = {}
 
     def add(self, modification: Modification, values: Values) -> None:
         """One statement of the request. Raises InvalidRequest for what can't be decided together."""
         restrictions = modification.restrictions
-        word = "updates" if modification.verb in ("INSERT", "UPDATE") else "deletions"
+        word = "updates" if modification.verb == "UPDATE" else "deletions"
         keys = modification.keys(values)
         if restrictions.key_is_in_relation:
-            raise InvalidRequest(f"IN on the partition key is not supported with conditional {word}")
+            if not self._shape.is_batch:
+                raise InvalidRequest(f"IN on the partition key is not supported with conditional {word}")
+            raise ServerError(
+                "java.lang.IllegalArgumentException: Batch with conditions cannot span multiple partitions "
+                "(you cannot use IN on the partition key)"
+            )
         if self._key is None:
             self._key = keys[0]
         elif self._key != keys[0]:
@@ -78,136 +137,155 @@ class CasRequest:
         if restrictions.has_clustering_in:
             raise InvalidRequest(f"IN on the clustering key columns is not supported with conditional {word}")
         if modification.has_conditions:
-            row = STATIC_ROW
-            if restrictions.has_clustering:
-                row = restrictions.clusterings(values)[0][0]
-            elif modification.updates_regular_rows or not _is_static_only(modification):
-                row = b""
-            self._add_conditions(row, modification, values)
+            self._add_conditions(modification, values)
         self._changes.append((modification, values))
 
-    def _add_conditions(self, row: bytes, modification: Modification, values: Values) -> None:
-        conditions = modification.conditions
-        previous = self._conditions.get(row)
+    def _add_conditions(self, modification: Modification, values: Values) -> None:
+        conditions, row = modification.conditions, STATIC_ROW
+        if not modification.applies_only_to_static or modification.restrictions.has_clustering:
+            row = modification.restrictions.clusterings(values)[0][0]
         if isinstance(conditions, str):
-            self._shown = None  # as soon as existence is asked for, whole rows are returned
-            if previous is None:
-                self._conditions[row] = conditions
-            elif previous != conditions:
-                if isinstance(previous, str):
-                    raise InvalidRequest("Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row")
-                negation = "NOT " if conditions == NOT_EXISTS else ""
-                raise InvalidRequest(f"Cannot mix IF conditions and IF {negation}EXISTS for the same row")
+            self._add_existence(row, conditions)
+            return
+        for condition in _columns_of(modification):
+            place = STATIC_ROW if condition.column.kind is ColumnKind.STATIC else row
+            bound = self._conditions.setdefault(place, [])
+            if isinstance(bound, str):
+                raise InvalidRequest("Cannot mix IF conditions and IF NOT EXISTS for the same row")
+            bound.append(condition.bind(values))
+
+    def _add_existence(self, row: bytes, wanted: str) -> None:
+        previous = self._conditions.setdefault(row, wanted)
+        if previous == wanted:
             return
         if isinstance(previous, str):
-            raise InvalidRequest("Cannot mix IF conditions and IF NOT EXISTS for the same row")
-        bound = self._conditions.setdefault(row, [])
-        assert isinstance(bound, list)
-        assert conditions is not None
-        bound += [condition.bind(values) for condition in conditions]
-        if self._shown is not None:
-            self._shown |= {condition.column.name: condition.column for condition in conditions}
+            raise InvalidRequest("Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row")
+        negation = "NOT " if wanted == NOT_EXISTS else ""
+        raise InvalidRequest(f"Cannot mix IF conditions and IF {negation}EXISTS for the same row")
 
-    def execute(self, is_batch: bool) -> Result:
+    def execute(self) -> Result:
         """Decides and, if all conditions hold, applies."""
-        node, options, table = self._node, self._options, self._table
-        assert self._key is not None
-        node.check_cas_consistency(table, options.consistency, options.serial_consistency, self._key)
-        now_s = options.now_s if options.now_s is not None else node.environment.clock.now_s()
-        store = node.engine.stores[table.id]
-        current = CurrentRows(store, self._key, now_s, len(table.clustering) > 0)
-        if not all(_holds(current, row, condition) for row, condition in self._conditions.items()):
-            return self._refused(current, is_batch)
+        node, options, table, key = self._node, self._options, self._shape.table, self._key
+        assert key is not None
+        node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)
+        clock = node.environment.clock
+        now_s = options.now_s if options.now_s is not None else clock.now_s()
+        current = CurrentRows(key, now_s, self._shape, self._conditions)
+        if not current.all_hold():
+            return current.refusal()
+        node.check_cas_commit(table, options.consistency)
         updates = Updates()
-        ballot_us = node.environment.clock.wall_us()
+        ballot_us = clock.wall_us()
+        paths = node.list_paths
         for modification, values in self._changes:
-            context = write_context(node, modification, values, options, self._state.warn, ballot_us)
-            context.timestamp_us = ballot_us
-            modification.add_to(updates, [self._key], context, current.reader, incrementer(node))
-        node.write([b.build() for b in updates.builders()], table, options.consistency, "CAS")
-        return _result((_applied_spec(table),), [_TRUE])
-
-    def _refused(self, current: "CurrentRows", is_batch: bool) -> Result:
-        """[applied] false, and the rows that the conditions were held against, as far as there are any."""
-        table = self._table
-        if self._shown is None:
-            columns = list(table.columns)
-        else:
-            columns = list(self._shown.values())
-            if is_batch:
-                columns = [*table.partition_key, *table.clustering, *(c for c in columns if not c.is_primary_key)]
-        assert self._key is not None
-        rows = current.rows_to_show(self._conditions)
-        if not rows:
-            return _result((_applied_spec(table),), [_FALSE])
-        project = current.store.partition_projector(columns).bind(self._key, current.static)
-        specs = (_applied_spec(table), *(column_spec(table, column) for column in columns))
-        return _result(specs, [_FALSE + project.wire(row) for row in rows])
+            ttl_s = modification.ttl_s(values, clock.now_s())
+            context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before)
+            modification.add_to(updates, [key], modification.places(values), context, current.reader)
+        built = [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
+        node.write(built, table, options.consistency, "CAS")
+        return self._shape.applied
 
 
-def _is_static_only(modification: Modification) -> bool:
-    conditions = modification.conditions if isinstance(modification.conditions, tuple) else ()
-    regular = bool(modification.regular) or any(not _is_static(condition) for condition in conditions)
-    return not regular and (bool(modification.static) or bool(conditions))
+def _columns_of(modification: Modification) -> tuple[ColumnCondition, ...]:
+    """The conditions on columns: on those of rows, then on static ones (ColumnConditions.getColumns)."""
+    conditions = modification.conditions
+    if not isinstance(conditions, tuple):
+        return ()
+    return tuple(sorted(conditions, key=lambda condition: condition.column.kind is ColumnKind.STATIC))
 
 
-def _is_static(condition: ColumnCondition) -> bool:
-    return condition.column.kind is ColumnKind.STATIC
+def _before_ballot(update: PartitionUpdate, ballot_us: int) -> PartitionUpdate:
+    """Deletions of a compare-and-set are just older than what it writes beside them (PartitionUpdate.updateAllTimestamp)."""
+
+    def earlier(deletion: Deletion) -> Deletion:
+        return deletion if deletion is LIVE or deletion == LIVE else Deletion(ballot_us - 1, deletion.local_deletion_s)
+
+    def row_of(row: Row) -> Row:
+        columns = row.columns
+        if any(type(data) is ComplexColumn for data in columns.values()):
+            columns = {
+                name: data._replace(deletion=earlier(data.deletion)) if isinstance(data, ComplexColumn) else data
+                for name, data in columns.items()
+            }
+        elif row.deletion is LIVE:
+            return row
+        return row._replace(deletion=earlier(row.deletion), columns=columns)
+
+    return PartitionUpdate(
+        update.table_id,
+        update.key,
+        earlier(update.deletion),
+        row_of(update.static) if update.static is not None else None,
+        {ck: row_of(row) for ck, row in update.rows.items()},
+        tuple(tombstone._replace(deletion=earlier(tombstone.deletion)) for tombstone in update.range_tombstones),
+    )
 
 
 class CurrentRows:
-    """The live rows of one partition that a compare-and-set asks for, each read once."""
+    """The live rows of one partition that a compare-and-set reads (CQL3CasRequest.readCommand)."""
 
-    def __init__(self, store: TableStore, key: bytes, now_s: int, has_clustering: bool) -> None:
-        self.store, self._key, self._now_s = store, key, now_s
-        self._rows: dict[bytes, Row | None] = {}
-        view = store.read(key, EVERYTHING, now_s) if has_clustering else None
-        self.static: Row | None = view.static if view is not None else None
-        self._view = view
+    def __init__(self, key: bytes, now_s: int, shape: CasShape, conditions: dict[bytes, RowConditions]) -> None:
+        self._key, self._shape, self._conditions = key, shape, conditions
+        store = shape.store
+        self._static: Row | None = None
+        self._rows: dict[bytes, Row] = {}
+        cks = sorted(ck for ck in conditions if ck != STATIC_ROW)
+        view: PartitionView | None = None
+        if shape.statics or not cks:
+            view = store.read(key, EVERYTHING, now_s)
+        if view is not None and view.static is not None:
+            kept = {name: data for name, data in view.static.columns.items() if name in shape.statics}
+            self._static = Row((), columns=kept) if kept else None
+        explode = store.layouts.explode
+        for ck in cks:
+            found = store.row_at(key, ck, now_s)
+            if found is not None:
+                self._rows[ck] = explode(found)
+        if not cks and view is not None:
+            self._read_first(view)
 
-    def row(self, ck: bytes) -> Row | None:
-        if ck == STATIC_ROW:
-            return self.static
-        if ck not in self._rows:
-            found = self.store.row_at(self._key, ck, self._now_s)
-            self._rows[ck] = self.store.layouts.explode(found) if found is not None else None
-        return self._rows[ck]
+    def _read_first(self, view: PartitionView) -> None:
+        """With conditions on statics only, the first row is what tells a partition without any from none."""
+        for ck, stored in view.items():
+            row = self._shape.store.layouts.explode(stored)
+            if not self._shape.reads_regulars:
+                row = row._replace(columns={})
+                if row.liveness.timestamp_us == NO_TIMESTAMP:
+                    continue
+            self._rows[ck] = row
+            return
+
+    def _row(self, ck: bytes) -> Row | None:
+        return self._static if ck == STATIC_ROW else self._rows.get(ck)
 
     def reader(self, key: bytes, ck: bytes) -> Row | None:
-        return self.row(ck)
+        """For operations that need the row before: what was not read is not there."""
+        return self._row(ck)
 
-    def with_statics(self, ck: bytes) -> Row | None:
-        """The row, its partition's static columns among its own, for conditions on either."""
-        row = self.row(ck)
-        if self.static is None or ck == STATIC_ROW:
-            return row
-        columns = {**self.static.columns, **(row.columns if row is not None else {})}
-        return Row(row.clustering if row is not None else (), columns=columns)
+    def all_hold(self) -> bool:
+        conditions = self._conditions
+        if len(conditions) == 1:
+            ck, condition = next(iter(conditions.items()))
+            return self._holds(ck, condition)
+        return all(self._holds(ck, condition) for ck, condition in sorted(conditions.items()))
 
-    def rows_to_show(self, conditions: dict[bytes, str | list[BoundCondition]]) -> "Sequence[Row | None]":
-        """The rows behind the conditions in clustering order; just the static columns when nothing else is there."""
-        cks = sorted(ck for ck in conditions if ck != STATIC_ROW)
-        rows: list[Row | None] = [row for ck in cks if (row := self.row(ck)) is not None]
-        if rows:
-            return rows
-        if not cks and self._view is not None:
-            first = next(self._view.rows(), None)
-            if first is not None:
-                return [self.store.layouts.explode(first)]
-        return [None] if self.static is not None else []
+    def _holds(self, ck: bytes, conditions: RowConditions) -> bool:
+        row = self._row(ck)
+        if isinstance(conditions, str):
+            return (row is not None) == (conditions == EXISTS)
+        return all(bound.applies_to(row) for bound in conditions)
 
-
-def _holds(current: CurrentRows, ck: bytes, condition: str | list[BoundCondition]) -> bool:
-    if isinstance(condition, str):
-        exists = current.row(ck) is not None
-        return exists if condition == EXISTS else not exists
-    row = current.with_statics(ck)
-    return all(bound.applies_to(row) for bound in condition)
+    def refusal(self) -> Result:
+        """[applied] false, and the rows that were read; just the static columns when nothing else is there."""
+        shape = self._shape
+        rows: list[Row | None] = [row for _, row in sorted(self._rows.items())]
+        if not rows:
+            if self._static is None:
+                return shape.refused
+            rows = [None]
+        project = shape.projector.bind(self._key, self._static)
+        return RowsResult(shape.metadata, len(rows), b"".join([_FALSE + project.wire(row) for row in rows]))
 
 
 def _applied_spec(table: TableMetadata) -> ColumnSpec:
     return ColumnSpec(table.keyspace, table.name, "[applied]", BOOLEAN)
-
-
-def _result(specs: tuple[ColumnSpec, ...], rows: list[bytes]) -> RowsResult:
-    return RowsResult(ResultMetadata(specs), len(rows), b"".join(rows))

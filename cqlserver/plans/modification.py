@@ -12,6 +12,7 @@ from cqlserver.binding import BindContext
 from cqlserver.json_values import JsonRow, compile_json
 from cqlserver.plans.conditions import ColumnCondition, compile_condition
 from cqlserver.plans.operations import (
+    EXPIRY_MAX_S,
     Operation,
     RowChange,
     WriteContext,
@@ -22,24 +23,29 @@ from cqlserver.plans.operations import (
     set_operation,
 )
 from cqlserver.restrictions import Restrictions, compile_restrictions
+from cqlserver.restrictions_ranges import Interval
 from cqlserver.terms import Term, Values, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
-from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
+from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
+from storage.reconcile import merge_rows, resolver
 from storage.schema import ColumnKind, TableMetadata
 
 TTL_MAX_S = 20 * 365 * 24 * 60 * 60
-LOCAL_DELETION_MAX_S = 0xFFFFFFFE
 
 ReadRow = Callable[[bytes, bytes], Row | None]
-Increment = Callable[[TableMetadata, bytes, bytes, RowChange], Mapping[str, Cell | ComplexColumn]]
-"""(table, key, ck, change): the cells to write for the change's counter increments."""
-"""(partition key, order key; None key of the static row is STATIC) -> the live row before."""
+"""(partition key, order key or STATIC_ROW) -> the live row before."""
+Increment = Callable[[TableMetadata, bytes, bytes, Mapping[str, int], WriteContext], Mapping[str, Cell | ComplexColumn]]
+"""(table, key, order key or STATIC_ROW, column -> delta, context): the cells to write for counter increments."""
+Places = list[Interval] | list[tuple[bytes, tuple[bytes, ...]]]
+"""What a statement changes in a partition: intervals of rows (ranges that are deleted), or (order key, clustering)."""
+TIMESTAMP_MIN_US = -(1 << 63)
 STATIC_ROW = b"\x00static"
 """Stands for the static row where an order key is asked for; no order key begins with 00."""
+_NO_CLUSTERING: tuple[bytes, tuple[bytes, ...]] = (b"", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Modification:
     ttl: Term | None
     conditions: str | tuple[ColumnCondition, ...] | None
     json: JsonRow | None = None
+    applies_only_to_static: bool = False
 
     @property
     def has_conditions(self) -> bool:
@@ -91,11 +98,11 @@ class Modification:
         assert isinstance(value, bytes)
         return int.from_bytes(value, "big", signed=True)
 
-    def ttl_s(self, values: Values, now_s: int, warn: Callable[[str], None]) -> int:
-        """cql3/Attributes.java, getTimeToLive."""
+    def ttl_s(self, values: Values, clock_s: int) -> int:
+        """cql3/Attributes.java, getTimeToLive. `clock_s`: the server's time, whatever time the client says it is."""
         default_s = self.table.params.default_time_to_live
         if self.ttl is None:
-            return self._within_time(default_s, now_s, warn, True)
+            return self._within_time(default_s, clock_s, True) if default_s else 0
         value = self.ttl.bind(values)
         if value is None or value == b"":
             return 0
@@ -107,32 +114,45 @@ class Modification:
             raise InvalidRequest(f"A TTL must be greater or equal to 0, but was {ttl_s}")
         if ttl_s > TTL_MAX_S:
             raise InvalidRequest(f"ttl is too large. requested ({ttl_s}) maximum ({TTL_MAX_S})")
-        return self._within_time(ttl_s, now_s, warn, False)
+        return self._within_time(ttl_s, clock_s, False)
 
-    def _within_time(self, ttl_s: int, now_s: int, warn: Callable[[str], None], is_default: bool) -> int:
+    def _within_time(self, ttl_s: int, clock_s: int, is_default: bool) -> int:
         """Refuses what would expire after the last second that a cell can hold (ExpirationDateOverflowHandling)."""
-        if ttl_s and now_s + ttl_s > LOCAL_DELETION_MAX_S:
-            kind = "default TTL" if is_default else "TTL"
+        if ttl_s and clock_s + ttl_s > EXPIRY_MAX_S:
             raise InvalidRequest(
                 f"Request on table {self.table.keyspace}.{self.table.name} with {'default ' if is_default else ''}ttl of "
-                f"{ttl_s} seconds exceeds maximum supported expiration date of 2106-02-07T06:28:13+00:00. "
-                f"In order to avoid this use a lower {kind} or upgrade to a version where this limitation is fixed. "
-                "See CASSANDRA-14092 for more details."
+                f"{ttl_s} seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. "
+                "In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version "
+                "where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details."
             )
         return ttl_s
 
+    @property
+    def deletes_ranges(self) -> bool:
+        return self.verb == "DELETE" and self.restrictions.has_clustering and self.restrictions.is_range
+
+    def places(self, values: Values) -> Places:
+        """Of one execution; none: there is nothing to do. Raises InvalidRequest."""
+        if not self.restrictions.has_clustering:
+            return [_NO_CLUSTERING]
+        if self.deletes_ranges:
+            return self.restrictions.intervals(values)
+        return self.restrictions.clusterings(values)
+
     def add_to(
-        self, updates: "Updates", keys: Sequence[bytes], context: WriteContext, read_row: ReadRow, increment: Increment
+        self, updates: "Updates", keys: Sequence[bytes], places: Places, context: WriteContext, read_row: ReadRow
     ) -> None:
-        """Adds the changes of one execution (BatchStatement and addUpdates)."""
-        values = context.values
-        restrictions = self.restrictions
-        if self.verb == "DELETE" and restrictions.has_clustering and restrictions.is_range:
+        """Adds the changes of one execution (ModificationStatement.addUpdates)."""
+        if not places:
+            return
+        if self.deletes_ranges:
             if self.regular or self.static:
                 raise InvalidRequest("Range deletions are not supported for specific columns")
-            for interval in restrictions.intervals(values):
-                for key in keys:
-                    updates.of(self.table, key).tombstones.append(
+            for key in keys:
+                tombstones = updates.of(self.table, key).tombstones
+                for interval in places:
+                    assert isinstance(interval, Interval)
+                    tombstones.append(
                         RangeTombstone(
                             interval.start,
                             interval.end,
@@ -142,19 +162,14 @@ class Modification:
                         )
                     )
             return
-        clusterings: list[tuple[bytes, tuple[bytes, ...]]] = [(b"", ())]
-        if restrictions.has_clustering:
-            if restrictions.is_range:
-                clusterings = [(i.start, i.start_values) for i in restrictions.intervals(values)]
-            else:
-                clusterings = restrictions.clusterings(values)
+        deletes_rows = self.verb == "DELETE" and not self.regular and not self.static
         for key in keys:
             update = updates.of(self.table, key)
-            for ck, clustering in clusterings:
-                if self.verb == "DELETE" and not self.regular and not self.static:
+            for ck, clustering in places:  # type: ignore[misc]
+                if deletes_rows:
                     self._delete_rows(update, ck, clustering, context)
                 else:
-                    self._change_row(update, ck, clustering, context, read_row, increment)
+                    self._change_row(update, ck, clustering, context, read_row)
 
     def _delete_rows(self, update: "UpdateBuilder", ck: bytes, clustering: tuple[bytes, ...], context: WriteContext) -> None:
         deletion = context.deletion()
@@ -172,7 +187,6 @@ class Modification:
         clustering: tuple[bytes, ...],
         context: WriteContext,
         read_row: ReadRow,
-        increment: Increment,
     ) -> None:
         key, is_delete = update.key, self.verb == "DELETE"
         if self.updates_regular_rows if not is_delete else self.regular:
@@ -184,13 +198,10 @@ class Modification:
                 operation.apply(change)
             columns = change.columns()
             if change.increments:
-                columns |= increment(self.table, key, ck, change)
+                update.add_increments(ck, clustering, change)
             liveness = NO_LIVENESS
             if self.verb == "INSERT":
-                ttl_s = context.ttl_s
-                liveness = (
-                    Liveness(context.timestamp_us, ttl_s, context.now_s + ttl_s) if ttl_s else Liveness(context.timestamp_us)
-                )
+                liveness = context.liveness()
             update.put(ck, Row(clustering, liveness, LIVE, columns))
         if self.static:
             existing = read_row(key, STATIC_ROW) if _reads(self.static) else None
@@ -199,7 +210,7 @@ class Modification:
                 operation.apply(change)
             columns = change.columns()
             if change.increments:
-                columns |= increment(self.table, key, STATIC_ROW, change)
+                update.add_increments(STATIC_ROW, (), change)
             update.put_static(Row((), NO_LIVENESS, LIVE, columns))
 
 
@@ -208,9 +219,10 @@ def _reads(operations: Sequence[Operation]) -> bool:
 
 
 class UpdateBuilder:
-    """Gathers what one or more statements change in one partition."""
+    """Gathers what one or more statements change in one partition. Counter increments are added up first and taken when
+    the whole is built: a statement that fails behind them leaves no trace."""
 
-    __slots__ = ("deletion", "key", "rows", "static", "table", "tombstones")
+    __slots__ = ("_increments", "deletion", "key", "rows", "static", "table", "tombstones")
 
     def __init__(self, table: TableMetadata, key: bytes) -> None:
         self.table, self.key = table, key
@@ -218,6 +230,7 @@ class UpdateBuilder:
         self.static: Row | None = None
         self.rows: dict[bytes, Row] = {}
         self.tombstones: list[RangeTombstone] = []
+        self._increments: dict[bytes, tuple[tuple[bytes, ...], dict[str, int], WriteContext]] = {}
 
     def delete(self, deletion: Deletion) -> None:
         self.deletion = max(self.deletion, deletion)
@@ -230,13 +243,25 @@ class UpdateBuilder:
     def put_static(self, row: Row) -> None:
         self.static = row if self.static is None else merged(self.table, self.static, row)
 
-    def build(self) -> PartitionUpdate:
+    def add_increments(self, ck: bytes, clustering: tuple[bytes, ...], change: RowChange) -> None:
+        known = self._increments.get(ck)
+        if known is None:
+            self._increments[ck] = (clustering, change.increments, change.context)
+            return
+        for name, delta in change.increments.items():
+            known[1][name] = known[1].get(name, 0) + delta
+
+    def build(self, increment: Increment) -> PartitionUpdate:
+        for ck, (clustering, deltas, context) in self._increments.items():
+            row = Row(clustering, columns=increment(self.table, self.key, ck, deltas, context))
+            if ck == STATIC_ROW:
+                self.put_static(row)
+            else:
+                self.put(ck, row)
         return PartitionUpdate(self.table.id, self.key, self.deletion, self.static, self.rows, tuple(self.tombstones))
 
 
 def merged(table: TableMetadata, left: Row, right: Row) -> Row:
-    from storage.reconcile import merge_rows, resolver
-
     return merge_rows(left, right, LIVE, resolver(table)) or right
 
 
@@ -257,6 +282,9 @@ class Updates:
 
     def builders(self) -> list[UpdateBuilder]:
         return list(self._builders.values())
+
+    def build(self, increment: Increment) -> list[PartitionUpdate]:
+        return [builder.build(increment) for builder in self._builders.values()]
 
 
 # --- compiling -------------------------------------------------------------------------------------------------------
@@ -336,8 +364,10 @@ def _split(operations: Sequence[Operation]) -> tuple[tuple[Operation, ...], tupl
     return tuple(o for o in operations if o.column.kind is not ColumnKind.STATIC), static
 
 
-def _only_static(regular: Sequence[Operation], static: Sequence[Operation], conditions: Conditions) -> bool:
-    """ModificationStatement.appliesOnlyToStaticColumns."""
+def _only_static(verb: str, regular: Sequence[Operation], static: Sequence[Operation], conditions: Conditions) -> bool:
+    """ModificationStatement.appliesOnlyToStaticColumns. A DELETE without columns is about all of them."""
+    if verb == "DELETE" and not static:
+        return False
     columns = conditions if isinstance(conditions, tuple) else ()
     regular_conditions = any(c.column.kind is not ColumnKind.STATIC for c in columns)
     static_conditions = any(c.column.kind is ColumnKind.STATIC for c in columns)
@@ -367,10 +397,10 @@ def _compile_insert(
         else:
             operations.append(compile_set_value(column, value, context))
     regular, static = _split(operations)
-    only_static = not has_clustering and _only_static(regular, static, conditions)
+    only_static = _only_static("INSERT", regular, static, conditions)
     where = tree.WhereClause(tuple(relations))
-    restrictions = compile_restrictions(where, context, "INSERT", only_static=only_static)
-    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions)
+    restrictions = compile_restrictions(where, context, "INSERT", only_static=only_static and not has_clustering)
+    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions, None, only_static)
 
 
 def _compile_insert_json(
@@ -386,12 +416,16 @@ def _compile_insert_json(
     json, terms = compile_json(statement.value, context, statement.default_unset)
     operations = [set_operation(column, terms[column.name]) for column in table.columns if not column.is_primary_key]
     regular, static = _split(operations)
-    only_static = not table.clustering and _only_static(regular, static, conditions)
+    only_static = _only_static("INSERT", regular, static, conditions)
     key_terms = {column.name: terms[column.name] for column in (*table.partition_key, *table.clustering)}
     restrictions = compile_restrictions(
-        tree.WhereClause(), context, "INSERT", only_static=only_static, equal_terms=key_terms
+        tree.WhereClause(),
+        context,
+        "INSERT",
+        only_static=only_static and not table.clustering,
+        equal_terms=key_terms,
     )
-    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions, json)
+    return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions, json, only_static)
 
 
 def _compile_update(
@@ -399,8 +433,9 @@ def _compile_update(
 ) -> Modification:
     operations = [compile_assignment(assignment, context, conditions is not None) for assignment in statement.assignments]
     regular, static = _split(operations)
-    restrictions = _compile_where(statement.where, context, "UPDATE", regular, static, conditions)
-    return Modification("UPDATE", context.table, regular, static, restrictions, timestamp, ttl, conditions)
+    restrictions, only_static = _compile_where(statement.where, context, "UPDATE", regular, static, conditions)
+    table = context.table
+    return Modification("UPDATE", table, regular, static, restrictions, timestamp, ttl, conditions, None, only_static)
 
 
 def _compile_where(
@@ -410,11 +445,11 @@ def _compile_where(
     regular: Sequence[Operation],
     static: Sequence[Operation],
     conditions: Conditions,
-) -> Restrictions:
+) -> tuple[Restrictions, bool]:
     if where.expressions:
         raise InvalidRequest("Custom index expressions cannot be used in WHERE clauses for UPDATE or DELETE statements")
-    only_static = _only_static(regular, static, conditions)
-    return compile_restrictions(where, context, verb, only_static=only_static)
+    only_static = _only_static(verb, regular, static, conditions)
+    return compile_restrictions(where, context, verb, only_static=only_static), only_static
 
 
 def _compile_delete(
@@ -423,19 +458,19 @@ def _compile_delete(
     table = context.table
     operations = [compile_deletion(deletion, context) for deletion in statement.deletions]
     regular, static = _split(operations)
-    restrictions = _compile_where(statement.where, context, "DELETE", regular, static, conditions)
+    restrictions, only_static = _compile_where(statement.where, context, "DELETE", regular, static, conditions)
     if conditions is not None and not restrictions.has_whole_primary_key_equal:
         if table.is_virtual:
             raise InvalidRequest("DELETE statements must restrict all PRIMARY KEY columns with equality relations")
-        if regular:
+        if regular or not static:
             raise InvalidRequest(
                 "DELETE statements must restrict all PRIMARY KEY columns with equality relations "
                 "in order to delete non static columns"
             )
         columns = conditions if isinstance(conditions, tuple) else ()
-        if any(c.column.kind is not ColumnKind.STATIC for c in columns) or not isinstance(conditions, tuple):
+        if any(c.column.kind is not ColumnKind.STATIC for c in columns):
             raise InvalidRequest(
                 "DELETE statements must restrict all PRIMARY KEY columns with equality relations"
                 " in order to use IF condition on non static columns"
             )
-    return Modification("DELETE", table, regular, static, restrictions, timestamp, None, conditions)
+    return Modification("DELETE", table, regular, static, restrictions, timestamp, None, conditions, None, only_static)

@@ -14,12 +14,15 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
-from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Row
+from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.schema import ColumnKind, ColumnMetadata
 
 _NUMBERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint", "float", "double", "decimal"))
 _STRINGS = frozenset(("ascii", "text"))
 EMPTY = b""
+EXPIRY_MAX_S = 0x7FFFFFFE
+"""The last second at which a cell may expire: 2038, for as long as a cluster keeps to the storage format of 4.x
+(storage_compatibility_mode, ExpirationDateOverflowHandling)."""
 
 
 @dataclass(slots=True)
@@ -38,8 +41,13 @@ class WriteContext:
 
     def cell(self, value: bytes) -> Cell:
         if self.ttl_s:
-            return Cell(self.timestamp_us, value, self.ttl_s, self.now_s + self.ttl_s)
+            return Cell(self.timestamp_us, value, self.ttl_s, min(self.now_s + self.ttl_s, EXPIRY_MAX_S))
         return Cell(self.timestamp_us, value)
+
+    def liveness(self) -> Liveness:
+        if self.ttl_s:
+            return Liveness(self.timestamp_us, self.ttl_s, min(self.now_s + self.ttl_s, EXPIRY_MAX_S))
+        return Liveness(self.timestamp_us)
 
     def tombstone(self) -> Cell:
         return Cell(self.timestamp_us, None, 0, self.now_s)

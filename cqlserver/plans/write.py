@@ -1,22 +1,24 @@
 """Executing INSERT, UPDATE and DELETE without conditions: values -> updates -> the coordinator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cluster.consistency import Consistency
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.fast_write import maybe_fast_write
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
-from cqlserver.plans.operations import RowChange, WriteContext
+from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
+from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counter_writes import incremented_row
-from storage.mutation import Cell, ComplexColumn, Row
+from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING, TableStore
 from storage.schema import TableMetadata
 
@@ -45,11 +47,14 @@ class WritePlan:
                 return VOID
         values = modification.with_json(options.values)
         keys = modification.keys(values)
+        places = modification.places(values)
+        if modification.requires_read:
+            check_read_before_write(options.consistency)
         updates = Updates()
-        context = write_context(node, modification, values, options, state.warn)
-        modification.add_to(updates, keys, context, row_reader(node, table.id.bytes, context.now_s), incrementer(node))
+        context = write_context(node, modification, values, options)
+        modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s))
         write_type = "COUNTER" if table.is_counter else "SIMPLE"
-        node.write([b.build() for b in updates.builders()], table, options.consistency, write_type)
+        node.write(updates.build(incrementer(node)), table, options.consistency, write_type)
         return VOID
 
     @cached_property
@@ -65,44 +70,50 @@ class WritePlan:
 def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:
     """USING TIMESTAMP before the client's timestamp before the clock."""
     default_us = options.timestamp_us if options.timestamp_us is not None else node.environment.clock.wall_us()
-    return modification.timestamp_us(options.values, default_us)
+    return checked_timestamp(modification.timestamp_us(options.values, default_us))
+
+
+def checked_timestamp(timestamp_us: int) -> int:
+    """Raises InvalidRequest for the one timestamp that means: none (UpdateParameters)."""
+    if timestamp_us == NO_TIMESTAMP:
+        raise InvalidRequest("Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]")
+    return timestamp_us
+
+
+def check_read_before_write(level: int) -> None:
+    """Raises InvalidRequest where a write that must read first can't read (ModificationStatement.readRequiredLists)."""
+    if level == Consistency.ANY:
+        raise InvalidRequest("Write operation require a read but consistency ANY is not supported on reads")
 
 
 def write_context(
-    node: Node,
-    modification: Modification,
-    values: Values,
-    options: QueryOptions,
-    warn: Callable[[str], None],
-    default_us: int | None = None,
+    node: Node, modification: Modification, values: Values, options: QueryOptions, default_us: int | None = None
 ) -> WriteContext:
     """The times of one execution: USING before the client's timestamp before the clock."""
     clock = node.environment.clock
-    now_s = options.now_s if options.now_s is not None else clock.now_s()
+    clock_s = clock.now_s()
     if default_us is None:
         default_us = options.timestamp_us if options.timestamp_us is not None else clock.wall_us()
-    return WriteContext(
-        modification.timestamp_us(values, default_us),
-        modification.ttl_s(values, now_s, warn),
-        now_s,
-        values,
-        node.list_paths.next,
-        node.list_paths.before,
-    )
+    timestamp_us = modification.timestamp_us(values, default_us)
+    ttl_s = modification.ttl_s(values, clock_s)
+    now_s = options.now_s if options.now_s is not None else clock_s
+    paths = node.list_paths
+    return WriteContext(checked_timestamp(timestamp_us), ttl_s, now_s, values, paths.next, paths.before)
 
 
 def incrementer(node: Node) -> Increment:
     """Takes counter increments on this node."""
 
-    def increment(table: TableMetadata, key: bytes, ck: bytes, change: RowChange) -> Mapping[str, Cell | ComplexColumn]:
-        context = change.context
+    def increment(
+        table: TableMetadata, key: bytes, ck: bytes, deltas: Mapping[str, int], context: WriteContext
+    ) -> Mapping[str, Cell | ComplexColumn]:
         return incremented_row(
             node.engine.stores[table.id],
             node.counter_id,
             key,
             None if ck == STATIC_ROW else ck,
             (),
-            change.increments,
+            deltas,
             context.timestamp_us,
             node.environment.clock.wall_us(),
             context.now_s,
@@ -111,11 +122,9 @@ def incrementer(node: Node) -> Increment:
     return increment
 
 
-def row_reader(node: Node, table_id: bytes, now_s: int) -> ReadRow:
+def row_reader(node: Node, table: TableMetadata, now_s: int) -> ReadRow:
     """Reads the live row before a write, for operations that need it."""
-    from uuid import UUID
-
-    store: TableStore = node.engine.stores[UUID(bytes=table_id)]
+    store: TableStore = node.engine.stores[table.id]
 
     def read(key: bytes, ck: bytes) -> Row | None:
         if ck == STATIC_ROW:
