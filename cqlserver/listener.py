@@ -1,12 +1,18 @@
 """All client sockets of a node, served by one trio task.
 
-A wake-up takes every socket that has something to read, hands the bytes to its session (synchronous: session.py), writes
-the commit log once for all of them, and sends once per socket. A task, a cancel scope or a checkpoint per request would
-cost several times what the request costs; only what has to wait (a big scan, other replicas) gets a task.
+A wake-up takes the sockets that have something to read, hands the bytes to their sessions (synchronous: session.py),
+writes the commit log once for all of them, and sends once per socket. A task, a cancel scope or a checkpoint per request
+would cost several times what the request costs. Work in steps (Pending: big scans) is done by a second task, a step of
+each in turn.
 
-Invariant: no byte of an answer leaves before the promise behind it holds. In the commit log's batch and group modes the
-output of a session that wrote waits until the log is synced; if writing or syncing the log fails, what the waiting sessions
-received is served again, now that the log refuses writes, and those answers leave instead.
+Invariants:
+- No byte of an answer leaves before the promise behind it holds. In the commit log's batch and group modes the output of
+  a session that wrote waits until the log is synced; if writing or syncing the log fails, what the waiting sessions
+  received is served again, now that the log refuses writes, and those answers leave instead.
+- A go lasts GO_S and one request at most; what is left has its turn in the next one, after everybody else.
+- A client that does not take its answers, or has too much under way, is not read from, so what it can make the server
+  hold is bounded: RECEIVE_BYTES or one frame of requests, UNSENT_BYTES_MAX and one go's answers, HELD_MAX goes that wait
+  for a sync, and session.PENDING_MAX requests in steps.
 """
 
 import errno
@@ -14,55 +20,80 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 
 import trio
 
 from cqlserver.node import Node
-from cqlserver.pending import Pending
-from cqlserver.poller import Poller, open_poller
-from cqlserver.session import Session
+from cqlserver.poller import Poller, Readiness, open_poller
+from cqlserver.session import PENDING_MAX, Served, Session, Unanswered
 from protocol.errors import StorageError
-from protocol.responses import Response
 
 log = logging.getLogger("cqlserver")
 
 RECEIVE_BYTES = 1 << 16
-"""Read from one socket in one wake-up: enough for hundreds of requests, small enough that all sockets get their turn."""
+"""Read from one socket in one go: enough for hundreds of requests, small enough that all sockets get their turn."""
 UNSENT_BYTES_MAX = 1 << 23
 """A client that lets more answers than this pile up is not read from until it has taken them."""
+UNSENT_EVENT_BYTES_MAX = 2 * UNSENT_BYTES_MAX
+"""A client that lets this much pile up and still has events coming is closed."""
+HELD_MAX = 64
+"""Goes of one connection that wait for the log's sync; it is not read from beyond that."""
 BACKLOG = 1024
-ACCEPTED_PER_WAKE_MAX = 64
-WAKES_PER_CHECKPOINT = 16
-"""Busy wake-ups in a row before trio's other tasks get their turn."""
+ACCEPTED_PER_GO_MAX = 64
+ACCEPT_PAUSE_S = 0.1
+"""How long nobody is accepted after the system ran out of descriptors."""
+GO_S = 0.002
+"""How long requests are served before the log is written and the answers leave."""
+TURN_S = 0.004
+"""How long busy sockets keep trio's other tasks waiting."""
 
 
 class Channel:
     """One client's socket, its session, and what waits to be sent."""
 
-    __slots__ = ("closing", "fd", "held", "peer", "reading", "session", "sock", "unsent", "writing")
+    __slots__ = ("closed", "closing", "fd", "held", "peer", "reading", "session", "sock", "unsent", "unsent_bytes",
+                 "writing")  # fmt: skip
 
     def __init__(self, sock: socket.socket, session: Session, peer: str) -> None:
         self.sock, self.session, self.peer = sock, session, peer
         self.fd = sock.fileno()
-        self.unsent = b""
-        # (position of the commit log that must be synced first, the output)
-        self.held: deque[tuple[int, bytes]] = deque()
-        self.reading, self.writing, self.closing = True, False, False
+        self.unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
+        # (position of the commit log that must be synced first, the output, what it answers)
+        self.held: deque[tuple[int, bytes, Served]] = deque()
+        self.reading, self.writing, self.closing, self.closed = True, False, False, False
+
+    @property
+    def may_serve(self) -> bool:
+        return (
+            self.unsent_bytes < UNSENT_BYTES_MAX
+            and self.session.pending_count < PENDING_MAX
+            and len(self.held) < HELD_MAX
+            and not self.closing
+        )
 
 
 class Listener:
     """Accepts and serves clients on `sockets` until cancelled; see the module's text."""
 
-    def __init__(self, node: Node, sockets: list[socket.socket]) -> None:
+    def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
         self._node = node
+        self._clock = node.environment.clock.monotonic
         self._poller: Poller = open_poller()
         self._listening = {sock.fileno(): sock for sock in sockets}
         self._channels: dict[int, Channel] = {}
-        self._held: set[Channel] = set()
-        self._spawn: Callable[[Channel, int, Pending[Response]], None] = self._refuse_pending
+        self._held: dict[Channel, None] = {}
+        self._events: list[Readiness] = []  # not served yet
+        self._behind: dict[int, None] = {}  # descriptors of channels whose sessions have requests waiting
+        self._pushed: dict[Channel, None] = {}
+        self._serving = False
+        self._steps: deque[tuple[Channel, Unanswered]] = deque()
+        self._steps_wanted = trio.Event()
         self._sync_wanted = trio.Event()
+        self._accept_paused = trio.Event()
+        self._waker, self._wakened = socket.socketpair()
         self.longest_stall_ms = 0.0
 
     @property
@@ -71,119 +102,188 @@ class Listener:
 
     async def run(self) -> None:
         """Serves until cancelled, then closes every socket."""
-        for fd in self._listening:
+        for fd in (*self._listening, self._wakened.fileno()):
             self._poller.watch(fd, read=True, write=False)
         try:
             async with trio.open_nursery() as nursery:
-                self._spawn = lambda channel, stream, pending: nursery.start_soon(
-                    self._finish, channel, stream, pending
-                )
+                nursery.start_soon(self._step_forever)
+                nursery.start_soon(self._resume_accepting)
                 if self._node.durable:
                     nursery.start_soon(self._sync_forever)
                 await self._serve_forever()
         finally:
             for channel in list(self._channels.values()):
                 self._close(channel)
-            for sock in self._listening.values():
+            for sock in (*self._listening.values(), self._waker, self._wakened):
                 sock.close()
             self._poller.close()
 
     async def _serve_forever(self) -> None:
-        clock = self._node.environment.clock.monotonic
-        descriptor = self._poller.fileno()
-        busy = 0
+        clock, poller = self._clock, self._poller
+        descriptor = poller.fileno()
+        turn_began = clock()
         while True:
-            events = self._poller.ready()
-            if not events:
-                busy = 0
-                await trio.lowlevel.wait_readable(descriptor)
-                continue
+            if not self._events:
+                self._events = poller.ready()
+                if self._behind:
+                    reported = {event[0] for event in self._events}
+                    self._events += [(fd, True, False, False) for fd in self._behind if fd not in reported]
+                    self._behind.clear()
+                elif not self._events:
+                    await trio.lowlevel.wait_readable(descriptor)
+                    turn_began = clock()
+                    continue
             began = clock()
-            self._serve(events)
-            stall_ms = (clock() - began) * 1000
-            self.longest_stall_ms = max(self.longest_stall_ms, stall_ms)
-            busy += 1
-            if busy >= WAKES_PER_CHECKPOINT:
-                busy = 0
+            self._serve(began + GO_S)
+            ended = clock()
+            self._note_stall(ended - began)
+            if ended - turn_began > TURN_S:
                 await trio.lowlevel.checkpoint()
+                turn_began = clock()
 
-    def _serve(self, events: list[tuple[int, bool, bool]]) -> None:
-        """One wake-up."""
+    def _note_stall(self, seconds: float) -> None:
+        self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
+
+    def _serve(self, deadline: float) -> None:
+        """One go: what is ready, until the deadline."""
         touched: list[Channel] = []
-        channels = self._channels
-        for fd, readable, writable in events:
+        channels, clock = self._channels, self._clock
+        served = 0
+        self._serving = True
+        for fd, readable, writable, broken in self._events:
+            served += 1
             channel = channels.get(fd)
             if channel is None:
-                self._accept(fd)
+                self._serve_other(fd)
                 continue
             if writable:
                 self._flush(channel)
-            if readable and channel.reading and not channel.closing:
-                try:
-                    data = channel.sock.recv(RECEIVE_BYTES)
-                except BlockingIOError:
-                    continue
-                except OSError as error:
-                    log.debug("%s: %s", channel.peer, error)
-                    data = b""
-                if not data:
+            if not channel.reading:
+                if broken and not channel.closed:
                     self._close(channel)
+                continue
+            if not readable:
+                continue
+            try:
+                if not self._receive(channel, deadline):
                     continue
-                channel.session.receive(data)
-                touched.append(channel)
-        if touched:
+            except Exception as error:
+                log.error("a bug in this server: %s", error, exc_info=error)
+                self._close(channel)
+                continue
+            touched.append(channel)
+            if clock() > deadline:
+                break
+        self._events = self._events[served:] if served < len(self._events) else []
+        self._serving = False
+        if touched or self._pushed:
             self._settle(touched)
+
+    def _receive(self, channel: Channel, deadline: float) -> bool:
+        """Has a session serve what waits, or what the socket has; whether there was anything."""
+        session = channel.session
+        if session.waiting:
+            session.resume(deadline)
+            return True
+        try:
+            data = channel.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            log.debug("%s: %s", channel.peer, error)
+            data = b""
+        if not data:
+            self._close(channel)
+            return False
+        session.receive(data, deadline)
+        return True
 
     def _settle(self, touched: list[Channel]) -> None:
         """Writes the commit log for all of `touched`, then sends, or holds what must wait for a sync."""
         node = self._node
-        if node.commit_log is not None and node.commit_log.gathered:
+        commit_log = node.commit_log
+        if commit_log is not None and commit_log.gathered:
             try:
-                node.commit_log.write()
+                commit_log.write()
             except (StorageError, OSError) as error:
-                log.error("the commit log can't be written, this node takes no more writes: %s", error)
+                log.error("writes are refused from now on, reads go on: %s", error)
                 for channel in touched:
-                    channel.session.serve_again()
-        held = False
+                    session = channel.session
+                    session.take_output()
+                    session.serve_again(session.take_served())
+        sync_before_reply = node.sync_before_reply
         for channel in touched:
             session = channel.session
-            for stream, pending in session.take_pending():
-                self._spawn(channel, stream, pending)
-            output = session.take_output()
-            if session.closing:
-                channel.closing = True
-            if session.wrote:
-                session.wrote = False
-                if node.sync_before_reply and node.commit_log is not None:
-                    channel.held.append((node.commit_log.written_position, output))
-                    self._held.add(channel)
-                    held = True
-                    continue
-            if channel.held:
-                channel.held.append((channel.held[-1][0], output))
+            if session.is_odd or channel.unsent or channel.closed or (session.wrote and sync_before_reply):
+                self._settle_odd(channel)
                 continue
+            output = session.take_output()
             session.forget_served()
-            if output or channel.closing:
-                self._send(channel, output)
-        if held:
+            session.wrote = False
+            try:
+                sent = channel.sock.send(output) if output else 0
+            except OSError:
+                sent = 0  # _send finds out what is the matter
+            if sent < len(output):
+                self._send(channel, output[sent:])
+        if self._pushed:
+            pushed, self._pushed = self._pushed, {}
+            for channel in pushed:
+                if not channel.closed:
+                    self._send(channel, channel.session.take_later())
+                    if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:
+                        log.warning("%s does not read its events: the connection is closed", channel.peer)
+                        self._close(channel)
+        if self._steps:
+            self._steps_wanted.set()
+
+    def _settle_odd(self, channel: Channel) -> None:
+        """Everything that can be with a channel after its session served."""
+        if channel.closed:
+            return
+        session, node = channel.session, self._node
+        if session.wrote and node.sync_before_reply and node.commit_log is not None:
+            output = session.take_later()
+            channel.held.append((node.commit_log.written_position, session.take_output(), session.take_served()))
+            self._held[channel] = None
             self._sync_wanted.set()
+        else:
+            output = session.take_later() + session.take_output()
+            session.forget_served()
+        session.wrote = False
+        for unanswered in session.take_pending():
+            self._steps.append((channel, unanswered))
+        channel.closing = channel.closing or session.closing
+        session.is_odd = bool(session.waiting)
+        self._send(channel, output)
 
     # --- sockets ---------------------------------------------------------------------------------------------------
 
-    def _accept(self, fd: int) -> None:
+    def _serve_other(self, fd: int) -> None:
         listening = self._listening.get(fd)
-        if listening is None:
-            return
-        for _ in range(ACCEPTED_PER_WAKE_MAX):
+        if listening is not None:
+            self._accept(listening)
+        elif fd == self._wakened.fileno():
+            self._wakened.recv(1024)
+
+    def _wake(self) -> None:
+        """Has the serving task look at `_behind`, should it be waiting for sockets."""
+        self._waker.send(b"\0")
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_PER_GO_MAX):
             try:
                 sock, address = listening.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                # out of descriptors, or the client left again: those who are here are served on
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    log.error("a client can't be accepted: %s; raise the limit of open files (ulimit -n)", error)
-                return
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    # those who are here are served on; asking again at once would only burn the processor
+                    log.error("clients can't be accepted: %s; raise the limit of open files (ulimit -n)", error.strerror)
+                    for fd in self._listening:
+                        self._poller.watch(fd, read=False, write=False)
+                    self._accept_paused.set()
+                return  # or the client left again
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
@@ -192,15 +292,23 @@ class Listener:
             self._node.sessions[channel.session] = None
             self._poller.watch(channel.fd, read=True, write=False)
 
+    async def _resume_accepting(self) -> None:
+        while True:
+            await self._accept_paused.wait()
+            await trio.sleep(ACCEPT_PAUSE_S)
+            self._accept_paused = trio.Event()
+            for fd in self._listening:
+                self._poller.watch(fd, read=True, write=False)
+
     def _push(self, channel: Channel) -> None:
-        """Sends what a session has to say by itself (events); answers that wait are not overtaken."""
-        if channel.fd in self._channels and not channel.session.receiving:
-            self._settle([channel])
+        """Sends what a session has to say by itself (events); within a go, when the log is written."""
+        self._pushed[channel] = None
+        if not self._serving:
+            self._settle([])
 
     def _send(self, channel: Channel, output: bytes) -> None:
-        if channel.unsent:
-            channel.unsent += output
-        elif output:
+        """Sends, or keeps what the socket does not take; closes where that was all and the session says so."""
+        if output and not channel.unsent:
             try:
                 sent = channel.sock.send(output)
             except BlockingIOError:
@@ -210,43 +318,81 @@ class Listener:
                 self._close(channel)
                 return
             if sent < len(output):
-                channel.unsent = output[sent:]
-        if channel.unsent:
-            self._watch(channel)
-        elif channel.closing:
-            self._close(channel)
+                channel.unsent.append(memoryview(output)[sent:])
+                channel.unsent_bytes = len(output) - sent
+        elif output:
+            channel.unsent.append(memoryview(output))
+            channel.unsent_bytes += len(output)
+        self._watch(channel)
 
     def _flush(self, channel: Channel) -> None:
-        unsent, channel.unsent = channel.unsent, b""
-        if unsent:
-            self._send(channel, unsent)
-        if channel.fd in self._channels and not channel.unsent:
-            self._watch(channel)
+        """Sends what the socket now takes of what waited."""
+        unsent = channel.unsent
+        try:
+            while unsent:
+                sent = channel.sock.send(unsent[0])
+                channel.unsent_bytes -= sent
+                if sent < len(unsent[0]):
+                    unsent[0] = unsent[0][sent:]
+                    break
+                unsent.popleft()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            log.debug("%s: %s", channel.peer, error)
+            self._close(channel)
+            return
+        self._watch(channel)
 
     def _watch(self, channel: Channel) -> None:
-        reading, writing = len(channel.unsent) < UNSENT_BYTES_MAX and not channel.closing, bool(channel.unsent)
+        """Watches the socket for what its channel can do now; closes it where nothing is left to do."""
+        if channel.closing and not channel.unsent and not channel.held:
+            self._close(channel)
+            return
+        reading, writing = channel.may_serve, bool(channel.unsent)
         if (reading, writing) != (channel.reading, channel.writing):
             channel.reading, channel.writing = reading, writing
             self._poller.watch(channel.fd, read=reading, write=writing)
+        if reading and channel.session.waiting:
+            self._behind[channel.fd] = None
 
     def _close(self, channel: Channel) -> None:
-        if self._channels.pop(channel.fd, None) is None:
+        if channel.closed:
             return
+        channel.closed, channel.reading = True, False
+        del self._channels[channel.fd]
         self._poller.forget(channel.fd)
-        self._held.discard(channel)
+        self._held.pop(channel, None)
+        self._pushed.pop(channel, None)
+        self._behind.pop(channel.fd, None)
         self._node.sessions.pop(channel.session, None)
         channel.session.close()
+        channel.unsent.clear()
+        channel.held.clear()
         channel.sock.close()
 
-    # --- what waits ------------------------------------------------------------------------------------------------
+    # --- what takes several steps, what waits for the disk ------------------------------------------------------------
 
-    def _refuse_pending(self, channel: Channel, stream: int, pending: Pending[Response]) -> None:
-        raise RuntimeError("the listener is not running")
-
-    async def _finish(self, channel: Channel, stream: int, pending: Pending[Response]) -> None:
-        await channel.session.finish(stream, pending)
-        if channel.fd in self._channels:
-            self._settle([channel])
+    async def _step_forever(self) -> None:
+        """Does a step of each request that takes several, in turn, and lets the sockets have theirs in between."""
+        clock, steps = self._clock, self._steps
+        while True:
+            if not steps:
+                self._steps_wanted = trio.Event()
+                await self._steps_wanted.wait()
+            channel, unanswered = steps.popleft()
+            if channel.closed:
+                unanswered.pending.close()
+                continue
+            began = clock()
+            if channel.session.step(unanswered):
+                self._settle([channel])
+                if self._behind:
+                    self._wake()
+            else:
+                steps.append((channel, unanswered))
+            self._note_stall(clock() - began)
+            await trio.lowlevel.checkpoint()
 
     async def _sync_forever(self) -> None:
         """Makes the commit log durable as commitlog_sync says: every period, or before the answers that wait for it."""
@@ -264,23 +410,26 @@ class Listener:
         commit_log = self._node.commit_log
         if commit_log is None:
             return
+        had_failed = commit_log.failure is not None
         try:
             position = await trio.to_thread.run_sync(commit_log.sync)
         except (StorageError, OSError) as error:
-            log.error("the commit log can't be synced, this node takes no more writes: %s", error)
+            if not had_failed:
+                log.error("writes are refused from now on, reads go on: %s", error)
             for channel in list(self._held):
-                # what it received since the last sync is answered anew; the first answers never left
-                channel.held.clear()
-                channel.session.serve_again()
-                self._held.discard(channel)
-                self._send(channel, channel.session.take_output())
-            return
-        for channel in list(self._held):
-            outputs = []
-            while channel.held and channel.held[0][0] <= position:
-                outputs.append(channel.held.popleft()[1])
-            if not channel.held:
-                self._held.discard(channel)
-                channel.session.forget_served()
-            if outputs:
+                # the first answers never left
+                held, channel.held = channel.held, deque()
+                for _, _, served in held:
+                    channel.session.serve_again(served)
+                self._settle([channel])
+            self._held.clear()
+        else:
+            for channel in list(self._held):
+                outputs = []
+                while channel.held and channel.held[0][0] <= position:
+                    outputs.append(channel.held.popleft()[1])
+                if not channel.held:
+                    del self._held[channel]
                 self._send(channel, b"".join(outputs))
+        if self._behind:
+            self._wake()

@@ -6,7 +6,10 @@ then serves every ready socket without a task, a cancel scope or a checkpoint fo
 
 import select
 import sys
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+Readiness: TypeAlias = tuple[int, bool, bool, bool]
+"""(fd, may be read or has hung up, may be written, is broken: told whatever it is watched for)."""
 
 
 class Poller(Protocol):
@@ -19,8 +22,8 @@ class Poller(Protocol):
 
     def forget(self, fd: int) -> None: ...
 
-    def ready(self) -> list[tuple[int, bool, bool]]:
-        """(fd, may be read or has hung up, may be written), without waiting."""
+    def ready(self) -> list[Readiness]:
+        """What can be done now, without waiting."""
 
     def close(self) -> None: ...
 
@@ -50,10 +53,10 @@ if sys.platform == "linux":
                 self._watched.discard(fd)
                 self._epoll.unregister(fd)
 
-        def ready(self) -> list[tuple[int, bool, bool]]:
+        def ready(self) -> list[Readiness]:
             broken = select.EPOLLERR | select.EPOLLHUP
             return [
-                (fd, bool(mask & (select.EPOLLIN | broken)), bool(mask & select.EPOLLOUT))
+                (fd, bool(mask & (select.EPOLLIN | broken)), bool(mask & select.EPOLLOUT), bool(mask & broken))
                 for fd, mask in self._epoll.poll(0)
             ]
 
@@ -93,9 +96,9 @@ if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
                 self.watch(fd, read=False, write=False)
                 del self._watched[fd]
 
-        def ready(self) -> list[tuple[int, bool, bool]]:
+        def ready(self) -> list[Readiness]:
             return [
-                (event.ident, event.filter == select.KQ_FILTER_READ, event.filter == select.KQ_FILTER_WRITE)
+                (event.ident, event.filter == select.KQ_FILTER_READ, event.filter == select.KQ_FILTER_WRITE, False)
                 for event in self._kqueue.control([], self._EVENTS_MAX, 0)
             ]
 

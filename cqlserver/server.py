@@ -1,6 +1,5 @@
 """The program's life: environment, data, node, listener, readiness, signals, and the way out."""
 
-import gc
 import json
 import logging
 import os
@@ -12,6 +11,7 @@ from pathlib import Path
 import trio
 
 from cluster.ring import random_tokens
+from cqlserver import garbage
 from cqlserver.config import Config
 from cqlserver.listener import BACKLOG, Listener
 from cqlserver.node import Node
@@ -28,7 +28,6 @@ from storage.local_node import LocalNode, maybe_local_node, save_local_node
 log = logging.getLogger("cqlserver")
 
 PACKAGES = ("cluster", "grammar", "protocol", "storage")
-COLLECT_PERIOD_S = 1.0
 
 
 class StartupError(Exception):
@@ -57,6 +56,8 @@ def check_packages() -> None:
 
 async def serve(config: Config) -> None:
     """A whole server in the current trio run, until cancelled or signalled."""
+    if config.ready_file is not None:
+        config.ready_file.unlink(missing_ok=True)  # of a server that was killed: we are not ready yet
     sockets = open_sockets(config)
     try:
         node = open_node(config)
@@ -75,13 +76,13 @@ async def serve(config: Config) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
-                nursery.start_soon(_collect_garbage)
+                nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 announce(node, config)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
                 nursery.cancel_scope.cancel()
-        log.debug("longest stall of the loop: %.1f ms", listener.longest_stall_ms)
+        log.info("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)
     finally:
         if config.ready_file is not None:
             config.ready_file.unlink(missing_ok=True)
@@ -102,10 +103,7 @@ def open_sockets(config: Config) -> list[socket.socket]:
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise StartupError(
-            f"can't listen on {config.host}:{config.port}: {error.strerror}. Is another server running there? "
-            "Stop it, or choose another --port (0 takes any free one)."
-        ) from error
+        raise _port_taken(config.host, config.port, error) from error
     return [sock]
 
 
@@ -155,22 +153,26 @@ def announce(node: Node, config: Config) -> None:
     if config.ready_file is not None:
         text = json.dumps({"host": host, "port": node.port, "pid": os.getpid()})
         temporary = config.ready_file.with_name(config.ready_file.name + ".new")
-        temporary.write_text(text + "\n")
-        temporary.replace(config.ready_file)
-    # what there is now stays: the collector need not look at it again
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 5, 1_000_000)
-
-
-async def _collect_garbage() -> None:
-    """Rows are bytes, which the collector does not look at; what else lives for long is taken from its sight once a
-    second, so that no collection ever grows long (a full one would stop the loop for as long as there is data)."""
-    while True:
-        await trio.sleep(COLLECT_PERIOD_S)
-        gc.freeze()
+        try:
+            temporary.write_text(text + "\n")
+            temporary.replace(config.ready_file)
+        except OSError as error:
+            raise StartupError(f"--ready-file {config.ready_file}: {error.strerror}") from error
+    garbage.set_up()
 
 
 def listen(sockets: list[socket.socket]) -> None:
+    """Opens the ports. Raises StartupError."""
     for sock in sockets:
-        sock.listen(BACKLOG)
+        try:
+            sock.listen(BACKLOG)
+        except OSError as error:  # another server took the port since open_sockets
+            host, port = sock.getsockname()[:2]
+            raise _port_taken(host, port, error) from error
+
+
+def _port_taken(host: str, port: int, error: OSError) -> StartupError:
+    return StartupError(
+        f"can't listen on {host}:{port}: {error.strerror}. Is another server running there? "
+        "Stop it, or choose another --port (0 takes any free one)."
+    )

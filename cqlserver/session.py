@@ -4,13 +4,20 @@ The way of a request: `receive` -> envelopes -> `_serve`. An EXECUTE whose plan 
 then; everything else goes through `_answer`, which decodes the message and runs its handler. Every error is turned into
 an ERROR message here, in one place (`_failure`).
 
-`take_output` hands over what is to be sent. Until the listener has written (and where commitlog_sync says so, synced) the
-commit log, the envelopes behind that output are kept, so that `serve_again` can answer them anew if the log fails.
+`take_output` hands over what is to be sent. What it answers, `take_served` hands over too, so that `serve_again` can
+answer it anew if the commit log fails before that output leaves. `take_later` gives what no write stands behind:
+events, and answers to requests that took several steps.
+
+Nothing here takes long or much: a go ends at the listener's deadline or at ANSWER_BYTES_MAX of answers, and the rest
+waits in `waiting` for `resume`.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
 from struct import Struct
+from typing import NamedTuple
 
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending
@@ -64,144 +71,249 @@ _OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE
                  0x0D: "BATCH", 0x0F: "AUTH_RESPONSE"}  # fmt: skip
 
 
+ANSWER_BYTES_MAX = 1 << 20
+"""Answers made in one go; a client that asks for more than that at once gets it in pieces."""
+CHECK_PERIOD = 64
+"""Requests on the fast path (a few microseconds each) between two looks at the time."""
+PENDING_MAX = 32
+"""Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
+
+Clock = Callable[[], float]
+
+
+class Served(NamedTuple):
+    """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
+
+    keyspace: str | None
+    messages: Sequence[Envelope | Refusal]
+
+
+@dataclass(slots=True, eq=False)
+class Unanswered:
+    """A request that is under way in steps, with what its answer will need."""
+
+    version: int
+    stream: int
+    pending: Pending[Response]
+    trace: Trace | None
+    warnings: list[str]
+
+
 class Session(Client):
-    """See the module's text. `closing`: close once the output is sent; `wrote`: output that a log write stands behind."""
+    """See the module's text. `closing`: close once the output is sent; `wrote`: output that a log write stands behind;
+    `waiting`: requests that have come but are not served yet; `pending_count`: requests under way in steps; `is_odd`: there
+    is more to look at than `take_output`, which is so after one go in thousands."""
 
     def __init__(self, node: Node, address: str, port: int) -> None:
         self.node = node
         self.state = ClientState(address, port)
         self.closing = False
         self.wrote = False
-        self.receiving = False
+        self.is_odd = False
+        self.waiting: list[Envelope] = []
+        self.pending_count = 0
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
+        self._clock: Clock = node.environment.clock.monotonic
         self._ready = False
         self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
         self._encoder: Encoder = EnvelopeEncoder()
         self._next: tuple[Decoder, Encoder] | None = None
         self._answers: list[bytes] = []
-        self._sent_before_switch = b""
-        self._pending: list[tuple[int, Pending[Response]]] = []
-        self._served: list[Envelope] = []
+        self._before_switch = b""
+        self._later: list[bytes] = []
+        self._pending: list[Unanswered] = []
+        self._served: list[Envelope | Refusal] = []
+        self._served_keyspace: str | None = None
         self._fast = node.statements.fast_paths(0)
 
     # --- bytes ---------------------------------------------------------------------------------------------------------
 
-    def receive(self, data: bytes) -> None:
-        """Serves every request that `data` completes; the answers are for `take_output`."""
-        self.receiving = True
+    def receive(self, data: bytes, deadline: float = inf) -> None:
+        """Serves the requests that `data` completes until `deadline` (of the node's clock); the answers are for
+        `take_output`, the rest for `resume`. Not to be called while there is a rest."""
         commit_log = self.node.commit_log
         gathered = commit_log.gathered if commit_log is not None else 0
+        self._receive(data, deadline)
+        if commit_log is not None and commit_log.gathered != gathered:
+            self.wrote = True
+
+    def resume(self, deadline: float = inf) -> None:
+        """Goes on with what waits. Always serves one request at least."""
+        commit_log = self.node.commit_log
+        gathered = commit_log.gathered if commit_log is not None else 0
+        waiting, self.waiting = self.waiting, []
+        self._serve(waiting, deadline)
+        if not self.waiting and not self.closing:
+            self._receive(b"", deadline)
+        if commit_log is not None and commit_log.gathered != gathered:
+            self.wrote = True
+
+    def _receive(self, data: bytes, deadline: float) -> None:
         while True:
             decoder = self._decoder
             envelopes = decoder.receive_data(data)
             if envelopes:
-                self._served += envelopes
-                self._serve(envelopes)
+                self._serve(envelopes, deadline)
             if decoder.refusals:
                 self._refuse(decoder.refusals)
-            if self._ready and decoder is self._decoder or not envelopes:
-                break
+            if self.waiting or self.closing or not envelopes or (self._ready and decoder is self._decoder):
+                return
             data = b""  # a decoder stops behind STARTUP
-        if commit_log is not None and commit_log.gathered != gathered:
-            self.wrote = True
-        self.receiving = False
 
     def take_output(self) -> bytes:
-        """What is to be sent now."""
+        """What is to be sent now, or when the log has what was written."""
         answers = self._answers
         if not answers:
-            output, self._sent_before_switch = self._sent_before_switch, b""
-            return output
+            return b""
         self._answers = []
-        output = self._encoder.encode(answers)
-        if self._sent_before_switch:
-            output, self._sent_before_switch = self._sent_before_switch + output, b""
+        return self._encoder.encode(answers)
+
+    def take_later(self) -> bytes:
+        """What is to be sent now, before all else."""
+        if not self._later and not self._before_switch:
+            return b""
+        output = self._before_switch + self._encoder.encode(self._later)
+        self._before_switch, self._later = b"", []
         return output
 
-    def take_pending(self) -> list[tuple[int, "Pending[Response]"]]:
-        """Requests that wait for something, with the streams to answer on."""
+    def take_pending(self) -> list[Unanswered]:
+        """Requests that take more steps, for `step`."""
         if not self._pending:
             return self._pending
         pending, self._pending = self._pending, []
         return pending
 
+    def take_served(self) -> Served:
+        """What the output until now answers."""
+        served = Served(self._served_keyspace, self._served)
+        self._served, self._served_keyspace = [], self.state.keyspace
+        return served
+
     def forget_served(self) -> None:
         """The promises behind all output until now hold."""
         self._served.clear()
+        self._served_keyspace = self.state.keyspace
 
-    def serve_again(self) -> None:
-        """The commit log failed under output that has not left: answer the same requests anew."""
-        self._answers.clear()
-        self._pending.clear()
-        again = [envelope for envelope in self._served if envelope[3] != STARTUP]
-        self._served.clear()
-        self._serve(again)
+    def serve_again(self, served: Served) -> None:
+        """The commit log failed under output that has not left and won't: answers the same requests anew."""
+        keyspace, self.state.keyspace = self.state.keyspace, served.keyspace
+        waiting, self.waiting = self.waiting, []
+        for message in served.messages:
+            if isinstance(message, Refusal):
+                self._refuse([message])
+            else:
+                self._serve([message], inf)
+        self.waiting = waiting
+        self.state.keyspace = keyspace
+        self.forget_served()
         self.wrote = False
 
     def push(self, event: Event) -> None:
         """Sends an event to the client, if it registered for its kind."""
         if event.kind in self.events and not self.closing:
-            self._answers.append(encode(EventMessage(event), self.state.version, EVENT_STREAM))
+            self._later.append(encode(EventMessage(event), self.state.version, EVENT_STREAM))
+            self.is_odd = True
             self.on_push()
 
     def close(self) -> None:
+        for unanswered in self._pending:
+            unanswered.pending.close()
         self._pending.clear()
+        self.waiting = []
         self.events = frozenset()
+        self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
 
     # --- requests --------------------------------------------------------------------------------------------------------
 
-    def _serve(self, envelopes: list[Envelope]) -> None:
-        fast_paths = self._fast
-        for version, flags, stream, opcode, body in envelopes:
-            if opcode == EXECUTE and not flags & ~COMPRESSED and self._ready:
-                fast = fast_paths.get(body[2:18])
-                if fast is not None:
-                    try:
-                        tail = fast(body)
-                    except StorageError:
-                        tail = None  # the general path knows which error that is to the client
-                    except Exception as error:  # noqa: BLE001 - logged and answered by _failure
-                        self._answers.append(encode(self._failure(error), version, stream))
-                        continue
-                    if tail is not None:
-                        self._answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
-                        continue
-            self._answer(version, flags, stream, opcode, body)
+    def _serve(self, envelopes: list[Envelope], deadline: float) -> None:
+        fast_paths, answers, clock = self._fast, self._answers, self._clock
+        counted = size = 0
+        for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
+            fast = fast_paths.get(body[2:18]) if opcode == EXECUTE and not flags & ~COMPRESSED and self._ready else None
+            tail = None
+            if fast is not None:
+                try:
+                    tail = fast(body)
+                except StorageError:
+                    pass  # the general path knows which error that is to the client
+                except Exception as error:  # noqa: BLE001 - logged and answered by _failure
+                    answers.append(encode(self._failure(error), version, stream))
+                    continue
+            if tail is not None:
+                answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
+                if index % CHECK_PERIOD:
+                    continue
+            else:
+                self._answer(version, flags, stream, opcode, body)
+                fast_paths = self._fast
+            size += sum(map(len, answers[counted:]))
+            counted = len(answers)
+            if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.pending_count >= PENDING_MAX:
+                if not self.closing and index < len(envelopes):
+                    self.waiting = envelopes[index:]
+                    self.is_odd = True
+                envelopes = envelopes[:index]
+                break
+        if self._pending:  # they are answered some other time, and wrote nothing
+            streams = {unanswered.stream for unanswered in self._pending}
+            envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
+        self._served += envelopes
+        if self._next is not None:
+            self._switch()
 
     def _answer(self, version: int, flags: int, stream: int, opcode: int, body: bytes) -> None:
         """One request, the general way."""
         state = self.state
-        state.warnings.clear()
-        if not state.version:
-            state.version = version
+        if state.warnings:
+            state.warnings.clear()
         trace: Trace | None = None
         try:
             self._check_stage(opcode)
+            if not self._ready:
+                state.version = version
             request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
             if flags & TRACING:
                 trace = self.node.tracing.begin(state, request)
             outcome = self._handle(request)
         except Exception as error:  # noqa: BLE001 - logged and answered by _failure
             outcome = self._failure(error)
-            self.closing = self.closing or (isinstance(error, ProtocolError) and not self._ready)
         if isinstance(outcome, Pending):
-            self._pending.append((stream, outcome))
+            self._pending.append(Unanswered(version, stream, outcome, trace, state.warnings))
+            self.pending_count += 1
+            self.is_odd = True
+            state.warnings = []
             return
-        if trace is not None:
-            trace.end()
-        tracing_id = trace.id if trace is not None else None
-        self._answers.append(encode(outcome, version, stream, tracing_id, tuple(state.warnings)))
-        if self._next is not None:
-            self._switch()
+        self._answers.append(self._encoded(outcome, version, stream, trace, state.warnings))
 
-    async def finish(self, stream: int, pending: "Pending[Response]") -> None:
-        """Waits for a request that could not be answered at once, then answers it."""
+    def _encoded(
+        self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]
+    ) -> bytes:
+        if trace is None:
+            return encode(response, version, stream, None, tuple(warnings))
         try:
-            response: Response = await pending.wait()
+            trace.end()
+        except StorageError as error:
+            log.warning("a trace is lost: %s", error)
+        return encode(response, version, stream, trace.id, tuple(warnings))
+
+    def step(self, unanswered: Unanswered) -> bool:
+        """Goes on with a request, and answers it (`take_later`) when that was the last step; whether it was."""
+        state = self.state
+        others, state.warnings = state.warnings, unanswered.warnings
+        try:
+            if not unanswered.pending.step():
+                return False
+            response = unanswered.pending.result
         except Exception as error:  # noqa: BLE001 - logged and answered by _failure
             response = self._failure(error)
-        self._answers.append(encode(response, self.state.version, stream))
+        finally:
+            unanswered.warnings, state.warnings = state.warnings, others
+        self.pending_count -= 1
+        answer = self._encoded(response, unanswered.version, unanswered.stream, unanswered.trace, unanswered.warnings)
+        self._later.append(answer)
+        self.is_odd = True
+        return True
 
     def _check_stage(self, opcode: int) -> None:
         """Which messages may come before and after STARTUP (transport/ServerConnection.java)."""
@@ -274,16 +386,21 @@ class Session(Client):
     def _switch(self) -> None:
         """From READY on both directions speak as agreed; in v5 it is itself the last message in the form of before."""
         assert self._next is not None
-        if self.state.version >= 5:
-            self._sent_before_switch += self._encoder.encode(self._answers)
-            self._answers = []
-        (self._decoder, self._encoder), self._next = self._next, None
+        decoder, encoder = self._next
+        first = self._encoder if self.state.version >= 5 else encoder
+        self.is_odd = True
+        self._before_switch += first.encode(self._answers)
+        self._answers.clear()
+        self._served.clear()
+        self._decoder, self._encoder, self._next = decoder, encoder, None
 
     def _refuse(self, refusals: list[Refusal]) -> None:
         """Answers bytes that were no acceptable message."""
         for refusal in refusals:
             self._answers.append(encode_refusal(refusal))
             self.closing = self.closing or refusal.fatal
+            self.is_odd = True
+        self._served += refusals
         refusals.clear()
 
 
