@@ -138,6 +138,9 @@ class Node:
 
     def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> None:
         keyspace = self.keyspace_of(table)
+        if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
+            # the promise could not be kept; what the memtable holds of a write that failed is no basis for a decision
+            raise self.coordinator.write_failure(keyspace, commit, "CAS")
         if not self.coordinator.cas_is_local(keyspace, serial, commit):
             self.coordinator.assure_cas(keyspace, serial, commit, token(key))
 
@@ -180,6 +183,11 @@ class Node:
         self.engine.truncate(table)
         segment, offset = divmod(position, 1 << POSITION_SHIFT)
         self.engine.apply(truncation_update(table.id, segment, offset, self.environment.clock.wall_us()))
+
+    def assure_schema_changes(self) -> None:
+        """Raises CommitLogFailed where no change of the schema would be kept, be it needed or not."""
+        if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
+            raise CommitLogFailed(self.engine.commit_log.failure)
 
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably, the version in system.local with it. Raises CommitLogFailed."""

@@ -180,6 +180,9 @@ class Statements:
             return _then(outcome, _changed)
         return _then(outcome, lambda result: _skipped(result, skip)) if skip else outcome
 
+    def maybe_prepared(self, statement_id: bytes) -> Prepared | None:
+        return self._prepared.get(statement_id)
+
     def _get(self, statement_id: bytes) -> Prepared:
         prepared = self._prepared.get(statement_id)
         if prepared is None:

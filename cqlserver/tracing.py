@@ -3,12 +3,15 @@
 A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day.
 """
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cqlserver.state import ClientState
+from protocol.primitives import Value
 from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
+from protocol.responses import ColumnSpec
 from protocol.types import INET, INT, TEXT, TIMESTAMP
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema import TableMetadata
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 TTL_S = 24 * 60 * 60
 """trace_type_query_ttl."""
+BOUND_TEXT_MAX = 1000
 _THREAD = "Native-Transport-Requests-1"
 
 
@@ -26,10 +30,12 @@ class Trace:
 
     def __init__(self, node: "Node", trace_id: UUID, state: ClientState, request: Request) -> None:
         self.id = trace_id
-        self._node, self._state, self._request = node, state, request
+        self._node, self._state = node, state
+        self._described = described(node, request)
         self._began = node.environment.clock.monotonic()
         self._began_us = node.environment.clock.wall_us()
         self._events: list[tuple[bytes, str, int]] = []
+        self.note(self._described[1])
 
     def note(self, activity: str) -> None:
         elapsed_us = int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
@@ -52,7 +58,7 @@ class Trace:
 
     def _session_row(self, table: TableMetadata) -> PartitionUpdate:
         cell = self._cell
-        command, request_text, parameters = described(self._request)
+        command, request_text, parameters = self._described
         elapsed_us = self._events[-1][2]
         entries = {TEXT.encode(name): cell(TEXT.encode(value)) for name, value in parameters.items()}
         columns: dict[str, Cell | ComplexColumn] = {
@@ -85,7 +91,7 @@ class Trace:
         return PartitionUpdate(table.id, self.id.bytes, rows=rows)
 
 
-def described(request: Request) -> tuple[str, str, dict[str, str]]:
+def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]:
     """Command, request and parameters of system_traces.sessions."""
     options = getattr(request, "options", None)
     parameters: dict[str, str] = {}
@@ -99,11 +105,31 @@ def described(request: Request) -> tuple[str, str, dict[str, str]]:
             return "QUERY", "Execute CQL3 query", {"query": query, **parameters}
         case Prepare(query=query):
             return "QUERY", "Preparing CQL3 query", {"query": query}
-        case Execute():
+        case Execute(statement_id=statement_id):
+            prepared = node.statements.maybe_prepared(statement_id)
+            if prepared is not None:
+                parameters["query"] = prepared.text
+                parameters |= _bound(prepared.plan.bind_specs, request.options.values)
             return "QUERY", "Execute CQL3 prepared query", parameters
         case Batch():
             return "QUERY", "Execute batch of CQL3 queries", parameters
     return "QUERY", type(request).__name__, {}
+
+
+def _bound(specs: Sequence[ColumnSpec], values: Sequence[Value]) -> dict[str, str]:
+    """The values of an EXECUTE as literals, the way that ExecuteMessage.java names and shortens them."""
+    bound = {}
+    for index, (spec, value) in enumerate(zip(specs, values, strict=False)):
+        text = "null"
+        if isinstance(value, bytes):
+            try:
+                text = spec.type.to_literal(value)
+            except ValueError:
+                text = "0x" + value.hex()  # it will be refused as a value
+        if len(text) > BOUND_TEXT_MAX:
+            text = text[:BOUND_TEXT_MAX] + "...'"
+        bound[f"bound_var_{index}_{spec.name}"] = text
+    return bound
 
 
 class Tracing:
@@ -113,6 +139,4 @@ class Tracing:
         self._node = node
 
     def begin(self, state: ClientState, request: Request) -> Trace:
-        trace = Trace(self._node, self._node.new_timeuuid(), state, request)
-        trace.note(described(request)[1])
-        return trace
+        return Trace(self._node, self._node.new_timeuuid(), state, request)

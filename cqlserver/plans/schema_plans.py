@@ -68,6 +68,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
     """CREATE, ALTER, DROP of keyspaces, tables and types."""
 
     def run(state: ClientState, options: QueryOptions) -> Result:
+        node.assure_schema_changes()
         context = DdlContext(
             keyspace,
             node.environment.clock.wall_us,
