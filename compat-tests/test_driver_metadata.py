@@ -1,13 +1,11 @@
 """The Python driver's picture of the schema: read at connect, refreshed by events, and written out as CQL again."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cassandra.cluster import Session
 from cassandra.metadata import KeyspaceMetadata, TableMetadata
 from clients.python_driver import VERSIONS, connected, new_keyspace, unique, wait_until
-
 from harness.runner import Address
 
 SCHEMA = """
@@ -20,18 +18,19 @@ SCHEMA = """
     ) WITH CLUSTERING ORDER BY (at DESC, seq ASC) AND comment = 'what''s on' AND default_time_to_live = 86400
       AND gc_grace_seconds = 3600 AND compaction = {'class': 'LeveledCompactionStrategy', 'sstable_size_in_mb': '10'}
       AND compression = {'class': 'ZstdCompressor', 'chunk_length_in_kb': '64'}
-      AND caching = {'keys': 'ALL', 'rows_per_partition': '10'} AND speculative_retry = '50MS' AND bloom_filter_fp_chance = 0.05
+      AND caching = {'keys': 'ALL', 'rows_per_partition': '10'} AND speculative_retry = '50MS'
+      AND bloom_filter_fp_chance = 0.05
     CREATE TABLE hits (page text PRIMARY KEY, n counter)
     CREATE TABLE "Mixed" ("Key" int PRIMARY KEY, "select" list<frozen<list<int>>>)
 """
 
 
 @pytest.fixture(scope="module")
-def schema(session: Session, keyspace: str) -> Iterator[KeyspaceMetadata]:
+def schema(session: Session, keyspace: str) -> KeyspaceMetadata:
     statements = SCHEMA.strip().split("\n    CREATE ")
     for statement in statements:
         session.execute(statement if statement.startswith("CREATE") else f"CREATE {statement}")
-    yield session.cluster.metadata.keyspaces[keyspace]
+    return session.cluster.metadata.keyspaces[keyspace]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -167,7 +166,7 @@ def test_events_of_another_session_refresh_the_picture(server_address: Address, 
         session.execute(f"CREATE TYPE {name}.pair (a int)")
         wait_until(lambda: "pair" in metadata.keyspaces[name].user_types, "the type is there")
         session.execute(f"ALTER TYPE {name}.pair ADD b int")
-        wait_until(lambda: metadata.keyspaces[name].user_types["pair"].field_names == ["a", "b"], "the type has a second field")
+        wait_until(lambda: metadata.keyspaces[name].user_types["pair"].field_names == ["a", "b"], "the type has two fields")
         session.execute(f"CREATE TABLE {name}.t (k int PRIMARY KEY)")
         wait_until(table, "the table is there")
         session.execute(f"ALTER TABLE {name}.t ADD v text")

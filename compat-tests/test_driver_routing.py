@@ -1,6 +1,6 @@
 """Token-aware routing: the driver's tokens, replicas and routing keys are the server's."""
 
-from collections.abc import Iterator
+import itertools
 
 import pytest
 from cassandra.cluster import Session
@@ -12,9 +12,9 @@ TEXTS = ["", "a", "ü", "0123456789abcdef", "0123456789abcdeü", "naïve 日本�
 
 
 @pytest.fixture(scope="module")
-def table(session: Session) -> Iterator[str]:
+def table(session: Session) -> str:
     session.execute("CREATE TABLE routed (a int, b text, v int, PRIMARY KEY ((a, b)))")
-    yield "routed"
+    return "routed"
 
 
 def test_the_ring(session: Session) -> None:
@@ -69,7 +69,8 @@ def test_the_policy_takes_the_replica(session: Session, table: str) -> None:
 
 
 def test_a_routing_key_given_by_hand(session: Session, table: str) -> None:
-    statement = SimpleStatement(f"INSERT INTO {table} (a, b, v) VALUES (9, 'hand', 1)", routing_key=b"\x00\x04\x00\x00\x00\x09\x00\x00\x04hand\x00")
+    key = b"\x00\x04\x00\x00\x00\x09\x00\x00\x04hand\x00"
+    statement = SimpleStatement(f"INSERT INTO {table} (a, b, v) VALUES (9, 'hand', 1)", routing_key=key)
     session.execute(statement)
     token = Murmur3Token.from_key(statement.routing_key).value
     assert session.execute(f"SELECT token(a, b) AS t FROM {table} WHERE a = 9 AND b = 'hand'").one().t == token
@@ -81,7 +82,7 @@ def test_token_ranges_cover_every_row_once(session: Session, table: str) -> None
     everything = sorted((row.a, row.b) for row in session.execute(f"SELECT a, b FROM {table}"))
     ring = [token.value for token in session.cluster.metadata.token_map.ring]
     within = session.prepare(f"SELECT a, b FROM {table} WHERE token(a, b) > ? AND token(a, b) <= ?")
-    found = [(row.a, row.b) for start, end in zip(ring, ring[1:], strict=False) for row in session.execute(within, (start, end))]
+    found = [(row.a, row.b) for start, end in itertools.pairwise(ring) for row in session.execute(within, (start, end))]
     found += [(row.a, row.b) for row in session.execute(f"SELECT a, b FROM {table} WHERE token(a, b) > {ring[-1]}")]
     found += [(row.a, row.b) for row in session.execute(f"SELECT a, b FROM {table} WHERE token(a, b) <= {ring[0]}")]
     assert sorted(found) == everything

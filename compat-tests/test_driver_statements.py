@@ -28,7 +28,6 @@ from cassandra.query import (
     tuple_factory,
 )
 from clients.python_driver import VERSIONS, connected, new_keyspace, unique
-
 from harness.runner import Address
 
 
@@ -58,7 +57,11 @@ def wide(session: Session) -> str:
 def test_literals_and_values(any_session: Session, kv: str) -> None:
     key = unique("literal")
     any_session.execute(f"INSERT INTO {kv} (k, v, n) VALUES ('{key}', 'it''s', -3)")
-    assert any_session.execute(f"SELECT * FROM {kv} WHERE k = %s", (key,)).one()._asdict() == {"k": key, "n": -3, "v": "it's"}
+    assert any_session.execute(f"SELECT * FROM {kv} WHERE k = %s", (key,)).one()._asdict() == {
+        "k": key,
+        "n": -3,
+        "v": "it's",
+    }
     any_session.execute(f"UPDATE {kv} SET n = %(n)s WHERE k = %(k)s", {"n": 9, "k": key})
     assert any_session.execute(f"SELECT n FROM {kv} WHERE k = %(k)s", {"k": key}).one().n == 9
     any_session.execute(f"DELETE FROM {kv} WHERE k = %s", (key,))
@@ -338,9 +341,10 @@ def test_pages_with_filtering_and_aggregates(any_session: Session, wide: str) ->
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_damaged_paging_state_is_refused(server_address: Address, keyspace: str, wide: str, version: int) -> None:
     """A protocol error: the driver gives the connection up, so it has one of its own."""
-    with connected(server_address, version, keyspace) as own:
-        with pytest.raises(ProtocolException, match="Invalid value for the paging state"):
-            own.execute(SimpleStatement("SELECT c FROM wide WHERE k = 1", fetch_size=5), paging_state=b"\x01nonsense")
+    query = SimpleStatement("SELECT c FROM wide WHERE k = 1", fetch_size=5)
+    refused = pytest.raises(ProtocolException, match="Invalid value for the paging state")
+    with connected(server_address, version, keyspace) as own, refused:
+        own.execute(query, paging_state=b"\x01nonsense")
 
 
 def test_manual_fetching_of_pages(session: Session, wide: str) -> None:
@@ -402,7 +406,7 @@ def test_invalid_requests(any_session: Session, kv: str) -> None:
         ("SELECT * FROM absent", "table absent does not exist"),
         (f"INSERT INTO {kv} (v) VALUES ('x')", "Some partition key parts are missing: k"),
         (f"SELECT * FROM {kv} WHERE n = 1", "Cannot execute this query as it might involve data filtering"),
-        (f"INSERT INTO {kv} (k, n) VALUES ('x', 'text')", "Invalid STRING constant (text) for \"n\" of type int"),
+        (f"INSERT INTO {kv} (k, n) VALUES ('x', 'text')", 'Invalid STRING constant (text) for "n" of type int'),
         ("USE absent_keyspace", "Keyspace 'absent_keyspace' does not exist"),
     ]:
         with pytest.raises(InvalidRequest) as caught:
@@ -476,7 +480,9 @@ def test_levels_that_do_not_fit_the_statement(any_session: Session, kv: str) -> 
     ]:
         with pytest.raises(InvalidRequest, match=message):
             any_session.execute(SimpleStatement(query, consistency_level=level))
-    any_session.execute(SimpleStatement(f"INSERT INTO {kv} (k, n) VALUES ('any', 1)", consistency_level=ConsistencyLevel.ANY))
+    any_session.execute(
+        SimpleStatement(f"INSERT INTO {kv} (k, n) VALUES ('any', 1)", consistency_level=ConsistencyLevel.ANY)
+    )
 
 
 # warnings, tracing, payload, timestamps

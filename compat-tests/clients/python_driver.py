@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
-
 from harness.runner import Address
 
 VERSIONS = (3, 4, 5)
@@ -48,7 +47,9 @@ def make_cluster(address: Address, version: int | None = None, **options: Any) -
 
 
 @contextmanager
-def connected(address: Address, version: int | None = None, keyspace: str | None = None, **options: Any) -> Iterator[Session]:
+def connected(
+    address: Address, version: int | None = None, keyspace: str | None = None, **options: Any
+) -> Iterator[Session]:
     cluster = make_cluster(address, version, **options)
     try:
         yield cluster.connect(keyspace)
