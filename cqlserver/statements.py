@@ -45,12 +45,13 @@ class StatementCompiler(Protocol):
 
 @dataclass(slots=True)
 class Prepared:
-    """A prepared statement. `keyspace`: where it was prepared, None if its names are qualified."""
+    """A prepared statement. `keyspace`: what USE had chosen when it was prepared, None if its names are qualified."""
 
     id: bytes
     text: str
     plan: Plan
     keyspace: str | None
+    is_qualified: bool
     response: PreparedResult
 
 
@@ -137,7 +138,7 @@ class Statements:
         keyspace = keyspace if keyspace is not None else state.keyspace
         for known_id in (prepared_id(text, None), prepared_id(text, keyspace)):
             known = self._prepared.get(known_id)
-            if known is not None and (known.keyspace is None or known.keyspace == keyspace):
+            if known is not None and (known.is_qualified or known.keyspace == keyspace):
                 return known.response
         statement = _parse(text)
         if len(statement.markers) > MARKERS_MAX:
@@ -145,12 +146,13 @@ class Statements:
                 f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
             )
         plan = self._compiler.compile(statement, text, state, keyspace, False)
-        bound_to = None if _is_qualified(statement) else keyspace
+        is_qualified = _is_qualified(statement)
+        bound_to = None if is_qualified else keyspace
         statement_id = prepared_id(text, bound_to)
         result_metadata = plan.result_metadata or EMPTY_METADATA
         metadata = PreparedMetadata(plan.bind_specs, plan.partition_key_indexes)
         response = PreparedResult(statement_id, metadata, result_metadata)
-        prepared = Prepared(statement_id, text, plan, bound_to, response)
+        prepared = Prepared(statement_id, text, plan, bound_to, is_qualified, response)
         if len(self._prepared) >= PREPARED_MAX:
             self._forget(next(iter(self._prepared)))
         self._prepared[statement_id] = prepared

@@ -6,6 +6,7 @@
 - what is left of a TTL that the script sets: `<ttl 100>` for 90 to 100 seconds
 - the time of day of `currenttime()`: `<time>`
 - the id of a prepared statement, in messages: `<id>`
+- `tojson` in names of result columns: `to_json`; Cassandra keeps one function per type under the name that came first
 - what Java says of a null pointer or a wrong cast: only the class, since a warm Java machine leaves the rest out
 - warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
 - the order of a function's known signatures, in messages: Cassandra keeps them by identity hash, it changes with each start
@@ -38,7 +39,7 @@ class Normaliser:
 
     def text(self, text: str) -> str:
         """A message or a name."""
-        text = text.replace(self.keyspace, "$ks")
+        text = text.replace(self.keyspace, "$ks").replace("system.tojson(", "system.to_json(")
         text = _JAVA_SLIPS.sub(r"\1", text)
         text = _SIGNATURES.sub(lambda found: found[1] + _sorted_signatures(found[2]) + found[3], text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)
