@@ -107,10 +107,11 @@ def open_sockets(config: Config) -> list[socket.socket]:
     return [sock]
 
 
-def open_node(config: Config) -> Node:
-    """Opens the data and makes a node of it. Raises StartupError."""
-    rng = Rng.from_system()
-    environment = Environment(SystemClock(), rng, RealDisk(), InlineWorkers())
+def open_node(config: Config, environment: Environment | None = None) -> Node:
+    """Opens the data and makes a node of it, in this machine's environment or another. Raises StartupError."""
+    if environment is None:
+        environment = Environment(SystemClock(), Rng.from_system(), RealDisk(), InlineWorkers())
+    rng = environment.rng
     options = CommitLogOptions(
         SyncMode(config.commitlog_sync),
         config.commitlog_sync_period_ms,
