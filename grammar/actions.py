@@ -7,10 +7,11 @@ the text ends, or when it turns out to be wrong.
 """
 
 from collections.abc import Callable
+from math import isinf
 from typing import Any
 
 from grammar import schema_actions, tree
-from grammar.errors import CqlNestingError
+from grammar.errors import CqlNestingError, CqlSyntaxError
 from grammar.keywords import NATIVE_TYPES
 from grammar.lexer import Quoted
 from grammar.parse_state import (
@@ -123,6 +124,16 @@ SHAPED_KINDS = frozenset(
         LiteralKind.DURATION,
     )
 )
+
+
+def _float_literal(c: Children, p: ParseState) -> tree.Expression:
+    """A number beyond doubles fails where Cassandra chooses its type (Constants.Type.getPreferedTypeFor)."""
+    if isinf(float(c[0])):
+        raise CqlSyntaxError(
+            f"Failed parsing statement: [{p.text}] reason: NumberFormatException Character I is neither a decimal digit "
+            'number, decimal point, nor "e" notation exponential mark.'
+        )
+    return _plain_float(c, p)
 
 
 def _fixed_literal(kind: LiteralKind) -> Action:
@@ -347,10 +358,12 @@ def _batch(c: Children, p: ParseState) -> tree.Batch:
     return tree.Batch(c[1], tuple(c[4]), c[3])
 
 
+_plain_float = _literal(LiteralKind.FLOAT)
+
 _TERMS: dict[str, Action] = {
     "literal_string": _literal(LiteralKind.STRING),
     "literal_integer": _literal(LiteralKind.INTEGER),
-    "literal_float": _literal(LiteralKind.FLOAT),
+    "literal_float": _float_literal,
     "literal_boolean": _literal(LiteralKind.BOOLEAN),
     "literal_duration": _literal(LiteralKind.DURATION),
     "literal_uuid": _literal(LiteralKind.UUID),

@@ -34,6 +34,7 @@ the rest is read.
 """
 
 import re
+from math import isinf
 
 from grammar import tree
 from grammar.errors import CqlSyntaxError
@@ -121,6 +122,8 @@ def _other_kind(text: str) -> str | None:
         return "U"
     for pattern, kind in _OTHERS:
         if pattern.fullmatch(text) is not None:
+            if kind is LiteralKind.FLOAT and isinf(float(text)):
+                return None  # the parser refuses it
             return _LETTERS[kind]
     return None
 
