@@ -21,7 +21,7 @@ from cqlserver.packing import (
     split_tuple,
     split_vector,
 )
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import (
     CqlType,
@@ -83,6 +83,7 @@ class Constant(Term):
 def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
     """What a bound value goes through: it is checked; sets and maps are brought into their order."""
     validate = type_.validate
+    is_user_type = isinstance(type_, UserType)
     has_order = isinstance(type_, SetType | MapType) or (
         isinstance(type_, ListType) and isinstance(type_.elements, ListType | SetType | MapType)
     )
@@ -91,23 +92,36 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
         try:
             validate(value)
         except MarshalError as error:
+            if is_user_type:  # the one kind of marker that does not translate it (UserTypes.Marker)
+                raise ServerError(f"org.apache.cassandra.serializers.MarshalException: {error}") from None
             raise InvalidRequest(str(error)) from None
         return normalise(value, type_) if has_order else value
 
     return check
 
 
+_EMPTY_IS_NULL = frozenset(
+    ("bigint", "boolean", "counter", "decimal", "double", "float", "inet", "int", "timestamp", "timeuuid", "uuid", "varint")
+)
+"""Types whose empty value is read as null where a list is taken apart."""
+
+
 def _list_validator(type_: ListType) -> Callable[[bytes], bytes]:
-    """For `IN ?`: a list in which nulls are no error yet."""
+    """For a list: nulls in it are no error yet (Lists.Value.fromSerialized)."""
     check_all, check_one = _validator(type_), _validator(type_.elements)
+    empty_is_null = type_.elements.cql() in _EMPTY_IS_NULL
 
     def check(value: bytes) -> bytes:
         try:
-            return check_all(value)
+            checked = check_all(value)
+            if not empty_is_null or b"\0\0\0\0" not in checked:
+                return checked
         except InvalidRequest as error:
             if error.message != NULL_ELEMENT:
                 raise
-        items = [None if item is None else check_one(item) for item in split_collection(value)]
+        items = [
+            None if item is None or (empty_is_null and not item) else check_one(item) for item in split_collection(value)
+        ]
         return pack_collection(items, len(items))
 
     return check
@@ -118,13 +132,10 @@ class MarkerTerm(Term):
 
     __slots__ = ("_check", "index", "markers", "type", "unset_error")
 
-    def __init__(
-        self, index: int, type_: CqlType, unset_error: str | None = None, allows_null_elements: bool = False
-    ) -> None:
+    def __init__(self, index: int, type_: CqlType, unset_error: str | None = None) -> None:
         self.index, self.type, self.unset_error = index, type_, unset_error
         self.markers = (index,)
-        is_lenient = allows_null_elements and isinstance(type_, ListType)
-        self._check = _list_validator(type_) if is_lenient else _validator(type_)  # type: ignore[arg-type]
+        self._check = _list_validator(type_) if isinstance(type_, ListType) else _validator(type_)
 
     def bind(self, values: Values) -> Value:
         value: Value = values[self.index]
@@ -277,7 +288,7 @@ class VectorTerm(_Composite):
         parts: Parts = []
         for term in self.terms:
             value = term.bind(values)
-            if not value and not (value == b"" and self._empty_is_value):
+            if value is UNSET or (not value and not (value == b"" and self._empty_is_value)):
                 raise InvalidRequest("null is not supported inside vectors")
             parts.append(value)
         return parts

@@ -76,7 +76,7 @@ def compile_in_marker(marker: Marker, receiver: ColumnSpec, context: BindContext
     """`c IN ?`: one marker for the list of values, called in(c)."""
     spec = ColumnSpec(receiver.keyspace, receiver.table, f"in({receiver.name})", ListType(receiver.type, False))
     context.add(marker.index, spec)
-    return MarkerTerm(marker.index, spec.type, allows_null_elements=True)
+    return MarkerTerm(marker.index, spec.type)
 
 
 def _joint_spec(prefix: str, receivers: Sequence[ColumnSpec]) -> ColumnSpec:

@@ -11,7 +11,7 @@ from cqlserver.plans.operations import element_specs, existing_column, field_pat
 from cqlserver.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
 from grammar import tree
 from grammar.tree import Operator
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, TIMEUUID, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
@@ -139,7 +139,7 @@ class ColumnCondition:
                     return bool(items)
                 if value is None:
                     raise InvalidRequest(f'Invalid comparison with null for operator "{operator.value}"')
-                kind = type(type_).__name__.removesuffix("Type").upper()
+                kind = type(type_).__name__.removesuffix("Type").lower()
                 raise InvalidRequest(f'Invalid comparison with an empty {kind} for operator "{operator.value}"')
             if not items and operator is not Operator.NEQ:
                 continue
@@ -238,7 +238,9 @@ def compile_condition(condition: tree.Condition, context: BindContext) -> Column
         _refuse_durations(receiver.type, condition.operator)
         element = compile_term(condition.element, element_spec, context)
     elif condition.field is not None:
-        if not isinstance(type_, UserType) or condition.field not in type_.field_names:
+        if not isinstance(type_, UserType):
+            raise _no_user_type(type_)
+        if condition.field not in type_.field_names:
             raise InvalidRequest(f"Unknown field {condition.field} for column {column.name}")
         field = type_.field_names.index(condition.field)
         name = f"{column.name}.{condition.field}"
@@ -250,6 +252,16 @@ def compile_condition(condition: tree.Condition, context: BindContext) -> Column
     if column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING):
         raise InvalidRequest(f"PRIMARY KEY column '{column.name}' cannot have IF conditions")
     return ColumnCondition(column, condition.operator, terms, in_marker, element, field)
+
+
+def _no_user_type(type_: CqlType) -> ServerError:
+    """What Cassandra answers when it takes a column for a user type that is none."""
+    package = "org.apache.cassandra.db.marshal."
+    found, wanted = type_.java().partition("(")[0], package + "UserType"
+    return ServerError(
+        f"java.lang.ClassCastException: class {found} cannot be cast to class {wanted} "
+        f"({found} and {wanted} are in unnamed module of loader 'app')"
+    )
 
 
 def _compile_values(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from cqlserver.packing import split_collection, split_tuple
 from cqlserver.terms import BindContext, Constant, Term, Value, Values, column_spec, compile_term
 from grammar import tree
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
+from storage.reconcile import reconcile
 from storage.schema import ColumnKind, ColumnMetadata
 
 _NUMBERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint", "float", "double", "decimal"))
@@ -81,17 +82,30 @@ class RowChange:
         self.complex[column] = (deletion, self.complex.get(column, (LIVE, {}))[1])
 
     def existing_cells(self, column: str) -> list[tuple[bytes, Cell]]:
-        """The live cells of a list column before this change, in order."""
+        """The live cells of a list column, in order: of the row before, and what this change has done to it so far."""
         data = self.existing.columns.get(column) if self.existing is not None else None
-        if not isinstance(data, ComplexColumn):
-            return []
+        cells = dict(data.cells) if isinstance(data, ComplexColumn) else {}
+        pending = self.complex.get(column)
+        if pending is not None:
+            deletion, changed = pending
+            cells = {path: cell for path, cell in cells.items() if cell.timestamp_us > deletion.timestamp_us}
+            for path, cell in changed.items():
+                cells[path] = reconcile(cells[path], cell) if path in cells else cell
         now_s = self.context.now_s
         live = [
             (path, cell)
-            for path, cell in data.cells.items()
+            for path, cell in cells.items()
             if cell.value is not None and (cell.local_deletion_s == NEVER or cell.local_deletion_s > now_s)
         ]
         return sorted(live, key=lambda item: TIMEUUID.order_key(item[0]))
+
+    def existing_value(self, column: str) -> bytes | None:
+        """The value of a column of one cell, as it is with this change so far."""
+        pending = self.simple.get(column)
+        if pending is not None:
+            return pending.value
+        data = self.existing.columns.get(column) if self.existing is not None else None
+        return data.value if isinstance(data, Cell) else None
 
     def columns(self) -> dict[str, Cell | ComplexColumn]:
         merged: dict[str, Cell | ComplexColumn] = dict(self.simple)
@@ -138,7 +152,7 @@ class SetCollection(Operation):
 
 
 class AddToCollection(Operation):
-    """`c = c + value`: appends to a list, adds to a set, puts into a map."""
+    """`c = c + value`: adds to a set, puts into a map."""
 
     def apply(self, change: RowChange) -> None:
         value = self.term.bind(change.context.values)
@@ -151,13 +165,34 @@ def add_to_collection(column: ColumnMetadata, value: bytes, change: RowChange) -
     match column.type:
         case ListType():
             for part in parts:
-                change.set_path(column.name, change.context.new_list_path(), part or EMPTY)
+                change.set_path(column.name, change.context.new_list_path(), _not_null(part))
         case SetType():
             for part in parts:
                 change.set_path(column.name, part or EMPTY, EMPTY)
         case MapType():
             for key, item in zip(parts[::2], parts[1::2], strict=True):
                 change.set_path(column.name, key or EMPTY, item or EMPTY)
+
+
+def _not_null(item: bytes | None) -> bytes:
+    if item is None:
+        raise ServerError("java.lang.NullPointerException")  # which is what Cassandra answers
+    return item
+
+
+class AppendToList(Operation):
+    """`c = c + value` of a list."""
+
+    def apply(self, change: RowChange) -> None:
+        value = self.term.bind(change.context.values)
+        if isinstance(value, bytes):
+            add_to_collection(self.column, value, change)
+        elif value is UNSET:
+            raise ServerError(  # the one collection operation that forgets about unset values
+                "java.lang.ClassCastException: class org.apache.cassandra.cql3.Constants$Value cannot be cast to class "
+                "org.apache.cassandra.cql3.Lists$Value (org.apache.cassandra.cql3.Constants$Value and "
+                "org.apache.cassandra.cql3.Lists$Value are in unnamed module of loader 'app')"
+            )
 
 
 class Prepend(Operation):
@@ -169,7 +204,7 @@ class Prepend(Operation):
             return
         parts = split_collection(value)
         for path, part in zip(change.context.new_prepend_paths(len(parts)), parts, strict=True):
-            change.set_path(self.name, path, part or EMPTY)
+            change.set_path(self.name, path, _not_null(part))
 
 
 class SetUserType(Operation):
@@ -190,8 +225,9 @@ class SetUserType(Operation):
         else:
             parts = self.term.elements(values)
         for position, part in enumerate(parts or ()):
-            if isinstance(part, bytes):
-                change.set_path(self.name, field_path(position), part)
+            if part is not None:
+                # an unset value in a literal is written as an empty one
+                change.set_path(self.name, field_path(position), part if isinstance(part, bytes) else EMPTY)
 
 
 def field_path(position: int) -> bytes:
@@ -290,6 +326,8 @@ class DeleteListItem(Operation):
 
 
 def _path_at(change: RowChange, column: str, index: bytes, missing: str) -> bytes:
+    if not index:
+        raise ServerError("java.lang.IndexOutOfBoundsException")
     position = int.from_bytes(index, "big", signed=True)
     cells = change.existing_cells(column)
     if not cells:
@@ -333,6 +371,8 @@ class DeleteElement(Operation):
         if element is None:
             raise InvalidRequest(f"Invalid null {kind}" if kind == "map key" else "Invalid null set element")
         if not isinstance(element, bytes):
+            if kind == "set element":
+                return
             raise InvalidRequest(f"Invalid unset {kind}")
         change.set_path(self.name, element, None)
 
@@ -363,16 +403,16 @@ class AddToValue(Operation):
 
     def apply(self, change: RowChange) -> None:
         value = self.term.bind(change.context.values)
-        data = change.existing.columns.get(self.name) if change.existing is not None else None
-        if not isinstance(data, Cell) or data.value is None or not isinstance(value, bytes):
+        existing = change.existing_value(self.name)
+        if existing is None or not isinstance(value, bytes):
             return
         kind = self.column.type.cql()
         if kind in _STRINGS:
-            change.set(self.name, data.value + value)
+            change.set(self.name, existing + value)
         else:
             from cqlserver.functions.arithmetic import add_values
 
-            change.set(self.name, add_values(self.column.type, data.value, value))
+            change.set(self.name, add_values(self.column.type, existing, value))
 
 
 _NOTHING = Constant(None, INT)
@@ -514,7 +554,8 @@ def _compile_add(column: ColumnMetadata, value: tree.Expression, context: BindCo
             return AddToCollection(column, compile_term(value, spec, context))
         except InvalidRequest:
             raise InvalidRequest(f"Value for a map addition has to be a map, but was: '{_text(value, context)}'") from None
-    return AddToCollection(column, compile_term(value, spec, context))
+    kind_of_addition = AppendToList if isinstance(type_, ListType) else AddToCollection
+    return kind_of_addition(column, compile_term(value, spec, context))
 
 
 def _compile_subtract(column: ColumnMetadata, value: tree.Expression, context: BindContext) -> Operation:
