@@ -133,7 +133,8 @@ def _float_literal(c: Children, p: ParseState) -> tree.Expression:
             f"Failed parsing statement: [{p.text}] reason: NumberFormatException Character I is neither a decimal digit "
             'number, decimal point, nor "e" notation exponential mark.'
         )
-    return _plain_float(c, p)
+    literal: tree.Expression = _plain_float(c, p)
+    return literal
 
 
 def _fixed_literal(kind: LiteralKind) -> Action:
