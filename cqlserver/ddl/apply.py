@@ -11,6 +11,7 @@ from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspa
 from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_index, drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
+from grammar import tree
 from grammar.tree import (
     AlterKeyspace,
     AlterTable,
@@ -28,7 +29,7 @@ from grammar.tree import (
     DropType,
     Statement,
 )
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, RequestError, Unauthorized
 from storage.schema import Schema
 
 _Apply = Callable[[Schema, Any, DdlContext], DdlResult]
@@ -67,6 +68,28 @@ def apply_ddl(schema: Schema, statement: Statement, context: DdlContext) -> DdlR
     return function(schema, statement, context)
 
 
-def not_supported(statement: Statement) -> InvalidRequest:
+_OF_ROLES: Final = frozenset(
+    (
+        tree.AddIdentity,
+        tree.AlterRole,
+        tree.CreateRole,
+        tree.DropIdentity,
+        tree.DropRole,
+        tree.Grant,
+        tree.GrantRole,
+        tree.ListPermissions,
+        tree.ListRoles,
+        tree.ListUsers,
+        tree.Revoke,
+        tree.RevokeRole,
+    )
+)
+
+
+def not_supported(statement: Statement) -> RequestError:
+    """The plain refusal. What has to do with roles needs a login, and everybody is anonymous here: AllowAllAuthenticator
+    is the only authenticator, and Cassandra with it answers the same (ClientState.ensureNotAnonymous)."""
+    if type(statement) in _OF_ROLES:
+        return Unauthorized("You have to be logged in and not anonymous to perform this request")
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(statement).__name__).upper()
     return InvalidRequest(f"{words} is not supported yet")
