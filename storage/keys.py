@@ -41,9 +41,12 @@ def compose_key(values: Sequence[bytes]) -> bytes:
     else:
         parts: list[bytes] = []
         for value in values:
-            check_key_length(len(value))
+            if len(value) > KEY_LENGTH_MAX:
+                check_key_length(sum(map(len, values)))
             parts += (_U16.pack(len(value)), value, b"\0")
         key = b"".join(parts)
+        if len(key) > KEY_LENGTH_MAX:
+            check_key_length(sum(map(len, values)))
     if len(key) > KEY_LENGTH_MAX:
         check_key_length(len(key))
     return key

@@ -9,14 +9,13 @@ from typing import Any
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest, CasShape
-from cqlserver.plans.modification import Modification, Updates
+from cqlserver.plans.modification import Modification, Updates, bound_timestamp
 from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, Values
 from protocol.errors import InvalidRequest
-from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
@@ -124,13 +123,7 @@ class BatchPlan:
             clock_us = self.node.environment.clock.wall_us()
         if self.timestamp is None:
             return clock_us
-        value = self.timestamp.bind(options.values)
-        if value is None:
-            raise InvalidRequest("Invalid null value of timestamp")
-        if value is UNSET:
-            return clock_us
-        assert isinstance(value, bytes)
-        return int.from_bytes(value, "big", signed=True)
+        return bound_timestamp(self.timestamp, options.values, clock_us)
 
     def _write_type(self, partition_count: int) -> str:
         if self.kind == "COUNTER" or self.modifications[0].table.is_counter:

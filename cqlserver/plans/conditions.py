@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cqlserver.packing import pack_items, split_collection, split_tuple
-from cqlserver.plans.operations import element_specs, existing_column, field_path
+from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
 from cqlserver.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
 from grammar import tree
 from grammar.tree import Operator
@@ -34,7 +34,7 @@ class BoundCondition:
 
     condition: "ColumnCondition"
     element: Value
-    values: tuple[bytes | None, ...]
+    values: tuple[Value, ...]
 
     def applies_to(self, row: Row | None) -> bool:
         """Whether it holds for a row. Raises InvalidRequest for comparisons that have no meaning."""
@@ -66,14 +66,10 @@ class ColumnCondition:
             bound = [term.bind(values) for term in self.terms]
         if self.operator is Operator.IN:
             bound = [value for value in bound if value is not UNSET]
-        kept: list[bytes | None] = []
-        for value in bound:
-            if value is not None and not isinstance(value, bytes):
-                raise InvalidRequest("Invalid 'unset' value in condition")
-            kept.append(value)
-        return BoundCondition(self, element, tuple(kept))
+        return BoundCondition(self, element, tuple(bound))
 
-    def holds(self, row: Row | None, element: Value, values: tuple[bytes | None, ...]) -> bool:
+    def holds(self, row: Row | None, element: Value, values: tuple[Value, ...]) -> bool:
+        """What can't be compared is refused only now: a condition behind one that fails is never looked at."""
         operator = Operator.EQ if self.operator is Operator.IN else self.operator
         type_ = self.column.type
         data = row.columns.get(self.column.name) if row is not None else None
@@ -89,9 +85,11 @@ class ColumnCondition:
 
     def _element(self, data: Cell | ComplexColumn | None, element: Value) -> tuple[bytes | None, CqlType]:
         type_ = self.column.type
-        if not isinstance(element, bytes):
+        if element is None:
             kind = "map" if isinstance(type_, MapType) else "list"
             raise InvalidRequest(f"Invalid null value for {kind} element access")
+        if not isinstance(element, bytes):
+            element = b""  # an unset value is taken for an empty one
         if isinstance(type_, MapType):
             # the keys' type compares the values too, in Cassandra (ElementAccessBound.appliesTo)
             if isinstance(data, ComplexColumn):
@@ -105,6 +103,8 @@ class ColumnCondition:
                     return value, type_.keys
             return None, type_.keys
         assert isinstance(type_, ListType)
+        if not element:
+            raise ServerError("java.lang.IndexOutOfBoundsException")
         index = int.from_bytes(element, "big", signed=True)
         if index < 0:
             raise InvalidRequest(f"Invalid negative list index {index}")
@@ -122,14 +122,16 @@ class ColumnCondition:
             return None, field_type
         return split_tuple(data.value, len(type_.field_types))[position], field_type
 
-    def _collection_holds(
-        self, data: Cell | ComplexColumn | None, operator: Operator, values: tuple[bytes | None, ...]
-    ) -> bool:
+    def _collection_holds(self, data: Cell | ComplexColumn | None, operator: Operator, values: tuple[Value, ...]) -> bool:
         """On all of a non-frozen collection (MultiCellCollectionBound)."""
         type_ = self.column.type
         items = _items(data, type_)
         contains = operator in (Operator.CONTAINS, Operator.CONTAINS_KEY)
-        for value in values:
+        for given in values:
+            value = given if given is None or isinstance(given, bytes) else EMPTY
+            if value is not given and not contains:
+                kind = type(type_).__name__.removesuffix("Type") + "s"
+                raise class_cast("org.apache.cassandra.cql3.Constants$Value", f"org.apache.cassandra.cql3.{kind}$Value")
             if value is None or (not contains and not split_collection(value)):
                 if operator is Operator.EQ:
                     if not items:
@@ -202,8 +204,10 @@ def _contains(type_: CqlType, items: Sequence[bytes | None], value: bytes, opera
     return any(of.compare(candidate or b"", value) == 0 for candidate in candidates)
 
 
-def _compare(operator: Operator, type_: CqlType, wanted: bytes | None, value: bytes | None) -> bool:
+def _compare(operator: Operator, type_: CqlType, wanted: Value, value: bytes | None) -> bool:
     """`value operator wanted` (Bound.compareWithOperator)."""
+    if wanted is not None and not isinstance(wanted, bytes):
+        raise InvalidRequest("Invalid 'unset' value in condition")
     if wanted is None:
         if operator is Operator.EQ:
             return value is None
@@ -239,7 +243,8 @@ def compile_condition(condition: tree.Condition, context: BindContext) -> Column
         element = compile_term(condition.element, element_spec, context)
     elif condition.field is not None:
         if not isinstance(type_, UserType):
-            raise _no_user_type(type_)
+            package = "org.apache.cassandra.db.marshal."
+            raise class_cast(type_.java().partition("(")[0], package + "UserType")
         if condition.field not in type_.field_names:
             raise InvalidRequest(f"Unknown field {condition.field} for column {column.name}")
         field = type_.field_names.index(condition.field)
@@ -252,16 +257,6 @@ def compile_condition(condition: tree.Condition, context: BindContext) -> Column
     if column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING):
         raise InvalidRequest(f"PRIMARY KEY column '{column.name}' cannot have IF conditions")
     return ColumnCondition(column, condition.operator, terms, in_marker, element, field)
-
-
-def _no_user_type(type_: CqlType) -> ServerError:
-    """What Cassandra answers when it takes a column for a user type that is none."""
-    package = "org.apache.cassandra.db.marshal."
-    found, wanted = type_.java().partition("(")[0], package + "UserType"
-    return ServerError(
-        f"java.lang.ClassCastException: class {found} cannot be cast to class {wanted} "
-        f"({found} and {wanted} are in unnamed module of loader 'app')"
-    )
 
 
 def _compile_values(

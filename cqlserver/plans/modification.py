@@ -26,7 +26,7 @@ from cqlserver.restrictions import Restrictions, compile_restrictions
 from cqlserver.restrictions_ranges import Interval
 from cqlserver.terms import Term, Values, compile_term
 from grammar import tree
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
@@ -88,15 +88,7 @@ class Modification:
         return self.restrictions.keys(values)
 
     def timestamp_us(self, values: Values, default_us: int) -> int:
-        if self.timestamp is None:
-            return default_us
-        value = self.timestamp.bind(values)
-        if value is None:
-            raise InvalidRequest("Invalid null value of timestamp")
-        if value is UNSET:
-            return default_us
-        assert isinstance(value, bytes)
-        return int.from_bytes(value, "big", signed=True)
+        return default_us if self.timestamp is None else bound_timestamp(self.timestamp, values, default_us)
 
     def ttl_s(self, values: Values, clock_s: int) -> int:
         """cql3/Attributes.java, getTimeToLive. `clock_s`: the server's time, whatever time the client says it is."""
@@ -259,6 +251,21 @@ class UpdateBuilder:
             else:
                 self.put(ck, row)
         return PartitionUpdate(self.table.id, self.key, self.deletion, self.static, self.rows, tuple(self.tombstones))
+
+
+def bound_timestamp(term: Term, values: Values, default_us: int) -> int:
+    """The value of USING TIMESTAMP (Attributes.getTimestamp)."""
+    value = term.bind(values)
+    if value is None:
+        raise InvalidRequest("Invalid null value of timestamp")
+    if not isinstance(value, bytes):
+        return default_us
+    if not value:
+        raise ServerError(
+            'java.lang.NullPointerException: Cannot invoke "java.lang.Long.longValue()" because the return value of '
+            '"org.apache.cassandra.db.marshal.LongType.compose(java.nio.ByteBuffer)" is null'
+        )
+    return int.from_bytes(value, "big", signed=True)
 
 
 def merged(table: TableMetadata, left: Row, right: Row) -> Row:

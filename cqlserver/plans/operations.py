@@ -174,6 +174,14 @@ def add_to_collection(column: ColumnMetadata, value: bytes, change: RowChange) -
                 change.set_path(column.name, key or EMPTY, item or EMPTY)
 
 
+def class_cast(found: str, wanted: str) -> ServerError:
+    """What clients get where Cassandra takes one Java class for another."""
+    return ServerError(
+        f"java.lang.ClassCastException: class {found} cannot be cast to class {wanted} "
+        f"({found} and {wanted} are in unnamed module of loader 'app')"
+    )
+
+
 def _not_null(item: bytes | None) -> bytes:
     if item is None:
         raise ServerError("java.lang.NullPointerException")  # which is what Cassandra answers
@@ -188,11 +196,8 @@ class AppendToList(Operation):
         if isinstance(value, bytes):
             add_to_collection(self.column, value, change)
         elif value is UNSET:
-            raise ServerError(  # the one collection operation that forgets about unset values
-                "java.lang.ClassCastException: class org.apache.cassandra.cql3.Constants$Value cannot be cast to class "
-                "org.apache.cassandra.cql3.Lists$Value (org.apache.cassandra.cql3.Constants$Value and "
-                "org.apache.cassandra.cql3.Lists$Value are in unnamed module of loader 'app')"
-            )
+            # the one collection operation that forgets about unset values
+            raise class_cast("org.apache.cassandra.cql3.Constants$Value", "org.apache.cassandra.cql3.Lists$Value")
 
 
 class Prepend(Operation):
@@ -390,6 +395,8 @@ class Increment(Operation):
             raise InvalidRequest("Invalid null value for counter increment")
         if not isinstance(value, bytes):
             return
+        if not value:
+            raise ServerError("java.lang.IndexOutOfBoundsException")
         delta = int.from_bytes(value, "big", signed=True)
         if self.sign < 0 and delta == -(1 << 63):
             raise InvalidRequest(f"The negation of {delta} overflows supported counter precision (signed 8 bytes integer)")
