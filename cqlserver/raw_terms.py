@@ -278,8 +278,9 @@ class RawCall(RawTerm):
         self.name, self.arguments, self.context = name, tuple(arguments), context
 
     def __str__(self) -> str:
-        name = quoted_identifier(self.name.name)
-        if self.name.keyspace is not None and self.name.name != "token":
+        is_token = self.name.name == "token" and self.name.keyspace in (None, "system")
+        name = "token" if is_token else quoted_identifier(self.name.name)
+        if self.name.keyspace is not None and not is_token:
             name = f"{quoted_identifier(self.name.keyspace)}.{name}"
         return f"{name}({', '.join(map(str, self.arguments))})"
 

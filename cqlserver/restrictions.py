@@ -20,10 +20,11 @@ from functools import cmp_to_key
 from itertools import product
 from struct import Struct
 
-from cqlserver.binding import BindContext, Values, column_spec
+from cqlserver.binding import BindContext, Values
 from cqlserver.restrictions_filter import FilterExpression, filter_expressions
 from cqlserver.restrictions_ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
 from cqlserver.restrictions_relations import (
+    AnnRestriction,
     ContainsRestriction,
     EqRestriction,
     InRestriction,
@@ -36,7 +37,7 @@ from cqlserver.restrictions_relations import (
     merge_tokens,
     relation_text,
 )
-from cqlserver.terms import Term, compile_term
+from cqlserver.terms import Term
 from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereClause
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
@@ -173,13 +174,15 @@ class Restrictions:
             self._add(relation, context)
         for name, term in (equal_terms or {}).items():
             self._place(EqRestriction((existing_column(self.table, name),), False, term))
-        self._check_ann(orderings, context)
+        ann_column = self._maybe_ann_column(orderings)
         if kind is StatementKind.SELECT and where.expressions:
             self._refuse_index_expressions(where)
         self._process_partition_key()
         if only_static and len(self._clustering):
             self._refuse_clustering()
         self._process_clustering(only_static)
+        if ann_column is not None:
+            self._refuse_ann(ann_column)
         self._process_others()
 
     # --- compiling -----------------------------------------------------------------------------------------------------
@@ -229,20 +232,23 @@ class Restrictions:
                 f'(preceding column "{added.first.name}" is restricted by a non-EQ relation)'
             )
 
-    def _check_ann(self, orderings: Sequence[Ordering], context: BindContext) -> None:
+    def _maybe_ann_column(self, orderings: Sequence[Ordering]) -> ColumnMetadata | None:
         ann = [ordering for ordering in orderings if ordering.ann_of is not None]
         if len(ann) > 1:
             raise InvalidRequest("Cannot specify more than one ANN ordering")
         if not ann:
-            return
+            return None
         if len(orderings) > 1:
             raise InvalidRequest("ANN ordering does not support any other ordering")
         if ann[0].descending:
             raise InvalidRequest("Descending ANN ordering is not supported")
         column = existing_column(self.table, ann[0].column)
-        assert ann[0].ann_of is not None
-        compile_term(ann[0].ann_of, column_spec(self.table, column), context)
-        self._process_partition_key()
+        if (existing := self._others.maybe_get(column)) is not None:
+            merge(existing, AnnRestriction((column,), False))
+        return column
+
+    @staticmethod
+    def _refuse_ann(column: ColumnMetadata) -> None:
         if not isinstance(column.type, VectorType) or column.type.elements != FLOAT:
             raise InvalidRequest("ANN ordering is only supported on float vector indexes")
         raise InvalidRequest("ANN ordering by vector requires the column to be indexed")

@@ -167,6 +167,11 @@ class ContainsRestriction(Restriction):
 
 
 @dataclass(frozen=True, slots=True)
+class AnnRestriction(Restriction):
+    """`ORDER BY column ANN OF ...`: it stands beside no other on its column."""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRestriction(Restriction):
     """`token(...)`: `equal`, or a slice."""
 

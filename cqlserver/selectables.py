@@ -194,7 +194,7 @@ class TimestampSelectable(Selectable):
     def maybe_exact_type(self) -> CqlType | None:
         one = NATIVE_TYPES["int" if self.function == "ttl" else "bigint"]
         is_list = self.column.type.is_multicell and self.function != "maxwritetime"
-        return ListType(one, False) if is_list else one
+        return ListType(one, True) if is_list else one
 
 
 class CallSelectable(Selectable):
@@ -461,11 +461,11 @@ class ArraySelectable(_ItemsSelectable):
 
     def maybe_exact_type(self) -> CqlType | None:
         element = self._first_exact()
-        return None if element is None else ListType(element, False)
+        return None if element is None else ListType(element, True)
 
     def maybe_compatible_type(self) -> CqlType | None:
         element = self._common()
-        return None if element is None else ListType(element, False)
+        return None if element is None else ListType(element, True)
 
 
 class SetSelectable(_ItemsSelectable):
@@ -497,11 +497,11 @@ class SetSelectable(_ItemsSelectable):
 
     def maybe_exact_type(self) -> CqlType | None:
         element = self._first_exact()
-        return None if element is None else SetType(element, False)
+        return None if element is None else SetType(element, True)
 
     def maybe_compatible_type(self) -> CqlType | None:
         element = self._common()
-        return None if element is None else SetType(element, False)
+        return None if element is None else SetType(element, True)
 
 
 class MapSelectable(Selectable):
@@ -563,9 +563,13 @@ class MapSelectable(Selectable):
         return ComposedSelector(name, type_, list(given.values()), lambda values: combine)
 
     def selects(self, predicate: Callable[[ColumnMetadata], bool]) -> bool:
-        return any(
-            not isinstance(key, tree.Column) and selectable(key, self.context).selects(predicate) for key, _ in self.entries
-        ) or any(selectable(value, self.context).selects(predicate) for _, value in self.entries)
+        """As Cassandra has it: a value that selects no such column counts (Selectable.WithMapOrUdt.selectColumns)."""
+        for key, value in self.entries:
+            if not isinstance(key, tree.Column) and selectable(key, self.context).selects(predicate):
+                return True
+            if not selectable(value, self.context).selects(predicate):
+                return True
+        return False
 
 
 class TypeHintSelectable(Selectable):

@@ -4,7 +4,7 @@ Where all selectors are columns as they are (`is_plain`) rows can be copied; oth
 selectors. SELECT JSON makes one text of the selectors' values (cql3/selection/Selection.java).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cqlserver.binding import BindContext
@@ -48,27 +48,44 @@ class Selection:
         return any(selector.uses_timestamps for selector in self.selectors)
 
 
-def resolve_selectors(statement: tree.Select, context: BindContext) -> list[Selectable]:
-    """What stands between SELECT and FROM; empty for `*`. Raises InvalidRequest."""
-    return [selectable(selector.expression, context) for selector in statement.selectors]
+class Selectables:
+    """What stands between SELECT and FROM; empty for `*`. Each is resolved when iteration first comes to it, because
+    Cassandra does so too: a fault in the WHERE clause is often told before one in the selection."""
+
+    __slots__ = ("_context", "_resolved", "_selectors")
+
+    def __init__(self, statement: tree.Select, context: BindContext) -> None:
+        self._selectors, self._context = statement.selectors, context
+        self._resolved: list[Selectable] = []
+
+    def __len__(self) -> int:
+        return len(self._selectors)
+
+    def __iter__(self) -> Iterator[Selectable]:
+        """Raises InvalidRequest."""
+        for index, selector in enumerate(self._selectors):
+            if index == len(self._resolved):
+                self._resolved.append(selectable(selector.expression, self._context))
+            yield self._resolved[index]
 
 
-def selects_only_statics(selectables: Sequence[Selectable], table: TableMetadata) -> bool:
-    if not table.statics or not selectables:
+def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool:
+    if not table.statics or not len(selectables):
         return False
     return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in selectables) and not any(
         s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)) for s in selectables
     )
 
 
-def compile_selection(statement: tree.Select, selectables: Sequence[Selectable], context: BindContext) -> Selection:
+def compile_selection(statement: tree.Select, selectables: Selectables, context: BindContext) -> Selection:
     table = context.table
     fetched: Fetched = []
     aliases = [selector.alias for selector in statement.selectors]
-    if not selectables:
-        selectables = [ColumnSelectable(column, context) for column in table.columns]
-        aliases = [None] * len(selectables)
-    selectors = [one.compile(None, fetched) for one in selectables]
+    resolved: Iterable[Selectable] = selectables
+    if not len(selectables):
+        resolved = [ColumnSelectable(column, context) for column in table.columns]
+        aliases = [None] * len(table.columns)
+    selectors = [one.compile(None, fetched) for one in resolved]  # one after the other is resolved and compiled
     columns = tuple(
         ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)
         for selector, alias in zip(selectors, aliases, strict=True)

@@ -407,7 +407,7 @@ class TimestampSelector(Selector):
     def __init__(self, function: str, selected: Selector) -> None:
         one: CqlType = INT if function == "ttl" else BIGINT
         is_list = selected.type.is_multicell and function != "maxwritetime"
-        super().__init__(f"{function}({selected.name})", ListType(one, False) if is_list else one)
+        super().__init__(f"{function}({selected.name})", ListType(one, True) if is_list else one)
         self.function, self.selected = function, selected
 
     def bind(self, values: Values) -> Evaluate:

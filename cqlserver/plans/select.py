@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Any, Protocol
 
 from cluster.coordinator import RequestKind
-from cqlserver.binding import BindContext, Values
+from cqlserver.binding import BindContext, Values, column_spec
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast_read import maybe_fast_read
@@ -21,7 +21,7 @@ from cqlserver.plans.select_run import Reading, ReadShape
 from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, compile_restrictions
 from cqlserver.restrictions_relations import existing_column
 from cqlserver.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
-from cqlserver.selection import Selection, compile_selection, resolve_selectors, selects_only_statics
+from cqlserver.selection import Selectables, Selection, compile_selection, selects_only_statics
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, compile_term
 from grammar import tree
@@ -116,8 +116,8 @@ class SelectPlan:
         partition_limit = _limit_value(self.per_partition_limit, values)
         store = self.node.read_store(self.table)
         sink = self._sink(store, values, now_s, user_limit)
-        shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
         expressions = self.restrictions.row_filter(values)
+        shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
         row_filter = RowFilter(store, expressions, now_s) if expressions else None
         if shape is None:
             sink.finish()
@@ -161,12 +161,14 @@ class SelectPlan:
         restrictions = self.restrictions
         is_everything = self.grouping is not None and self.grouping.is_everything
         row_limit = NO_LIMIT if is_everything or self._sorts else user_limit
-        is_paged = self._is_paged(options, row_limit)
         keys = None if restrictions.is_key_range else restrictions.keys(values)
         slices: tuple[Slice, ...] = EVERYTHING
-        if restrictions.has_clustering and not self.is_distinct:
+        if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in restrictions.intervals(values))
-        token_range = restrictions.token_range(values) if keys is None else None
+        is_empty = keys == [] or not slices
+        token_range = restrictions.token_range(values) if keys is None and not is_empty else None
+        is_empty = is_empty or (keys is None and token_range is None)
+        is_paged = self.grouping is not None or (not is_empty and self._is_paged(options, row_limit))
         page_limit = row_limit
         paging_state = None
         if is_paged:
@@ -181,7 +183,7 @@ class SelectPlan:
                 page_limit = min(options.page_size, row_limit)
             if options.paging_state is not None:
                 paging_state = decode_paging_state(options.paging_state)
-        if keys == [] or not slices or (keys is None and token_range is None):
+        if is_empty:
             return None
         return ReadShape(
             keys,
@@ -241,9 +243,13 @@ def _limit_value(term: Term | None, values: Values) -> int:
 def compile_select(node: ReadNode, statement: tree.Select, context: BindContext) -> SelectPlan:
     """On the context's table. Raises InvalidRequest."""
     table = context.table
-    selectables = resolve_selectors(statement, context)
+    selectables = Selectables(statement, context)
     only_static = selects_only_statics(selectables, table)
-    ordered = {ordering.column: existing_column(table, ordering.column) for ordering in statement.order_by}
+    ordered: dict[str, ColumnMetadata] = {}
+    for ordering in statement.order_by:
+        ordered[ordering.column] = existing_column(table, ordering.column)
+        if ordering.ann_of is not None:
+            compile_term(ordering.ann_of, column_spec(table, ordered[ordering.column]), context)
     restrictions = compile_restrictions(
         statement.where,
         context,
