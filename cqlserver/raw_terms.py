@@ -39,6 +39,7 @@ from protocol.types import (
     TupleType,
     quoted_identifier,
 )
+from protocol.types.big_integers import text_int
 
 INT32_LIMIT, INT64_LIMIT = 1 << 31, 1 << 63
 
@@ -100,7 +101,7 @@ def preferred_type(kind: LiteralKind, text: str) -> CqlType:
         case LiteralKind.STRING:
             return ASCII if text.isascii() else TEXT
         case LiteralKind.INTEGER:
-            number = int(text)
+            number = text_int(text)
             if -INT32_LIMIT <= number < INT32_LIMIT:
                 return INT
             return BIGINT if -INT64_LIMIT <= number < INT64_LIMIT else VARINT

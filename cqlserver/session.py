@@ -13,6 +13,7 @@ waits in `waiting` for `resume`.
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -54,6 +55,7 @@ from protocol.requests import (
 )
 from protocol.responses import (
     EVENT_STREAM,
+    AuthSuccess,
     Error,
     Event,
     EventMessage,
@@ -79,6 +81,12 @@ PENDING_MAX = 32
 """Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
 
 Clock = Callable[[], float]
+
+
+_CASSANDRA_VERSION = re.compile(
+    r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII
+)
+"""utils/CassandraVersion.java."""
 
 
 class Served(NamedTuple):
@@ -115,7 +123,7 @@ class Session(Client):
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
         self._clock: Clock = node.environment.clock.monotonic
-        self._ready = False
+        self._ready = self._has_begun = False
         self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
         self._encoder: Encoder = EnvelopeEncoder()
         self._next: tuple[Decoder, Encoder] | None = None
@@ -278,6 +286,8 @@ class Session(Client):
             outcome = self._handle(request)
         except Exception as error:  # noqa: BLE001 - logged and answered by _failure
             outcome = self._failure(error)
+            if not self._has_begun:
+                stream = 0  # InitialConnectionHandler.java forgets whom it answers
         if isinstance(outcome, Pending):
             self._pending.append(Unanswered(version, stream, outcome, trace, state.warnings))
             self.pending_count += 1
@@ -341,7 +351,7 @@ class Session(Client):
             case Register():
                 self.events = self.events | frozenset(request.event_types)
                 return Ready()
-        raise ProtocolError("Unexpected message AUTH_RESPONSE: this server asks nobody to authenticate")
+        return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
 
     def _failure(self, error: Exception) -> Error:
         """The border: every exception becomes an ERROR message; a bug of ours is logged with its traceback."""
@@ -357,14 +367,15 @@ class Session(Client):
 
     def _start_up(self, request: Startup) -> Response:
         """transport/messages/StartupMessage.java."""
+        self._has_begun = True
         options = {name.upper(): value for name, value in request.options.items()}
         cql_version = options.get("CQL_VERSION")
         if cql_version is None:
             raise ProtocolError("Missing value CQL_VERSION in STARTUP message")
-        major = cql_version.split(".", 1)[0]
-        if not major.isdigit():
+        numbers = _CASSANDRA_VERSION.fullmatch(cql_version)
+        if numbers is None:
             raise ProtocolError(f"Invalid version value: {cql_version}")
-        if int(major) < 3 and not cql_version.startswith("2.99"):
+        if (int(numbers[1]), int(numbers[2])) < (2, 99):
             raise ProtocolError(
                 f"CQL version {cql_version} is not supported by the binary protocol (supported version are >= 3.0.0)"
             )

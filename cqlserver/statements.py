@@ -14,10 +14,11 @@ from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.state import ClientState
 from grammar import tree
+from grammar.errors import CqlNestingError
 from grammar.errors import CqlSyntaxError as GrammarError
 from grammar.parser import parse
 from grammar.shape import parse_shaped, shape
-from protocol.errors import CqlSyntaxError, InvalidRequest, ProtocolError, RequestError, Unprepared
+from protocol.errors import CqlSyntaxError, InvalidRequest, ProtocolError, RequestError, ServerError, Unprepared
 from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, prepared_id
 from protocol.primitives import Value
 from protocol.requests import Batch, Execute, QueryOptions
@@ -25,8 +26,12 @@ from protocol.responses import PreparedResult, Response, Result, RowsResult
 
 PREPARED_MAX = 10_000
 """Prepared statements kept; past it the oldest goes, and its clients prepare again."""
+PREPARED_CHARS_MAX = 16 << 20
+"""Of the texts of all prepared statements: a plan takes some twenty times its text."""
 TEXTS_MAX = 1_000
 """Plans of unprepared texts kept, and as many of shapes."""
+TEXT_CHARS_MAX = 8_192
+"""A longer text or shape is compiled each time: few clients send one twice, and a thousand of them would fill the memory."""
 BATCHES_MAX = 1_000
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
 MARKERS_MAX = 65_535
@@ -54,6 +59,11 @@ class Prepared:
     is_qualified: bool
     response: PreparedResult
 
+    @property
+    def tables_keyspace(self) -> str | None:
+        """Where the statement's tables are looked for; statements about other things than rows have none."""
+        return self.keyspace if self.plan.tables else None
+
 
 class Statements:
     """The statement caches of one node, and what serves the four kinds of requests that carry statements."""
@@ -61,6 +71,7 @@ class Statements:
     def __init__(self, compiler: StatementCompiler) -> None:
         self._compiler = compiler
         self._prepared: dict[bytes, Prepared] = {}
+        self._prepared_chars = 0
         self._batches: dict[tuple[int, tuple[Plan, ...]], Plan] = {}
         self._fast: dict[int, dict[bytes, FastPath]] = {}
         self._texts: dict[tuple[str | None, str], Plan] = {}
@@ -152,8 +163,13 @@ class Statements:
         result_metadata = plan.result_metadata or EMPTY_METADATA
         metadata = PreparedMetadata(plan.bind_specs, plan.partition_key_indexes)
         response = PreparedResult(statement_id, metadata, result_metadata)
+        if not is_qualified:
+            _warn_of_use(state, prepared_id(text, keyspace), keyspace)
         prepared = Prepared(statement_id, text, plan, bound_to, is_qualified, response)
-        if len(self._prepared) >= PREPARED_MAX:
+        if statement_id in self._prepared:
+            self._forget(statement_id)
+        self._prepared_chars += len(text)
+        while len(self._prepared) >= PREPARED_MAX or (self._prepared and self._prepared_chars > PREPARED_CHARS_MAX):
             self._forget(next(iter(self._prepared)))
         self._prepared[statement_id] = prepared
         for version in self._fast:
@@ -163,13 +179,15 @@ class Statements:
     def execute(self, state: ClientState, request: Execute) -> "Response | Pending[Response]":
         prepared = self._get(request.statement_id)
         plan, options = prepared.plan, request.options
+        if not prepared.is_qualified and state.keyspace != prepared.tables_keyspace:
+            _warn_of_use(state, prepared.id, prepared.tables_keyspace)
         if options.names is not None:
             options = in_order(options, plan)
         if options.page_size == 0:
             raise ProtocolError("The page size cannot be 0")
         if len(options.values) != len(plan.bind_specs):
             raise InvalidRequest(
-                f"There were {len(plan.bind_specs)} markers(?) in CQL but {len(options.values)} bound variables"
+                f"there were {len(plan.bind_specs)} markers(?) in CQL but {len(options.values)} bound variables"
             )
         outcome = plan.execute(state, options)
         if plan.result_metadata is None:
@@ -197,7 +215,7 @@ class Statements:
         return prepared
 
     def _forget(self, statement_id: bytes) -> None:
-        del self._prepared[statement_id]
+        self._prepared_chars -= len(self._prepared.pop(statement_id).text)
         for paths in self._fast.values():
             paths.pop(statement_id, None)
 
@@ -247,8 +265,24 @@ class Statements:
 def _parse(text: str) -> tree.Statement:
     try:
         return parse(text)
+    except CqlNestingError as error:
+        raise ServerError(error.message) from None  # as Cassandra answers when its parser's stack is full
     except GrammarError as error:
         raise CqlSyntaxError(error.message) from None
+
+
+def _warn_of_use(state: ClientState, statement_id: bytes, prepared_keyspace: str | None) -> None:
+    """Once per connection (ClientState.warnAboutUseWithPreparedStatements)."""
+    if not state.is_warned_of_use:
+        state.is_warned_of_use = True
+        state.warn(
+            "`USE <keyspace>` with prepared statements is considered to be an anti-pattern due to ambiguity in "
+            "non-qualified table names. Please consider removing instances of `Session#setKeyspace(<keyspace>)`, "
+            '`Session#execute("USE <keyspace>")` and `cluster.newSession(<keyspace>)` from your code, and always use '
+            "fully qualified table names (e.g. <keyspace>.<table>). Keyspace used: "
+            f"{state.keyspace or 'null'}, statement keyspace: {prepared_keyspace or 'null'}, "
+            f"statement id: {statement_id.hex()}"
+        )
 
 
 def in_order(options: QueryOptions, plan: Plan) -> QueryOptions:
@@ -273,6 +307,8 @@ Remembered = TypeVar("Remembered")
 
 
 def _remember(cache: dict[tuple[str | None, str], Remembered], key: tuple[str | None, str], plan: Remembered) -> None:
+    if len(key[1]) > TEXT_CHARS_MAX:
+        return
     if len(cache) >= TEXTS_MAX:
         del cache[next(iter(cache))]
     cache[key] = plan

@@ -300,20 +300,24 @@ def _using(c: Children, p: ParseState) -> tree.Using:
 
 
 def _assignments(c: Children, p: ParseState) -> list[tree.Assignment]:
-    return [c[0]]
+    first: tree.Assignment = c[0]
+    p.assigned = {first.column: [first]}
+    return [first]
 
 
 def _more_assignments(c: Children, p: ParseState) -> list[tree.Assignment]:
     """Appends, and says which assignments to one column exclude each other (Operation.RawUpdate.isCompatibleWith)."""
     before: list[tree.Assignment] = c[0]
     new: tree.Assignment = c[2]
-    for assignment in before:
-        if assignment.column == new.column and (
-            assignment.__class__ is tree.SetValue
-            or new.__class__ is tree.SetValue
-            or (isinstance(assignment, tree.SetField) and isinstance(new, tree.SetField) and assignment.field == new.field)
-        ):
-            p.errors.append(f"Multiple incompatible setting of column {new.column}")
+    same = p.assigned.setdefault(new.column, [])
+    if not p.errors and any(  # only the first error is told
+        assignment.__class__ is tree.SetValue
+        or new.__class__ is tree.SetValue
+        or (isinstance(assignment, tree.SetField) and isinstance(new, tree.SetField) and assignment.field == new.field)
+        for assignment in same
+    ):
+        p.errors.append(f"Multiple incompatible setting of column {new.column}")
+    same.append(new)
     before.append(new)
     return before
 

@@ -17,10 +17,11 @@ class ParseState:
 
     `text`: the statement. `markers`: names of the bind markers so far. `errors`: messages of what is wrong beyond the
     grammar, in order. `literals`: texts of the literals numbered so far, with `literals_as_markers`. `depths`: how deep
-    operators nest, by the id of the node; `kept` keeps these nodes, so that no id is used again.
+    operators nest, by the id of the node; `kept` keeps these nodes, so that no id is used again. `assigned`: the
+    assignments of the SET clause that is being read, by column.
     """
 
-    __slots__ = ("depths", "errors", "kept", "literals", "literals_as_markers", "markers", "text")
+    __slots__ = ("assigned", "depths", "errors", "kept", "literals", "literals_as_markers", "markers", "text")
 
     def __init__(self, text: str, literals_as_markers: bool = False) -> None:
         self.text = text
@@ -30,6 +31,7 @@ class ParseState:
         self.literals: list[str] = []
         self.depths: dict[int, int] = {}
         self.kept: list[tree.Expression] = []
+        self.assigned: dict[str, list[tree.Assignment]] = {}
 
 
 Children: TypeAlias = list[Any]

@@ -22,6 +22,7 @@ _VALUES = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false
 _TOO_DEEP = (
     "Document nesting depth (1001) exceeds the maximum allowed (1000, from `StreamReadConstraints.getMaxNestingDepth()`)"
 )
+NUMBER_DIGITS_MAX = 1000
 _SPACE = re.compile(r"[ \t\r\n]*")
 _WORD = re.compile(r"[\w$]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -40,7 +41,18 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=text_int, parse_constant=_no_constant)
+def _bounded_int(text: str) -> int:
+    digits = len(text) - text.startswith("-")
+    if digits > NUMBER_DIGITS_MAX:
+        message = (
+            f"Number value length ({digits}) exceeds the maximum allowed ({NUMBER_DIGITS_MAX}, "
+            "from `StreamReadConstraints.getMaxNumberLength()`)"
+        )
+        raise JsonError(_CORE + "exc.StreamConstraintsException", message)
+    return text_int(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_bounded_int, parse_constant=_no_constant)
 
 
 def parse_json(text: str) -> Any:
@@ -48,6 +60,8 @@ def parse_json(text: str) -> Any:
     start = len(text) - len(text.lstrip(" \t\r\n"))
     try:
         value, end = _DECODER.raw_decode(text, start)
+    except JsonError:
+        raise
     except (ValueError, RecursionError):
         _Scanner(text).fail()
     if end < len(text) and text[end - 1].isalnum() and text[end] not in " \t\r\n":
