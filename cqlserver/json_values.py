@@ -14,6 +14,7 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
 from protocol.types import TEXT, MarshalError
+from protocol.types.duration import DurationError
 from protocol.types.json_text import JsonError, parse_json_map
 from storage.schema import ColumnMetadata
 
@@ -54,6 +55,8 @@ class JsonRow:
         document = self._constant
         if document is None:
             bound = values[self._marker]
+            if bound is UNSET:
+                bound = b""
             if not isinstance(bound, bytes):
                 raise InvalidRequest("Got null for INSERT JSON values")
             try:
@@ -91,6 +94,8 @@ def read_document(text: str, columns: Sequence[ColumnMetadata], missing: Value) 
         value = fields.pop(column.name)
         try:
             row[column.name] = None if value is None else column.type.from_json(value)
+        except DurationError as error:
+            raise InvalidRequest(str(error)) from None
         except MarshalError as error:
             raise InvalidRequest(f"Error decoding JSON value for {column.name}: {error}") from None
     if fields:

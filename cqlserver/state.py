@@ -14,6 +14,7 @@ class ClientState:
     version: int = 0
     options: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    is_warned_of_use: bool = False
 
     @property
     def driver(self) -> str:
