@@ -47,6 +47,10 @@ class StatementCompiler(Protocol):
 
     def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> Plan: ...
 
+    def check_keyspace(self, name: str) -> None:
+        """Raises InvalidRequest when there is no keyspace of that name."""
+        ...
+
 
 @dataclass(slots=True)
 class Prepared:
@@ -94,7 +98,7 @@ class Statements:
     # --- QUERY ---------------------------------------------------------------------------------------------------------
 
     def query(self, state: ClientState, text: str, options: QueryOptions) -> "Response | Pending[Response]":
-        keyspace = options.keyspace if options.keyspace is not None else state.keyspace
+        keyspace = self._keyspace(options.keyspace, state)
         if options.page_size == 0:
             raise ProtocolError("The page size cannot be 0")
         plan, literals = self._plan_of(state, text, keyspace)
@@ -108,6 +112,13 @@ class Statements:
         if options.skip_metadata:
             return _then(outcome, lambda result: _skipped(result, True))
         return outcome
+
+    def _keyspace(self, of_request: str | None, state: ClientState) -> str | None:
+        """The keyspace of names without one: a request of v5 may say it. Raises InvalidRequest when it doesn't exist."""
+        if of_request is None:
+            return state.keyspace
+        self._compiler.check_keyspace(of_request)
+        return of_request
 
     def _plan_of(self, state: ClientState, text: str, keyspace: str | None) -> "tuple[Plan, tuple[Value, ...]]":
         """The plan of a text, and the literals that were cut out of it (as texts, for a plan of its shape)."""
@@ -146,10 +157,10 @@ class Statements:
     # --- PREPARE and EXECUTE -------------------------------------------------------------------------------------------
 
     def prepare(self, state: ClientState, text: str, keyspace: str | None) -> PreparedResult:
-        keyspace = keyspace if keyspace is not None else state.keyspace
+        keyspace = self._keyspace(keyspace, state)
         for known_id in (prepared_id(text, None), prepared_id(text, keyspace)):
             known = self._prepared.get(known_id)
-            if known is not None and (known.is_qualified or known.keyspace == keyspace):
+            if known is not None and (known.is_qualified or known.keyspace == keyspace is not None):
                 return known.response
         statement = _parse(text)
         if len(statement.markers) > MARKERS_MAX:
@@ -222,7 +233,7 @@ class Statements:
     # --- BATCH -----------------------------------------------------------------------------------------------------------
 
     def batch(self, state: ClientState, request: Batch) -> "Response | Pending[Response]":
-        keyspace = request.options.keyspace if request.options.keyspace is not None else state.keyspace
+        keyspace = self._keyspace(request.options.keyspace, state)
         plans: list[Plan] = []
         values: list[tuple[Value, ...]] = []
         for entry in request.entries:

@@ -63,8 +63,16 @@ class Compiler:
         if compiler is not None:
             return compiler(statement, keyspace, shaped)
         if is_ddl(statement):
+            name = getattr(statement, "name", None)
+            if isinstance(name, tree.QualifiedName) and name.keyspace is None and keyspace is None:
+                raise InvalidRequest(NO_KEYSPACE)
             return ddl_plan(self._node, statement, keyspace)
         raise not_supported(statement)
+
+    def check_keyspace(self, name: str) -> None:
+        """Raises InvalidRequest when there is no keyspace of that name (ClientState.setKeyspace)."""
+        if name not in self._node.schema.keyspaces:
+            raise InvalidRequest(f"Keyspace '{name}' does not exist")
 
     def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> BatchPlan:
         """A BATCH message of statements that are compiled already. Raises InvalidRequest."""
