@@ -106,7 +106,7 @@ _COMPOSED: list[tuple[CqlType, st.SearchStrategy[bytes], Callable[[bytes], Any]]
 ]
 
 
-@pytest.mark.parametrize(("type_", "values", "rank"), _RANKS + _COMPOSED, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(("type_", "values", "rank"), _RANKS + _COMPOSED, ids=[case[0].cql() for case in _RANKS + _COMPOSED])
 def test_order_keys_compare_as_the_type_does(
     type_: CqlType, values: st.SearchStrategy[bytes], rank: Callable[[bytes], Any]
 ) -> None:
