@@ -12,7 +12,6 @@ the only one of the package that meets a socket, and it opens one only in `conne
 import contextlib
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -103,7 +102,7 @@ class Connection:
         """Execute with `values` bound in order, or with those of `options` when there are none."""
         options = options or QueryOptions()
         if values:
-            options = replace(options, values=tuple(values), names=None)
+            options = options._replace(values=tuple(values), names=None)
         return self.request(Execute(prepared.statement_id, prepared.result_metadata_id, options), tracing)
 
     def batch(self, entries: Sequence[BatchEntry], batch_type: int = 0, options: QueryOptions | None = None) -> Reply:

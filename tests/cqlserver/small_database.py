@@ -4,6 +4,7 @@ from itertools import count
 from types import MappingProxyType
 from uuid import UUID
 
+from cluster.coordinator import RequestKind
 from cqlserver.binding import BindContext
 from cqlserver.ddl import DdlContext, apply_ddl
 from cqlserver.pending import Pending
@@ -61,6 +62,9 @@ class SmallDatabase:
 
     def now_s(self) -> int:
         return NOW_S
+
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+        return [1]
 
     # statements
 

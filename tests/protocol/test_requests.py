@@ -72,7 +72,7 @@ def versioned_requests(draw: st.DrawFn) -> tuple[int, Request]:
 def without_flags(request: Request) -> Request:
     """The flags as received hold more bits than those that encode was told."""
     if isinstance(request, Query | Execute | Batch):
-        return replace(request, options=replace(request.options, flags=request.options.flags & requests.SKIP_METADATA))
+        return replace(request, options=request.options._replace(flags=request.options.flags & requests.SKIP_METADATA))
     return request
 
 
