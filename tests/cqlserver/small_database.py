@@ -2,6 +2,7 @@
 
 from itertools import count
 from types import MappingProxyType
+from typing import NoReturn
 from uuid import UUID
 
 from cluster.coordinator import RequestKind
@@ -129,16 +130,20 @@ class SmallDatabase:
 
         context = WriteContext(
             modification.timestamp_us(values, next(self._ticks)),
-            modification.ttl_s(values, NOW_S, self.state.warn),
+            modification.ttl_s(values, NOW_S),
             NOW_S,
             values,
             self._path,
             lambda number: [self._path() for _ in range(number)],
         )
         updates = Updates()
-        modification.add_to(updates, modification.keys(values), context, read, UUID(int=1).bytes)
-        for builder in updates.builders():
-            store.apply(builder.build())
+        modification.add_to(updates, modification.keys(values), modification.places(values), context, read)
+        for update in updates.build(_no_counters):
+            store.apply(update)
 
     def _path(self) -> bytes:
         return UUID(int=(next(self._paths) << 96) | (1 << 76) | (1 << 63)).bytes
+
+
+def _no_counters(*_: object) -> NoReturn:
+    raise AssertionError("this database has no counters")
