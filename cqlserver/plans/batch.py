@@ -1,6 +1,6 @@
 """BATCH, as a statement and as a message (cql3/statements/BatchStatement.java)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
@@ -19,7 +19,7 @@ from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
-from storage.mutation import NO_TIMESTAMP, PartitionUpdate
+from storage.mutation import NO_TIMESTAMP, ComplexColumn, PartitionUpdate, Row
 from storage.schema import TableMetadata
 
 SIZE_WARN_BYTES = 5 * 1024
@@ -56,13 +56,14 @@ class BatchPlan:
         node = self.node
         for table in self._written_tables:
             node.check_batch_consistency(table, options.consistency)
+        self._warn_of_gc_grace(state)
         packed = self._maybe_packed(options, default_us)
         if packed is not None:
             partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in packed}
+            count = 1
             if len(partitions) > 1:
-                self._check_partitions(partitions, sum(len(w.key) + len(w.ck) + len(w.body) for w in packed), state)
-            self._warn_of_gc_grace(state)
-            node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(len(partitions)))
+                count = self._check_partitions(partitions, packed_size(packed, len(partitions)), state)
+            node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(count))
             return VOID
         given = [(modification, values, modification.keys(values)) for modification, values in self._with_values(options)]
         updates = Updates()
@@ -73,11 +74,11 @@ class BatchPlan:
             context = write_context(node, modification, values, options, default_us)
             modification.add_to(updates, keys, places, context, row_reader(node, modification.table, context.now_s))
         built = updates.build(incrementer(node))
-        if len(built) > 1:
+        count = len(built)
+        if count > 1:
             partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in updates.builders()}
-            self._check_partitions(partitions, sum(map(data_size, built)), state)
-        self._warn_of_gc_grace(state)
-        node.write(built, self.modifications[0].table, options.consistency, self._write_type(len(built)))
+            count = self._check_partitions(partitions, sum(map(data_size, built)), state)
+        node.write(built, self.modifications[0].table, options.consistency, self._write_type(count))
         return VOID
 
     @cached_property
@@ -109,6 +110,8 @@ class BatchPlan:
             if write is None:
                 return None
             writes.append(write)
+        if len(writes) > 1 and packed_size(writes, len(writes)) > SIZE_WARN_BYTES and _rows_meet(writes):
+            return None
         return writes
 
     def _with_values(self, options: QueryOptions) -> list[tuple[Modification, Values]]:
@@ -144,10 +147,15 @@ class BatchPlan:
 
     def _check_partitions(
         self, partitions: Mapping[tuple[bytes, bytes], TableMetadata], size: int, state: ClientState
-    ) -> None:
-        """Warns of, or refuses, batches of more than one partition that are large, or not logged and wide
-        (verifyBatchSize, verifyBatchType). `partitions`: (table id, key) -> table; `size` in bytes."""
-        names = ", ".join(dict.fromkeys(str(table) for table in partitions.values()))
+    ) -> int:
+        """Warns of, or refuses, batches of more than one mutation that are large, or not logged and wide
+        (verifyBatchSize, verifyBatchType). `partitions`: (table id, key) -> table; `size` in bytes. How many mutations
+        they are: the tables of one keyspace share those of a key."""
+        count = len({(table.keyspace, key) for (_, key), table in partitions.items()})
+        if count == 1 or (size <= SIZE_WARN_BYTES and (self.kind == "LOGGED" or count <= UNLOGGED_PARTITIONS_WARN)):
+            return count
+        tables = java_set_order(map(str, partitions.values()))
+        names = ", ".join(tables)
         if size > SIZE_FAIL_BYTES:
             raise InvalidRequest("Batch too large")
         if size > SIZE_WARN_BYTES:
@@ -155,19 +163,18 @@ class BatchPlan:
                 f"Batch for [{names}] is of size {size}, exceeding specified threshold of {SIZE_WARN_BYTES} by "
                 f"{size - SIZE_WARN_BYTES}."
             )
-        if self.kind != "LOGGED":
-            keys = {key for _, key in partitions}
-            if len(keys) > UNLOGGED_PARTITIONS_WARN:
-                several = ", " in names
-                state.warn(
-                    f"Unlogged batch covering {len(keys)} partitions detected against table{'s' if several else ''} "
-                    f"[{names}]. You should use a logged batch for atomicity, or asynchronous writes for performance."
-                )
+        keys = len({key for _, key in partitions})
+        if self.kind != "LOGGED" and keys > UNLOGGED_PARTITIONS_WARN:
+            state.warn(
+                f"Unlogged batch covering {keys} partitions detected against table{'s' if len(tables) > 1 else ''} "
+                f"[{names}]. You should use a logged batch for atomicity, or asynchronous writes for performance."
+            )
+        return count
 
     def _warn_of_gc_grace(self, state: ClientState) -> None:
         if self.kind != "LOGGED":
             return
-        tables = list(dict.fromkeys(str(m.table) for m in self.modifications if not m.table.params.gc_grace_seconds))
+        tables = java_set_order(str(table) for table in self._written_tables if not table.params.gc_grace_seconds)
         if tables:
             several = "s" if len(tables) > 1 else ""
             state.warn(
@@ -177,17 +184,61 @@ class BatchPlan:
             )
 
 
+_ROW_BYTES, _CELL_BYTES, _UPDATE_BYTES = 21, 20, 29
+"""What Cassandra counts for a row, a cell, an update (its deletion and its static row) apart from their values."""
+
+
 def data_size(update: PartitionUpdate) -> int:
-    """About what Cassandra counts as an update's size (PartitionUpdate.dataSize): keys, values and timestamps."""
-    size = 0
-    for row in (*update.rows.values(), *((update.static,) if update.static else ())):
-        size += sum(map(len, row.clustering)) + 8 + 12
-        for data in row.columns.values():
-            cells = [data] if not hasattr(data, "cells") else list(data.cells.values())
-            size += sum(len(cell.value or b"") + 8 + 4 for cell in cells)
-            if hasattr(data, "cells"):
-                size += sum(map(len, data.cells))
+    """What Cassandra counts as an update's size (PartitionUpdate.dataSize)."""
+    size = _UPDATE_BYTES + sum(map(_row_size, update.rows.values()))
+    if update.static is not None:
+        size += _row_size(update.static) - _ROW_BYTES
+    if update.range_tombstones:
+        size += 4
+        for tombstone in update.range_tombstones:
+            size += 12 + sum(map(len, tombstone.start_values)) + sum(map(len, tombstone.end_values))
     return size
+
+
+def _row_size(row: Row) -> int:
+    size = _ROW_BYTES + sum(map(len, row.clustering)) + (12 if row.liveness.ttl_s else 0)
+    for data in row.columns.values():
+        if isinstance(data, ComplexColumn):
+            size += 12 + sum(_CELL_BYTES + len(path) + len(cell.value or b"") for path, cell in data.cells.items())
+        else:
+            size += _CELL_BYTES + len(data.value or b"")
+    return size
+
+
+def packed_size(writes: Sequence[PackedRowWrite], partition_count: int) -> int:
+    """The same of packed rows, each in a place of its own."""
+    size = partition_count * _UPDATE_BYTES + len(writes) * (_ROW_BYTES - 8)
+    for write in writes:
+        # a body has a length before each value, and 8 bytes of timestamp
+        columns = len(write.layout.columns)
+        size += len(write.body) + (_CELL_BYTES - 4) * columns - 4 * len(write.store.table.clustering)
+    return size
+
+
+def _rows_meet(writes: Sequence[PackedRowWrite]) -> bool:
+    """Whether there are several writes of one row: its size counts once."""
+    return len({(write.store.table.id.bytes, write.key, write.ck) for write in writes}) < len(writes)
+
+
+def java_set_order(texts: Iterable[str]) -> list[str]:
+    """In the order in which a java.util.HashSet gives strings that were added in this order."""
+    distinct = dict.fromkeys(texts)
+    buckets = 16
+    while len(distinct) > buckets * 3 // 4:
+        buckets *= 2
+
+    def bucket(text: str) -> int:
+        value = 0
+        for unit in text:
+            value = (value * 31 + ord(unit)) & 0xFFFFFFFF
+        return (value ^ value >> 16) % buckets
+
+    return sorted(distinct, key=bucket)
 
 
 def validate_batch(kind: str, modifications: Sequence[Modification], timestamp: Term | None, ttl: Term | None) -> None:

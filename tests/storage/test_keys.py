@@ -53,7 +53,13 @@ def test_damaged_composite_key_is_corruption(damaged: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "length"), [([bytes(65536)], 65536), ([bytes(65536), b""], 65536), ([bytes(40000)] * 2, 80006)]
+    ("values", "length"),
+    [
+        ([bytes(65536)], 65536),
+        ([bytes(65536), b""], 65536),
+        ([bytes(40000)] * 2, 80000),
+        ([bytes(32767), bytes(32766)], 65539),
+    ],
 )
 def test_key_over_65535_bytes_is_refused_with_cassandras_text(values: list[bytes], length: int) -> None:
     with pytest.raises(InvalidRequest) as error:
