@@ -429,6 +429,11 @@ class ArraySelectable(_ItemsSelectable):
 
     __slots__ = ()
 
+    @property
+    def array_size(self) -> int:
+        """How many elements; what functions of vectors take the literal's dimension from."""
+        return len(self.items)
+
     def __str__(self) -> str:
         return list_text(self.items)
 
