@@ -10,7 +10,7 @@ from typing import Any
 from cqlserver.binding import BindContext, Values
 from cqlserver.bound_terms import Parts, Term, split_value
 from grammar import tree
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
 from protocol.types import TEXT, MarshalError
@@ -61,8 +61,11 @@ class JsonRow:
                 raise InvalidRequest("Got null for INSERT JSON values")
             try:
                 TEXT.validate(bound)
-            except MarshalError as error:
-                raise InvalidRequest(str(error)) from None
+            except MarshalError:
+                # Cassandra decodes the text where nothing translates the failure
+                raise ServerError(
+                    f"org.apache.cassandra.serializers.MarshalException: Invalid UTF-8 bytes {bound.hex()}"
+                ) from None
             document = read_document(bound.decode(), self._columns, self._missing)
         return (*values, document)
 

@@ -299,7 +299,8 @@ def _warn_of_use(state: ClientState, statement_id: bytes, prepared_keyspace: str
 def in_order(options: QueryOptions, plan: Plan) -> QueryOptions:
     """Values that came with names, in the order of the markers (cql3/QueryOptions.java, OptionsWithNames)."""
     assert options.names is not None
-    given = dict(zip(options.names, options.values, strict=True))
+    # of values with one name the first counts
+    given = dict(zip(reversed(options.names), reversed(options.values), strict=True))
     values = tuple(given[spec.name] for spec in plan.bind_specs if spec.name in given)
     return options._replace(values=values, names=None)
 
