@@ -18,6 +18,7 @@ from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
+from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import incrementer
 from cqlserver.state import ClientState
@@ -51,6 +52,11 @@ class CasShape:
             wanted |= {o.name for m in conditional for o in m.static if o.requires_read}
             statics = [column for column in statics if column.name in wanted]
         self.statics = frozenset(column.name for column in statics)
+
+    @cached_property
+    def packed(self) -> PackedWrite | None:
+        """The short way of applying a statement that stands alone."""
+        return None if self.is_batch else maybe_packed_write(self.modifications[0], self.store)
 
     @cached_property
     def applied(self) -> Result:
@@ -174,8 +180,13 @@ class CasRequest:
         if not current.all_hold():
             return current.refusal()
         node.check_cas_commit(table, options.consistency)
-        updates = Updates()
         ballot_us = clock.wall_us()
+        if self._shape.packed is not None:
+            packed = self._shape.packed.maybe_write(self._changes[0][1], ballot_us)
+            if packed is not None:
+                node.write_packed((packed,), table, options.consistency, "CAS")
+                return self._shape.applied
+        updates = Updates()
         paths = node.list_paths
         for modification, values in self._changes:
             ttl_s = modification.ttl_s(values, clock.now_s())

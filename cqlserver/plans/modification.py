@@ -194,7 +194,8 @@ class Modification:
             liveness = NO_LIVENESS
             if self.verb == "INSERT":
                 liveness = context.liveness()
-            update.put(ck, Row(clustering, liveness, LIVE, columns))
+            if columns or not change.increments:
+                update.put(ck, Row(clustering, liveness, LIVE, columns))
         if self.static:
             existing = read_row(key, STATIC_ROW) if _reads(self.static) else None
             change = RowChange(context, existing)
@@ -203,7 +204,8 @@ class Modification:
             columns = change.columns()
             if change.increments:
                 update.add_increments(STATIC_ROW, (), change)
-            update.put_static(Row((), NO_LIVENESS, LIVE, columns))
+            if columns or not change.increments:
+                update.put_static(Row((), NO_LIVENESS, LIVE, columns))
 
 
 def _reads(operations: Sequence[Operation]) -> bool:

@@ -56,11 +56,10 @@ class PackedWrite:
 
 
 def maybe_packed_write(modification: Modification, store: TableStore) -> PackedWrite | None:
-    """None where the statement does not fit."""
+    """None where the statement does not fit. Conditions are for the caller to see to."""
     table = modification.table
     if (
         modification.verb == "DELETE"
-        or modification.has_conditions
         or modification.static
         or modification.ttl is not None
         or modification.json is not None
