@@ -181,7 +181,7 @@ def test_batch_warns_one_byte_above_its_threshold(client: Client) -> None:
     insert = "INSERT INTO p (k, v) VALUES (?, ?)"
     size = SIZE_WARN_BYTES - 140
     client.batch(0, (insert, (_int(1), b"z" * size)), (insert, (_int(2), b"")))
-    assert client.warnings == ()
+    assert not client.warnings
     client.batch(0, (insert, (_int(1), b"z" * (size + 1))), (insert, (_int(2), b"")))
     assert client.warnings == ("Batch for [ks.p] is of size 5121, exceeding specified threshold of 5120 by 1.",)
 
@@ -190,7 +190,7 @@ def test_rows_that_meet_in_a_batch_count_once(client: Client) -> None:
     insert = "INSERT INTO p (k, v) VALUES (?, ?)"
     size = SIZE_WARN_BYTES - 140
     client.batch(0, (insert, (_int(1), b"z" * size)), *[(insert, (_int(2), b""))] * 5)
-    assert client.warnings == ()
+    assert not client.warnings
 
 
 def test_packed_rows_weigh_what_rows_of_cells_weigh(client: Client) -> None:
