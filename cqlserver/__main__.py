@@ -95,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         return run(config)
+    except KeyboardInterrupt:  # before the server listens for signals: while it replays its log
+        return 130
     except StartupError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
         return 1

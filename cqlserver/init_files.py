@@ -32,7 +32,11 @@ def run_file(node: Node, path: Path) -> int:
     """Executes all statements of a file; how many. Raises InitError, OSError."""
     state = ClientState("127.0.0.1", 0, version=5)
     count = 0
-    for line, text in split_statements(path.read_text()):
+    try:
+        whole = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InitError(f"{path}: no UTF-8 text: byte {error.start} is {error.object[error.start]:#x}") from error
+    for line, text in split_statements(whole):
         try:
             outcome = node.statements.query(state, text, QueryOptions())
             if isinstance(outcome, Pending):

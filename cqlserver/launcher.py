@@ -48,8 +48,14 @@ class Server:
         """Asks the server to stop and waits until it has; what it acknowledged is on disk as commitlog_sync says."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.wait(STOP_TIMEOUT_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def kill(self) -> None:
         """Ends the server at once, as a crash would."""
@@ -93,6 +99,7 @@ def start(
         command += ["--config", os.fspath(config)]
     for file in init:
         command += ["--init", os.fspath(file)]
+    process = None
     try:
         with (folder / _LOG).open("wb") as output:
             process = subprocess.Popen(
@@ -100,6 +107,9 @@ def start(
             )
         address = _wait_ready(process, folder, ready_timeout_s)
     except BaseException:
+        if process is not None and process.poll() is None:
+            process.kill()
+            process.wait()
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return Server(process, address["host"], int(address["port"]), folder)

@@ -37,7 +37,15 @@ class StartupError(Exception):
 def run(config: Config) -> int:
     """Runs a server until SIGTERM or SIGINT; the process's exit status. Raises StartupError."""
     check_packages()
-    trio.run(serve, config)
+    try:
+        trio.run(serve, config)
+    except BaseExceptionGroup as group:  # a nursery wraps what its block raises
+        refused, others = group.split(StartupError)
+        if refused is None or others is not None:
+            raise
+        while isinstance(refused, BaseExceptionGroup):
+            refused = refused.exceptions[0]
+        raise refused from None
     log.info("Stopped")
     logging.shutdown()
     # the interpreter would take apart millions of objects one by one; everything that matters is closed
