@@ -256,10 +256,6 @@ def test_execution_profiles(server_address: Address) -> None:
 
 def test_two_clusters_do_not_mix(clusters: Callable[[int], Cluster], keyspace: str) -> None:
     first, second = clusters(4).connect(keyspace), clusters(5).connect("system")
-    try:
-        assert first.execute("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (keyspace,)).one()
-        assert second.execute("SELECT key FROM local").one().key == "local"
-        assert (first.keyspace, second.keyspace) == (keyspace, "system")
-    finally:
-        first.shutdown()
-        second.shutdown()
+    assert first.execute("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (keyspace,)).one()
+    assert second.execute("SELECT key FROM local").one().key == "local"
+    assert (first.keyspace, second.keyspace) == (keyspace, "system")
