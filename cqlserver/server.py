@@ -40,12 +40,12 @@ def run(config: Config) -> int:
     try:
         trio.run(serve, config)
     except BaseExceptionGroup as group:  # a nursery wraps what its block raises
-        refused, others = group.split(StartupError)
-        if refused is None or others is not None:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if not isinstance(error, StartupError):
             raise
-        while isinstance(refused, BaseExceptionGroup):
-            refused = refused.exceptions[0]
-        raise refused from None
+        raise error from None
     log.info("Stopped")
     logging.shutdown()
     # the interpreter would take apart millions of objects one by one; everything that matters is closed
