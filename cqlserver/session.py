@@ -28,6 +28,7 @@ from protocol.compression import ALGORITHMS
 from protocol.errors import ProtocolError, RequestError, ServerError, StorageError
 from protocol.frames import (
     COMPRESSED,
+    CURRENT_VERSION,
     RESPONSE_BIT,
     TRACING,
     Decoder,
@@ -40,8 +41,10 @@ from protocol.frames import (
     negotiated,
 )
 from protocol.requests import (
+    BATCH,
     EXECUTE,
     OPTIONS,
+    QUERY,
     STARTUP,
     Batch,
     Execute,
@@ -134,6 +137,8 @@ class Session(Client):
         self._served: list[Envelope | Refusal] = []
         self._served_keyspace: str | None = None
         self._fast = node.statements.fast_paths(0)
+        self._fast_query = node.statements.fast_query(CURRENT_VERSION)
+        self._fast_batch = node.statements.fast_batch(CURRENT_VERSION)
 
     # --- bytes ---------------------------------------------------------------------------------------------------------
 
@@ -238,11 +243,17 @@ class Session(Client):
         fast_paths, answers, clock = self._fast, self._answers, self._clock
         counted = size = 0
         for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
-            fast = fast_paths.get(body[2:18]) if opcode == EXECUTE and not flags & ~COMPRESSED and self._ready else None
             tail = None
-            if fast is not None:
+            if self._ready and not flags & ~COMPRESSED:
                 try:
-                    tail = fast(body)
+                    if opcode == EXECUTE:
+                        fast = fast_paths.get(body[2:18])
+                        if fast is not None:
+                            tail = fast(body)
+                    elif opcode == QUERY:
+                        tail = self._fast_query(body, self.state.keyspace)
+                    elif opcode == BATCH:
+                        tail = self._fast_batch(body)
                 except StorageError:
                     pass  # the general path knows which error that is to the client
                 except Exception as error:  # noqa: BLE001 - logged and answered by _failure
@@ -388,7 +399,9 @@ class Session(Client):
                 raise ProtocolError("Snappy compression is not supported in protocol V5")
         self.state.options = options
         version = self.state.version
-        self._fast = self.node.statements.fast_paths(version)
+        statements = self.node.statements
+        self._fast = statements.fast_paths(version)
+        self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
         assert isinstance(self._decoder, EnvelopeDecoder)
         self._next = (negotiated(self._decoder, version, compression), encoder(version, compression))
         self._ready = True

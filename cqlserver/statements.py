@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, cast
 
 from cqlserver.pending import Pending
-from cqlserver.plans.plan import FastPath, Plan
+from cqlserver.plans.plan import FastPath, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
 from grammar.errors import CqlNestingError
@@ -51,6 +51,10 @@ class StatementCompiler(Protocol):
         """Raises InvalidRequest when there is no keyspace of that name."""
         ...
 
+    def fast_query(self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], version: int) -> QueryPath: ...
+
+    def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath: ...
+
 
 @dataclass(slots=True)
 class Prepared:
@@ -89,6 +93,19 @@ class Statements:
             for prepared in self._prepared.values():
                 self._add_fast(prepared, version)
         return paths
+
+    def fast_query(self, version: int) -> QueryPath:
+        """The hot path of QUERY."""
+        return self._compiler.fast_query(self._shapes.get, version)
+
+    def fast_batch(self, version: int) -> FastPath:
+        """The hot path of BATCH."""
+
+        def plan_of_id(statement_id: bytes) -> Plan | None:
+            prepared = self._prepared.get(statement_id)
+            return prepared.plan if prepared is not None else None
+
+        return self._compiler.fast_batch(plan_of_id, version)
 
     def _add_fast(self, prepared: Prepared, version: int) -> None:
         fast = prepared.plan.maybe_fast(version) if version else None

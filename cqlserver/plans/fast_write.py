@@ -7,28 +7,44 @@ makes the fast path return None before anything is done, and the general path an
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from struct import Struct
 
 from cluster.coordinator import RequestKind
 from cqlserver.bound_terms import MarkerTerm
 from cqlserver.node import Node
-from cqlserver.plans.fast_values import Check, PlainOptions, plain_heads, take_values, value_check, values_offset
+from cqlserver.plans.fast_values import Check, plain_heads, take_values, value_check, values_offset
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Set
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.responses import ColumnSpec
 from storage.keys import KEY_LENGTH_MAX, clustering_order_key, key_composer
-from storage.packed import join_wire_values
+from storage.packed import Layout, join_wire_values
+from storage.reads import TableStore
 from storage.schema import ColumnKind
 
 VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
 """RESULT, length 4, kind VOID."""
-_TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
+TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 _pack_long = Struct(">q").pack
 
 
-def maybe_fast_write(node: Node, modification: Modification, specs: tuple[ColumnSpec, ...], version: int) -> FastPath | None:
-    """The fast path of a statement for one protocol version, None where it does not fit."""
+RowTaker = Callable[[bytes, int], tuple[int, bytes, bytes, bytes] | None]
+"""(request, where the values begin) -> (where they end, key, order key, the row's wire values); None: not plain."""
+
+
+@dataclass(frozen=True, slots=True)
+class FastRow:
+    """How the bound values of a prepared statement, as they stand in a request, are a packed row of `layout`."""
+
+    take: RowTaker
+    value_count: int
+    store: TableStore
+    layout: Layout
+
+
+def maybe_fast_row(node: Node, modification: Modification, specs: tuple[ColumnSpec, ...]) -> FastRow | None:
+    """None where the statement does not fit."""
     bound = _maybe_bound_columns(modification)
     if bound is None or len(bound) != len(specs):
         return None
@@ -40,19 +56,46 @@ def maybe_fast_write(node: Node, modification: Modification, specs: tuple[Column
         return None
     places = {name: place for place, name in enumerate(bound)}
     clustering = [places[column.name] for column in table.clustering]
-    return _writer(
-        plain_heads(node.local_levels(table, RequestKind.WRITE), len(bound), version),
-        OPTIONS_AT[version],
-        values_offset(OPTIONS_AT[version], version),
+    take = _row_taker(
         [value_check(table.by_name[name].type) for name in bound],
         [places[column.name] for column in table.partition_key],
         key_composer(table),
         clustering,
         clustering_order_key(table),
         clustering + [places[name] for name in regular],
-        node.engine.packed_writer(store, layout),
-        node.environment.clock.wall_us,
     )
+    return FastRow(take, len(bound), store, layout)
+
+
+def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
+    """The fast path of EXECUTE for one protocol version."""
+    heads = plain_heads(node.local_levels(row.store.table, RequestKind.WRITE), row.value_count, version)
+    options_at = OPTIONS_AT[version]
+    values_at = values_offset(options_at, version)
+    take, write = row.take, node.engine.packed_writer(row.store, row.layout)
+    wall_us = node.environment.clock.wall_us
+
+    def fast(body: bytes) -> bytes | None:
+        head = heads.get(body[options_at:values_at])
+        if head is None:
+            return None
+        taken = take(body, values_at)
+        if taken is None:
+            return None
+        end, key, ck, wire_values = taken
+        if end + head.behind != len(body):
+            return None
+        timestamp_at = head.timestamp_at
+        if timestamp_at < 0:
+            write(key, ck, _pack_long(wall_us()) + wire_values)
+            return VOID_TAIL
+        timestamp = body[end + timestamp_at : end + timestamp_at + 8]
+        if timestamp == TIMESTAMP_MIN:
+            return None
+        write(key, ck, timestamp + wire_values)
+        return VOID_TAIL
+
+    return fast
 
 
 def _maybe_bound_columns(modification: Modification) -> list[str] | None:
@@ -88,19 +131,14 @@ def _maybe_bound_columns(modification: Modification) -> list[str] | None:
     return [by_marker[index] for index in range(count)]
 
 
-def _writer(
-    heads: dict[bytes, PlainOptions],
-    options_at: int,
-    values_at: int,
+def _row_taker(
     checks: list[Check],
     key_places: list[int],
     compose_key: Callable[[list[bytes]], bytes],
     ck_places: list[int],
     order_key: Callable[[Sequence[bytes]], bytes],
     row_places: list[int],
-    write: Callable[[bytes, bytes, bytes], None],
-    wall_us: Callable[[], int],
-) -> FastPath:
+) -> RowTaker:
     """`places` are indexes of values: of the key, of the clustering, and of all that the row holds, in its order."""
     single_key = key_places[0] if len(key_places) == 1 else -1
     single_ck = ck_places[0] if len(ck_places) == 1 else -1
@@ -109,13 +147,10 @@ def _writer(
     row_is_rest = row_places == list(range(count - len(row_places), count))
     key_lengths = len(key_places) * 4
 
-    def fast(body: bytes) -> bytes | None:
-        head = heads.get(body[options_at:values_at])
-        if head is None:
-            return None
+    def take(body: bytes, at: int) -> tuple[int, bytes, bytes, bytes] | None:
         values: list[bytes] = []
-        end = take_values(body, values_at, checks, values)
-        if end < 0 or end + head.behind != len(body):
+        end = take_values(body, at, checks, values)
+        if end < 0:
             return None
         key = values[single_key] if single_key >= 0 else compose_key([values[place] for place in key_places])
         if not 0 < len(key) <= KEY_LENGTH_MAX:
@@ -125,18 +160,8 @@ def _writer(
         else:
             ck = order_key([values[place] for place in ck_places]) if ck_places else b""
         if row_is_rest:
-            start = values_at + key_lengths + sum([len(values[place]) for place in key_places])
-            row = body[start:end]
-        else:
-            row = join_wire_values([values[place] for place in row_places])
-        timestamp_at = head.timestamp_at
-        if timestamp_at < 0:
-            write(key, ck, _pack_long(wall_us()) + row)
-            return VOID_TAIL
-        timestamp = body[end + timestamp_at : end + timestamp_at + 8]
-        if timestamp == _TIMESTAMP_MIN:
-            return None
-        write(key, ck, timestamp + row)
-        return VOID_TAIL
+            start = at + key_lengths + sum([len(values[place]) for place in key_places])
+            return end, key, ck, body[start:end]
+        return end, key, ck, join_wire_values([values[place] for place in row_places])
 
-    return fast
+    return take

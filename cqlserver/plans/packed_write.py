@@ -6,8 +6,9 @@ and none expires. Then a write is key, order key and wire values (storage/packed
 
 from collections.abc import Callable, Sequence
 from struct import Struct
+from struct import error as StructError
 
-from cqlserver.bound_terms import Constant, MarkerTerm, Term
+from cqlserver.bound_terms import Constant, LiteralTerm, MarkerTerm, Term
 from cqlserver.plans.fast_values import value_check
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Set
@@ -21,6 +22,9 @@ from storage.reads import TableStore
 
 Bind = Callable[[Values], Value]
 _pack_long = Struct(">q").pack
+_INTEGERS = {
+    name: Struct(code).pack for name, code in (("tinyint", ">b"), ("smallint", ">h"), ("int", ">i"), ("bigint", ">q"))
+}
 
 
 class PackedWrite:
@@ -87,6 +91,8 @@ def _binder(term: Term, type_: CqlType) -> Bind:
     if isinstance(term, Constant):
         constant = term.value
         return lambda values: constant
+    if isinstance(term, LiteralTerm) and type_.cql() in _INTEGERS:
+        return _integer_binder(term.position, _INTEGERS[type_.cql()])
     if not isinstance(term, MarkerTerm):
         return term.bind
     index, (length, check) = term.index, value_check(type_)
@@ -96,5 +102,17 @@ def _binder(term: Term, type_: CqlType) -> Bind:
         if type(value) is not bytes or (length >= 0 and len(value) != length):
             return None
         return value if check is None or check(value) else None
+
+    return bind
+
+
+def _integer_binder(position: int, pack: Callable[[int], bytes]) -> Bind:
+    """Of a literal that the shape scan has found to be digits with or without a minus."""
+
+    def bind(values: Values) -> Value:
+        try:
+            return pack(int(values[position]))
+        except (ValueError, StructError):
+            return None
 
     return bind

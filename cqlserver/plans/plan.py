@@ -12,6 +12,9 @@ FastPath: TypeAlias = Callable[[bytes], bytes | None]
 """The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
 fast path, nothing was done. The statement's id is known to be 16 bytes long; OPTIONS_AT says where the options begin."""
 
+QueryPath: TypeAlias = Callable[[bytes, str | None], bytes | None]
+"""The same for the body of a QUERY and the connection's keyspace."""
+
 OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 """Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""
 

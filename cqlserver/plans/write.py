@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cluster.consistency import Consistency
+from cluster.coordinator import RequestKind
 from cqlserver.node import Node
 from cqlserver.pending import Pending
-from cqlserver.plans.fast_write import maybe_fast_write
+from cqlserver.plans.fast_write import FastRow, fast_write, maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
@@ -64,7 +65,18 @@ class WritePlan:
         return None if table.is_virtual else maybe_packed_write(self.modification, self.node.engine.stores[table.id])
 
     def maybe_fast(self, version: int) -> FastPath | None:
-        return maybe_fast_write(self.node, self.modification, self.bind_specs, version)
+        row = self.fast_row
+        return fast_write(self.node, row, version) if row is not None else None
+
+    @cached_property
+    def local_levels(self) -> frozenset[int]:
+        """The consistency levels at which the local node goes ahead alone."""
+        return frozenset(self.node.local_levels(self.modification.table, RequestKind.WRITE))
+
+    @cached_property
+    def fast_row(self) -> FastRow | None:
+        """How values in a request are a packed row, where the statement fits."""
+        return maybe_fast_row(self.node, self.modification, self.bind_specs)
 
 
 def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:

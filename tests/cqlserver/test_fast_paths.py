@@ -1,0 +1,129 @@
+"""The short ways of BATCH and QUERY leave what the general ones leave, and give up where they must."""
+
+import struct
+
+import pytest
+
+from cqlserver.config import Config
+from cqlserver.node import Node
+from cqlserver.server import open_node
+from cqlserver.session import Session
+from protocol import requests, responses
+from protocol.frames import EnvelopeDecoder
+from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions
+
+VERSION = 4
+SCHEMA = (
+    "CREATE KEYSPACE f WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE f.t (k int, c int, v text, w bigint, PRIMARY KEY (k, c))",
+    "CREATE TABLE f.u (k int PRIMARY KEY, v text)",
+)
+INSERT = "INSERT INTO f.t (k, c, v, w) VALUES (?, ?, ?, ?)"
+AT = QueryOptions(timestamp_us=7)
+
+
+class Client:
+    """A session, with or without its short ways."""
+
+    def __init__(self, is_fast: bool) -> None:
+        node: Node = open_node(Config(data=None))
+        node.describe_itself()
+        self.session = Session(node, "127.0.0.1", 1)
+        self.taken: list[bytes | None] = []
+        self.ask(requests.Startup({"CQL_VERSION": "3.0.0"}))
+        batch, query = self.session._fast_batch, self.session._fast_query
+        self.session._fast_batch = lambda body: self.note(batch(body)) if is_fast else None
+        self.session._fast_query = lambda body, keyspace: self.note(query(body, keyspace)) if is_fast else None
+        for statement in SCHEMA:
+            self.ask(Query(statement))
+
+    def note(self, tail: bytes | None) -> bytes | None:
+        self.taken.append(tail)
+        return tail
+
+    def ask(self, request: requests.Request) -> responses.Response:
+        self.session.receive(requests.encode(request, VERSION, 0))
+        self.session.forget_served()
+        output = self.session.take_later() + self.session.take_output()
+        version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
+        return responses.decode(version, flags, opcode, body).response
+
+    def prepare(self, text: str) -> bytes:
+        prepared = self.ask(Prepare(text))
+        assert isinstance(prepared, responses.PreparedResult)
+        return prepared.statement_id
+
+    def rows(self) -> list[bytes]:
+        """All that is stored, write times too."""
+        texts = ("SELECT k, c, v, w, writetime(v) FROM f.t", "SELECT k, v, writetime(v) FROM f.u")
+        found = [self.ask(Query(text)) for text in texts]
+        assert all(isinstance(result, responses.RowsResult) for result in found)
+        contents = [result.content for result in found if isinstance(result, responses.RowsResult)]
+        assert any(contents)
+        return contents
+
+
+def integer(number: int) -> bytes:
+    return struct.pack(">i", number)
+
+
+def entry(statement_id: bytes, k: int, c: int, v: bytes | None = b"x") -> BatchEntry:
+    return BatchEntry(statement_id, (integer(k), integer(c), v, struct.pack(">q", c)))
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize("options", [AT, QueryOptions(serial_consistency=9, timestamp_us=7)])
+def test_a_batch_of_one_partition_is_written_as_the_general_way_writes_it(kind: int, options: QueryOptions) -> None:
+    fast, general = Client(True), Client(False)
+    for client in (fast, general):
+        statement_id = client.prepare(INSERT)
+        entries = tuple(entry(statement_id, 1, c, b"x%d" % (c % 2)) for c in (3, 1, 2, 1))
+        assert client.ask(Batch(kind, entries, options)) == responses.VoidResult()
+    assert fast.taken[-1] is not None
+    assert fast.rows() == general.rows()
+
+
+def test_what_a_batch_holds_beside_plain_rows_goes_the_general_way() -> None:
+    client = Client(True)
+    statement_id = client.prepare(INSERT)
+    plain = entry(statement_id, 1, 1)
+    for odd in (
+        Batch(1, (plain, entry(statement_id, 2, 1)), AT),  # two partitions
+        Batch(1, (plain, entry(statement_id, 1, 2, None)), AT),  # a null
+        Batch(1, (plain, BatchEntry("DELETE FROM f.t WHERE k = 1 AND c = 9", ())), AT),  # a text
+        Batch(1, (plain, BatchEntry(statement_id, (integer(1), b"", b"x", bytes(8)))), AT),  # an empty value
+        Batch(1, (), AT),
+    ):
+        client.ask(odd)
+        assert client.taken[-1] is None
+    assert isinstance(client.ask(Batch(2, (plain,), AT)), responses.Error)  # no counter
+    assert isinstance(client.ask(Batch(1, (BatchEntry(bytes(16), ()),), AT)), responses.Error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO f.t (k, c, v, w) VALUES ({}, 2, 'it''s', -9000000000)",
+        "INSERT INTO f.t (k, c, w, v) VALUES (-{}, -1, 1, 'ü')",
+        "UPDATE f.t SET v = 'z', w = 3 WHERE k = {} AND c = 4",
+        "INSERT INTO f.u (k, v) VALUES ({}, '')",
+    ],
+)
+def test_a_text_is_written_as_the_general_way_writes_it(text: str) -> None:
+    fast, general = Client(True), Client(False)
+    for client in (fast, general):
+        for number in (1, 2, 3):
+            assert client.ask(Query(text.format(number), AT)) == responses.VoidResult()
+    assert fast.taken[-2] is not None
+    assert fast.rows() == general.rows()
+
+
+@pytest.mark.parametrize("value", ["99999999999", "'x'", "1.5", "null", "1" * 5000])
+def test_a_text_with_another_literal_fails_as_the_general_way_fails(value: str) -> None:
+    fast, general = Client(True), Client(False)
+    answers = []
+    for client in (fast, general):
+        client.ask(Query("INSERT INTO f.u (k, v) VALUES (1, 'a')"))
+        answers.append(client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({value}, 'a')")))
+    assert str(answers[0]) == str(answers[1])
+    assert isinstance(answers[0], responses.Error)
