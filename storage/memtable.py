@@ -6,14 +6,14 @@ else is a Partition. The dict is fed by clients and keyed by bytes, whose
 hash is seeded per process.
 
 For scans the keys have positions: 8 bytes of token (biased, so that bytes compare as tokens do), then the key. They
-are computed and sorted when a scan wants them, only for the keys that came since the last one; keys are never removed
-(a flush or TRUNCATE starts a new memtable), so what is new is the dict's tail.
+are computed when a scan wants them, only for the keys that came since the last one; keys are never removed (a flush or
+TRUNCATE starts a new memtable). They are kept in buckets of neighbouring tokens, each
+sorted when a scan gets there: the first scan of a million keys never takes long at one time.
 """
 
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final, NamedTuple
 
 from storage.mutation import LIVE, PartitionUpdate, Row
@@ -27,6 +27,10 @@ CK_LENGTH_MAX: Final = 65535
 PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
 WIDE_PARTITION_BYTES: Final = 700
 SCAN_BATCH: Final = 256
+PLACED_KEYS: Final = 1500
+_BUCKETS: Final = 4096
+_BUCKET_SHIFT: Final = 4
+_EMPTY: Final[list[bytes]] = []
 
 _U16 = struct.Struct(">H")
 _unpack_i64 = struct.Struct(">q").unpack_from
@@ -44,6 +48,11 @@ def position_of(key: bytes) -> Position:
 def token_position(token_value: int) -> Position:
     """The place before all partitions of a token."""
     return (token_value + _TOKEN_BIAS).to_bytes(8, "big")
+
+
+def _bucket(position: Position) -> int:
+    """The first twelve bits."""
+    return int.from_bytes(position[:2], "big") >> _BUCKET_SHIFT
 
 
 def position_token(position: Position) -> int:
@@ -72,12 +81,16 @@ class SingleRow(NamedTuple):
 class Memtable:
     """See the module. `live_bytes` estimates what it takes; `partitions` may be read by whoever knows its form."""
 
-    __slots__ = ("_layouts", "_positions", "_resolve", "live_bytes", "partitions")
+    __slots__ = (
+        "_buckets", "_fresh", "_layouts", "_resolve", "_unsorted", "live_bytes", "partitions"
+    )  # fmt: skip
 
     def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
         self._layouts = layouts
         self._resolve = resolve
-        self._positions: list[Position] = []
+        self._buckets: dict[int, list[Position]] = {}
+        self._unsorted: set[int] = set()
+        self._fresh: list[bytes] = []  # keys that are in no bucket yet
         self.partitions: dict[bytes, bytes | SingleRow | Partition] = {}
         self.live_bytes = 0
 
@@ -99,6 +112,7 @@ class Memtable:
             else:
                 self._apply_row(key, ck, row)
                 return
+            self._fresh.append(key)
             self.live_bytes += len(key) + length + len(row) + PARTITION_OVERHEAD_BYTES
             return
         if type(old) is bytes:
@@ -151,6 +165,7 @@ class Memtable:
         """One row that its own deletions do not cover, by the general way; the partition stays as small as it can."""
         old = self.partitions.get(key)
         if old is None:
+            self._fresh.append(key)
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
             self._keep_single(key, ck, row)
             return
@@ -182,6 +197,7 @@ class Memtable:
     def _widened(self, key: bytes, old: bytes | SingleRow | None) -> Partition:
         """A Partition for the key from now on, with the one row that it may have."""
         if old is None:
+            self._fresh.append(key)
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
         self.live_bytes += WIDE_PARTITION_BYTES
         self.partitions[key] = partition = self._general(old)
@@ -208,22 +224,41 @@ class Memtable:
 
         Keys that come while the iterator is used appear if they lie ahead of it.
         """
-        while True:
-            ordered = self._ordered()
-            at = bisect_left(ordered, start)
-            batch = ordered[at : at + SCAN_BATCH]
+        number, last = _bucket(start), (_BUCKETS - 1 if end is None else _bucket(end))
+        while number <= last:
+            while not self.place_keys():
+                pass
+            bucket = self._sorted(number)
+            at = bisect_left(bucket, start)
+            batch = bucket[at : at + SCAN_BATCH]
             for position in batch:
                 if end is not None and position >= end:
                     return
                 yield position
             if len(batch) < SCAN_BATCH:
-                return
-            start = batch[-1] + b"\0"
+                number += 1
+            if batch:
+                start = batch[-1] + b"\0"
 
-    def _ordered(self) -> list[Position]:
-        positions = self._positions
-        fresh = len(self.partitions) - len(positions)
-        if fresh:
-            positions.extend(map(position_of, islice(reversed(self.partitions), fresh)))
-            positions.sort()
-        return positions
+    def place_keys(self) -> bool:
+        """Finds the places of some keys that came since the last scan, for a millisecond or two; whether that were all.
+        To be called before `positions`, with pauses, where nothing may take long."""
+        fresh, buckets, unsorted = self._fresh, self._buckets, self._unsorted
+        for key in fresh[-PLACED_KEYS:]:
+            position = position_of(key)
+            number = _bucket(position)
+            bucket = buckets.get(number)
+            if bucket is None:
+                buckets[number] = [position]
+            else:
+                bucket.append(position)
+                unsorted.add(number)
+        del fresh[-PLACED_KEYS:]
+        return not fresh
+
+    def _sorted(self, number: int) -> list[Position]:
+        bucket = self._buckets.get(number, _EMPTY)
+        if number in self._unsorted:
+            self._unsorted.discard(number)
+            bucket.sort()
+        return bucket

@@ -171,6 +171,10 @@ class TableStore:
             return self._view(key, partitions[0], slices, now_s, reverse)
         return self._merged_view(key, partitions, slices, now_s, reverse)
 
+    def prepare_scan(self) -> bool:
+        """A step of what a scan needs first; whether that was the last. A scan that nobody prepared does it all at once."""
+        return self.memtable.place_keys()
+
     def scan(
         self,
         now_s: int,

@@ -115,6 +115,9 @@ class Reading:
         """Raises InvalidRequest and what functions raise."""
         shape, sink = self.shape, self.sink
         grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
+        if shape.keys is None:
+            while not self.store.prepare_scan():
+                yield
         if self._page_left > 0:
             for key, view, resumed in self._partitions():
                 self._work += 1

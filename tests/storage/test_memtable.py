@@ -7,7 +7,7 @@ from storage_strategies import NOW_S, TABLE, updates
 from storage_tables import bigint_value, int_value, narrow_table, wide_table
 
 from protocol.types import INT
-from storage.memtable import Memtable, position_of, position_token, split_single, token_position
+from storage.memtable import PLACED_KEYS, Memtable, position_of, position_token, split_single, token_position
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, Row
 from storage.packed import LAYOUTS_MAX, Layouts, join_wire_values
 from storage.partition import BLOCK_ROWS_MAX, Partition, estimated_bytes
@@ -158,6 +158,24 @@ def test_scan_sees_keys_that_came_since_the_last_one() -> None:
             assert len(list(store.scan(NOW_S))) == number + 1
     keys = [view.key for view in store.scan(NOW_S)]
     assert keys == sorted(map(bigint_value, range(300)), key=lambda key: (token(key), key))
+
+
+def test_keys_are_placed_in_steps_while_more_come() -> None:
+    store = TableStore(narrow_table())
+    row = narrow_row(store, 1)
+    for number in range(2 * PLACED_KEYS + 1):
+        store.apply_packed(bigint_value(number), b"", row)
+    assert not store.prepare_scan()
+    store.apply_packed(bigint_value(-1), b"", row)
+    assert not store.prepare_scan()
+    assert store.prepare_scan()
+    scan = store.scan(NOW_S)
+    first = next(scan).key
+    store.apply_packed(bigint_value(-2), b"", row)
+    keys = [first, *(view.key for view in scan)]
+    expected = sorted((bigint_value(number) for number in range(-2, 2 * PLACED_KEYS + 1)), key=position_of)
+    ahead = position_of(bigint_value(-2)) > position_of(first)
+    assert keys == [key for key in expected if ahead or key != bigint_value(-2)]
 
 
 def test_scan_between_tokens() -> None:
