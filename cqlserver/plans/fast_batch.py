@@ -21,6 +21,7 @@ from storage.reads import TableStore
 LOGGED, UNLOGGED = 0, 1
 PLANS_MAX = 1_000
 """Statements remembered; plans of before a change of the schema are among them until then."""
+_HEAD_BYTES = 3
 _PREPARED = b"\x01\x00\x10"
 """A prepared statement whose id is 16 bytes long."""
 _pack_long = Struct(">q").pack
@@ -76,8 +77,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
     wall_us, write = node.environment.clock.wall_us, node.engine.apply_packed_all
 
     def fast(body: bytes) -> bytes | None:
-        kind = body[0]
-        if kind > UNLOGGED:
+        if len(body) < _HEAD_BYTES or (kind := body[0]) > UNLOGGED:
             return None
         at, partition = 3, b""
         table: TableStore | None = None
