@@ -118,7 +118,14 @@ TEXTS = (
     "SELECT k FROM ks.t WHERE k = ? AND d = ? ALLOW FILTERING",
     "DESCRIBE KEYSPACE ks",
 )
-WORDS = ["SELECT", "FROM", "WHERE", "ks.t", "ks.c", "k", "c", "v", "l", "[", "]", "(", ")", "{", "}", ",", ";", "=", ">", "<", "IN", "LIMIT", "ORDER", "BY", "1", "-1", "1.5", "'a'", "0xff", "?", ":x", "NULL", "IF", "NOT", "EXISTS", "USING", "TTL", "TIMESTAMP", "AND", "+", "-", "*", "/", "token", "CAST", "AS", "text", "int", "frozen<", "list<", ">", "JSON", "INSERT", "INTO", "VALUES", "UPDATE", "SET", "DELETE", "BATCH", "count(*)", "ttl", "DISTINCT", "GROUP", "PER", "PARTITION", "ALLOW", "FILTERING", "CONTAINS", "NaN", "true", "P1Y", "now()", "$$x$$"]
+WORDS = [
+    "SELECT", "FROM", "WHERE", "ks.t", "ks.c", "k", "c", "v", "l", "[", "]", "(", ")", "{", "}", ",", ";", "=",
+    ">", "<", "IN", "LIMIT", "ORDER", "BY", "1", "-1", "1.5", "'a'", "0xff", "?", ":x", "NULL", "IF", "NOT",
+    "EXISTS", "USING", "TTL", "TIMESTAMP", "AND", "+", "-", "*", "/", "token", "CAST", "AS", "text", "int",
+    "frozen<", "list<", ">", "JSON", "INSERT", "INTO", "VALUES", "UPDATE", "SET", "DELETE", "BATCH", "count(*)",
+    "ttl", "DISTINCT", "GROUP", "PER", "PARTITION", "ALLOW", "FILTERING", "CONTAINS", "NaN", "true", "P1Y",
+    "now()", "$$x$$",
+]  # fmt: skip
 
 
 def random_text(rng: random.Random) -> str:
