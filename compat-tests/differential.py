@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--area", choices=sorted(AREAS), default="select")
     parser.add_argument("--shown", type=int, default=40, help="how many kinds are printed")
     parser.add_argument("--examples", type=int, default=1, help="how many differences of a kind are printed")
+    parser.add_argument("--seconds", type=float, default=1e9, help="stop after that time")
     given = parser.parse_args(arguments)
     keyspace = f"differ_{given.area}_{given.seed}"
     twins = Twins(given.ours, given.peer, keyspace)
@@ -38,6 +39,8 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     try:
         for statement in AREAS[given.area](Random(given.seed), keyspace, given.statements):
+            if time.monotonic() - started > given.seconds:
+                break
             difference = twins.difference(statement)
             if difference is None:
                 continue

@@ -4,11 +4,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
+from protocol.types import NATIVE_TYPES
+from twins.definitions import Definitions
+from twins.functions import Calls
+from twins.literals import Literals
 from twins.selects import Selects
 from twins.statement import Statement, statement
-from twins.tables import random_table, random_user_types, random_writes, user_type_definition
+from twins.tables import Column, Table, random_table, random_user_types, random_writes, user_type_definition
+from twins.values import NATIVES, random_type, random_value
 
 PER_TABLE = 250
+COLUMNS = 30
 
 
 def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
@@ -27,9 +33,58 @@ def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         yield statement(f"DROP TABLE {table.full_name}")
 
 
+def functions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    for number in range(max(1, count // (PER_TABLE * 4))):
+        table = yield from _wide_table(rng, keyspace, number)
+        yield from random_writes(rng, table, int(time.time()))
+        made = Calls(rng, table)
+        for _ in range(min(count, PER_TABLE * 4)):
+            yield made.statement()
+
+
+def literals(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    for number in range(max(1, count // (PER_TABLE * 4))):
+        table = yield from _wide_table(rng, keyspace, number)
+        made = Literals(rng, table)
+        for _ in range(min(count, PER_TABLE * 4)):
+            yield made.statement()
+
+
+def definitions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    yield from new_keyspace(keyspace)
+    made = Definitions(rng, keyspace)
+    for _ in range(count):
+        yield from made.statements()
+
+
+def _wide_table(rng: Random, keyspace: str, number: int) -> Iterator[Statement]:
+    """A keyspace with a table of many types; returns the table."""
+    yield from new_keyspace(keyspace)
+    user_types = random_user_types(rng, keyspace)
+    for user_type in user_types:
+        yield statement(user_type_definition(user_type))
+    types = [NATIVE_TYPES[name] for name in NATIVES]
+    while len(types) < len(NATIVES) + COLUMNS:
+        found = random_type(rng, user_types)
+        if found not in types:
+            types.append(found)
+    columns = [Column("k", NATIVE_TYPES["int"], "partition")]
+    columns += [Column(f"v{index}", cql_type, "regular") for index, cql_type in enumerate(types)]
+    for column in columns:
+        column.pool = [random_value(rng, column.type) for _ in range(3)]
+    table = Table(keyspace, f"t{number}", columns, user_types, False)
+    yield statement(table.definition())
+    return table
+
+
 def new_keyspace(keyspace: str) -> Iterator[Statement]:
     yield statement(f"DROP KEYSPACE IF EXISTS {keyspace}")
     yield statement(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 
 
-AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {"select": selects}
+AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
+    "select": selects,
+    "ddl": definitions,
+    "functions": functions,
+    "literals": literals,
+}
