@@ -249,7 +249,7 @@ class Restrictions:
 
     @staticmethod
     def _refuse_ann(column: ColumnMetadata) -> None:
-        if not isinstance(column.type, VectorType) or column.type.elements != FLOAT:
+        if column.reversed or not isinstance(column.type, VectorType) or column.type.elements != FLOAT:
             raise InvalidRequest("ANN ordering is only supported on float vector indexes")
         raise InvalidRequest("ANN ordering by vector requires the column to be indexed")
 
@@ -436,13 +436,12 @@ class Restrictions:
             combinations = _sorted_distinct(combinations, self.table.partition_key)
         keys = []
         for combination in combinations:
-            key = compose_key(combination)
-            if not key:
-                raise InvalidRequest("Key may not be empty")
-            keys.append(key)
+            keys.append(compose_key(combination))
         if self.token is not None:
             ranges = self._token_ranges(values)
             keys = [key for key in keys if any(r.start <= token(key) <= r.end for r in ranges)]
+        if b"" in keys:
+            raise InvalidRequest("Key may not be empty")
         return keys
 
     def _combinations(self, restrictions: Sequence[Restriction], values: Values) -> list[list[bytes]]:

@@ -349,12 +349,17 @@ def compile_relation(relation: Relation, context: BindContext) -> Restriction:
     raise TypeError(relation)
 
 
+def _is_a(column: ColumnMetadata, types: type[CqlType] | tuple[type[CqlType], ...]) -> bool:
+    """In Cassandra the type of a DESC column is a ReversedType, which is neither map nor list."""
+    return isinstance(column.type, types) and not column.reversed
+
+
 def _check_receiver(column: ColumnMetadata, operator: Operator) -> None:
     """SingleColumnRelation.toReceivers, without map entries."""
     type_ = column.type
-    if operator is Operator.CONTAINS_KEY and not isinstance(type_, MapType):
+    if operator is Operator.CONTAINS_KEY and not _is_a(column, MapType):
         raise InvalidRequest(f"Cannot use CONTAINS KEY on non-map column {column.name}")
-    if operator is Operator.CONTAINS and not isinstance(type_, COLLECTIONS):
+    if operator is Operator.CONTAINS and not _is_a(column, COLLECTIONS):
         raise InvalidRequest(f"Cannot use CONTAINS on non-collection column {column.name}")
     _check_user_type(column)
     is_contains = operator in (Operator.CONTAINS, Operator.CONTAINS_KEY)
@@ -424,9 +429,9 @@ def _compile_map_entry(relation: MapEntryRelation, context: BindContext) -> Rest
         _check_slice(column)
     if relation.operator is Operator.LIKE:
         raise InvalidRequest("LIKE can't be used with collections.")
-    if isinstance(type_, ListType):
+    if _is_a(column, ListType):
         raise InvalidRequest(f"Indexes on list entries ({column.name}[index] = value) are not currently supported.")
-    if not isinstance(type_, MapType):
+    if not isinstance(type_, MapType) or column.reversed:
         raise InvalidRequest(f"Column {column.name} cannot be used as a map")
     if not type_.is_multicell:
         raise InvalidRequest(f"Map-entry equality predicates on frozen map column {column.name} are not supported")

@@ -28,7 +28,7 @@ from cqlserver.assignment import (
     tuple_types,
     value_spec,
 )
-from cqlserver.binding import BindContext, Values
+from cqlserver.binding import BindContext
 from cqlserver.functions.model import AggregateFunction, Function, ScalarFunction
 from cqlserver.functions.resolution import resolve
 from cqlserver.packing import pack_collection, pack_items, pack_vector, sort_set
@@ -36,6 +36,7 @@ from cqlserver.raw_terms import RawLiteral, RawLiteralMarker, RawTerm
 from cqlserver.restrictions_relations import existing_column
 from cqlserver.selectors import (
     AggregateSelector,
+    CallSelector,
     ColumnSelector,
     Combine,
     ComposedSelector,
@@ -51,11 +52,11 @@ from cqlserver.terms import NEGATION_NAME, OPERATION_NAMES, raw_term
 from cqlserver.type_names import type_text
 from grammar import tree
 from protocol.errors import InvalidRequest
-from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import (
     DURATION,
     NATIVE_TYPES,
+    TIMEUUID,
     CqlType,
     ListType,
     MapType,
@@ -93,6 +94,11 @@ class Selectable:
 
     def maybe_compatible_type(self) -> CqlType | None:
         return self.maybe_exact_type()
+
+    @property
+    def is_reversed(self) -> bool:
+        """A DESC column: in Cassandra its type is a ReversedType, which is no collection, vector or user type."""
+        return False
 
     def match(self, receiver: ColumnSpec) -> Match:
         exact = self.maybe_exact_type()
@@ -135,6 +141,10 @@ class ColumnSelectable(Selectable):
 
     def maybe_exact_type(self) -> CqlType | None:
         return self.column.type
+
+    @property
+    def is_reversed(self) -> bool:
+        return self.column.reversed
 
     def selects(self, predicate: Callable[[ColumnMetadata], bool]) -> bool:
         return predicate(self.column)
@@ -229,15 +239,7 @@ def compile_call(function: Function, arguments: Sequence[Selector], context: Bin
             raise InvalidRequest("aggregate functions cannot be used as arguments of aggregate functions")
         return AggregateSelector(name, function, arguments)
     assert isinstance(function, ScalarFunction), function
-    execute = function.bind(context.calls).execute
-    bound = [a.term for a in arguments if isinstance(a, TermSelector) and a.term.markers]
-
-    def combine_of(values: Values) -> Combine:
-        if any(term.bind(values) is UNSET for term in bound):
-            raise InvalidRequest(f"Invalid unset value for argument in call to function {function.name}")
-        return execute
-
-    return ComposedSelector(name, function.return_type, arguments, combine_of)
+    return CallSelector(name, function, arguments, function.bind(context.calls).execute)
 
 
 class CastSelectable(Selectable):
@@ -257,7 +259,7 @@ class CastSelectable(Selectable):
 
     def compile(self, expected: CqlType | None, fetched: Fetched) -> Selector:
         selector = self.selected.compile(None, fetched)
-        if selector.type == self.type:
+        if selector.type == self.type and not self.selected.is_reversed:
             return selector
         name = ("system", f"cast_as_{self.type_name}")
         function = resolve(name, (self.selected,), None, self.context.table)
@@ -296,7 +298,7 @@ class FieldSelectable(Selectable):
         return FieldSelector(f"{selector.name}.{self.field}", selector, selector.type, index)
 
     def maybe_exact_type(self) -> CqlType | None:
-        type_ = self.selected.maybe_exact_type()
+        type_ = None if self.selected.is_reversed else self.selected.maybe_exact_type()
         if not isinstance(type_, UserType) or self.field not in type_.field_names:
             return None
         return type_.field_types[type_.field_names.index(self.field)]
@@ -344,10 +346,12 @@ class ElementSelectable(_PartSelectable):
         return ElementSelector(str(self), selector, type_, self.key.prepare(spec))
 
     def maybe_exact_type(self) -> CqlType | None:
-        type_ = self.selected.maybe_exact_type()
+        type_ = None if self.selected.is_reversed else self.selected.maybe_exact_type()
         if isinstance(type_, MapType):
             return type_.values
-        return type_.elements if isinstance(type_, ListType | SetType) else None
+        if isinstance(type_, ListType):
+            return TIMEUUID  # in Cassandra, that of the cells' paths; lists have no element selection anyway
+        return type_.elements if isinstance(type_, SetType) else None
 
 
 class SliceSelectable(_PartSelectable):
@@ -368,7 +372,7 @@ class SliceSelectable(_PartSelectable):
         return SliceSelector(str(self), selector, type_, start, end)
 
     def maybe_exact_type(self) -> CqlType | None:
-        type_ = self.selected.maybe_exact_type()
+        type_ = None if self.selected.is_reversed else self.selected.maybe_exact_type()
         return type_ if isinstance(type_, ListType | SetType | MapType) else None
 
 
@@ -604,6 +608,8 @@ class TypeHintSelectable(Selectable):
         if self.selected.match(self.spec(str(self), self.type)) is Match.NONE:
             raise InvalidRequest(f"Cannot assign value {self} to {self} of type {self.type.cql()}")
         inner = self.selected.compile(self.type, fetched)
+        if isinstance(inner, TermSelector):
+            return TermSelector(f"({self.text}){inner.name}", self.type, inner.term)
         passed: Combine = lambda parts: parts[0]  # noqa: E731
         return ComposedSelector(f"({self.text}){inner.name}", self.type, (inner,), lambda values: passed)
 

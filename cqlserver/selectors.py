@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from cqlserver.binding import Values
 from cqlserver.bound_terms import Term
-from cqlserver.functions.model import AggregateFunction
+from cqlserver.functions.model import AggregateFunction, ScalarFunction
 from cqlserver.packing import pack_collection, pack_map, split_collection, split_tuple
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
@@ -62,6 +62,7 @@ class Selector:
 
     __slots__ = ("name", "type")
     is_aggregate = False
+    is_constant = False
     maybe_column: ColumnMetadata | None = None
     uses_timestamps = False
 
@@ -136,22 +137,22 @@ def ordered_cells(data: ComplexColumn, type_: CqlType) -> list[Cell | None]:
 
 
 class TermSelector(Selector):
-    """A term: the same for all rows, but for what functions in it do."""
+    """A term: computed once for all rows, even where there are none."""
 
     __slots__ = ("term",)
+    is_constant = True
 
     def __init__(self, name: str, type_: CqlType, term: Term) -> None:
         super().__init__(name, type_)
         self.term = term
 
     def bind(self, values: Values) -> Evaluate:
-        term = self.term
+        value = self.term.bind(values)
+        given = b"" if value is UNSET else value
+        return lambda row: given
 
-        def evaluate(row: InputRow) -> bytes | None:
-            value = term.bind(values)
-            return b"" if value is UNSET else value
-
-        return evaluate
+    def is_unset(self, values: Values) -> bool:
+        return bool(self.term.markers) and self.term.bind(values) is UNSET
 
 
 class ComposedSelector(Selector):
@@ -176,6 +177,31 @@ class ComposedSelector(Selector):
         if not self.is_aggregate:
             return _FirstRow(self.bind(values), empty)
         return _Composed([child.run(values, empty) for child in self.children], self.combine(values))
+
+
+class CallSelector(ComposedSelector):
+    """A scalar function. Where its arguments are constant it is called once, even where there are no rows."""
+
+    __slots__ = ("function", "is_constant")
+
+    def __init__(
+        self, name: str, function: ScalarFunction, arguments: Sequence[Selector], execute: Combine
+    ) -> None:
+        super().__init__(name, function.return_type, arguments, lambda values: execute)
+        self.function = function
+        self.is_constant = (
+            function.is_deterministic and bool(arguments) and all(argument.is_constant for argument in arguments)
+        )
+
+    def bind(self, values: Values) -> Evaluate:
+        for argument in self.children:
+            if isinstance(argument, TermSelector) and argument.is_unset(values):
+                raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
+        evaluate = super().bind(values)
+        if not self.is_constant:
+            return evaluate
+        value = evaluate(InputRow(()))
+        return lambda row: value
 
 
 class _Composed(Running):
@@ -206,17 +232,20 @@ class AggregateSelector(Selector):
         self.uses_timestamps = any(argument.uses_timestamps for argument in arguments)
 
     def run(self, values: Values, empty: InputRow) -> Running:
-        return _Aggregating(self.function, [argument.bind(values) for argument in self.arguments])
+        unset = any(isinstance(argument, TermSelector) and argument.is_unset(values) for argument in self.arguments)
+        return _Aggregating(self.function, [argument.bind(values) for argument in self.arguments], unset)
 
 
 class _Aggregating(Running):
-    __slots__ = ("_arguments", "_function", "_state")
+    __slots__ = ("_arguments", "_function", "_has_unset", "_state")
 
-    def __init__(self, function: AggregateFunction, arguments: Sequence[Evaluate]) -> None:
-        self._function, self._arguments = function, arguments
+    def __init__(self, function: AggregateFunction, arguments: Sequence[Evaluate], has_unset: bool) -> None:
+        self._function, self._arguments, self._has_unset = function, arguments, has_unset
         self._state = function.new_state()
 
     def add(self, row: InputRow) -> None:
+        if self._has_unset:
+            raise InvalidRequest(f"Invalid unset value for argument in call to function {self._function.name}")
         self._state = self._function.add(self._state, [argument(row) for argument in self._arguments])
 
     def output(self) -> bytes | None:

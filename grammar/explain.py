@@ -12,6 +12,7 @@ The snippet behind the message is cql3/ErrorCollector.java's: ten tokens before 
 beyond the token that the walk has looked at last.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,9 @@ TOKENS_MAX = 5_000
 
 _SNIPPET_BEFORE = 10
 _SNIPPET_AFTER = 2
+
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
+_LONE_SURROGATE = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 
 # How far a fork's decision looks before it settles for the first way left.
 _LOOKAHEAD_MAX = 2_000
@@ -394,6 +398,18 @@ def token_name(number: int) -> str:
 
 def explain(text: str, refused: int) -> str:
     """The message for `text`, of whose tokens grammar.parser refused the one numbered `refused`."""
+    if text.isascii() or max(text) <= "\uffff":
+        return _explain(text, refused)
+    message = _explain(_ASTRAL.sub(_surrogates, text), refused)  # Java counts and cuts by UTF-16
+    return _LONE_SURROGATE.sub("?", message).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _surrogates(found: re.Match[str]) -> str:
+    offset = ord(found[0]) - 0x10000
+    return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))
+
+
+def _explain(text: str, refused: int) -> str:
     try:
         walk = _Walk(text)
         try:

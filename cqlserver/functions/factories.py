@@ -89,7 +89,7 @@ class CheckedParameter(Parameter):
         self.test, self.wanted, self.name = test, wanted, name
 
     def check(self, function: str, argument: Assignable, type_: CqlType) -> None:
-        if not self.test(type_):
+        if not self.test(type_) or getattr(argument, "is_reversed", False):
             raise InvalidRequest(
                 f"Function {function} requires a {self.wanted} argument, but found argument {argument} of type {type_.cql()}"
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from protocol.types import CqlType
+from protocol.types import CqlType, quoted_identifier
 
 SYSTEM = "system"
 
@@ -60,6 +60,11 @@ class Function:
         return f"{self.keyspace}.{self.name}"
 
     @property
+    def full_cql_name(self) -> str:
+        """With quotes where CQL needs them."""
+        return f"{self.keyspace}.{self.name if self.name == 'token' else quoted_identifier(self.name)}"
+
+    @property
     def is_aggregate(self) -> bool:
         return False
 
@@ -71,7 +76,7 @@ class Function:
 
     def __str__(self) -> str:
         """The signature, as messages print it: 'system.token : (int) -> bigint'."""
-        return f"{self.full_name} : ({', '.join(map(signature_type, self.argument_types))}) -> {self.return_type.cql()}"
+        return f"{self.full_cql_name} : ({', '.join(map(signature_type, self.argument_types))}) -> {self.return_type.cql()}"
 
 
 def signature_type(type_: CqlType) -> str:

@@ -48,9 +48,14 @@ def resolve(
     if not candidates:
         return None
     spec = plain_spec(receiver, table)
+    if receiver is not None and table is not None:
+        column = table.by_name.get(receiver.name)
+        is_reversed = column is not None and column.reversed and column.type == receiver.type
+    else:
+        is_reversed = False
     if len(candidates) == 1:
         return _only(candidates[0], spec, arguments)
-    return _best(f"{keyspace}.{plain}" if keyspace else plain, plain, candidates, arguments, wanted, spec)
+    return _best(f"{keyspace}.{plain}" if keyspace else plain, plain, candidates, arguments, wanted, spec, is_reversed)
 
 
 def plain_spec(receiver: ColumnSpec | None, table: TableMetadata | None) -> tuple[str, str]:
@@ -96,7 +101,9 @@ def _best(
     arguments: Sequence[Assignable],
     receiver: CqlType | None,
     place: tuple[str, str],
+    is_reversed: bool,
 ) -> Function:
+    """`is_reversed`: the receiver is a DESC column; in Cassandra no function's argument has its type, then."""
     fitting = []
     for candidate in candidates:
         if receiver is not None and match_type(candidate.return_type, receiver) is Match.NONE:
@@ -117,7 +124,7 @@ def _best(
             f"(known type signatures: {', '.join(map(str, candidates))})"
         )
     if operator is not None:
-        if receiver is not None and not any(getattr(a, "is_marker", False) for a in arguments):
+        if receiver is not None and not is_reversed and not any(getattr(a, "is_marker", False) for a in arguments):
             for candidate in fitting:
                 if candidate.argument_types == (receiver, receiver):
                     return candidate

@@ -5,23 +5,35 @@ An execution binds what depends on values (limits, keys, slices, filter), then r
 (select_rows.py). What takes more than one step becomes a `Pending`.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Protocol
 
 from cluster.coordinator import RequestKind
 from cqlserver.binding import BindContext, Values, column_spec
+from cqlserver.functions.model import signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast_read import maybe_fast_read
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.select_rows import ComputeSink, CopySink, Grouping, GroupSink, RowFilter, Sink, SortKey, SortSink
+from cqlserver.plans.select_rows import (
+    ComputeSink,
+    CopySink,
+    Grouping,
+    GroupSink,
+    OrderKey,
+    RowFilter,
+    Sink,
+    SortKey,
+    SortSink,
+)
 from cqlserver.plans.select_run import Reading, ReadShape
 from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, compile_restrictions
 from cqlserver.restrictions_relations import existing_column
 from cqlserver.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
 from cqlserver.selection import Selectables, Selection, compile_selection, selects_only_statics
+from cqlserver.selectors import CallSelector, ColumnSelector, Selector
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, compile_term
 from grammar import tree
@@ -29,12 +41,18 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
-from protocol.types import INT, quoted_identifier
+from protocol.types import INT, NATIVE_TYPES, quoted_identifier
 from storage.keys import component_order_key
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 _INT = Struct(">i")
+_ONE_FORM = frozenset(
+    NATIVE_TYPES[name] for name in ("int", "bigint", "text", "ascii", "blob", "uuid", "timeuuid", "timestamp")
+)
+_MONOTONIC = frozenset(
+    ("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor")
+)
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
 
 
@@ -116,6 +134,8 @@ class SelectPlan:
         partition_limit = _limit_value(self.per_partition_limit, values)
         store = self.node.read_store(self.table)
         sink = self._sink(store, values, now_s, user_limit)
+        if self.grouping is not None and self.grouping.fault is not None:
+            raise InvalidRequest(self.grouping.fault)
         expressions = self.restrictions.row_filter(values)
         shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
         row_filter = RowFilter(store, expressions, now_s) if expressions else None
@@ -166,7 +186,8 @@ class SelectPlan:
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in restrictions.intervals(values))
         is_empty = keys == [] or not slices
-        token_range = restrictions.token_range(values) if keys is None and not is_empty else None
+        has_statics = any(column.kind is ColumnKind.STATIC for column in self.selection.fetched)
+        token_range = restrictions.token_range(values) if keys is None and (slices or has_statics) else None
         is_empty = is_empty or (keys is None and token_range is None)
         is_paged = self.grouping is not None or (not is_empty and self._is_paged(options, row_limit))
         page_limit = row_limit
@@ -262,7 +283,7 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
     if statement.is_distinct:
         if statement.per_partition_limit is not None:
             raise InvalidRequest("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
-        _check_distinct(table, selection, restrictions)
+        _check_distinct(table, selection, restrictions, ordered.values())
     grouping = _compile_grouping(statement, selection, restrictions, context)
     if grouping is not None and grouping.is_everything and statement.per_partition_limit is not None:
         raise InvalidRequest("PER PARTITION LIMIT is not allowed with aggregate queries.")
@@ -291,14 +312,17 @@ def _compile_limit(expression: tree.Expression | None, name: str, context: BindC
     return compile_term(expression, ColumnSpec(context.table.keyspace, context.table.name, name, INT), context)
 
 
-def _check_distinct(table: TableMetadata, selection: Selection, restrictions: Restrictions) -> None:
+def _check_distinct(
+    table: TableMetadata, selection: Selection, restrictions: Restrictions, ordered: Iterable[ColumnMetadata]
+) -> None:
     others = restrictions.filtered_columns
     is_static_only = all(c.kind in (ColumnKind.STATIC, ColumnKind.PARTITION_KEY) for c in others)
     if restrictions.has_clustering or not is_static_only:
         raise InvalidRequest(
             "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns."
         )
-    for column in selection.fetched:
+    sorted_by = ordered if restrictions.key_is_in_relation else ()  # they are read, too
+    for column in (*selection.fetched, *sorted_by):
         if column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC):
             raise InvalidRequest(
                 f"SELECT DISTINCT queries must only request partition key columns and/or static columns (not {column.name})"
@@ -329,6 +353,7 @@ def _compile_grouping(
     function: tree.Expression | None = None
     fetched: Fetched = []
     evaluate = None
+    fault = None
     for expression in statement.group_by:
         resolved = selectable(expression, context)
         if isinstance(resolved, CallSelectable):
@@ -340,6 +365,7 @@ def _compile_grouping(
             selector = resolved.compile(None, fetched)
             column = _grouped_column(fetched)
             function, evaluate = expression, selector.bind(())
+            fault = _maybe_not_monotonic(selector)
         else:
             if not isinstance(resolved, ColumnSelectable):
                 raise InvalidRequest(
@@ -357,7 +383,31 @@ def _compile_grouping(
         raise InvalidRequest("Group by is not supported on only a part of the partition key")
     if prefix and statement.is_distinct:
         raise InvalidRequest("Grouping on clustering columns is not allowed for SELECT DISTINCT queries")
-    return Grouping(prefix, evaluate)
+    return Grouping(prefix, evaluate, tuple(map(_maybe_order_key, table.clustering[:prefix])), fault)
+
+
+def _maybe_not_monotonic(selector: Selector) -> str | None:
+    """Why rows can't be grouped by that, if so: what an execution answers (Selector.validateForGroupBy)."""
+    if isinstance(selector, ColumnSelector):
+        return None
+    if not isinstance(selector, CallSelector):
+        return "Only column names and monotonic scalar functions are supported in the GROUP BY clause."
+    function = selector.function
+    constant = [child.is_constant for child in selector.children]
+    if function.name not in _MONOTONIC or (function.name == "floor" and (constant[0] or not all(constant[1:]))):
+        shown = str(function)
+        if any(constant):
+            pairs = zip(function.argument_types, constant, strict=True)
+            types = ", ".join(signature_type(type_) + ("(constant)" if fixed else "") for type_, fixed in pairs)
+            shown = f"{function.full_cql_name} : ({types}) -> {function.return_type.cql()}"
+        return f"Only monotonic functions are supported in the GROUP BY clause. Got: {shown} "
+    faults = (_maybe_not_monotonic(child) for child in selector.children if not child.is_constant)
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def _maybe_order_key(column: ColumnMetadata) -> OrderKey | None:
+    """What tells values apart that are equal in other bytes (1.0 and 1.00), None where the bytes do."""
+    return None if column.type in _ONE_FORM else column.type.order_key
 
 
 def _grouped_column(fetched: Sequence[ColumnMetadata]) -> ColumnMetadata:

@@ -197,6 +197,9 @@ class SortSink(Sink):
         self.row_count = len(self.parts)
 
 
+OrderKey = Callable[[bytes], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Grouping:
     """GROUP BY: the partition and the first `prefix` clustering columns; `function` maps the value of the last one.
@@ -204,6 +207,10 @@ class Grouping:
 
     prefix: int
     function: Evaluate | None = None
+    order_keys: tuple[OrderKey | None, ...] = ()
+    """For each of the clustering columns, where values that are equal may be different bytes."""
+    fault: str | None = None
+    """What is wrong with the function."""
 
     @property
     def is_everything(self) -> bool:
@@ -211,7 +218,10 @@ class Grouping:
 
     def key(self, clustering: tuple[bytes, ...]) -> tuple[bytes | None, ...]:
         if self.function is None:
-            return clustering[: self.prefix]
+            if not any(self.order_keys):
+                return clustering[: self.prefix]
+            pairs = zip(clustering, self.order_keys, strict=False)
+            return tuple([value if order_key is None else order_key(value) for value, order_key in pairs])
         last = self.function(InputRow((clustering[self.prefix - 1],)))
         return (*clustering[: self.prefix - 1], last)
 

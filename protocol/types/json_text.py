@@ -231,16 +231,17 @@ class _Scanner:
         following = self.text[end : end + 1]
         if found[0].lstrip("-") == "0" and following.isdigit():
             self.error(_PARSE, "Invalid numeric value: Leading zeroes not allowed", end)
-        if following == ".":
+        text = found[0]
+        if following == "." and "." not in text and "e" not in text.lower():
             at = min(end + 1, len(self.text) - 1)
             self.unexpected(" in numeric value: Decimal point not followed by a digit", at, end - at)
-        if following in ("e", "E"):
+        if following in ("e", "E") and "e" not in text.lower():
             at = end + 1 + (self.text[end + 1 : end + 2] in ("+", "-"))
             if at >= len(self.text):
                 self.error(_EOF, "Unexpected end-of-inputexpected a digit for number exponent", at)
             self.unexpected(" in numeric value: Exponent indicator not followed by a digit", at, -1)
         self.position = end
-        if following and following not in (" \t\r\n,]}:" if depth else " \t\r\n"):
+        if following and not depth and following not in " \t\r\n":
             self.unexpected(": Expected space separating root-level values")
 
     def container(self, noun: str, closing: str, depth: int) -> None:

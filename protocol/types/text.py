@@ -316,6 +316,8 @@ def _parse_address(text: str) -> bytes:
     if text.startswith("[") and text.endswith("]") and ":" in text:
         text = text[1:-1]
     if ":" in text:
+        if text.endswith("%"):
+            raise ValueError(text)
         packed = IPv6Address(text.split("%")[0]).packed
         return packed[12:] if packed[:12] == _MAPPED else packed
     # One to four decimal parts; the last one fills all bytes that are left.
