@@ -80,6 +80,8 @@ class Statements:
         self._compiler = compiler
         self._prepared: dict[bytes, Prepared] = {}
         self._prepared_chars = 0
+        self._query_paths: dict[int, QueryPath] = {}
+        self._batch_paths: dict[int, FastPath] = {}
         self._batches: dict[tuple[int, tuple[Plan, ...]], Plan] = {}
         self._fast: dict[int, dict[bytes, FastPath]] = {}
         self._texts: dict[tuple[str | None, str], Plan] = {}
@@ -96,16 +98,21 @@ class Statements:
 
     def fast_query(self, version: int) -> QueryPath:
         """The hot path of QUERY."""
-        return self._compiler.fast_query(self._shapes.get, version)
+        path = self._query_paths.get(version)
+        if path is None:
+            path = self._query_paths[version] = self._compiler.fast_query(self._shapes.get, version)
+        return path
 
     def fast_batch(self, version: int) -> FastPath:
         """The hot path of BATCH."""
+        path = self._batch_paths.get(version)
+        if path is None:
+            path = self._batch_paths[version] = self._compiler.fast_batch(self._maybe_plan, version)
+        return path
 
-        def plan_of_id(statement_id: bytes) -> Plan | None:
-            prepared = self._prepared.get(statement_id)
-            return prepared.plan if prepared is not None else None
-
-        return self._compiler.fast_batch(plan_of_id, version)
+    def _maybe_plan(self, statement_id: bytes) -> Plan | None:
+        prepared = self._prepared.get(statement_id)
+        return prepared.plan if prepared is not None else None
 
     def _add_fast(self, prepared: Prepared, version: int) -> None:
         fast = prepared.plan.maybe_fast(version) if version else None

@@ -12,7 +12,7 @@ sorted when a scan gets there: the first scan of a million keys never takes long
 """
 
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -82,13 +82,14 @@ class Memtable:
     """See the module. `live_bytes` estimates what it takes; `partitions` may be read by whoever knows its form."""
 
     __slots__ = (
-        "_buckets", "_fresh", "_layouts", "_resolve", "_unsorted", "live_bytes", "partitions"
+        "_buckets", "_fresh", "_layouts", "_numbers", "_resolve", "_unsorted", "live_bytes", "partitions"
     )  # fmt: skip
 
     def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
         self._layouts = layouts
         self._resolve = resolve
         self._buckets: dict[int, list[Position]] = {}
+        self._numbers: list[int] = []  # of the buckets that there are, sorted
         self._unsorted: set[int] = set()
         self._fresh: list[bytes] = []  # keys that are in no bucket yet
         self.partitions: dict[bytes, bytes | SingleRow | Partition] = {}
@@ -225,9 +226,14 @@ class Memtable:
         Keys that come while the iterator is used appear if they lie ahead of it.
         """
         number, last = _bucket(start), (_BUCKETS - 1 if end is None else _bucket(end))
-        while number <= last:
+        numbers = self._numbers
+        while True:
             while not self.place_keys():
                 pass
+            following = bisect_left(numbers, number)
+            if following == len(numbers) or numbers[following] > last:
+                return
+            number = numbers[following]
             bucket = self._sorted(number)
             at = bisect_left(bucket, start)
             batch = bucket[at : at + SCAN_BATCH]
@@ -250,6 +256,7 @@ class Memtable:
             bucket = buckets.get(number)
             if bucket is None:
                 buckets[number] = [position]
+                insort(self._numbers, number)
             else:
                 bucket.append(position)
                 unsorted.add(number)
