@@ -63,7 +63,7 @@ def type_text(name: TypeName, frozen: bool = False, keyspace: str | None = None)
         case MapTypeName(key=key, value=value):
             text = f"map<{type_text(key, frozen, keyspace)}, {type_text(value, frozen, keyspace)}>"
         case TupleTypeName(elements=elements):
-            return f"tuple<{', '.join(type_text(element, False, keyspace) for element in elements)}>"
+            return f"tuple<{', '.join(type_text(element, True, keyspace) for element in elements)}>"
         case VectorTypeName(element=element, dimension=dimension):
             return f"vector<{type_text(element, False, keyspace)}, {dimension}>"
         case UserTypeName(keyspace=own, name=text):
@@ -74,6 +74,23 @@ def type_text(name: TypeName, frozen: bool = False, keyspace: str | None = None)
         case _:
             raise TypeError(name)
     return f"frozen<{text}>" if frozen else text
+
+
+def check_custom_types(name: TypeName) -> None:
+    """Raises CqlSyntaxError for a Java class that is no type: Cassandra looks for it while it reads the text."""
+    match name:
+        case CustomTypeName(java_class=java_class):
+            _custom(java_class)
+        case FrozenTypeName(inner=inner):
+            check_custom_types(inner)
+        case ListTypeName(element=element) | SetTypeName(element=element) | VectorTypeName(element=element):
+            check_custom_types(element)
+        case MapTypeName(key=key, value=value):
+            check_custom_types(key)
+            check_custom_types(value)
+        case TupleTypeName(elements=elements):
+            for element in elements:
+                check_custom_types(element)
 
 
 def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> CqlType:

@@ -14,9 +14,10 @@ from cqlserver.ddl.context import (
     authorize,
     check_keyspace_name,
 )
+from cqlserver.ddl.java_order import hash_ordered
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
-from cqlserver.ddl.table_params import build_params, check_properties
+from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import STATIC_WITHOUT_CLUSTERING, check_nested, check_table
 from cqlserver.ddl.type_walk import without_user_types
 from cqlserver.type_names import resolve_type
@@ -155,7 +156,7 @@ def _drop(
 ) -> TableMetadata:
     columns, dropped = dict(table.by_name), dict(table.dropped_columns)
     timestamp_us = statement.timestamp_us if statement.timestamp_us is not None else context.now_us()
-    for name in statement.columns:
+    for name in hash_ordered(statement.columns):
         column = table.by_name.get(name)
         if column is None:
             if statement.if_column_exists:
@@ -218,7 +219,7 @@ def _alter_params(
 ) -> TableMetadata:
     properties = Properties(statement.properties)
     check_properties(properties)
-    if "id" in properties:
+    if maybe_table_id(properties) is not None:
         raise ConfigurationError("Cannot alter table id.")
     params = build_params(properties, table.params)
     if table.is_counter and params.default_time_to_live > 0:

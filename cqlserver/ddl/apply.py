@@ -1,7 +1,7 @@
 """Statement -> the function that applies it; and the plain refusal of what is not executed yet."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,11 +11,14 @@ from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspa
 from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_index, drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
+from cqlserver.type_names import check_custom_types
 from grammar import tree
 from grammar.tree import (
     AlterKeyspace,
     AlterTable,
+    AlterTableAdd,
     AlterType,
+    AlterTypeAdd,
     CreateKeyspace,
     CreateTable,
     CreateType,
@@ -28,6 +31,7 @@ from grammar.tree import (
     DropTrigger,
     DropType,
     Statement,
+    TypeName,
 )
 from protocol.errors import InvalidRequest, RequestError, Unauthorized
 from storage.schema import Schema
@@ -65,7 +69,20 @@ def apply_ddl(schema: Schema, statement: Statement, context: DdlContext) -> DdlR
     function = _FUNCTIONS.get(type(statement))
     if function is None:
         raise not_supported(statement)
+    for name in _written_types(statement):
+        check_custom_types(name)
     return function(schema, statement, context)
+
+
+def _written_types(statement: Statement) -> Iterable[TypeName]:
+    match statement:
+        case CreateTable(columns=columns) | AlterTableAdd(columns=columns):
+            return [column.type for column in columns]
+        case CreateType(fields=fields):
+            return [type_name for _, type_name in fields]
+        case AlterTypeAdd(type=type_name):
+            return [type_name]
+    return ()
 
 
 _OF_ROLES: Final = frozenset(

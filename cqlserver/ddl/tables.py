@@ -14,6 +14,7 @@ from cqlserver.ddl.context import (
     is_word,
     written_name,
 )
+from cqlserver.ddl.java_order import hash_ordered
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
@@ -134,7 +135,8 @@ class _Columns:
         self.definitions = {column.name: column for column in statement.columns}
         self.types: dict[str, CqlType] = {}
         self.masks: dict[str, ColumnMask | None] = {}
-        for column in statement.columns:
+        for name in hash_ordered(self.definitions):
+            column = self.definitions[name]
             resolved = resolve_type(column.type, keyspace, schema)
             self.types[column.name] = resolved
             self.masks[column.name] = (
