@@ -16,7 +16,8 @@ _SCHEMA_READS = (
     " FROM system_schema.tables WHERE keyspace_name = '{}'",
     "SELECT * FROM system_schema.columns WHERE keyspace_name = '{}'",
     "SELECT * FROM system_schema.types WHERE keyspace_name = '{}'",
-    "SELECT keyspace_name, table_name, column_name, kind, type FROM system_schema.dropped_columns WHERE keyspace_name = '{}'",
+    "SELECT keyspace_name, table_name, column_name, kind, type"
+    " FROM system_schema.dropped_columns WHERE keyspace_name = '{}'",
 )
 _OPTIONS = (
     """
