@@ -158,5 +158,5 @@ CASSANDRA_NAMES = frozenset(
     validation_preview_purge_head_start_in_sec vector_dimensions_fail_threshold vector_dimensions_warn_threshold
     vector_type_enabled windows_timer_interval write_consistency_levels_disallowed write_consistency_levels_warned
     write_request_timeout write_request_timeout_in_ms zero_ttl_on_twcs_enabled zero_ttl_on_twcs_warned
-    """.split()  # noqa: SIM905 - five hundred quoted words would be no easier to read
+    """.split()
 )
