@@ -83,10 +83,14 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         table: TableStore | None = None
         levels: frozenset[bytes] = frozenset()
         rows: list[tuple[BatchRow, bytes, bytes]] = []
+        row: BatchRow | None = None
+        last_id = b""
         for _ in range(body[1] << 8 | body[2]):
             if body[at : at + 3] != _PREPARED:
                 return None
-            row = row_of(body[at + 3 : at + 19])
+            statement_id = body[at + 3 : at + 19]
+            if statement_id != last_id:  # mostly they are all the same
+                row, last_id = row_of(statement_id), statement_id
             if row is None or body[at + 19 : at + 21] != row.value_count:
                 return None
             taken = row.take(body, at + 21)
