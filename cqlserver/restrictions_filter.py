@@ -15,7 +15,7 @@ from cqlserver.restrictions_relations import (
 )
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
-from protocol.types import CqlType, ListType, MapType, SetType
+from protocol.types import DECIMAL, CqlType, ListType, MapType, SetType
 from storage.schema import ColumnKind, ColumnMetadata
 
 Test = Callable[[bytes], bool]
@@ -79,11 +79,21 @@ def _equals(type_: CqlType, wanted: bytes) -> Test:
     return lambda value: value == wanted or compare(value, wanted) == 0
 
 
+def _equals_inside(collection: CqlType, element: CqlType, wanted: bytes) -> Test:
+    """In frozen collections Cassandra compares Java objects: decimals by their scale, too (1 is not 1.0); but
+    not keys."""
+    if element == DECIMAL and not collection.is_multicell:
+        return lambda value: value == wanted
+    return _equals(element, wanted)
+
+
 def _in(restriction: InRestriction, values: Values) -> FilterExpression:
     if len(restriction.columns) > 1:
         raise InvalidRequest("Multicolumn IN filters are not supported")
     column = restriction.first
     wanted = [candidate[0] for candidate in restriction.candidates(values)]
+    if None in wanted:  # Cassandra looks no further than the first null
+        wanted = wanted[: wanted.index(None)]
     tests = [_equals(column.type, value) for value in wanted if isinstance(value, bytes)]
     return FilterExpression(column, lambda value: any(test(value) for test in tests))
 
@@ -114,7 +124,7 @@ def _contains(restriction: ContainsRestriction, values: Values) -> list[FilterEx
     found = []
     for term in restriction.values:
         element = type_.values if isinstance(type_, MapType) else type_.elements
-        wanted = _equals(element, _checked(term.bind(values), column))
+        wanted = _equals_inside(type_, element, _checked(term.bind(values), column))
         offset, step = (1, 2) if isinstance(type_, MapType) else (0, 1)
         found.append(FilterExpression(column, _any_element(wanted, offset, step)))
     if isinstance(type_, MapType):

@@ -15,16 +15,25 @@ _Vector = Sequence[float]
 
 def _dot(a: _Vector, b: _Vector) -> float:
     """The sum as a float; where it is too large, infinite."""
-    return to_float32(math.fsum(x * y for x, y in zip(a, b, strict=True)))
+    return _sum([x * y for x, y in zip(a, b, strict=True)])
+
+
+def _sum(terms: Sequence[float]) -> float:
+    try:
+        return to_float32(math.fsum(terms))
+    except ValueError:  # both infinities
+        return math.nan
 
 
 def _cosine(a: _Vector, b: _Vector) -> float:
     norms = math.sqrt(_dot(a, a) * _dot(b, b))
+    if not norms:  # of vectors too small for floats
+        return math.nan
     return (1 + _dot(a, b) / norms) / 2
 
 
 def _euclidean(a: _Vector, b: _Vector) -> float:
-    return 1 / (1 + to_float32(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True))))
+    return 1 / (1 + _sum([(x - y) ** 2 for x, y in zip(a, b, strict=True)]))
 
 
 def _dot_product(a: _Vector, b: _Vector) -> float:

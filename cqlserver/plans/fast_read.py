@@ -145,7 +145,11 @@ def _row_finder(store: TableStore, projector: Projector, limit: int, now_s: Call
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
         row = row_at(key, ck, now_s())
-        return (0, b"") if row is None else (1, head + wire(row))
+        if row is None:
+            return 0, b""
+        if page_size == 1 < limit:  # a full page has a following one
+            return None
+        return 1, head + wire(row)
 
     return find
 
