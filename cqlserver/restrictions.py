@@ -431,6 +431,12 @@ class Restrictions:
 
     def keys(self, values: Values) -> list[bytes]:
         """Raises InvalidRequest for nulls, unset values, empty and oversize keys."""
+        keys = self.unchecked_keys(values)
+        check_not_empty(keys)
+        return keys
+
+    def unchecked_keys(self, values: Values) -> list[bytes]:
+        """`keys`, of which some may be empty: a read refuses them only where there is something to read."""
         combinations = self._combinations(self._keys.restrictions, values)
         if len(combinations) > 1:
             combinations = _sorted_distinct(combinations, self.table.partition_key)
@@ -440,8 +446,6 @@ class Restrictions:
         if self.token is not None:
             ranges = self._token_ranges(values)
             keys = [key for key in keys if any(r.start <= token(key) <= r.end for r in ranges)]
-        if b"" in keys:
-            raise InvalidRequest("Key may not be empty")
         return keys
 
     def _combinations(self, restrictions: Sequence[Restriction], values: Values) -> list[list[bytes]]:
@@ -527,6 +531,11 @@ class Restrictions:
         if start is not None and end is not None and start > end:
             return [TokenRange(TOKEN_MIN, high), TokenRange(low, WHOLE_RING.end)]
         return [TokenRange(low, high)]
+
+
+def check_not_empty(keys: Sequence[bytes]) -> None:
+    if b"" in keys:
+        raise InvalidRequest("Key may not be empty")
 
 
 def _token_value(value: Value) -> int:

@@ -29,7 +29,7 @@ from cqlserver.plans.select_rows import (
     SortSink,
 )
 from cqlserver.plans.select_run import Reading, ReadShape
-from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, compile_restrictions
+from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
 from cqlserver.restrictions_relations import existing_column
 from cqlserver.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
 from cqlserver.selection import Selectables, Selection, compile_selection, selects_only_statics
@@ -181,15 +181,18 @@ class SelectPlan:
         restrictions = self.restrictions
         is_everything = self.grouping is not None and self.grouping.is_everything
         row_limit = NO_LIMIT if is_everything or self._sorts else user_limit
-        keys = None if restrictions.is_key_range else restrictions.keys(values)
+        keys = None if restrictions.is_key_range else restrictions.unchecked_keys(values)
         slices: tuple[Slice, ...] = EVERYTHING
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in restrictions.intervals(values))
         is_empty = keys == [] or not slices
         has_statics = any(column.kind is ColumnKind.STATIC for column in self.selection.fetched)
         token_range = restrictions.token_range(values) if keys is None and (slices or has_statics) else None
+        if keys and not is_empty:
+            check_not_empty(keys)
         is_empty = is_empty or (keys is None and token_range is None)
-        is_paged = self.grouping is not None or (not is_empty and self._is_paged(options, row_limit))
+        is_read = not is_empty or (keys != [] and has_statics)  # statics are, without any row
+        is_paged = self.grouping is not None or (is_read and self._is_paged(options, row_limit))
         page_limit = row_limit
         paging_state = None
         if is_paged:
