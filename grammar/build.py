@@ -1,20 +1,24 @@
-"""Builds the parse tables from cql.lark with Lark, and saves them: `python -m grammar.build`.
+"""Builds the parse tables from cql.lark with Lark, and saves them: `python -m grammar.build`, after each change of it.
 
-Only this module imports Lark. Building takes about a second and happens when the package is made, or on a checkout's first
-statement; after that `grammar.tables` reads a file of a few hundred kilobytes.
-
-The file is `marshal` of (key, states, end state, rules); the key is a hash of everything that the tables depend on.
+Only this module imports Lark. Building takes about a second; what a program needs at run time is the file, which
+`grammar.tables` describes and reads. Its numbers are ours and follow from the grammar alone, not from Lark's order:
 - states: for each state (number of a terminal -> action, number of a left side -> state). An action >= 0 shifts to that
   state, an action < 0 reduces by the rule with the number ~action.
 - rules: (number of the left side, number of symbols, name of the action or "").
 """
 
+import json
+import os
 import re
 import sys
+import tempfile
+import zlib
+from array import array
+from contextlib import suppress
 from pathlib import Path
 
 from grammar.keywords import NUMBERS
-from grammar.tables import GRAMMAR, Tables, save_tables, tables_key
+from grammar.tables import GRAMMAR, NUMBERS_TYPE, Tables, package_file, tables_key
 
 # Where a shift and a reduction compete for these keywords, the reduction wins: what they introduce (an alias, GROUP BY,
 # PER PARTITION LIMIT) is likelier than an operand of that name behind a parenthesis. Parser.g looks further ahead.
@@ -52,7 +56,10 @@ def build_tables(source: str) -> Tables:
     analysis = LALR_Analyzer(ParserConf(grammar.rules, {}, ["start"]), debug=True)
     analysis.compute_lalr()  # type: ignore[no-untyped-call]
     table = analysis.parse_table
-    rules = list(grammar.rules)
+    rules = sorted(
+        grammar.rules,
+        key=lambda rule: (str(rule.origin.name), [str(symbol.name) for symbol in rule.expansion], rule.alias or ""),
+    )
     rule_numbers = {rule: number for number, rule in enumerate(rules)}
 
     # numbered breadth first, so that the same grammar gives the same file
@@ -67,7 +74,6 @@ def build_tables(source: str) -> Tables:
 
     left_sides = {name: number for number, name in enumerate(sorted({str(rule.origin.name) for rule in rules}))}
     states: list[tuple[dict[int, int], dict[int, int]]] = []
-    shared: dict[str, dict[int, int]] = {}
     for itemset in order:
         row: dict[int, int] = {}
         gotos: dict[int, int] = {}
@@ -80,8 +86,7 @@ def build_tables(source: str) -> Tables:
             if terminal.name in _REDUCE_FIRST:
                 best = max(reductions, key=lambda rule: rule.options.priority or 0)
                 row[NUMBERS[terminal.name]] = ~rule_numbers[best]
-        # equal rows are one object: marshal writes it once
-        states.append((shared.setdefault(repr(row), row), shared.setdefault(repr(gotos), gotos)))
+        states.append((row, gotos))
     return (
         states,
         numbers[table.end_states["start"]],
@@ -89,10 +94,39 @@ def build_tables(source: str) -> Tables:
     )
 
 
+def encode_tables(tables: Tables) -> bytes:
+    """What a file of tables holds behind its key; equal rows are written once."""
+    states, end_state, rules = tables
+    rows: dict[tuple[tuple[int, int], ...], int] = {}
+    pairs = [rows.setdefault(tuple(row.items()), len(rows)) for state in states for row in state]
+    numbers = array(NUMBERS_TYPE, map(len, rows))
+    for side in (0, 1):
+        numbers.extend(entry[side] for row in rows for entry in row)
+    numbers.extend(pairs)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    layout = {"end": end_state, "rules": rules, "rows": len(rows), "states": len(states)}
+    return zlib.compress(json.dumps(layout, separators=(",", ":")).encode() + b"\n" + numbers.tobytes(), 9)
+
+
+def save_tables(path: Path, key: bytes, tables: Tables) -> None:
+    """Writes a file of tables, whole or not at all; raises OSError."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tables-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(key + encode_tables(tables))
+        os.chmod(temporary, 0o644)  # mkstemp is stricter than a package's file should be
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
 def main() -> None:
-    """Writes the tables beside this module, or to the path given."""
+    """Writes the package's file, or to the path given."""
     source = GRAMMAR.read_text(encoding="utf-8")
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else GRAMMAR.with_name("tables.bin")
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else package_file()
     save_tables(path, tables_key(source), build_tables(source))
 
 

@@ -1,15 +1,23 @@
-"""The parse tables: read from a file, built only where there is none that fits.
+"""The parse tables: read from the package's file, built only where that doesn't fit the grammar.
 
-The file is looked for beside this module (a package brings it, a checkout's first statement writes it), then, where that
-folder can't be written, in the user's cache folder. Its key is a hash of the grammar, of the numbering of the terminals,
-and of Python's version, so a stale file is never used. It is written to a temporary name and renamed.
+`tables.bin` is part of the sources, so that a fresh checkout starts as quickly as any. It begins with a hash of the grammar
+and of the numbering of the terminals: a stale file is never used. After a change of cql.lark, `python -m grammar.build`
+writes it anew (a test insists); until then the tables are built once and kept in the user's cache folder, or in memory
+alone where no such folder can be written.
+
+The file: KEY_BYTES of hash, then compressed by zlib a line of JSON, {"end": state, "rules": [[left side, size, action's
+name], ...], "rows": count, "states": count}, and numbers of 16 bits, little endian: the length of each row, all rows'
+left numbers, all rows' right numbers, and for each state the rows that are its actions and its gotos.
 """
 
-import marshal
+import hashlib
+import json
 import os
 import sys
+import zlib
+from array import array
 from contextlib import suppress
-from importlib.util import source_hash
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,61 +28,68 @@ from grammar.keywords import TERMINALS
 Tables: TypeAlias = tuple[list[tuple[dict[int, int], dict[int, int]]], int, list[tuple[int, int, str]]]
 
 GRAMMAR = Path(__file__).with_name("cql.lark")
-_FORMAT = 3
+KEY_BYTES = 16
+NUMBERS_TYPE = "h"
+_FORMAT = 4
 
 
-def tables_key(source: str) -> str:
-    """What a file of tables must carry to fit the grammar `source`."""
-    versions = f"{_FORMAT} {sys.version_info[:2]} {marshal.version} {' '.join(TERMINALS)}"
-    return source_hash(f"{versions} {source}".encode()).hex()
+def tables_key(source: str) -> bytes:
+    """What a file of tables must begin with to fit the grammar `source`."""
+    return hashlib.md5(f"{_FORMAT} {' '.join(TERMINALS)} {source}".encode(), usedforsecurity=False).digest()
 
 
 def load_tables() -> Tables:
-    """The tables of cql.lark, from the package's file, the user's cache, or built now (and kept if a folder allows)."""
+    """The tables of cql.lark, from the package's file, the user's cache, or built now (and kept there if it can be)."""
     source = GRAMMAR.read_text(encoding="utf-8")
     key = tables_key(source)
-    paths = [GRAMMAR.with_name("tables.bin"), _user_cache() / "tables.bin"]
-    for path in paths:
-        tables = _read(path, key)
+    cache = _maybe_user_cache()
+    for path in (package_file(), cache):
+        tables = None if path is None else read_tables(path, key)
         if tables is not None:
             return tables
-    from grammar.build import build_tables
+    from grammar.build import build_tables, save_tables
 
     tables = build_tables(source)
-    for path in paths:
+    if cache is not None:
         with suppress(OSError):
-            save_tables(path, key, tables)
-            break
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            save_tables(cache, key, tables)
     return tables
 
 
-def save_tables(path: Path, key: str, tables: Tables) -> None:
-    """Writes a file of tables, whole or not at all; raises OSError."""
-    import tempfile
+def package_file() -> Path:
+    return GRAMMAR.with_name("tables.bin")
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tables-")
+
+def read_tables(path: Path, key: bytes) -> Tables | None:
+    """The tables in a file; None where there is none, where it is damaged, or where its key is another."""
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(marshal.dumps((key, *tables)))
-        os.chmod(temporary, 0o644)  # mkstemp is stricter than a package's file should be
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _read(path: Path, key: str) -> Tables | None:
-    try:
-        found = marshal.loads(path.read_bytes())
-    except (OSError, ValueError, EOFError, TypeError):
+        with path.open("rb") as file:
+            if file.read(KEY_BYTES) != key:
+                return None
+            head, _, body = zlib.decompress(file.read()).partition(b"\n")
+    except (OSError, zlib.error):
         return None
-    if not isinstance(found, tuple) or len(found) != 4 or found[0] != key:
-        return None
-    return found[1], found[2], found[3]
+    layout = json.loads(head)
+    states, rules = layout["states"], layout["rules"]
+    numbers = array(NUMBERS_TYPE, body)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    first = layout["rows"]
+    sizes = numbers[:first]
+    second, third = first + sum(sizes), first + 2 * sum(sizes)
+    # each action is one object, however often it occurs; those below zero are found from the end
+    same = [*range(states), *range(-len(rules), 0)].__getitem__
+    entries = zip(numbers[first:second], map(same, numbers[second:third]), strict=True)
+    rows = [dict(islice(entries, size)) for size in sizes]
+    pairs = map(rows.__getitem__, numbers[third:])
+    return list(zip(pairs, pairs, strict=True)), layout["end"], [(rule[0], rule[1], rule[2]) for rule in rules]
 
 
-def _user_cache() -> Path:
+def _maybe_user_cache() -> Path | None:
+    """Where tables may be kept that the package's file doesn't have; None for a user who has no home."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cqlserver"
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "cqlserver" / "tables.bin"
+    except RuntimeError:
+        return None
