@@ -42,7 +42,7 @@ class _KeyOrderStore(TableStore):
         slices: Sequence[Slice] = EVERYTHING,
         reverse: bool = False,
     ) -> Iterator[PartitionView]:
-        keys = sorted(self.memtable.partitions, key=self._key_order)
+        keys = sorted(self.memtable.keys(), key=self._key_order)
         if len(start) > _TOKEN_BYTES:
             keys = keys[_resumed(keys, start) :]
         for key in keys:

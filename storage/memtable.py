@@ -9,11 +9,16 @@ For scans the keys have positions: 8 bytes of token (biased, so that bytes compa
 are computed when a scan wants them, only for the keys that came since the last one; keys are never removed (a flush or
 TRUNCATE starts a new memtable). They are kept in buckets of neighbouring tokens, each
 sorted when a scan gets there: the first scan of a million keys never takes long at one time.
+
+A dict that grows is copied, at a million keys for some 30 ms. So the partitions are dealt to SHARDS dicts by their keys'
+hash as soon as there are SHARD_AT of them; while there are few, one dict is smaller and faster.
 """
 
 import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from itertools import chain
+from sys import hash_info
 from typing import Final, NamedTuple
 
 from storage.mutation import LIVE, PartitionUpdate, Row
@@ -28,6 +33,9 @@ PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
 WIDE_PARTITION_BYTES: Final = 700
 SCAN_BATCH: Final = 256
 PLACED_KEYS: Final = 1500
+SHARD_AT: Final = 16_384
+SHARDS: Final = 64
+_SHARD_SHIFT: Final = hash_info.width - 9  # not the hash's low bits: by those each dict places its keys
 _BUCKETS: Final = 4096
 _BUCKET_SHIFT: Final = 4
 _EMPTY: Final[list[bytes]] = []
@@ -78,11 +86,14 @@ class SingleRow(NamedTuple):
     row: Row
 
 
+StoredPartition = bytes | SingleRow | Partition
+
+
 class Memtable:
-    """See the module. `live_bytes` estimates what it takes; `partitions` may be read by whoever knows its form."""
+    """See the module. `live_bytes` estimates what it takes."""
 
     __slots__ = (
-        "_buckets", "_fresh", "_layouts", "_numbers", "_resolve", "_unsorted", "live_bytes", "partitions"
+        "_buckets", "_fresh", "_layouts", "_mask", "_numbers", "_resolve", "_shards", "_unsorted", "live_bytes"
     )  # fmt: skip
 
     def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
@@ -92,17 +103,18 @@ class Memtable:
         self._numbers: list[int] = []  # of the buckets that there are, sorted
         self._unsorted: set[int] = set()
         self._fresh: list[bytes] = []  # keys that are in no bucket yet
-        self.partitions: dict[bytes, bytes | SingleRow | Partition] = {}
+        self._shards: list[dict[bytes, StoredPartition]] = [{}]
+        self._mask = 0
         self.live_bytes = 0
 
     def __len__(self) -> int:
-        return len(self.partitions)
+        return sum(map(len, self._shards))
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
         """Merges one packed row in (a layout of this table's Layouts). The hot path of every INSERT."""
-        partitions = self.partitions
+        partitions = self._shards[hash(key) >> _SHARD_SHIFT & self._mask]
         old = partitions.get(key)
         length = len(ck)
         if old is None:
@@ -115,6 +127,8 @@ class Memtable:
                 return
             self._fresh.append(key)
             self.live_bytes += len(key) + length + len(row) + PARTITION_OVERHEAD_BYTES
+            if len(partitions) == SHARD_AT:
+                self._deal()
             return
         if type(old) is bytes:
             # full clusterings are prefix-free: to begin with ck is to be ck
@@ -145,10 +159,10 @@ class Memtable:
                 uncovered = uncovered_row(row)
                 if uncovered is None:
                     continue
-                packed = None if key in self.partitions else self._layouts.maybe_pack(uncovered)
+                packed = None if self.get(key) is not None else self._layouts.maybe_pack(uncovered)
                 self._apply_row(key, ck, packed or uncovered)
             return
-        old = self.partitions.get(key)
+        old = self.get(key)
         partition = old if isinstance(old, Partition) else self._widened(key, old)
         before = partition.live_bytes
         if update.deletion != LIVE:
@@ -164,7 +178,7 @@ class Memtable:
 
     def _apply_row(self, key: bytes, ck: bytes, row: StoredRow) -> None:
         """One row that its own deletions do not cover, by the general way; the partition stays as small as it can."""
-        old = self.partitions.get(key)
+        old = self.get(key)
         if old is None:
             self._fresh.append(key)
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
@@ -187,11 +201,12 @@ class Memtable:
         self.live_bytes += len(ck) + estimated_bytes(row)
         if type(row) is not bytes:
             assert isinstance(row, Row)
-            self.partitions[key] = SingleRow(ck, row)
+            self._keep(key, SingleRow(ck, row))
         elif len(ck) <= CK_LENGTH_MAX:
-            self.partitions[key] = single(ck, row)
+            self._keep(key, single(ck, row))
         else:
-            self.partitions[key] = partition = Partition()
+            partition = Partition()
+            self._keep(key, partition)
             partition.put(ck, row, self._layouts, self._resolve)
             self.live_bytes += WIDE_PARTITION_BYTES
 
@@ -201,8 +216,25 @@ class Memtable:
             self._fresh.append(key)
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
         self.live_bytes += WIDE_PARTITION_BYTES
-        self.partitions[key] = partition = self._general(old)
+        partition = self._general(old)
+        self._keep(key, partition)
         return partition
+
+    def _keep(self, key: bytes, partition: StoredPartition) -> None:
+        partitions = self._shards[hash(key) >> _SHARD_SHIFT & self._mask]
+        partitions[key] = partition
+        if len(partitions) == SHARD_AT:
+            self._deal()
+
+    def _deal(self) -> None:
+        """There are many partitions: one dict becomes many."""
+        if self._mask:
+            return
+        mask = SHARDS - 1
+        shards: list[dict[bytes, StoredPartition]] = [{} for _ in range(SHARDS)]
+        for key, partition in self._shards[0].items():
+            shards[hash(key) >> _SHARD_SHIFT & mask][key] = partition
+        self._shards, self._mask = shards, mask
 
     def _general(self, old: bytes | SingleRow | None) -> Partition:
         partition = Partition()
@@ -213,9 +245,21 @@ class Memtable:
 
     # -- reading ------------------------------------------------------------------------------------------------------
 
+    def get(self, key: bytes) -> StoredPartition | None:
+        """A partition in the form in which it is stored."""
+        return self._shards[hash(key) >> _SHARD_SHIFT & self._mask].get(key)
+
+    def largest_dict(self) -> int:
+        """Keys in the largest of the dicts: what one insert may have to copy."""
+        return max(map(len, self._shards))
+
+    def keys(self) -> Iterator[bytes]:
+        """Of all partitions, in no order."""
+        return chain.from_iterable(self._shards)
+
     def maybe_partition(self, key: bytes) -> Partition | None:
         """The partition of a key in its general form; a copy when it is stored in a smaller one."""
-        found = self.partitions.get(key)
+        found = self.get(key)
         if found is None or isinstance(found, Partition):
             return found
         return self._general(found)

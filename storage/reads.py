@@ -15,7 +15,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from storage.memtable import Memtable, Position, SingleRow, position_of, split_single
+from storage.kept_clusterings import memtable_of
+from storage.memtable import Position, SingleRow, position_of, split_single
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.packed import Layouts, StoredRow
 from storage.partition import Partition
@@ -97,7 +98,7 @@ class TableStore:
         self.table = table
         self.layouts = Layouts(table.id, len(table.clustering), packs=not table.is_counter)
         self._resolve = resolver(table)
-        self.memtable = Memtable(self.layouts, self._resolve)
+        self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
         # counter_writes.py: (key, ck or None for the static row, column) -> context of the own shard as last written
         self.counter_cache: dict[tuple[bytes, bytes | None, str], bytes] = {}
@@ -111,7 +112,7 @@ class TableStore:
 
     def truncate(self) -> None:
         """Forgets all data; views that are being read keep theirs."""
-        self.memtable = Memtable(self.layouts, self._resolve)
+        self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed = ()
         self.counter_cache = {}
 
@@ -128,7 +129,7 @@ class TableStore:
     def row_at(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
         """The live row of one full clustering (b"" where the table has none), None when there is none."""
         if not self.flushed and not self._dropped_us:
-            found = self.memtable.partitions.get(key)
+            found = self.memtable.get(key)
             if type(found) is bytes:
                 # full clusterings are prefix-free: to begin with ck is to be ck
                 return found[2 + len(ck) :] if found.startswith(ck, 2) else None
@@ -158,7 +159,7 @@ class TableStore:
         None when nothing was ever written to the partition.
         """
         if not self.flushed:
-            found = self.memtable.partitions.get(key)
+            found = self.memtable.get(key)
             if found is None:
                 return None
             if isinstance(found, Partition):

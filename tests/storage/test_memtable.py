@@ -7,7 +7,7 @@ from storage_strategies import NOW_S, TABLE, updates
 from storage_tables import bigint_value, int_value, narrow_table, wide_table
 
 from protocol.types import INT
-from storage.memtable import PLACED_KEYS, Memtable, position_of, position_token, split_single, token_position
+from storage.memtable import PLACED_KEYS, SHARD_AT, Memtable, position_of, position_token, split_single, token_position
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, Row
 from storage.packed import LAYOUTS_MAX, Layouts, join_wire_values
 from storage.partition import BLOCK_ROWS_MAX, Partition, estimated_bytes
@@ -32,7 +32,7 @@ def test_one_packed_row_stays_bytes_and_the_newer_replaces_it() -> None:
         store.truncate()
         for row in order:
             store.apply_packed(KEY, b"", row)
-        found = store.memtable.partitions[KEY]
+        found = store.memtable.get(KEY)
         assert type(found) is bytes
         assert split_single(found) == (b"", new)
         assert store.row_at(KEY, b"", NOW_S) == new
@@ -56,7 +56,7 @@ def test_wider_insert_takes_over_and_the_row_is_packed_again() -> None:
     store = TableStore(narrow_table())
     store.apply_packed(KEY, b"", narrow_row(store, 1, ("c",)))
     store.apply_packed(KEY, b"", narrow_row(store, 2, ("c", "s")))
-    assert type(store.memtable.partitions[KEY]) is bytes
+    assert type(store.memtable.get(KEY)) is bytes
     assert store.row_at(KEY, b"", NOW_S) == narrow_row(store, 2, ("c", "s"))
 
 
@@ -95,7 +95,7 @@ def test_accounting_and_blocks_agree_with_what_is_there(history: list[PartitionU
     store = TableStore(TABLE)
     for update in history:
         store.apply(update)
-    for found in store.memtable.partitions.values():
+    for found in map(store.memtable.get, store.memtable.keys()):
         if isinstance(found, Partition):
             assert found.firsts == [cks[0] for cks in found.cks]
             assert found.fulls == [sum(type(row) is not bytes for row in rows) for rows in found.rows]
@@ -236,3 +236,15 @@ def test_layouts_are_bounded() -> None:
     assert layouts.maybe_layout(("one more",), True) is None
     assert layouts.maybe_layout(("c0",), True) is not None
     assert len(Memtable(layouts, lambda left, right: left)) == 0
+
+
+def test_many_partitions_are_dealt_to_several_dicts_and_all_are_found() -> None:
+    store = TableStore(narrow_table())
+    keys = [number.to_bytes(8, "big") for number in range(SHARD_AT + 100)]
+    for key in keys:
+        store.apply_packed(key, b"", narrow_row(store, 5))
+    memtable = store.memtable
+    assert len(memtable) == len(keys)
+    assert sorted(memtable.keys()) == keys
+    assert all(store.row_at(key, b"", NOW_S) is not None for key in keys)
+    assert memtable.largest_dict() < SHARD_AT / 16
