@@ -111,6 +111,8 @@ def test_only_what_can_not_be_equal_is_normalised() -> None:
     assert normaliser.value("now()", "timeuuid", "023e4567-e89b-12d3-a456-426655440000") == "<timeuuid>"
     assert normaliser.value("ttl(u)", "int", "499") == "<ttl 500>"
     assert normaliser.value("ttl(u)", "int", "480") == "480"
+    assert normaliser.value("system.min(ttl(u))", "int", "499") == "<ttl 500>"
+    assert normaliser.value("[json]", "text", """'{"k": 499, "ttl(v)": 499}'""") == """'{"k": 499, "ttl(v)": <ttl 500>}'"""
     assert normaliser.value("u", "int", "499") == "499"
     assert normaliser.value("writetime(u)", "bigint", "1000") == "1000"
     assert normaliser.value("ts", "timestamp", "'2020-01-01 00:00:00.000Z'") == "'2020-01-01 00:00:00.000Z'"

@@ -24,6 +24,7 @@ _JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOf
 _SIGNATURES = re.compile(r"(known type signatures: )(.*)(\))", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
+_TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
 
 _DAY_S = 86_400
@@ -52,7 +53,9 @@ class Normaliser:
             return re.sub(r"\d{16}", lambda found: self._moment(found[0], 1_000_000), text)
         if type_name == "bigint" and "unixtimestamp(" in column.lower():
             return self._moment(text, 1000)
-        if column.startswith("ttl("):
+        if column == "[json]":
+            return _TTL_IN_JSON.sub(lambda found: found[1] + self._ttl(found[2]), text)
+        if "ttl(" in column:
             return re.sub(r"\d+", lambda found: self._ttl(found[0]), text)
         if type_name in ("timestamp", "date"):
             return "<now>" if text[1:11] in _today() else text
