@@ -5,7 +5,8 @@ Where the values come from and go to is schema_tables.py (rows of system_schema)
 cqlserver/ddl. Names are kept as they are stored (case-sensitive), without quotes.
 
 Every element has a `digest`; sums of digests (mod 2^128) make the schema's version, so that a change costs no more than
-its own elements, equal contents have equal versions, and the order of the changes does not matter.
+its own elements, equal contents have equal versions, and the order of the changes does not matter. What changed between
+two versions is found without a look at the rest (elements.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from protocol.types import CqlType, UserType
+from storage.elements import Elements, with_element, without_element
 
 LOCAL_SYSTEM_KEYSPACES = ("system", "system_schema")
 VIRTUAL_KEYSPACES = ("system_views", "system_virtual_schema")
@@ -94,9 +96,9 @@ class DroppedColumn:
     kind: ColumnKind = ColumnKind.REGULAR
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableParams:
-    """WITH options of a table, defaults as in Cassandra 5.0 (schema/TableParams.java)."""
+    """WITH options of a table, defaults as in Cassandra 5.0 (schema/TableParams.java). Most tables share one object."""
 
     additional_write_policy: str = "99p"
     allow_auto_snapshot: bool = True
@@ -132,13 +134,16 @@ class TableParams:
     read_repair: str = "BLOCKING"
     speculative_retry: str = "99p"
 
-    def content(self) -> tuple[object, ...]:
-        """What makes two sets of parameters the same, as plain values."""
+    @cached_property
+    def digest(self) -> int:
         values = []
         for name in _PARAM_NAMES:  # not `cdc`, which system_schema does not keep on a node without CDC
             value = getattr(self, name)
             values.append(_sorted_items(value) if isinstance(value, Mapping) else value)
-        return tuple(values)
+        return _digest("params", *values)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 _PARAM_NAMES = tuple(name for name in TableParams.__dataclass_fields__ if name != "cdc")
@@ -245,7 +250,7 @@ class TableMetadata:
             self.name,
             self.id.int,
             self.flags,
-            self.params.content(),
+            self.params.digest,
             tuple(c.content() for c in self.columns),
             tuple(sorted(dropped)),
             tuple(sorted(i.content() for i in self.indexes.values())),
@@ -362,20 +367,27 @@ class KeyspaceMetadata:
         return hash(self.name)
 
     def with_table(self, table: TableMetadata) -> "KeyspaceMetadata":
-        changed = replace(self, tables=MappingProxyType(dict(self.tables) | {table.name: table}))
         before = self.tables.get(table.name)
-        # Known without adding up all tables again; this is where cached_property keeps its value.
-        changed.__dict__["digest"] = (self.digest + table.digest - (before.digest if before else 0)) & _DIGEST_MASK
-        return changed
+        change = table.digest - (before.digest if before is not None else 0)
+        return self._with_tables(with_element(self.tables, table.name, table), change)
 
     def without_table(self, name: str) -> "KeyspaceMetadata":
-        return replace(self, tables=MappingProxyType({n: t for n, t in self.tables.items() if n != name}))
+        before = self.tables.get(name)
+        return self._with_tables(without_element(self.tables, name), -before.digest if before is not None else 0)
+
+    def _with_tables(self, tables: Mapping[str, TableMetadata], digest_change: int) -> "KeyspaceMetadata":
+        changed = KeyspaceMetadata(
+            self.name, self.params, tables, self.types, self.is_virtual, self.views, self.functions, self.aggregates
+        )
+        # Known without adding up all tables again; this is where cached_property keeps its value.
+        changed.__dict__["digest"] = (self.digest + digest_change) & _DIGEST_MASK
+        return changed
 
     def with_type(self, user_type: UserType) -> "KeyspaceMetadata":
-        return replace(self, types=MappingProxyType({**self.types, user_type.name: user_type}))
+        return replace(self, types=with_element(self.types, user_type.name, user_type))
 
     def without_type(self, name: str) -> "KeyspaceMetadata":
-        return replace(self, types=MappingProxyType({n: t for n, t in self.types.items() if n != name}))
+        return replace(self, types=without_element(self.types, name))
 
     def views_of(self, table: TableMetadata) -> tuple[ViewMetadata, ...]:
         return tuple(v for v in self.views.values() if v.base_table_id == table.id)
@@ -401,24 +413,24 @@ class Schema:
     @staticmethod
     def of(keyspaces: Iterable[KeyspaceMetadata]) -> "Schema":
         """A schema of these keyspaces, with the version of its contents."""
-        by_name = MappingProxyType({k.name: k for k in keyspaces})
+        by_name = Elements((k.name, k) for k in keyspaces)
         digest = sum(k.digest for k in by_name.values() if not is_local_system_keyspace(k.name)) & _DIGEST_MASK
         return Schema(by_name, version_of(digest), digest)
 
     def with_keyspace(self, keyspace: KeyspaceMetadata) -> "Schema":
         """The schema with this keyspace added, or in place of that of the same name."""
-        return self._changed(dict(self.keyspaces) | {keyspace.name: keyspace}, keyspace.name)
+        return self._changed(with_element(self.keyspaces, keyspace.name, keyspace), keyspace.name)
 
     def without_keyspace(self, name: str) -> "Schema":
-        return self._changed({n: k for n, k in self.keyspaces.items() if n != name}, name)
+        return self._changed(without_element(self.keyspaces, name), name)
 
-    def _changed(self, keyspaces: dict[str, KeyspaceMetadata], name: str) -> "Schema":
+    def _changed(self, keyspaces: Mapping[str, KeyspaceMetadata], name: str) -> "Schema":
         digest = self.digest
         if not is_local_system_keyspace(name):
             before, after = self.keyspaces.get(name), keyspaces.get(name)
             digest += (after.digest if after else 0) - (before.digest if before else 0)
             digest &= _DIGEST_MASK
-        return Schema(MappingProxyType(keyspaces), version_of(digest), digest)
+        return Schema(keyspaces, version_of(digest), digest)
 
     def maybe_table(self, keyspace: str, table: str) -> TableMetadata | None:
         """The table or materialized view of that name."""
