@@ -11,11 +11,11 @@ Invariants
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, RangeTombstone, Row
-from storage.packed import Layouts, StoredRow, timestamp_of
+from storage.packed import VALUES, Layouts, StoredRow, timestamp_of
 from storage.range_tombstones import RangeTombstones
 from storage.reconcile import Resolve, merge_rows, reconcile_deletion, uncovered_row
 
@@ -101,6 +101,36 @@ class Partition:
             self.live_bytes += len(ck) + estimated_bytes(row)
         if len(block) > BLOCK_ROWS_MAX:
             self._split(index)
+
+    def put_packed(self, rows: Iterable[tuple[bytes, bytes]], layouts: Layouts, resolve: Resolve) -> None:
+        """Merges packed rows in; fast where they come in order behind all others, or take the place of older ones."""
+        cks = self.cks
+        size = 0
+        for ck, row in rows:
+            if self.guarded:
+                self.put(ck, row, layouts, resolve)
+                continue
+            if not cks or ck > (block := cks[-1])[-1]:
+                if cks and len(block) < BLOCK_ROWS_MAX:
+                    block.append(ck)
+                    self.rows[-1].append(row)
+                    size += len(ck) + len(row) + ROW_OVERHEAD_BYTES
+                else:
+                    self._append(ck, row, True)
+                continue
+            index = max(bisect_right(self.firsts, ck) - 1, 0)
+            block = cks[index]
+            at = bisect_left(block, ck)
+            if at < len(block) and block[at] == ck:
+                old = self.rows[index][at]
+                if type(old) is bytes:
+                    merged = merge_stored(old, row, layouts, resolve)
+                    if type(merged) is bytes:
+                        self.rows[index][at] = merged
+                        size += len(merged) - len(old)
+                        continue
+            self.put(ck, row, layouts, resolve)
+        self.live_bytes += size
 
     def _entering(self, ck: bytes, row: StoredRow, layouts: Layouts) -> StoredRow | None:
         """What of a new row no deletion covers, in its smallest form."""
@@ -304,11 +334,22 @@ def merge_stored(old: StoredRow, new: StoredRow, layouts: Layouts, resolve: Reso
     if type(old) is bytes and type(new) is bytes and old[:2] == new[:2]:
         old_us, new_us = timestamp_of(old), timestamp_of(new)
         if old_us != new_us:
-            return new if new_us > old_us else old
+            if new_us < old_us:
+                return old
+            return _with_clustering_of(old, new, layouts.clustering_count) if resolve.keeps_clustering else new
     merged = merge_rows(layouts.explode(old), layouts.explode(new), LIVE, resolve)
     if merged is None:
         return None
     return layouts.maybe_pack(merged) or merged
+
+
+def _with_clustering_of(old: bytes, new: bytes, count: int) -> bytes:
+    """A packed row with the clustering bytes of an older version of it."""
+    old_end = new_end = VALUES
+    for _ in range(count):
+        old_end += 4 + int.from_bytes(old[old_end : old_end + 4], "big")
+        new_end += 4 + int.from_bytes(new[new_end : new_end + 4], "big")
+    return new[:VALUES] + old[VALUES:old_end] + new[new_end:]
 
 
 def is_nothing(row: Row) -> bool:

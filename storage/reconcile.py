@@ -8,10 +8,16 @@ larger value. A deletion at t covers what was written at or before t.
 Invariants: all merges are commutative, associative and idempotent (tests/storage/test_reconcile.py), so that neither
 the order of arrival nor the way in which sources are grouped can be seen. What a row's own deletion covers is not in
 the row that a merge returns.
+
+One thing the order of arrival decides: of clustering values, set elements and map keys that are equal in different bytes
+(decimals 1.0 and 1.00) a row keeps the clustering that came first, a collection the path of the cell that wins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
+from protocol.types import CqlType, MapType, SetType
 from storage.counters import merge_contexts
 from storage.mutation import (
     LIVE,
@@ -27,7 +33,7 @@ from storage.mutation import (
 )
 from storage.schema import TableMetadata
 
-Resolve = Callable[[Cell, Cell], Cell]
+Identity = Callable[[bytes], bytes]
 
 
 def reconcile(left: Cell, right: Cell) -> Cell:
@@ -57,9 +63,43 @@ def reconcile_counter(left: Cell, right: Cell) -> Cell:
     return Cell(max(left.timestamp_us, right.timestamp_us), merge_contexts(left.value, right.value))
 
 
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """How the rows of one table meet.
+
+    `cells`: which of two cells survives; `identities`: by column, what is the same for equal paths, of columns whose
+    paths may be equal in different bytes; `keeps_clustering`: whether clusterings may be.
+    """
+
+    cells: Callable[[Cell, Cell], Cell] = reconcile
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    keeps_clustering: bool = False
+
+
+PLAIN: Final = Resolve()
+
+
 def resolver(table: TableMetadata) -> Resolve:
-    """What reconciles the cells of this table: in a counter table all columns outside the primary key are counters."""
-    return reconcile_counter if table.is_counter else reconcile
+    """In a counter table all columns outside the primary key are counters."""
+    identities = {}
+    for column in (*table.statics, *table.regulars):
+        element = path_type(column.type)
+        if element is not None and not element.has_one_form:
+            identities[column.name] = element.order_key
+    return Resolve(
+        reconcile_counter if table.is_counter else reconcile,
+        identities,
+        not all(column.type.has_one_form for column in table.clustering),
+    )
+
+
+def path_type(type_: CqlType) -> CqlType | None:
+    """Of the elements of a non-frozen set or the keys of a non-frozen map; the paths of all others are ours."""
+    if isinstance(type_, SetType) and type_.is_multicell:
+        return type_.elements
+    if isinstance(type_, MapType) and type_.is_multicell:
+        return type_.keys
+    return None
 
 
 def reconcile_liveness(left: Liveness, right: Liveness) -> Liveness:
@@ -77,8 +117,10 @@ def reconcile_deletion(left: Deletion, right: Deletion) -> Deletion:
     return left if left >= right else right
 
 
-def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve = reconcile) -> Row | None:
-    """Two versions of one row, below a deletion of what surrounds it; None when nothing is left."""
+def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve = PLAIN) -> Row | None:
+    """Two versions of one row, `left` the one that was there before, below a deletion of what surrounds it; None when
+    nothing is left."""
+    resolve_cells = resolve.cells
     liveness = reconcile_liveness(left.liveness, right.liveness)
     deletion = left.deletion if left.deletion >= right.deletion else right.deletion
     if deletion > active:
@@ -94,11 +136,11 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
         if existing is None:
             columns[name] = data
         elif type(existing) is Cell and type(data) is Cell:
-            columns[name] = resolve(existing, data)
+            columns[name] = resolve_cells(existing, data)
         else:
             assert type(existing) is ComplexColumn, (name, existing)
             assert type(data) is ComplexColumn, (name, data)
-            merged = merge_complex(existing, data, active, resolve)
+            merged = merge_complex(existing, data, active, resolve_cells, resolve.identities.get(name))
             if merged is None:
                 del columns[name]
             else:
@@ -157,7 +199,11 @@ def uncovered_complex(column: ComplexColumn, active: Deletion) -> ComplexColumn 
 
 
 def merge_complex(
-    left: ComplexColumn, right: ComplexColumn, active: Deletion = LIVE, resolve: Resolve = reconcile
+    left: ComplexColumn,
+    right: ComplexColumn,
+    active: Deletion = LIVE,
+    resolve: Callable[[Cell, Cell], Cell] = reconcile,
+    identity: Identity | None = None,
 ) -> ComplexColumn | None:
     """Two versions of one complex column: the later deletion, and by path the cells that it does not cover."""
     deletion = left.deletion if left.deletion >= right.deletion else right.deletion
@@ -167,13 +213,31 @@ def merge_complex(
         deletion = LIVE
     covered_us = active.timestamp_us
     cells = {path: cell for path, cell in left.cells.items() if cell.timestamp_us > covered_us}
-    for path, cell in right.cells.items():
-        if cell.timestamp_us > covered_us:
-            existing = cells.get(path)
-            cells[path] = cell if existing is None else resolve(existing, cell)
+    if identity is not None:
+        uncovered = [(path, cell) for path, cell in right.cells.items() if cell.timestamp_us > covered_us]
+        cells = distinct_cells([*cells.items(), *uncovered], identity, resolve)
+    else:
+        for path, cell in right.cells.items():
+            if cell.timestamp_us > covered_us:
+                existing = cells.get(path)
+                cells[path] = cell if existing is None else resolve(existing, cell)
     if not cells and deletion is LIVE:
         return None
     return ComplexColumn(deletion, cells)
+
+
+def distinct_cells(
+    cells: Iterable[tuple[bytes, Cell]], identity: Identity, resolve: Callable[[Cell, Cell], Cell] = reconcile
+) -> dict[bytes, Cell]:
+    """One cell for each of the paths that are equal, the earlier ones being those that were there before; the path is
+    that of the cell that survives."""
+    by_identity: dict[bytes, tuple[bytes, Cell]] = {}
+    for path, cell in cells:
+        same = identity(path)
+        existing = by_identity.get(same)
+        if existing is None or resolve(existing[1], cell) is cell:
+            by_identity[same] = path, cell
+    return dict(by_identity.values())
 
 
 def live_row(row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None) -> Row | None:

@@ -93,7 +93,7 @@ class ColumnCondition:
         if isinstance(type_, MapType):
             # the keys' type compares the values too, in Cassandra (ElementAccessBound.appliesTo)
             if isinstance(data, ComplexColumn):
-                cell = data.cells.get(element)
+                cell = _cell_at(data, element, type_.keys)
                 return (cell.value if cell is not None else None), type_.keys
             if data is None or data.value is None:
                 return None, type_.keys
@@ -151,6 +151,14 @@ class ColumnCondition:
             elif _ORDER_HOLDS[operator](_compare_items(type_, items, split_collection(value))):
                 return True
         return False
+
+
+def _cell_at(data: ComplexColumn, path: bytes, path_type: CqlType) -> Cell | None:
+    """The cell of a map's key, which may be stored in other bytes."""
+    found = data.cells.get(path)
+    if found is not None or path_type.has_one_form:
+        return found
+    return next((cell for other, cell in data.cells.items() if path_type.compare(other, path) == 0), None)
 
 
 def _whole(data: Cell | ComplexColumn | None, type_: CqlType) -> bytes | None:

@@ -6,7 +6,7 @@ cas.py, batch.py). Compiling checks everything in Cassandra's order, with its me
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cqlserver.binding import BindContext
 from cqlserver.json_values import JsonRow, compile_json
@@ -31,7 +31,7 @@ from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
 from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
-from storage.reconcile import merge_rows, resolver
+from storage.reconcile import Resolve, merge_rows, resolver
 from storage.schema import ColumnKind, TableMetadata
 
 TTL_MAX_S = 20 * 365 * 24 * 60 * 60
@@ -62,6 +62,10 @@ class Modification:
     conditions: str | tuple[ColumnCondition, ...] | None
     json: JsonRow | None = None
     applies_only_to_static: bool = False
+    resolve: Resolve = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resolve", resolver(self.table))
 
     @property
     def has_conditions(self) -> bool:
@@ -188,7 +192,7 @@ class Modification:
             change = RowChange(context, existing)
             for operation in self.regular:
                 operation.apply(change)
-            columns = change.columns()
+            columns = change.columns(self.resolve.identities)
             if change.increments:
                 update.add_increments(ck, clustering, change)
             liveness = NO_LIVENESS
@@ -201,7 +205,7 @@ class Modification:
             change = RowChange(context, existing)
             for operation in self.static:
                 operation.apply(change)
-            columns = change.columns()
+            columns = change.columns(self.resolve.identities)
             if change.increments:
                 update.add_increments(STATIC_ROW, (), change)
             if columns or not change.increments:
@@ -216,7 +220,7 @@ class UpdateBuilder:
     """Gathers what one or more statements change in one partition. Counter increments are added up first and taken when
     the whole is built: a statement that fails behind them leaves no trace."""
 
-    __slots__ = ("_increments", "deletion", "key", "rows", "static", "table", "tombstones")
+    __slots__ = ("_increments", "_resolve", "deletion", "key", "rows", "static", "table", "tombstones")
 
     def __init__(self, table: TableMetadata, key: bytes) -> None:
         self.table, self.key = table, key
@@ -225,6 +229,7 @@ class UpdateBuilder:
         self.rows: dict[bytes, Row] = {}
         self.tombstones: list[RangeTombstone] = []
         self._increments: dict[bytes, tuple[tuple[bytes, ...], dict[str, int], WriteContext]] = {}
+        self._resolve: Resolve | None = None
 
     def delete(self, deletion: Deletion) -> None:
         self.deletion = max(self.deletion, deletion)
@@ -232,10 +237,15 @@ class UpdateBuilder:
     def put(self, ck: bytes, row: Row) -> None:
         """Statements of one batch that meet in a row are merged as writes are (at equal timestamps, too)."""
         before = self.rows.get(ck)
-        self.rows[ck] = row if before is None else merged(self.table, before, row)
+        self.rows[ck] = row if before is None else self._merged(before, row)
 
     def put_static(self, row: Row) -> None:
-        self.static = row if self.static is None else merged(self.table, self.static, row)
+        self.static = row if self.static is None else self._merged(self.static, row)
+
+    def _merged(self, before: Row, row: Row) -> Row:
+        if self._resolve is None:
+            self._resolve = resolver(self.table)
+        return merge_rows(before, row, LIVE, self._resolve) or row
 
     def add_increments(self, ck: bytes, clustering: tuple[bytes, ...], change: RowChange) -> None:
         known = self._increments.get(ck)
@@ -268,10 +278,6 @@ def bound_timestamp(term: Term, values: Values, default_us: int) -> int:
             '"org.apache.cassandra.db.marshal.LongType.compose(java.nio.ByteBuffer)" is null'
         )
     return int.from_bytes(value, "big", signed=True)
-
-
-def merged(table: TableMetadata, left: Row, right: Row) -> Row:
-    return merge_rows(left, right, LIVE, resolver(table)) or right
 
 
 class Updates:

@@ -4,7 +4,7 @@ An operation is compiled once and then applied to a `RowChange`, which gathers t
 row. Sets and maps come from terms in their order and without duplicates; what a bound value may be is checked by terms.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cqlserver.packing import split_collection, split_tuple
@@ -15,7 +15,7 @@ from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
-from storage.reconcile import reconcile
+from storage.reconcile import Identity, distinct_cells, reconcile
 from storage.schema import ColumnKind, ColumnMetadata
 
 _NUMBERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint", "float", "double", "decimal"))
@@ -72,7 +72,8 @@ class RowChange:
 
     def set_path(self, column: str, path: bytes, value: bytes | None) -> None:
         cells = self.complex.setdefault(column, (LIVE, {}))[1]
-        cells[path] = self.context.tombstone() if value is None else self.context.cell(value)
+        cell = self.context.tombstone() if value is None else self.context.cell(value)
+        cells[path] = reconcile(cells[path], cell) if path in cells else cell
 
     def delete_complex(self, column: str) -> None:
         self.complex[column] = (self.context.deletion(), self.complex.get(column, (LIVE, {}))[1])
@@ -107,11 +108,15 @@ class RowChange:
         data = self.existing.columns.get(column) if self.existing is not None else None
         return data.value if isinstance(data, Cell) else None
 
-    def columns(self) -> dict[str, Cell | ComplexColumn]:
+    def columns(self, identities: Mapping[str, Identity]) -> dict[str, Cell | ComplexColumn]:
+        """What is to be written. `identities`: the table's, as `Resolve` has them."""
         merged: dict[str, Cell | ComplexColumn] = dict(self.simple)
         for name, (deletion, cells) in self.complex.items():
             if cells or deletion is not LIVE:
-                merged[name] = ComplexColumn(deletion, cells)
+                is_distinct = len(cells) < 2 or name not in identities
+                merged[name] = ComplexColumn(
+                    deletion, cells if is_distinct else distinct_cells(cells.items(), identities[name])
+                )
         return merged
 
 

@@ -41,15 +41,12 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
-from protocol.types import INT, NATIVE_TYPES, quoted_identifier
+from protocol.types import INT, quoted_identifier
 from storage.keys import component_order_key
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 _INT = Struct(">i")
-_ONE_FORM = frozenset(
-    NATIVE_TYPES[name] for name in ("int", "bigint", "text", "ascii", "blob", "uuid", "timeuuid", "timestamp")
-)
 _MONOTONIC = frozenset(
     ("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor")
 )
@@ -410,7 +407,7 @@ def _maybe_not_monotonic(selector: Selector) -> str | None:
 
 def _maybe_order_key(column: ColumnMetadata) -> OrderKey | None:
     """What tells values apart that are equal in other bytes (1.0 and 1.00), None where the bytes do."""
-    return None if column.type in _ONE_FORM else column.type.order_key
+    return None if column.type.has_one_form else column.type.order_key
 
 
 def _grouped_column(fetched: Sequence[ColumnMetadata]) -> ColumnMetadata:

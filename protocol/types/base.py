@@ -52,6 +52,11 @@ class CqlType:
         """The types that this one is directly made of."""
         return ()
 
+    @property
+    def has_one_form(self) -> bool:
+        """Whether equal values are equal bytes. Where not (decimals 1.0 and 1.00), order keys tell values apart."""
+        return all(type_.has_one_form for type_ in self.referenced_types)
+
     def frozen_form(self) -> "CqlType":
         """The same type, frozen, as frozen<...> makes it."""
         return self
@@ -127,6 +132,7 @@ class NativeType(CqlType):
     option_id: ClassVar[int]
     option_version: ClassVar[int] = 3
     fixed_length: int | None = None
+    has_one_form = True
     empty_is_null = True
     allows_empty = True
     quotes_literal: ClassVar[bool] = False

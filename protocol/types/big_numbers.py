@@ -24,6 +24,7 @@ class VarIntType(NativeType):
     name = "varint"
     java_name = "IntegerType"
     option_id = 0x000E
+    has_one_form = False
 
     def encode(self, value: Any) -> bytes:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -82,6 +83,7 @@ class DecimalType(NativeType):
     name = "decimal"
     java_name = "DecimalType"
     option_id = 0x0006
+    has_one_form = False
 
     def encode(self, value: Any) -> bytes:
         """Of a Decimal, int, or float (its shortest digits, as BigDecimal.valueOf)."""

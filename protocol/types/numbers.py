@@ -28,6 +28,7 @@ class BooleanType(NativeType):
     java_name = "BooleanType"
     option_id = 0x0004
     fixed_length = 1
+    has_one_form = False  # every byte but 00 is true
 
     def encode(self, value: Any) -> bytes:
         if not isinstance(value, bool):
@@ -212,6 +213,7 @@ class CounterType(BigIntType):
 
 class FloatingType(NativeType):
     __slots__ = ()
+    has_one_form = False  # NaN
 
     def order_key(self, data: bytes) -> bytes:
         if not data:

@@ -35,6 +35,10 @@ class _ComponentsType(CqlType):
     def referenced_types(self) -> tuple[CqlType, ...]:
         return self.component_types
 
+    @property
+    def has_one_form(self) -> bool:
+        return False  # nulls at the end may be left out
+
     def split(self, data: bytes) -> list[bytes | None]:
         """The components that are there, None for null. MarshalError."""
         components: list[bytes | None] = []
