@@ -9,6 +9,7 @@ from typing import Protocol
 
 from cqlserver.binding import Values
 from cqlserver.packing import (
+    EMPTY_IS_NULL,
     normalise,
     pack_collection,
     pack_items,
@@ -81,12 +82,10 @@ class Constant(Term):
 
 
 def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
-    """What a bound value goes through: it is checked; sets and maps are brought into their order."""
+    """What a bound value goes through: it is checked, collections get their stored form."""
     validate = type_.validate
     is_user_type = isinstance(type_, UserType)
-    has_order = isinstance(type_, SetType | MapType) or (
-        isinstance(type_, ListType) and isinstance(type_.elements, ListType | SetType | MapType)
-    )
+    is_collection = type_.is_collection
 
     def check(value: bytes) -> bytes:
         try:
@@ -95,32 +94,25 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
             if is_user_type:  # the one kind of marker that does not translate it (UserTypes.Marker)
                 raise ServerError(f"org.apache.cassandra.serializers.MarshalException: {error}") from None
             raise InvalidRequest(str(error)) from None
-        return normalise(value, type_) if has_order else value
+        return normalise(value, type_) if is_collection else value
 
     return check
-
-
-_EMPTY_IS_NULL = frozenset(
-    ("bigint", "boolean", "counter", "decimal", "double", "float", "inet", "int", "timestamp", "timeuuid", "uuid", "varint")
-)
-"""Types whose empty value is read as null where a list is taken apart."""
 
 
 def _list_validator(type_: ListType) -> Callable[[bytes], bytes]:
     """For a list: nulls in it are no error yet (Lists.Value.fromSerialized)."""
     check_all, check_one = _validator(type_), _validator(type_.elements)
-    empty_is_null = type_.elements.cql() in _EMPTY_IS_NULL
+    empty_is_null, recoded = type_.elements in EMPTY_IS_NULL, type_.elements.recoded
 
     def check(value: bytes) -> bytes:
         try:
-            checked = check_all(value)
-            if not empty_is_null or b"\0\0\0\0" not in checked:
-                return checked
+            return check_all(value)
         except InvalidRequest as error:
             if error.message != NULL_ELEMENT:
                 raise
         items = [
-            None if item is None or (empty_is_null and not item) else check_one(item) for item in split_collection(value)
+            None if item is None or (empty_is_null and not item) else recoded(check_one(item))
+            for item in split_collection(value)
         ]
         return pack_collection(items, len(items))
 

@@ -9,12 +9,21 @@ from collections.abc import Sequence
 from functools import cmp_to_key
 from struct import Struct
 
-from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
 
 _LENGTH = Struct(">i")
 _pack = _LENGTH.pack
 _unpack_from = _LENGTH.unpack_from
 _NULL = _pack(-1)
+_NO_LENGTH = _pack(0)
+
+EMPTY_IS_NULL = frozenset(
+    NATIVE_TYPES[name]
+    for name in (
+        "bigint", "boolean", "counter", "decimal", "double", "float", "inet", "int", "timestamp", "timeuuid", "uuid", "varint"
+    )
+)  # fmt: skip
+"""Types whose empty value is read as null where a list is taken apart."""
 
 
 def pack_items(items: Sequence[bytes | None]) -> bytes:
@@ -128,20 +137,16 @@ def pack_map(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def normalise(data: bytes, type_: CqlType) -> bytes:
-    """A valid value as Cassandra would store it: sets and maps sorted and without repetition, also inside collections."""
-    if isinstance(type_, SetType):
-        items = [normalise(item, type_.elements) for item in split_collection(data) if item is not None]
-        items = sort_set(items, type_.elements)
-        return pack_collection(items, len(items))
-    if isinstance(type_, MapType):
-        flat = [item if item is not None else b"" for item in split_collection(data)]
-        entries = [
-            (normalise(k, type_.keys), normalise(v, type_.values)) for k, v in zip(flat[::2], flat[1::2], strict=True)
-        ]
-        return pack_map(sort_map(entries, type_.keys))
-    if isinstance(type_, ListType) and isinstance(type_.elements, ListType | SetType | MapType):
-        inner = [None if item is None else normalise(item, type_.elements) for item in split_collection(data)]
-        return pack_collection(inner, len(inner))
+    """A valid value that was bound, as Cassandra stores it: what collections hold is decoded and encoded again, sets and
+    maps are sorted and without repetition; numbers and the like that are empty become nulls in a list."""
+    if isinstance(type_, ListType):
+        elements = type_.elements
+        if elements in EMPTY_IS_NULL and _NO_LENGTH in data:
+            items = [elements.recoded(item) if item else None for item in split_collection(data)]
+            return pack_collection(items, len(items))
+        return type_.recoded(data) if elements.recodes else data
+    if isinstance(type_, SetType | MapType):
+        return type_.recoded(data)
     return data
 
 

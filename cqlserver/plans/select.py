@@ -47,9 +47,7 @@ from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 _INT = Struct(">i")
-_MONOTONIC = frozenset(
-    ("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor")
-)
+_MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
 
 

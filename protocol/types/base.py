@@ -57,6 +57,15 @@ class CqlType:
         """Whether equal values are equal bytes. Where not (decimals 1.0 and 1.00), order keys tell values apart."""
         return all(type_.has_one_form for type_ in self.referenced_types)
 
+    @property
+    def recodes(self) -> bool:
+        """Whether `recoded` may give other bytes."""
+        return False
+
+    def recoded(self, data: bytes) -> bytes:
+        """Valid bytes decoded and encoded again, as Cassandra does with what is in bound collections."""
+        return data
+
     def frozen_form(self) -> "CqlType":
         """The same type, frozen, as frozen<...> makes it."""
         return self
@@ -133,6 +142,7 @@ class NativeType(CqlType):
     option_version: ClassVar[int] = 3
     fixed_length: int | None = None
     has_one_form = True
+    recodes = False
     empty_is_null = True
     allows_empty = True
     quotes_literal: ClassVar[bool] = False

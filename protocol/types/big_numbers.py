@@ -25,6 +25,7 @@ class VarIntType(NativeType):
     java_name = "IntegerType"
     option_id = 0x000E
     has_one_form = False
+    recodes = True
 
     def encode(self, value: Any) -> bytes:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -37,11 +38,14 @@ class VarIntType(NativeType):
     def validate(self, data: bytes) -> None:
         """All bytes are a varint."""
 
+    def recoded(self, data: bytes) -> bytes:
+        return _minimal(data) if data else data
+
     def order_key(self, data: bytes) -> bytes:
         if not data:
             return ORDER_EMPTY
         if data[0] in (0x00, 0xFF):
-            data = minimal_bytes(int.from_bytes(data, "big", signed=True))
+            data = _minimal(data)
         length = len(data)
         if data[0] < 0x80:
             if length < _SHORT_LENGTH_MAX:
@@ -76,6 +80,11 @@ class VarIntType(NativeType):
         return b"\x00"
 
 
+def _minimal(data: bytes) -> bytes:
+    """The shortest bytes of the same number."""
+    return minimal_bytes(int.from_bytes(data, "big", signed=True))
+
+
 class DecimalType(NativeType):
     """`[i32 scale][varint unscaled]`. Trailing zeros are kept but don't count in comparisons."""
 
@@ -84,6 +93,7 @@ class DecimalType(NativeType):
     java_name = "DecimalType"
     option_id = 0x0006
     has_one_form = False
+    recodes = True
 
     def encode(self, value: Any) -> bytes:
         """Of a Decimal, int, or float (its shortest digits, as BigDecimal.valueOf)."""
@@ -111,6 +121,9 @@ class DecimalType(NativeType):
     def validate(self, data: bytes) -> None:
         if data and len(data) < 4:
             raise MarshalError(f"Expected 0 or at least 4 bytes ({len(data)})")
+
+    def recoded(self, data: bytes) -> bytes:
+        return data[:4] + _minimal(data[4:]) if data else data
 
     def order_key(self, data: bytes) -> bytes:
         """Header (negative 40, zero 80, positive C0), exponent, digits plus one, 00; negatives inverted."""

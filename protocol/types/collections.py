@@ -182,6 +182,13 @@ class ListType(_ElementsType):
     def frozen_form(self) -> "ListType":
         return self if self.frozen else ListType(self.elements.frozen_form(), True)
 
+    @property
+    def recodes(self) -> bool:
+        return self.elements.recodes
+
+    def recoded(self, data: bytes) -> bytes:
+        return self.pack(map(self.elements.recoded, self.split(data)))
+
     def encode(self, value: Any) -> bytes:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             raise TypeError(f"no list: {value!r}")
@@ -217,6 +224,14 @@ class SetType(_ElementsType):
 
     def frozen_form(self) -> "SetType":
         return self if self.frozen else SetType(self.elements.frozen_form(), True)
+
+    @property
+    def recodes(self) -> bool:
+        return True
+
+    def recoded(self, data: bytes) -> bytes:
+        """Sorted, and without repetition."""
+        return self.pack_unsorted(map(self.elements.recoded, self.split(data)))
 
     def pack_unsorted(self, elements: Iterable[bytes]) -> bytes:
         """From serialised elements in any order; of equal ones the first stays."""
@@ -276,9 +291,21 @@ class MapType(CollectionType):
         listed = list(pairs)
         return pack_values(len(listed), (part for pair in listed for part in pair))
 
+    @property
+    def recodes(self) -> bool:
+        return True
+
+    def recoded(self, data: bytes) -> bytes:
+        """Sorted by key, and without repetition."""
+        return self.pack_unsorted((self.keys.recoded(k), self.values.recoded(v)) for k, v in self.split(data))
+
     def pack_unsorted(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """From serialised pairs in any order; of equal keys the last value counts."""
-        by_order = {self.keys.order_key(key): (key, value) for key, value in pairs}
+        """From serialised pairs in any order; of equal keys the first stays, with the last value."""
+        by_order: dict[bytes, tuple[bytes, bytes]] = {}
+        for key, value in pairs:
+            order = self.keys.order_key(key)
+            existing = by_order.get(order)
+            by_order[order] = (key if existing is None else existing[0], value)
         return self.pack(by_order[key] for key in sorted(by_order))
 
     def encode(self, value: Any) -> bytes:

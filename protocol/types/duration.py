@@ -143,6 +143,7 @@ class DurationType(ByteOrderType):
     option_version = 5
     allows_empty = False
     empty_is_null = False
+    recodes = True
 
     def encode(self, value: Any) -> bytes:
         """Of a Duration, or anything with `months`, `days` and `nanoseconds`."""
@@ -159,6 +160,9 @@ class DurationType(ByteOrderType):
         if not data:
             return None
         return Duration(*_read_parts(data))
+
+    def recoded(self, data: bytes) -> bytes:
+        return b"".join(map(vints.encode_signed, _read_parts(data)))
 
     def validate(self, data: bytes) -> None:
         if len(data) < 3:

@@ -29,6 +29,7 @@ class BooleanType(NativeType):
     option_id = 0x0004
     fixed_length = 1
     has_one_form = False  # every byte but 00 is true
+    recodes = True
 
     def encode(self, value: Any) -> bytes:
         if not isinstance(value, bool):
@@ -37,6 +38,9 @@ class BooleanType(NativeType):
 
     def decode(self, data: bytes) -> bool | None:
         return data[0] != 0 if data else None
+
+    def recoded(self, data: bytes) -> bytes:
+        return b"\x01" if data and data != b"\x00" else data
 
     def validate(self, data: bytes) -> None:
         if len(data) > 1:

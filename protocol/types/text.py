@@ -264,6 +264,7 @@ class InetType(ByteOrderType):
     name = "inet"
     java_name = "InetAddressType"
     option_id = 0x0010
+    recodes = True
     quotes_literal = True
 
     def encode(self, value: Any) -> bytes:
@@ -272,6 +273,9 @@ class InetType(ByteOrderType):
         if not isinstance(value, IPv4Address | IPv6Address):
             raise TypeError(f"no address: {value!r}")
         return value.packed
+
+    def recoded(self, data: bytes) -> bytes:
+        return data[12:] if len(data) == 16 and data.startswith(_MAPPED) else data
 
     def decode(self, data: bytes) -> IPv4Address | IPv6Address | None:
         return ip_address(data) if data else None

@@ -90,6 +90,13 @@ class VectorType(CqlType):
             return b"".join(listed)
         return b"".join(vints.encode_unsigned(len(e)) + e for e in listed)
 
+    @property
+    def recodes(self) -> bool:
+        return self.elements.recodes
+
+    def recoded(self, data: bytes) -> bytes:
+        return self.pack(map(self.elements.recoded, self.split(data)))
+
     def encode(self, value: Any) -> bytes:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             raise TypeError(f"no vector: {value!r}")

@@ -5,7 +5,21 @@ from decimal import Decimal
 import pytest
 from test_modifications import Client
 
-from protocol.types import BOOLEAN, DECIMAL, INT, VARINT, ListType, MapType, SetType
+from cqlserver.packing import normalise
+from protocol.types import (
+    BOOLEAN,
+    DECIMAL,
+    DURATION,
+    INET,
+    INT,
+    VARINT,
+    CqlType,
+    ListType,
+    MapType,
+    SetType,
+    TupleType,
+    VectorType,
+)
 
 ONE, ONE_LONGER, ONE_LONGEST = map(DECIMAL.encode, map(Decimal, ("1.0", "1.00", "1.000")))
 KEY = INT.encode(1)
@@ -53,11 +67,30 @@ def test_condition_finds_the_key_in_other_bytes(client: Client) -> None:
 def test_cells_of_one_statement_meet_as_writes_do(client: Client) -> None:
     client.run("UPDATE u SET m[1.0] = 2, m[1.00] = 1, m[2.0] = 5, m[2.0] = 4 WHERE k = 1")
     two = DECIMAL.encode(Decimal("2.0"))
-    assert client.run("SELECT m FROM u") == [
-        (MapType(DECIMAL, INT).pack([(ONE, INT.encode(2)), (two, INT.encode(5))]),)
-    ]
+    assert client.run("SELECT m FROM u") == [(MapType(DECIMAL, INT).pack([(ONE, INT.encode(2)), (two, INT.encode(5))]),)]
 
 
 def test_types_know_whether_they_have_one_form() -> None:
     assert all(type_.has_one_form for type_ in (INT, ListType(INT), MapType(INT, INT)))
     assert not any(type_.has_one_form for type_ in (DECIMAL, VARINT, BOOLEAN, SetType(VARINT), MapType(INT, DECIMAL)))
+
+
+@pytest.mark.parametrize(
+    ("type_", "bound", "stored"),
+    [
+        (ListType(VARINT), "00000001000000020001", "000000010000000101"),
+        (SetType(VARINT), "00000002000000020001000000020002", "00000002000000010100000001" + "02"),
+        (MapType(VARINT, BOOLEAN), "000000010000000200010000000102", "00000001000000010100000001" + "01"),
+        (ListType(DECIMAL), "00000001" + "0000000600000001000a", "00000001" + "00000005000000010a"),
+        (ListType(INET), "00000001" + "00000010" + "00" * 10 + "ffff7f000001", "00000001" + "00000004" + "7f000001"),
+        (ListType(DURATION), "00000001" + "00000004" + "800a0000", "00000001" + "00000003" + "0a0000"),
+        (ListType(INT), "00000001" + "00000000", "00000001" + "ffffffff"),
+        (ListType(ListType(INT, True)), "00000001" + "00000008" + "0000000100000000", None),
+        (ListType(TupleType((VARINT,))), "00000001" + "00000006" + "000000020001", None),
+        (ListType(VectorType(VARINT, 1)), "00000001" + "00000003" + "020001", "00000001" + "00000002" + "0101"),
+        (VARINT, "0001", None),
+    ],
+    ids=str,
+)
+def test_what_bound_collections_hold_is_decoded_and_encoded(type_: CqlType, bound: str, stored: str | None) -> None:
+    assert normalise(bytes.fromhex(bound), type_).hex() == (bound if stored is None else stored)
