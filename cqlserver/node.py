@@ -53,6 +53,7 @@ class Node:
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         self._has_built_in_rows = False
+        self._told_version: UUID | None = None  # by system.local
         self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
         self.counter_id = local.host_id.bytes
@@ -108,6 +109,7 @@ class Node:
             ring_node.rack,
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
+        self._told_version = facts.schema_version
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
@@ -190,27 +192,36 @@ class Node:
             raise CommitLogFailed(self.engine.commit_log.failure)
 
     def change_schema(self, new: Schema) -> None:
-        """Makes `new` the schema, durably, the version in system.local with it. Raises CommitLogFailed."""
-        now_us = self.environment.clock.wall_us()
-        mutations = schema_mutations(self.engine.schema, new, now_us)
-        self.engine.change_schema(new, [*mutations, schema_version_update(new, now_us)])
+        """Makes `new` the schema, durably. Raises CommitLogFailed."""
+        self.engine.change_schema(new, schema_mutations(self.engine.schema, new, self.environment.clock.wall_us()))
 
     def read_store(self, table: TableMetadata) -> TableStore:
-        """Where a table's rows are read: its store, or what a virtual table has at this moment."""
+        """Where a table's rows are read: its store, or what a virtual table has at this moment. Not to be kept for tables
+        that each node has for itself."""
         if table.is_virtual:
             return self.virtual_tables.store(table)
-        if table.keyspace == "system_schema" and not self._has_built_in_rows:
+        if table.keyspace == "system":
+            if self._told_version is not self.schema.version:
+                self._tell_version()
+        elif table.keyspace == "system_schema" and not self._has_built_in_rows:
             self._write_built_in_rows()
         return self.engine.stores[table.id]
 
+    # What follows from the program or from the rest of the data is written when somebody first asks for it, and not logged.
+
+    def _tell_version(self) -> None:
+        """The schema's version in system.local."""
+        schema = self.schema
+        self._told_version = schema.version
+        self.engine.apply_unlogged([schema_version_update(schema, self.environment.clock.wall_us())])
+
     def _write_built_in_rows(self) -> None:
-        """The rows of system_schema that tell of the program's own keyspaces. They follow from the program, so they are
-        made when somebody first asks, older than anything a client may have changed there, and not logged."""
+        """The rows of system_schema that tell of the program's own keyspaces: older than anything a client may have
+        changed there."""
         self._has_built_in_rows = True
         built_in = [keyspace for keyspace in self.schema.keyspaces.values() if is_system_keyspace(keyspace.name)]
         stored = Schema.of(keyspace for keyspace in built_in if not keyspace.is_virtual)
-        for update in schema_mutations(Schema.of(()), stored, BUILT_IN_TIMESTAMP_US):
-            self.engine.stores[update.table_id].apply(update)
+        self.engine.apply_unlogged(schema_mutations(Schema.of(()), stored, BUILT_IN_TIMESTAMP_US))
 
     def now_s(self) -> int:
         return self.environment.clock.now_s()

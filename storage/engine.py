@@ -21,6 +21,7 @@ from uuid import UUID
 
 from protocol.errors import InternalError, InvalidRequest
 from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
+from storage.elements import differences
 from storage.environment import Environment, FolderLock
 from storage.keys import split_key
 from storage.log_records import group_record, truncate_record
@@ -29,8 +30,9 @@ from storage.packed import Layout
 from storage.projection import column_value
 from storage.reads import TableStore
 from storage.replay import Replay
-from storage.schema import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
+from storage.schema import ColumnKind, KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
 from storage.schema_loading import Values, load_schema
+from storage.schema_writes import SchemaWrite, apply_schema_write, schema_records
 
 log = logging.getLogger("cqlserver.engine")
 
@@ -242,38 +244,55 @@ class Engine:
 
     # --- schema ----------------------------------------------------------------------------------------------------
 
-    def change_schema(self, new: Schema, mutations: Sequence[PartitionUpdate]) -> None:
-        """Make `new` the schema. `mutations` are the rows of system_schema that say so
-        (schema_tables.schema_mutations); logged as one record. Raises CommitLogFailed; then nothing changed."""
-        self.apply_all(mutations)
+    def change_schema(self, new: Schema, writes: Sequence[SchemaWrite]) -> None:
+        """Make `new` the schema. `writes` are the rows of system_schema that say so (schema_tables.schema_mutations);
+        logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed."""
+        stores = self.stores
+        if self.commit_log is not None and writes:
+            records = [record for write in writes for record in schema_records(write, stores[write.table_id])]
+            try:
+                self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
+            except RecordTooLarge as error:
+                raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
+        self.apply_unlogged(writes)
         self._install(self.schema, new)
+
+    def apply_unlogged(self, writes: Iterable[SchemaWrite]) -> None:
+        """Rows that follow from the program, or from what is logged: the next start makes them again."""
+        for write in writes:
+            apply_schema_write(write, self.stores[write.table_id])
 
     def _install(self, old: Schema, new: Schema) -> None:
         """Make, change and drop stores. Costs as much as what changed: the rest is the same objects."""
-        for name, keyspace in old.keyspaces.items():
-            after = new.keyspaces.get(name)
-            if after is keyspace:
-                continue
-            kept = {table.id for table in stored_tables(after)} if after is not None else set()
-            for table in stored_tables(keyspace):
-                if table.id not in kept:
-                    self.stores.pop(table.id, None)
-                    self._unlogged.discard(table.id)
-        for name, keyspace in new.keyspaces.items():
-            before = old.keyspaces.get(name)
-            if before is keyspace:
-                continue
-            for table in stored_tables(keyspace):
-                store = self.stores.get(table.id)
-                if store is None:
-                    self.stores[table.id] = TableStore(table)
-                elif store.table is not table:
-                    store.set_table(table)
-                if keyspace.params.durable_writes:
-                    self._unlogged.discard(table.id)
-                else:
-                    self._unlogged.add(table.id)
+        for name in differences(old.keyspaces, new.keyspaces):
+            before, after = old.keyspaces.get(name), new.keyspaces.get(name)
+            if before is not after and not (after or before or _NO_KEYSPACE).is_virtual:
+                self._install_keyspace(before or _NO_KEYSPACE, after or _NO_KEYSPACE)
         self.schema = new
+
+    def _install_keyspace(self, before: KeyspaceMetadata, after: KeyspaceMetadata) -> None:
+        durable = after.params.durable_writes
+        changed = [(before.tables.get(name), after.tables.get(name)) for name in differences(before.tables, after.tables)]
+        for name in differences(before.views, after.views):
+            views = before.views.get(name), after.views.get(name)
+            changed.append((views[0].table if views[0] else None, views[1].table if views[1] else None))
+        for old, new in changed:
+            if old is not None and (new is None or new.id != old.id):
+                self.stores.pop(old.id, None)
+                self._unlogged.discard(old.id)
+        for _, new in changed:
+            if new is None:
+                continue
+            store = self.stores.get(new.id)
+            if store is None:
+                self.stores[new.id] = TableStore(new)
+                if not durable:
+                    self._unlogged.add(new.id)
+            elif store.table is not new:
+                store.set_table(new)
+        if before.params.durable_writes != durable:
+            ids = {table.id for table in stored_tables(after)}
+            self._unlogged = self._unlogged - ids if durable else self._unlogged | ids
 
     # --- for flushing ----------------------------------------------------------------------------------------------
 
@@ -282,6 +301,7 @@ class Engine:
         return self.commit_log.written_position if self.commit_log is not None else CommitLogPosition(0)
 
 
+_NO_KEYSPACE = KeyspaceMetadata("", KeyspaceParams({}))
 _U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
 
 

@@ -223,6 +223,10 @@ class Partition:
             if low < high:
                 self._cover(index, low, high, deletion)
 
+    def forget_deletions(self) -> None:
+        """Keeps the deletions of the partition and of ranges no longer: nothing that they would cover can come."""
+        self.deletion, self.tombstones, self.guarded = LIVE, None, False
+
     def _cover(self, index: int, low: int, high: int, deletion: Deletion) -> None:
         """Applies a deletion to the rows low..high of one block, which disappears when nothing is left in it."""
         cks, rows = self.cks[index], self.rows[index]

@@ -18,6 +18,7 @@ from storage.log_records import RECORD_GROUP, RECORD_TRUNCATE, split_group, trun
 from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed
 from storage.reads import TableStore
 from storage.schema_definitions import schema_keyspace
+from storage.schema_writes import apply_schema_write
 
 DEFERRED_BYTES_FIRST: Final = 1 << 16
 DEFERRED_BYTES_MAX: Final = 16 << 20
@@ -106,7 +107,11 @@ class Replay:
                     self._targets[packed.prefix] = (apply_packed, layout.row_prefix)
                 apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
                 return
-        store.memtable.apply(PartitionUpdate.decode(record))
+        update = PartitionUpdate.decode(record)
+        if table_id in self._schema_ids:
+            apply_schema_write(update, store)
+        else:
+            store.memtable.apply(update)
 
     def _truncate(self, table_id: UUID) -> None:
         store = self._stores.get(table_id)

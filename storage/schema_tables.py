@@ -2,8 +2,8 @@
 
 Writing follows schema/SchemaKeyspace.java: one partition per keyspace in each of the tables, the same columns, the same
 texts in them. Columns that Cassandra leaves out are left out here: `memtable`, `allow_auto_snapshot` and
-`incremental_backups` at their defaults, and `cdc`, since this node has no CDC. Only what changed is written; what was
-dropped is deleted by row, a dropped keyspace by partition.
+`incremental_backups` at their defaults, and `cdc`, since this node has no CDC. Only what changed is written, and only what
+changed is looked at; what was dropped is deleted by range (a table's columns are one), a dropped keyspace by partition.
 
 Reading is schema_loading.py.
 """
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from protocol.types import BOOLEAN, TEXT, ListType, SetType, UserType
-from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, Row
+from storage.elements import differences
+from storage.mutation import Deletion, PartitionUpdate, RangeTombstone
 from storage.schema import (
     AggregateMetadata,
     ColumnMask,
@@ -27,8 +28,11 @@ from storage.schema import (
     ViewMetadata,
 )
 from storage.schema_definitions import schema_keyspace
+from storage.schema_writes import PackedRows, SchemaWrite
 
 Values = Mapping[str, bytes | None]
+Columns = tuple[tuple[str, ...], bytes]
+"""Names of columns, and their wire values; nulls are left out."""
 
 TEXT_LIST = ListType(TEXT, True)
 TEXT_SET = SetType(TEXT, True)
@@ -43,26 +47,34 @@ _ZERO_DOUBLE = DOUBLE.pack(0.0)
 _BOOLEANS = (b"\x00", b"\x01")
 
 
-def schema_mutations(old: Schema, new: Schema, timestamp_us: int) -> list[PartitionUpdate]:
+def schema_mutations(old: Schema, new: Schema, timestamp_us: int) -> list[SchemaWrite]:
     """What to write to system_schema so that it holds `new` instead of `old`, at `timestamp_us` microseconds."""
-    updates: list[PartitionUpdate] = []
-    for name, keyspace in new.keyspaces.items():
-        before = old.keyspaces.get(name)
-        if keyspace is before or keyspace.is_virtual:
-            continue
-        writer = _KeyspaceWriter(name, timestamp_us)
-        writer.write(before, keyspace)
-        updates += writer.updates()
-    for name, keyspace in old.keyspaces.items():
-        if name not in new.keyspaces and not keyspace.is_virtual:
-            updates += _keyspace_drop(name, timestamp_us)
-    return updates
+    writes: list[SchemaWrite] = []
+    for name in differences(old.keyspaces, new.keyspaces):
+        before, after = old.keyspaces.get(name), new.keyspaces.get(name)
+        if after is None:
+            if before is not None and not before.is_virtual:
+                writes += _keyspace_drop(name, timestamp_us)
+        elif after is not before and not after.is_virtual:
+            writer = _KeyspaceWriter(name, timestamp_us)
+            writer.write(before, after)
+            writes += writer.writes()
+    return writes
 
 
-def _keyspace_drop(name: str, timestamp_us: int) -> list[PartitionUpdate]:
+def _keyspace_drop(name: str, timestamp_us: int) -> list[SchemaWrite]:
     deletion = Deletion(timestamp_us, timestamp_us // 1_000_000)
     key = name.encode()
     return [PartitionUpdate(table.id, key, deletion) for table in schema_keyspace().tables.values()]
+
+
+def _wire(value: bytes) -> bytes:
+    return INT.pack(len(value)) + value
+
+
+def _columns(values: Values) -> Columns:
+    present = {name: value for name, value in values.items() if value is not None}
+    return tuple(present), b"".join(map(_wire, present.values()))
 
 
 @lru_cache(maxsize=256)
@@ -102,38 +114,47 @@ def _text(text: str | None) -> bytes | None:
 
 
 class _KeyspaceWriter:
-    """Gathers the rows that one keyspace's change writes, by table of system_schema."""
+    """Gathers what one keyspace's change writes, by table of system_schema. Deletions are applied before rows."""
 
     def __init__(self, keyspace: str, timestamp_us: int) -> None:
         self.key = keyspace.encode()
-        self.timestamp_us = timestamp_us
-        self.liveness = Liveness(timestamp_us)
-        self.deletion = Deletion(timestamp_us, timestamp_us // 1_000_000)
-        self.previous = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
-        self.rows: dict[str, dict[bytes, Row]] = {}
+        self.timestamp = LONG.pack(timestamp_us)
+        # of what is written at the same time, too, nothing is deleted
+        self.deletion = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
+        self.deleted: dict[str, list[RangeTombstone]] = {}
+        self.rows: dict[tuple[str, tuple[str, ...]], list[tuple[bytes, bytes]]] = {}
         self.tables = schema_keyspace().tables
 
-    def updates(self) -> list[PartitionUpdate]:
-        return [PartitionUpdate(self.tables[name].id, self.key, rows=rows) for name, rows in self.rows.items()]
+    def writes(self) -> list[SchemaWrite]:
+        writes: list[SchemaWrite] = [
+            PartitionUpdate(self.tables[table].id, self.key, range_tombstones=tuple(tombstones))
+            for table, tombstones in self.deleted.items()
+        ]
+        for (table, columns), rows in self.rows.items():
+            writes.append(PackedRows(self.tables[table].id, self.key, self.timestamp, columns, rows))
+        return writes
 
-    def _put(self, table: str, clustering: tuple[bytes, ...], values: Values, *, replaces: bool = False) -> None:
+    def _put(self, table: str, clustering: tuple[bytes, ...], values: Columns, *, replaces: bool = False) -> None:
         """A row; with `replaces`, columns that it does not name vanish."""
-        timestamp_us = self.timestamp_us
-        columns = {name: Cell(timestamp_us, value) for name, value in values.items() if value is not None}
-        row = Row(clustering, self.liveness, self.previous if replaces else LIVE, columns)
-        self.rows.setdefault(table, {})[self._order_key(table, clustering)] = row
+        if replaces:
+            self._delete(table, clustering)
+        names, wire_values = values
+        row = b"".join(map(_wire, clustering)) + wire_values
+        self.rows.setdefault((table, names), []).append((self._order_key(table, clustering), row))
 
     def _delete(self, table: str, clustering: tuple[bytes, ...]) -> None:
-        self.rows.setdefault(table, {})[self._order_key(table, clustering)] = Row(clustering, deletion=self.deletion)
+        """What begins with that clustering: all parts of a table at once."""
+        start = self._order_key(table, clustering)
+        tombstone = RangeTombstone(start, start + b"\xff", self.deletion, clustering, clustering)
+        self.deleted.setdefault(table, []).append(tombstone)
 
     def _order_key(self, table: str, clustering: tuple[bytes, ...]) -> bytes:
-        columns = self.tables[table].clustering
-        return b"".join([c.type.order_key(v) for c, v in zip(columns, clustering, strict=True)])
+        return b"".join([c.type.order_key(v) for c, v in zip(self.tables[table].clustering, clustering, strict=False)])
 
     def write(self, old: KeyspaceMetadata | None, new: KeyspaceMetadata) -> None:
-        if old is None or old.params != new.params:
+        if old is None or (old.params is not new.params and old.params != new.params):
             durable, replication = _BOOLEANS[new.params.durable_writes], _text_map(new.params.replication)
-            self._put("keyspaces", (), {"durable_writes": durable, "replication": replication})
+            self._put("keyspaces", (), _columns({"durable_writes": durable, "replication": replication}))
         before = old or KeyspaceMetadata(new.name, new.params)
         self._write_types(before.types, new.types)
         self._write_tables(before.tables, new.tables)
@@ -141,44 +162,39 @@ class _KeyspaceWriter:
         self._write_functions(before, new)
 
     def _write_types(self, old: Mapping[str, UserType], new: Mapping[str, UserType]) -> None:
-        if old is new:
-            return
-        for name in old:
-            if name not in new:
+        for name in differences(old, new):
+            user_type = new.get(name)
+            if user_type is None:
                 self._delete("types", (name.encode(),))
-        for name, user_type in new.items():
-            if old.get(name) != user_type:
+            elif old.get(name) != user_type:
                 types = _text_list(t.cql() for t in user_type.field_types)
                 values = {"field_names": _text_list(user_type.field_names), "field_types": types}
-                self._put("types", (name.encode(),), values)
+                self._put("types", (name.encode(),), _columns(values))
 
     def _write_tables(self, old: Mapping[str, TableMetadata], new: Mapping[str, TableMetadata]) -> None:
-        if old is new:
-            return
-        for name, table in old.items():
-            if name not in new:
-                self._delete("tables", (name.encode(),))
-                self._drop_parts(table)
-        for name, table in new.items():
-            before = old.get(name)
-            if before is table or (before is not None and before.digest == table.digest):
+        for name in differences(old, new):
+            before, table = old.get(name), new.get(name)
+            if table is None:
+                if before is not None:
+                    self._delete("tables", (name.encode(),))
+                    self._drop_parts(before)
+                continue
+            if before is not None and before.digest == table.digest:
                 continue
             if before is not None and before.id != table.id:
                 self._drop_parts(before)
                 before = None
-            values = table_values(table)
-            self._put("tables", (name.encode(),), values, replaces=name in old)
+            self._put("tables", (name.encode(),), table_columns(table), replaces=name in old)
             self._write_parts(before, table)
 
     def _drop_parts(self, table: TableMetadata) -> None:
-        name = table.name.encode()
-        for column in table.columns:
-            self._delete("columns", (name, column.name.encode()))
-            if column.mask:
-                self._delete("column_masks", (name, column.name.encode()))
+        name = (table.name.encode(),)
+        self._delete("columns", name)
+        if any(column.mask for column in table.columns):
+            self._delete("column_masks", name)
         for schema_table, parts in _parts_of(table):
-            for part in parts:
-                self._delete(schema_table, (name, part.encode()))
+            if parts:
+                self._delete(schema_table, name)
 
     def _write_parts(self, old: TableMetadata | None, new: TableMetadata) -> None:
         """Columns, dropped columns, triggers and indexes that differ."""
@@ -193,14 +209,15 @@ class _KeyspaceWriter:
         old_dropped = old.dropped_columns if old else {}
         for name, dropped in new.dropped_columns.items():
             if old_dropped.get(name) != dropped:
-                self._put("dropped_columns", (table, name.encode()), _dropped_values(dropped))
+                self._put("dropped_columns", (table, name.encode()), _columns(_dropped_values(dropped)))
         for name, trigger in new.triggers.items():
             if old is None or old.triggers.get(name) != trigger:
-                self._put("triggers", (table, name.encode()), {"options": _text_map({"class": trigger.java_class})})
+                values: Values = {"options": _text_map({"class": trigger.java_class})}
+                self._put("triggers", (table, name.encode()), _columns(values))
         for name, index in new.indexes.items():
             if old is None or old.indexes.get(name) != index:
                 values = {"kind": index.kind.encode(), "options": _text_map(index.options)}
-                self._put("indexes", (table, name.encode()), values)
+                self._put("indexes", (table, name.encode()), _columns(values))
         if old is not None:
             for (schema_table, old_parts), (_, parts) in zip(_parts_of(old), _parts_of(new), strict=True):
                 for name in old_parts:
@@ -211,42 +228,37 @@ class _KeyspaceWriter:
         if old is not None and (old is new or old.content() == new.content()):
             return
         name = new.name.encode()
-        self._put("columns", (table, name), column_values(new))
+        self._put("columns", (table, name), _column_columns(new))
         if new.mask:
-            self._put("column_masks", (table, name), _mask_values(new.mask))
+            self._put("column_masks", (table, name), _columns(_mask_values(new.mask)))
         elif old is not None and old.mask:
             self._delete("column_masks", (table, name))
 
     def _write_views(self, old: Mapping[str, ViewMetadata], new: Mapping[str, ViewMetadata]) -> None:
-        if old is new:
-            return
-        for name, view in old.items():
-            if name not in new:
-                self._delete("views", (name.encode(),))
-                self._drop_parts(view.table)
-        for name, view in new.items():
-            before = old.get(name)
-            if before is not None and before.digest == view.digest:
-                continue
-            self._put("views", (name.encode(),), _view_values(view), replaces=before is not None)
-            self._write_parts(before.table if before else None, view.table)
+        for name in differences(old, new):
+            before, view = old.get(name), new.get(name)
+            if view is None:
+                if before is not None:
+                    self._delete("views", (name.encode(),))
+                    self._drop_parts(before.table)
+            elif before is None or before.digest != view.digest:
+                self._put("views", (name.encode(),), _view_columns(view), replaces=before is not None)
+                self._write_parts(before.table if before else None, view.table)
 
     def _write_functions(self, old: KeyspaceMetadata, new: KeyspaceMetadata) -> None:
-        if old.functions is not new.functions:
-            for signature in old.functions:
-                if signature not in new.functions:
-                    self._delete("functions", _signature_clustering(signature))
-            for signature, function in new.functions.items():
-                if old.functions.get(signature) != function:
-                    self._put("functions", _signature_clustering(signature), _function_values(function))
-        if old.aggregates is not new.aggregates:
-            for signature in old.aggregates:
-                if signature not in new.aggregates:
-                    self._delete("aggregates", _signature_clustering(signature))
-            for signature, aggregate in new.aggregates.items():
-                if old.aggregates.get(signature) != aggregate:
-                    clustering = _signature_clustering(signature)
-                    self._put("aggregates", clustering, _aggregate_values(aggregate), replaces=True)
+        for signature in differences(old.functions, new.functions):
+            function = new.functions.get(signature)
+            if function is None:
+                self._delete("functions", _signature_clustering(signature))
+            elif old.functions.get(signature) != function:
+                self._put("functions", _signature_clustering(signature), _columns(_function_values(function)))
+        for signature in differences(old.aggregates, new.aggregates):
+            aggregate = new.aggregates.get(signature)
+            if aggregate is None:
+                self._delete("aggregates", _signature_clustering(signature))
+            elif old.aggregates.get(signature) != aggregate:
+                values = _columns(_aggregate_values(aggregate))
+                self._put("aggregates", _signature_clustering(signature), values, replaces=True)
 
 
 def _parts_of(table: TableMetadata) -> tuple[tuple[str, Iterable[str]], ...]:
@@ -262,13 +274,22 @@ def _signature_clustering(signature: tuple[str, tuple[str, ...]]) -> tuple[bytes
     return name.encode(), _text_list(types)
 
 
-def table_values(table: TableMetadata) -> dict[str, bytes | None]:
-    """The columns of a table's row in system_schema.tables, keys apart."""
-    return {"id": table.id.bytes, "flags": _flag_set(table.flags), **params_values(table.params)}
+_ID_AND_FLAGS = ("id", "flags")
+
+
+def table_columns(table: TableMetadata) -> Columns:
+    """A table's row in system_schema.tables, keys apart."""
+    names, wire_values = _params_columns(table.params)
+    return _ID_AND_FLAGS + names, _wire(table.id.bytes) + _wire(_flag_set(table.flags)) + wire_values
+
+
+@lru_cache(maxsize=64)
+def _params_columns(params: TableParams) -> Columns:
+    """The columns that a table's and a view's row share."""
+    return _columns(params_values(params))
 
 
 def params_values(params: TableParams) -> dict[str, bytes | None]:
-    """The columns that a table's and a view's row share."""
     return {
         "bloom_filter_fp_chance": DOUBLE.pack(params.bloom_filter_fp_chance),
         "comment": params.comment.encode(),
@@ -300,15 +321,19 @@ def clustering_order_of(column: ColumnMetadata) -> str:
     return "desc" if column.reversed else "asc"
 
 
-def column_values(column: ColumnMetadata) -> dict[str, bytes | None]:
-    """The columns of a column's row in system_schema.columns (and in that of system_virtual_schema), keys apart."""
-    return {
-        "column_name_bytes": column.name.encode(),
-        "kind": column.kind.value.encode(),
-        "position": INT.pack(column.position),
-        "clustering_order": clustering_order_of(column).encode(),
-        "type": column.type.cql().encode(),
-    }
+_COLUMN_NAMES = ("column_name_bytes", "kind", "position", "clustering_order", "type")
+
+
+def _column_columns(column: ColumnMetadata) -> Columns:
+    """A column's row in system_schema.columns, keys apart."""
+    wire_values = (
+        _wire(column.name.encode()),
+        _wire(column.kind.value.encode()),
+        _wire(INT.pack(column.position)),
+        _wire(clustering_order_of(column).encode()),
+        _wire(column.type.cql().encode()),
+    )
+    return _COLUMN_NAMES, b"".join(wire_values)
 
 
 def _mask_values(mask: ColumnMask) -> dict[str, bytes | None]:
@@ -329,15 +354,18 @@ def _dropped_values(dropped: DroppedColumn) -> dict[str, bytes | None]:
     }
 
 
-def _view_values(view: ViewMetadata) -> dict[str, bytes | None]:
-    return {
-        "include_all_columns": _BOOLEANS[view.include_all_columns],
-        "base_table_id": view.base_table_id.bytes,
-        "base_table_name": view.base_table_name.encode(),
-        "where_clause": view.where_clause.encode(),
-        "id": view.table.id.bytes,
-        **params_values(view.table.params),
-    }
+def _view_columns(view: ViewMetadata) -> Columns:
+    names, wire_values = _columns(
+        {
+            "include_all_columns": _BOOLEANS[view.include_all_columns],
+            "base_table_id": view.base_table_id.bytes,
+            "base_table_name": view.base_table_name.encode(),
+            "where_clause": view.where_clause.encode(),
+            "id": view.table.id.bytes,
+        }
+    )
+    params_names, params_wire = _params_columns(view.table.params)
+    return names + params_names, wire_values + params_wire
 
 
 def _function_values(function: FunctionMetadata) -> dict[str, bytes | None]:

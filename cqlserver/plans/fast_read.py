@@ -19,7 +19,7 @@ from storage.keys import AFTER, clustering_order_key, key_composer
 from storage.packed import join_wire_values
 from storage.projection import Projector
 from storage.reads import Slice, TableStore
-from storage.schema import ColumnKind, ColumnMetadata
+from storage.schema import ColumnKind, ColumnMetadata, is_local_system_keyspace
 
 if TYPE_CHECKING:
     from cqlserver.plans.select import SelectPlan
@@ -40,7 +40,7 @@ def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
     table, terms = plan.table, plan.restrictions.equality_terms
     if (
         terms is None
-        or table.is_virtual
+        or is_local_system_keyspace(table.keyspace)  # Node.read_store has to be asked each time
         or not plan.selection.is_plain
         or plan.grouping is not None
         or plan.order is not None

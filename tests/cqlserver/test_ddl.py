@@ -22,10 +22,11 @@ from grammar.parser import parse
 from grammar.tree import Describe, Use
 from protocol.errors import RequestError
 from storage.engine import stored_values
-from storage.mutation import Cell, PartitionUpdate
+from storage.reads import TableStore
 from storage.schema import Schema, TableMetadata
 from storage.schema_definitions import schema_keyspace
 from storage.schema_tables import schema_mutations
+from storage.schema_writes import SchemaWrite, apply_schema_write
 
 DATA = Path(__file__).parent / "data" / "ddl.txt"
 
@@ -43,34 +44,18 @@ def recorded() -> list[tuple[str, list[str]]]:
 
 
 class Rows:
-    """system_schema as dicts: what the mutations leave behind."""
+    """system_schema as tables: what the mutations leave behind."""
 
     def __init__(self) -> None:
-        self.tables = {table.id: table for table in schema_keyspace().tables.values()}
-        self.rows: dict[tuple[UUID, bytes], dict[bytes, dict[str, bytes | None]]] = {}
+        self.stores = {table.id: TableStore(table) for table in schema_keyspace().tables.values()}
 
-    def apply(self, updates: Iterable[PartitionUpdate]) -> None:
-        for update in updates:
-            PartitionUpdate.decode(update.encode())
-            partition = self.rows.setdefault((update.table_id, update.key), {})
-            if not update.rows:
-                partition.clear()
-            table = self.tables[update.table_id]
-            for ck, row in update.rows.items():
-                if row.deletion.timestamp_us > 0:
-                    partition.pop(ck, None)
-                if row.liveness.timestamp_us > 0:
-                    values = partition.setdefault(ck, {})
-                    values.update(zip((c.name for c in table.clustering), row.clustering, strict=True))
-                    values["keyspace_name"] = update.key
-                    values.update({name: cell.value for name, cell in row.columns.items() if isinstance(cell, Cell)})
+    def apply(self, writes: Iterable[SchemaWrite]) -> None:
+        for write in writes:
+            apply_schema_write(write, self.stores[write.table_id])
 
     def of(self, name: str) -> Iterator[Mapping[str, bytes | None]]:
-        table = schema_keyspace().tables[name]
-        for (table_id, _), partition in self.rows.items():
-            if table_id == table.id:
-                for ck in sorted(partition):
-                    yield partition[ck]
+        rows = stored_values(self.stores[schema_keyspace().tables[name].id], 0)
+        return iter(sorted(rows, key=lambda row: row["keyspace_name"] or b""))
 
 
 class Replay:

@@ -36,6 +36,7 @@ from storage.schema import (
 from storage.schema_definitions import schema_keyspace
 from storage.schema_loading import load_schema
 from storage.schema_tables import schema_mutations
+from storage.schema_writes import SchemaWrite, apply_schema_write, schema_records
 from storage.type_text import parse_type
 
 SIMPLE = KeyspaceParams({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"})
@@ -50,13 +51,16 @@ class Stores:
         self.now_us = 1_700_000_000_000_000
         self.schema = EMPTY
 
-    def take(self, schema: Schema) -> list[PartitionUpdate]:
+    def take(self, schema: Schema) -> list[SchemaWrite]:
+        """What the change writes, which goes by way of its records."""
         self.now_us += 10
-        updates = schema_mutations(self.schema, schema, self.now_us)
-        for update in updates:
-            self.by_id[update.table_id].apply(PartitionUpdate.decode(update.encode()))
+        writes = schema_mutations(self.schema, schema, self.now_us)
+        for write in writes:
+            store = self.by_id[write.table_id]
+            for record in schema_records(write, store):
+                apply_schema_write(PartitionUpdate.decode(record), store)
         self.schema = schema
-        return updates
+        return writes
 
     def rows_of(self, name: str) -> Iterable[Mapping[str, bytes | None]]:
         return stored_values(self.by_id[schema_keyspace().tables[name].id], self.now_us // 1_000_000)
@@ -130,9 +134,9 @@ def test_change_writes_only_what_changed() -> None:
     stores.take(Schema.of([everything()]))
     before = stores.schema.keyspaces["ks"]
     after = before.with_table(table("new", column("v")))
-    updates = stores.take(stores.schema.with_keyspace(after))
+    writes = stores.take(stores.schema.with_keyspace(after))
     names = {schema_keyspace().tables[n].id: n for n in schema_keyspace().tables}
-    assert {names[u.table_id]: len(u.rows) for u in updates} == {"tables": 1, "columns": 2}
+    assert {names[w.table_id]: len(w.rows) for w in writes} == {"tables": 1, "columns": 2}
     assert stores.loaded().keyspaces["ks"] == after
 
 
