@@ -17,12 +17,8 @@ _unpack_from = _LENGTH.unpack_from
 _NULL = _pack(-1)
 _NO_LENGTH = _pack(0)
 
-EMPTY_IS_NULL = frozenset(
-    NATIVE_TYPES[name]
-    for name in (
-        "bigint", "boolean", "counter", "decimal", "double", "float", "inet", "int", "timestamp", "timeuuid", "uuid", "varint"
-    )
-)  # fmt: skip
+_NUMBERS = "bigint counter decimal double float int varint"
+EMPTY_IS_NULL = frozenset(NATIVE_TYPES[name] for name in f"{_NUMBERS} boolean inet timestamp timeuuid uuid".split())
 """Types whose empty value is read as null where a list is taken apart."""
 
 
