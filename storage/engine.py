@@ -24,7 +24,7 @@ from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, Re
 from storage.elements import differences
 from storage.environment import Environment, FolderLock
 from storage.keys import split_key
-from storage.log_records import group_record, truncate_record
+from storage.log_records import group_record, rows_record, truncate_record
 from storage.mutation import PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.projection import column_value
@@ -54,6 +54,13 @@ class PackedRowWrite(NamedTuple):
     key: bytes
     ck: bytes
     body: bytes
+
+
+class PackedRun(NamedTuple):
+    """Rows of one layout on their way into a partition: (ck, wire values)."""
+
+    layout: Layout
+    rows: list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,20 @@ class Engine:
                     raise self._oversized(error, [PartitionUpdate(w.store.table.id, w.key) for w in logged]) from error
         for write in writes:
             write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
+
+    def apply_packed_runs(self, store: TableStore, key: bytes, timestamp: bytes, runs: Sequence[PackedRun]) -> None:
+        """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; key and cks are at
+        most 65,535 bytes long. Raises what `apply` raises."""
+        commit_log = self.commit_log
+        if commit_log is not None and store.table.id not in self._unlogged:
+            records = [rows_record(run.layout.record_prefix, key, timestamp, run.rows) for run in runs]
+            try:
+                commit_log.append(records[0] if len(records) == 1 else group_record(records))
+            except RecordTooLarge as error:
+                raise self._oversized(error, (PartitionUpdate(store.table.id, key),)) from error
+        for layout, rows in runs:
+            head = layout.row_prefix + timestamp
+            store.memtable.apply_packed_rows(key, [(ck, head + values) for ck, values in rows])
 
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema

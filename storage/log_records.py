@@ -2,42 +2,93 @@
 
 A record is a mutation (mutation.py: its first byte is the mutation format's version), or one of these:
 
-    group     [80][u32 length, mutation] ...    several mutations that take effect together or not at all
+    group     [80][u32 length, record] ...      several records that take effect together or not at all
     truncate  [81][16 bytes table id]           the table's rows before this record are gone
+    rows      [82][prefix][u16 length, key][i64 timestamp_us] then for each row [u16 length, ck][u32 length, wire values]
+              packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
 
 import struct
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
 
 RECORD_GROUP: Final = 0x80
 RECORD_TRUNCATE: Final = 0x81
+RECORD_ROWS: Final = 0x82
 
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
+_ROWS_HEAD: Final = bytes([RECORD_ROWS])
+_TABLE_ID_AT: Final = 5
+_U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 
 
-def group_record(mutations: Iterable[bytes]) -> bytes:
+class PackedRowsRecord(NamedTuple):
+    """A rows record taken apart. `rows`: (ck, wire values)."""
+
+    prefix: bytes
+    key: bytes
+    timestamp: bytes
+    rows: list[tuple[bytes, bytes]]
+
+
+def rows_record(prefix: bytes, key: bytes, timestamp: bytes, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """`rows`: (ck, wire values); key and cks are at most 65,535 bytes long, the timestamp has 8."""
+    parts = [_ROWS_HEAD, prefix, _U16.pack(len(key)), key, timestamp]
+    for ck, values in rows:
+        parts += (_U16.pack(len(ck)), ck, _U32.pack(len(values)), values)
+    return b"".join(parts)
+
+
+def split_rows(record: bytes) -> PackedRowsRecord:
+    """Raises CorruptionError when the lengths do not fill it."""
+    end = len(record)
+    rows: list[tuple[bytes, bytes]] = []
+    try:
+        key_at = 1 + _U16.unpack_from(record, 3)[0]
+        timestamp_at = key_at + 2 + _U16.unpack_from(record, key_at)[0]
+        at = timestamp_at + 8
+        while at < end:
+            ck_end = at + 2 + _U16.unpack_from(record, at)[0]
+            values_at = ck_end + 4
+            values_end = values_at + _U32.unpack_from(record, ck_end)[0]
+            rows.append((record[at + 2 : ck_end], record[values_at:values_end]))
+            at = values_end
+    except struct.error:
+        at = end + 1
+    if at != end:
+        raise CorruptionError(f"rows record: rows do not end at {end}")
+    timestamp = record[timestamp_at : timestamp_at + 8]
+    return PackedRowsRecord(record[1:key_at], record[key_at + 2 : timestamp_at], timestamp, rows)
+
+
+def rows_table(record: bytes) -> bytes:
+    """The id of a rows record's table."""
+    return record[_TABLE_ID_AT : _TABLE_ID_AT + 16]
+
+
+def group_record(records: Iterable[bytes]) -> bytes:
+    """Of mutations and rows records."""
     parts = [_GROUP_HEAD]
-    for mutation in mutations:
-        parts += (_U32.pack(len(mutation)), mutation)
+    for record in records:
+        parts += (_U32.pack(len(record)), record)
     return b"".join(parts)
 
 
 def split_group(record: bytes) -> list[bytes]:
-    """The mutations of a group. Raises CorruptionError when the lengths do not fill it."""
-    mutations = []
+    """The records of a group. Raises CorruptionError when the lengths do not fill it."""
+    records = []
     at, end = 1, len(record)
     while at + 4 <= end:
         start = at + 4
         at = start + _U32.unpack_from(record, at)[0]
-        mutations.append(record[start:at])
+        records.append(record[start:at])
     if at != end:
-        raise CorruptionError(f"group record: mutations end at {at} of {end}")
-    return mutations
+        raise CorruptionError(f"group record: records end at {at} of {end}")
+    return records
 
 
 def truncate_record(table_id: UUID) -> bytes:

@@ -16,7 +16,7 @@ hash as soon as there are SHARD_AT of them; while there are few, one dict is sma
 
 import struct
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from sys import hash_info
 from typing import Final, NamedTuple
@@ -148,6 +148,17 @@ class Memtable:
             self.live_bytes += old.live_bytes - before
             return
         self._apply_row(key, ck, row)
+
+    def apply_packed_rows(self, key: bytes, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Merges several packed rows of one partition in: (ck, row)."""
+        if len(rows) == 1:
+            self.apply_packed(key, *rows[0])
+            return
+        old = self.get(key)
+        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        before = partition.live_bytes
+        partition.put_packed(rows, self._layouts, self._resolve)
+        self.live_bytes += partition.live_bytes - before
 
     def apply(self, update: PartitionUpdate) -> None:
         """Merges any update in."""

@@ -14,8 +14,16 @@ from uuid import UUID
 
 from protocol.errors import CorruptionError
 from storage.commitlog_format import CommitLogPosition
-from storage.log_records import RECORD_GROUP, RECORD_TRUNCATE, split_group, truncated_table
-from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed
+from storage.log_records import (
+    RECORD_GROUP,
+    RECORD_ROWS,
+    RECORD_TRUNCATE,
+    rows_table,
+    split_group,
+    split_rows,
+    truncated_table,
+)
+from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed, packed_record
 from storage.reads import TableStore
 from storage.schema_definitions import schema_keyspace
 from storage.schema_writes import apply_schema_write
@@ -73,29 +81,45 @@ class Replay:
     def _apply(self, record: bytes) -> None:
         kind = record[0]
         if kind == RECORD_GROUP:
-            for mutation in split_group(record):
-                self._apply_mutation(mutation)
+            for part in split_group(record):
+                self._apply(part)
         elif kind == RECORD_TRUNCATE:
             self._truncate(truncated_table(record))
+        elif kind == RECORD_ROWS:
+            store = self._store_or_defer(rows_table(record), record)
+            if store is not None:
+                self._apply_rows(store, record)
         else:
             self._apply_mutation(record)
+
+    def _store_or_defer(self, raw_id: bytes, record: bytes) -> TableStore | None:
+        """The table of a record; None where it is not known yet, and the record is kept aside."""
+        deferred = self._deferred.get(raw_id)
+        store = self._stores.get(UUID(bytes=raw_id)) if deferred is None else None
+        if store is None:
+            self._deferred.setdefault(raw_id, []).append(record)
+            self._deferred_bytes += len(record)
+        return store
+
+    def _apply_rows(self, store: TableStore, record: bytes) -> None:
+        prefix, key, timestamp, rows = split_rows(record)
+        layout = store.layouts.maybe_of_record(prefix)
+        if layout is not None:
+            head = layout.row_prefix + timestamp
+            store.memtable.apply_packed_rows(key, [(ck, head + values) for ck, values in rows])
+            return
+        for ck, values in rows:
+            store.memtable.apply(PartitionUpdate.decode(packed_record(prefix, key, ck, timestamp + values)))
 
     def _apply_mutation(self, record: bytes) -> None:
         at = _TABLE_ID_OFFSETS.get(record[1])
         if at is None or record[0] != FORMAT_VERSION:
             raise CorruptionError(f"the commit log holds a record of unknown kind {record[:2].hex()}")
         raw_id = record[at : at + 16]
-        deferred = self._deferred.get(raw_id)
-        if deferred is not None:
-            deferred.append(record)
-            self._deferred_bytes += len(record)
-            return
-        table_id = UUID(bytes=raw_id)
-        store = self._stores.get(table_id)
+        store = self._store_or_defer(raw_id, record)
         if store is None:
-            self._deferred[raw_id] = [record]
-            self._deferred_bytes += len(record)
             return
+        table_id = store.table.id
         if table_id in self._schema_ids:
             self._schema_changed = True
         packed = maybe_packed(record)

@@ -10,11 +10,13 @@ from struct import Struct
 
 from cluster.coordinator import RequestKind
 from cqlserver.node import Node
-from cqlserver.plans.fast_write import TIMESTAMP_MIN, VOID_TAIL, FastRow, RowTaker
+from cqlserver.plans.fast_taker import Taker
+from cqlserver.plans.fast_write import TIMESTAMP_MIN, VOID_TAIL, FastRow
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
-from storage.engine import PackedRowWrite
+from storage.engine import PackedRun
+from storage.keys import KEY_LENGTH_MAX
 from storage.packed import Layout
 from storage.reads import TableStore
 
@@ -24,6 +26,8 @@ PLANS_MAX = 1_000
 _HEAD_BYTES = 3
 _PREPARED = b"\x01\x00\x10"
 """A prepared statement whose id is 16 bytes long."""
+_ENTRY_BYTES = len(_PREPARED) + 16 + 2
+"""What stands before an entry's values: that it is prepared, its id, the number of values."""
 _pack_long = Struct(">q").pack
 
 
@@ -31,7 +35,7 @@ _pack_long = Struct(">q").pack
 class BatchRow:
     """A statement of such batches. `levels`: consistency levels, as two bytes, that the local node meets alone."""
 
-    take: RowTaker
+    take: Taker
     value_count: bytes
     store: TableStore
     layout: Layout
@@ -55,15 +59,19 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
     """The fast path of BATCH for one protocol version."""
     known: dict[Plan, BatchRow | None] = {}
 
-    def row_of(statement_id: bytes) -> BatchRow | None:
-        plan = plan_of_id(statement_id)
+    def row_of(entry: bytes) -> BatchRow | None:
+        """The statement of an entry that begins like this."""
+        if not entry.startswith(_PREPARED):
+            return None
+        plan = plan_of_id(entry[len(_PREPARED) : -2])
         if plan is None:
             return None
         if plan not in known:
             if len(known) >= PLANS_MAX:
                 known.clear()
             known[plan] = maybe_batch_row(node, plan)
-        return known[plan]
+        row = known[plan]
+        return row if row is not None and entry[-2:] == row.value_count else None
 
     flags_end = 2 + (4 if version >= 5 else 1)
     tails = {}
@@ -74,38 +82,43 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         (SERIAL_CONSISTENCY | DEFAULT_TIMESTAMP, 10, 2),
     ):
         tails[flags.to_bytes(flags_end - 2, "big")] = (behind, timestamp_at)
-    wall_us, write = node.environment.clock.wall_us, node.engine.apply_packed_all
+    wall_us, write = node.environment.clock.wall_us, node.engine.apply_packed_runs
 
     def fast(body: bytes) -> bytes | None:
         if len(body) < _HEAD_BYTES or (kind := body[0]) > UNLOGGED:
             return None
-        at, partition = 3, b""
-        table: TableStore | None = None
-        levels: frozenset[bytes] = frozenset()
-        rows: list[tuple[BatchRow, bytes, bytes]] = []
-        row: BatchRow | None = None
-        last_id = b""
+        at, partition = _HEAD_BYTES, b""
+        first: BatchRow | None = None
+        runs: list[PackedRun] = []
+        last_entry = b""
         for _ in range(body[1] << 8 | body[2]):
-            if body[at : at + 3] != _PREPARED:
-                return None
-            statement_id = body[at + 3 : at + 19]
-            if statement_id != last_id:  # mostly they are all the same
-                row, last_id = row_of(statement_id), statement_id
-            if row is None or body[at + 19 : at + 21] != row.value_count:
-                return None
-            taken = row.take(body, at + 21)
+            entry = body[at : at + _ENTRY_BYTES]
+            if entry != last_entry:  # mostly they are all the same
+                row = row_of(entry)
+                if row is None:
+                    return None
+                if first is None:
+                    first = row
+                elif row.store is not first.store:
+                    return None
+                take, last_entry = row.take, entry
+                rows: list[tuple[bytes, bytes]] = []
+                runs.append(PackedRun(row.layout, rows))
+            taken = take(body, at + _ENTRY_BYTES)
             if taken is None:
                 return None
             at, key, ck, wire_values = taken
-            if table is None:
-                table, partition, levels = row.store, key, row.levels
-                if kind == LOGGED and not row.may_be_logged:
+            if key != partition:
+                if partition:
                     return None
-            elif row.store is not table or key != partition:
+                partition = key
+            if len(ck) > KEY_LENGTH_MAX:
                 return None
-            rows.append((row, ck, wire_values))
+            rows.append((ck, wire_values))
+        if first is None or (kind == LOGGED and not first.may_be_logged):
+            return None
         tail = tails.get(body[at + 2 : at + flags_end])
-        if tail is None or not rows or body[at : at + 2] not in levels:
+        if tail is None or body[at : at + 2] not in first.levels:
             return None
         behind, timestamp_at = tail
         at += flags_end
@@ -117,7 +130,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
             timestamp = body[at + timestamp_at : at + timestamp_at + 8]
             if timestamp == TIMESTAMP_MIN:
                 return None
-        write([PackedRowWrite(row.store, row.layout, partition, ck, timestamp + values) for row, ck, values in rows])
+        write(first.store, partition, timestamp, runs)
         return VOID_TAIL
 
     return fast

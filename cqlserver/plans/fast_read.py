@@ -6,17 +6,17 @@ alone decides. Then the answer is a copy of what the request and the memtable ho
 the rows do, and static rows are left to the general path.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from struct import Struct
 from typing import TYPE_CHECKING
 
 from cluster.coordinator import RequestKind
 from cqlserver.bound_terms import Constant, MarkerTerm
-from cqlserver.plans.fast_values import Check, PlainOptions, plain_heads, take_values, value_check, values_offset
+from cqlserver.plans.fast_taker import VALUES_MAX, Taker, compile_taker
+from cqlserver.plans.fast_values import PlainOptions, plain_heads, value_check, values_offset
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.responses import ResultMetadata
-from storage.keys import AFTER, clustering_order_key, key_composer
-from storage.packed import join_wire_values
+from storage.keys import AFTER, component_order_keys, key_composer
 from storage.projection import Projector
 from storage.reads import Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, is_local_system_keyspace
@@ -47,6 +47,7 @@ def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
         or plan.is_distinct
         or plan.per_partition_limit is not None
         or len(terms[0]) != len(table.partition_key)
+        or len(plan.bind_specs) > VALUES_MAX
     ):
         return None
     limit = NO_LIMIT
@@ -73,12 +74,14 @@ def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
     return _reader(
         plain_heads(plan.node.local_levels(table, RequestKind.READ), len(bound), version),
         version,
-        [value_check(bound[place].type) for place in range(len(bound))],
-        [places[column.name] for column in table.partition_key],
-        key_composer(table),
-        [places[column.name] for column in table.clustering[: len(terms[1])]],
-        clustering_order_key(table),
-        [places[column.name] for column in key_columns],
+        compile_taker(
+            [value_check(bound[place].type) for place in range(len(bound))],
+            [places[column.name] for column in table.partition_key],
+            key_composer(table),
+            [places[column.name] for column in table.clustering[: len(terms[1])]],
+            component_order_keys(table)[: len(terms[1])],
+            [places[column.name] for column in key_columns],
+        ),
         plan.selection.metadata,
         find(store, projector, limit, plan.node.now_s),
     )
@@ -91,12 +94,7 @@ Find = Callable[[bytes, bytes, bytes, int], tuple[int, bytes] | None]
 def _reader(
     heads: dict[bytes, PlainOptions],
     version: int,
-    checks: list[Check],
-    key_places: list[int],
-    compose_key: Callable[[Sequence[bytes]], bytes],
-    ck_places: list[int],
-    order_key: Callable[[Sequence[bytes]], bytes],
-    head_places: list[int],
+    take: Taker,
     metadata: ResultMetadata,
     find: Find,
 ) -> FastPath:
@@ -104,32 +102,22 @@ def _reader(
     values_at = values_offset(options_at, version)
     full, skipped = _ROWS_KIND + metadata.encoded(version, False), _ROWS_KIND + metadata.encoded(version, True)
     known_id = metadata.id if version >= 5 else b""
-    single_key = key_places[0] if len(key_places) == 1 else -1
-    # selecting just the key of one column, which is bound first: its wire value stands in the request
-    key_wire_first = head_places == [0] and checks[0][0] >= 0
-    key_wire_end = values_at + 4 + checks[0][0]
 
     def fast(body: bytes) -> bytes | None:
         options = heads.get(body[options_at:values_at])
         if options is None or (known_id and body[20:36] != known_id):
             return None
-        values: list[bytes] = []
-        end = take_values(body, values_at, checks, values)
-        if end < 0 or end + options.behind != len(body):
+        taken = take(body, values_at)
+        if taken is None:
+            return None
+        end, key, ck, head = taken
+        if end + options.behind != len(body):
             return None
         page_size = NO_LIMIT
         if options.page_size_at >= 0:
             page_size = _unpack_int(body, end + options.page_size_at)[0]
             if page_size <= 0:
                 return None
-        key = values[single_key] if single_key >= 0 else compose_key([values[place] for place in key_places])
-        if not key:
-            return None
-        ck = order_key([values[place] for place in ck_places]) if ck_places else b""
-        if key_wire_first:
-            head = body[values_at:key_wire_end]
-        else:
-            head = join_wire_values([values[place] for place in head_places])
         found = find(key, ck, head, page_size)
         if found is None:
             return None

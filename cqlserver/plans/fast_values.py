@@ -5,8 +5,6 @@ up before it has done anything, and the general path answers, with Cassandra's m
 """
 
 from collections.abc import Callable
-from struct import Struct
-from struct import error as StructError
 from typing import TypeAlias
 
 from cqlserver.packing import normalise
@@ -14,10 +12,9 @@ from protocol.requests import DEFAULT_TIMESTAMP, PAGE_SIZE, SERIAL_CONSISTENCY, 
 from protocol.types import CqlType, MarshalError
 
 Check: TypeAlias = tuple[int, Callable[[bytes], bool] | None]
-"""(the length that a value must have, -1 for any; what else must hold, None for nothing)."""
+"""(the length that a value must have, -1 for any; what else must hold of one of any length, None for nothing)."""
 
 _ANY_OF_LENGTH = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "double": 8, "float": 4, "timestamp": 8, "uuid": 16}
-_INT = Struct(">i").unpack_from
 
 
 class PlainOptions:
@@ -55,25 +52,6 @@ def plain_heads(levels: list[int], value_count: int, version: int) -> dict[bytes
 def values_offset(options_at: int, version: int) -> int:
     """Where the values begin: behind consistency, flags and their number."""
     return options_at + 2 + (4 if version >= 5 else 1) + 2
-
-
-def take_values(body: bytes, at: int, checks: list[Check], values: list[bytes]) -> int:
-    """Appends the values that stand at `at` to `values`; where they end, or -1 when one is not plain."""
-    try:
-        for length_wanted, check in checks:
-            length: int = _INT(body, at)[0]
-            at += 4
-            if length != length_wanted and (length_wanted >= 0 or length < 0):
-                return -1
-            end = at + length
-            value = body[at:end]
-            if check is not None and not check(value):
-                return -1
-            values.append(value)
-            at = end
-    except StructError:
-        return -1
-    return at
 
 
 def value_check(type_: CqlType) -> Check:

@@ -6,20 +6,20 @@ codec runs only where a type's values must be checked. Whatever is not plain (nu
 makes the fast path return None before anything is done, and the general path answers it.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 
 from cluster.coordinator import RequestKind
 from cqlserver.bound_terms import MarkerTerm
 from cqlserver.node import Node
-from cqlserver.plans.fast_values import Check, plain_heads, take_values, value_check, values_offset
+from cqlserver.plans.fast_taker import VALUES_MAX, Taker, compile_taker
+from cqlserver.plans.fast_values import plain_heads, value_check, values_offset
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Set
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.responses import ColumnSpec
-from storage.keys import KEY_LENGTH_MAX, clustering_order_key, key_composer
-from storage.packed import Layout, join_wire_values
+from storage.keys import component_order_keys, key_composer
+from storage.packed import Layout
 from storage.reads import TableStore
 from storage.schema import ColumnKind
 
@@ -29,15 +29,11 @@ TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 _pack_long = Struct(">q").pack
 
 
-RowTaker = Callable[[bytes, int], tuple[int, bytes, bytes, bytes] | None]
-"""(request, where the values begin) -> (where they end, key, order key, the row's wire values); None: not plain."""
-
-
 @dataclass(frozen=True, slots=True)
 class FastRow:
     """How the bound values of a prepared statement, as they stand in a request, are a packed row of `layout`."""
 
-    take: RowTaker
+    take: Taker
     value_count: int
     store: TableStore
     layout: Layout
@@ -46,7 +42,7 @@ class FastRow:
 def maybe_fast_row(node: Node, modification: Modification, specs: tuple[ColumnSpec, ...]) -> FastRow | None:
     """None where the statement does not fit."""
     bound = _maybe_bound_columns(modification)
-    if bound is None or len(bound) != len(specs):
+    if bound is None or len(bound) != len(specs) or len(bound) > VALUES_MAX:
         return None
     table = modification.table
     regular = [name for name in bound if table.by_name[name].kind is ColumnKind.REGULAR]
@@ -56,12 +52,12 @@ def maybe_fast_row(node: Node, modification: Modification, specs: tuple[ColumnSp
         return None
     places = {name: place for place, name in enumerate(bound)}
     clustering = [places[column.name] for column in table.clustering]
-    take = _row_taker(
+    take = compile_taker(
         [value_check(table.by_name[name].type) for name in bound],
         [places[column.name] for column in table.partition_key],
         key_composer(table),
         clustering,
-        clustering_order_key(table),
+        component_order_keys(table),
         clustering + [places[name] for name in regular],
     )
     return FastRow(take, len(bound), store, layout)
@@ -129,39 +125,3 @@ def _maybe_bound_columns(modification: Modification) -> list[str] | None:
     if sorted(by_marker) != list(range(count)):
         return None
     return [by_marker[index] for index in range(count)]
-
-
-def _row_taker(
-    checks: list[Check],
-    key_places: list[int],
-    compose_key: Callable[[list[bytes]], bytes],
-    ck_places: list[int],
-    order_key: Callable[[Sequence[bytes]], bytes],
-    row_places: list[int],
-) -> RowTaker:
-    """`places` are indexes of values: of the key, of the clustering, and of all that the row holds, in its order."""
-    single_key = key_places[0] if len(key_places) == 1 else -1
-    single_ck = ck_places[0] if len(ck_places) == 1 else -1
-    count = len(checks)
-    # the commonest order: key columns first, then just what the row holds, so that the row is one slice
-    row_is_rest = row_places == list(range(count - len(row_places), count))
-    key_lengths = len(key_places) * 4
-
-    def take(body: bytes, at: int) -> tuple[int, bytes, bytes, bytes] | None:
-        values: list[bytes] = []
-        end = take_values(body, at, checks, values)
-        if end < 0:
-            return None
-        key = values[single_key] if single_key >= 0 else compose_key([values[place] for place in key_places])
-        if not 0 < len(key) <= KEY_LENGTH_MAX:
-            return None
-        if single_ck >= 0:
-            ck = order_key((values[single_ck],))
-        else:
-            ck = order_key([values[place] for place in ck_places]) if ck_places else b""
-        if row_is_rest:
-            start = at + key_lengths + sum([len(values[place]) for place in key_places])
-            return end, key, ck, body[start:end]
-        return end, key, ck, join_wire_values([values[place] for place in row_places])
-
-    return take

@@ -8,7 +8,7 @@ import pytest
 from protocol.errors import ConfigurationError, InvalidRequest, StorageError
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog import CommitLogFailed, CommitLogOptions
-from storage.engine import Engine, EngineOptions, key_text, stored_values
+from storage.engine import Engine, EngineOptions, PackedRun, key_text, stored_values
 from storage.environment import Environment, InlineWorkers, ManualClock, Rng
 from storage.environment_memory import FaultyDisk
 from storage.keys import compose_key
@@ -120,6 +120,29 @@ def test_rows_and_schema_come_back(node: Harness) -> None:
     assert node.rows(made) == before == [(1, 1, "packed"), (1, 2, "second"), (2, 1, "expiring")]
     assert node.engine.schema.version == version
     assert node.engine.schema.maybe_table("ks", "t") == made
+
+
+def test_rows_written_together_come_back_before_and_behind_their_table(node: Harness) -> None:
+    made = table()
+    node.create(made)
+    store = node.engine.stores[made.id]
+    plain, unmarked = store.layouts.maybe_layout(("v",), True), store.layouts.maybe_layout(("v",), False)
+    assert plain is not None
+    assert unmarked is not None
+    timestamp = (5).to_bytes(8, "big")
+
+    def rows(*texts: bytes) -> list[tuple[bytes, bytes]]:
+        clusterings = [(INT.encode(len(text)), text) for text in texts]
+        return [(INT.order_key(clustering), join_wire_values([clustering, text])) for clustering, text in clusterings]
+
+    node.engine.apply_packed_runs(store, INT.encode(1), timestamp, [PackedRun(plain, rows(b"a", b"bb", b"a"))])
+    runs = [PackedRun(plain, rows(b"c")), PackedRun(unmarked, rows(b"dd", b"eee"))]
+    node.engine.apply_packed_runs(store, INT.encode(2), timestamp, runs)
+    before = node.rows(made)
+    assert before == [(1, 1, "a"), (1, 2, "bb"), (2, 1, "c"), (2, 2, "dd"), (2, 3, "eee")]
+    for _ in range(2):
+        node.kill()
+        assert node.rows(made) == before
 
 
 def test_rows_come_back_through_many_segments_and_starts(node: Harness) -> None:
