@@ -8,9 +8,10 @@ with Cassandra.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from cqlserver.pending import Pending
+from cqlserver.plan_cache import PlanCache
 from cqlserver.plans.plan import FastPath, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
@@ -78,14 +79,16 @@ class Statements:
 
     def __init__(self, compiler: StatementCompiler) -> None:
         self._compiler = compiler
-        self._prepared: dict[bytes, Prepared] = {}
+        self._prepared: PlanCache[bytes, Prepared] = PlanCache(PREPARED_MAX)
         self._prepared_chars = 0
         self._query_paths: dict[int, QueryPath] = {}
         self._batch_paths: dict[int, FastPath] = {}
-        self._batches: dict[tuple[int, tuple[Plan, ...]], Plan] = {}
+        self._batches: PlanCache[tuple[int, tuple[Plan, ...]], Plan] = PlanCache(BATCHES_MAX)
         self._fast: dict[int, dict[bytes, FastPath]] = {}
-        self._texts: dict[tuple[str | None, str], Plan] = {}
-        self._shapes: dict[tuple[str | None, str], Plan | None] = {}
+        self._texts: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
+        self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
+        self._unshared: dict[tuple[str | None, str], None] = {}
+        """Shapes whose texts have no plan in common. A change of the schema may make one possible, so it empties this."""
 
     def fast_paths(self, version: int) -> dict[bytes, FastPath]:
         """Statement id -> fast path, for the bodies of this protocol version."""
@@ -153,15 +156,24 @@ class Statements:
         if cut is not None:
             key, literals = cut
             known = self._shapes.get((keyspace, key))
-            if known is None and (keyspace, key) not in self._shapes:
+            if known is None and (keyspace, key) not in self._unshared:
                 known = self._compile_shape(state, text, literals, keyspace)
-                _remember(self._shapes, (keyspace, key), known)
+                if len(key) <= TEXT_CHARS_MAX:
+                    self._remember_shape((keyspace, key), known)
             if known is not None:
                 return known, cast(tuple[Value, ...], tuple(literals))
         plan = self.compile(state, text, keyspace)
-        if plan.tables and cut is None:
-            _remember(self._texts, (keyspace, text), plan)
+        if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:
+            self._texts.keep((keyspace, text), plan, plan.tables)
         return plan, ()
+
+    def _remember_shape(self, key: tuple[str | None, str], plan: Plan | None) -> None:
+        if plan is not None:
+            self._shapes.keep(key, plan, plan.tables)
+            return
+        if len(self._unshared) >= TEXTS_MAX:
+            del self._unshared[next(iter(self._unshared))]
+        self._unshared[key] = None
 
     def compile(self, state: ClientState, text: str, keyspace: str | None) -> Plan:
         """Parses and compiles; raises RequestError."""
@@ -205,8 +217,8 @@ class Statements:
             self._forget(statement_id)
         self._prepared_chars += len(text)
         while len(self._prepared) >= PREPARED_MAX or (self._prepared and self._prepared_chars > PREPARED_CHARS_MAX):
-            self._forget(next(iter(self._prepared)))
-        self._prepared[statement_id] = prepared
+            self._forget(self._prepared.oldest())
+        self._prepared.keep(statement_id, prepared, plan.tables)
         for version in self._fast:
             self._add_fast(prepared, version)
         return response
@@ -276,24 +288,17 @@ class Statements:
         batch = self._batches.get(key)
         if batch is None:
             batch = self._compiler.batch_of_message(request, plans)
-            if len(self._batches) >= BATCHES_MAX:
-                self._batches.clear()
-            self._batches[key] = batch
+            self._batches.keep(key, batch, [table for plan in plans for table in plan.tables])
         return batch.execute(state, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
 
     # --- schema ----------------------------------------------------------------------------------------------------------
 
     def schema_changed(self, keyspace: str, table: str | None) -> None:
         """Forgets what was compiled against a table (None: any of the keyspace) that changed or went."""
-        self._batches.clear()
-        self._texts.clear()
-        self._shapes.clear()
-        stale = [
-            prepared.id
-            for prepared in self._prepared.values()
-            if any(of == keyspace and table in (None, name) for of, name in prepared.plan.tables)
-        ]
-        for statement_id in stale:
+        self._unshared.clear()
+        for cache in (self._batches, self._texts, self._shapes):
+            cache.forget(keyspace, table)
+        for statement_id in self._prepared.keys_about(keyspace, table):
             self._forget(statement_id)
 
 
@@ -337,17 +342,6 @@ def _is_qualified(statement: tree.Statement) -> bool:
         if not isinstance(name, tree.QualifiedName) or name.keyspace is None:
             return False
     return True
-
-
-Remembered = TypeVar("Remembered")
-
-
-def _remember(cache: dict[tuple[str | None, str], Remembered], key: tuple[str | None, str], plan: Remembered) -> None:
-    if len(key[1]) > TEXT_CHARS_MAX:
-        return
-    if len(cache) >= TEXTS_MAX:
-        del cache[next(iter(cache))]
-    cache[key] = plan
 
 
 def _then(outcome: "Result | Pending[Result]", change: Callable[[Response], Response]) -> "Response | Pending[Response]":
