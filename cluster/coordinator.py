@@ -29,7 +29,7 @@ from cluster.consistency import (
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from protocol.errors import InternalError, RequestError, WriteFailure
-from storage.schema import KeyspaceMetadata
+from storage.schema import KeyspaceMetadata, KeyspaceParams
 
 FAILURE_UNKNOWN = 0
 """RequestFailureReason.UNKNOWN: what a replica answers when its disk refused."""
@@ -94,9 +94,10 @@ class Coordinator:
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
         self._is_alive = is_alive or (lambda node: True)
-        self._local_cas: dict[tuple[str, int, int], KeyspaceMetadata] = {}
-        self._strategies: dict[str, tuple[KeyspaceMetadata, ReplicationStrategy]] = {}
-        self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceMetadata, Levels]] = {}
+        # by keyspace's name, with the parameters that they follow from
+        self._local_cas: dict[tuple[str, int, int], KeyspaceParams] = {}
+        self._strategies: dict[str, tuple[KeyspaceParams, ReplicationStrategy]] = {}
+        self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceParams, Levels]] = {}
 
     # --- the ring --------------------------------------------------------------------------------------------------
 
@@ -115,10 +116,10 @@ class Coordinator:
 
     def strategy(self, keyspace: KeyspaceMetadata) -> ReplicationStrategy:
         known = self._strategies.get(keyspace.name)
-        if known is not None and known[0] is keyspace:
+        if known is not None and known[0] is keyspace.params:
             return known[1]
         strategy = LocalStrategy() if keyspace.is_virtual else strategy_of(keyspace.params.replication)
-        self._strategies[keyspace.name] = (keyspace, strategy)
+        self._strategies[keyspace.name] = (keyspace.params, strategy)
         return strategy
 
     def live_replicas(self, strategy: ReplicationStrategy, token: int) -> tuple[Node, ...]:
@@ -132,14 +133,14 @@ class Coordinator:
             table_name = ""
         key = (keyspace.name, kind, table_name)
         known = self._levels.get(key)
-        if known is not None and known[0] is keyspace:
+        if known is not None and known[0] is keyspace.params:
             return known[1]
         strategy = self.strategy(keyspace)
         if keyspace.is_virtual:
             levels = Levels(_resolve_virtual)
         else:
             levels = Levels(lambda code: self._resolve(strategy, kind, consistency_of(code), table_name))
-        self._levels[key] = (keyspace, levels)
+        self._levels[key] = (keyspace.params, levels)
         return levels
 
     def local_levels(self, keyspace: KeyspaceMetadata, kind: RequestKind) -> tuple[int, ...]:
@@ -157,11 +158,16 @@ class Coordinator:
     def local_write_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
         return self.local_levels(keyspace, RequestKind.WRITE)
 
-    def forget(self, keyspace_name: str) -> None:
+    def forget_table(self, keyspace_name: str, table_name: str) -> None:
+        """The table was dropped."""
+        self._levels.pop((keyspace_name, RequestKind.COUNTER, table_name), None)
+
+    def forget_keyspace(self, name: str) -> None:
         """The keyspace was dropped."""
-        self._strategies.pop(keyspace_name, None)
-        for key in [key for key in self._levels if key[0] == keyspace_name]:
-            del self._levels[key]
+        self._strategies.pop(name, None)
+        for cache in (self._levels, self._local_cas):
+            for key in [key for key in cache if key[0] == name]:
+                del cache[key]  # type: ignore[arg-type]
 
     def _resolve(
         self, strategy: ReplicationStrategy, kind: RequestKind, level: Consistency, table_name: str
@@ -193,7 +199,7 @@ class Coordinator:
 
     def cas_is_local(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int) -> bool:
         """Whether `assure_cas` has found before that the local node alone decides, whatever the token."""
-        return self._local_cas.get((keyspace.name, serial_code, commit_code)) is keyspace
+        return self._local_cas.get((keyspace.name, serial_code, commit_code)) is keyspace.params
 
     def assure_cas(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int, token: int) -> None:
         """What a conditional write checks before it reads: both levels, the Paxos quorum, and the quorum that its
@@ -213,7 +219,7 @@ class Coordinator:
         if replicas != (self.local,):
             ReplicaPlan(self, strategy, _READ_LEVELS[serial]).send(token)
         if self._is_local_only(strategy):
-            self._local_cas[keyspace.name, serial_code, commit_code] = keyspace
+            self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
 
     def assure_truncate(self) -> None:
         """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises Unavailable; InternalError where there are

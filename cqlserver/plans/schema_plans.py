@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
-from cqlserver.ddl.context import DdlContext
+from cqlserver.ddl.context import DROPPED, KEYSPACE, TABLE, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
 from cqlserver.node import DATACENTER, Node
 from cqlserver.pending import Pending
@@ -83,12 +83,22 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if change is None:
             return VoidResult()
         node.change_schema(schema)
-        told = SchemaChange(change.change, change.target, change.keyspace, change.name)
-        node.statements.schema_changed(change.keyspace, change.name if change.target == "TABLE" else None)
-        node.publish(told)
-        return SchemaChangeResult(told)
+        _forget(node, change)
+        node.publish(change)
+        return SchemaChangeResult(change)
 
     return ImmediatePlan(run)
+
+
+def _forget(node: Node, change: SchemaChange) -> None:
+    """Has the node forget what it knew of what changed."""
+    table = change.name if change.target == TABLE else None
+    node.statements.schema_changed(change.keyspace, table)
+    if change.change == DROPPED:
+        if table is not None:
+            node.coordinator.forget_table(change.keyspace, table)
+        elif change.target == KEYSPACE:
+            node.coordinator.forget_keyspace(change.keyspace)
 
 
 def describe_plan(node: Node, statement: tree.Describe, keyspace: str | None) -> ImmediatePlan:

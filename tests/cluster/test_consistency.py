@@ -5,6 +5,7 @@ n1, n3: NetworkTopologyStrategy with datacenter1 1 and 3), outcome: ok, or code,
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -157,3 +158,19 @@ def test_local_write_levels_of_one_replica() -> None:
     coordinator = Coordinator(LOCAL, Ring([LOCAL]))
     names = {Consistency(code).name for code in coordinator.local_write_levels(KEYSPACES["s3"])}
     assert names == {"ANY", "ONE", "LOCAL_ONE"}
+
+
+def test_what_was_worked_out_outlives_new_tables_and_goes_with_its_keyspace() -> None:
+    coordinator = Coordinator(LOCAL, Ring((LOCAL,)))
+    keyspace = KEYSPACES["s1"]
+    levels = coordinator.levels(keyspace, RequestKind.WRITE)
+    with_a_table = replace(keyspace, tables={})
+    assert coordinator.levels(with_a_table, RequestKind.WRITE) is levels
+    assert coordinator.levels(with_a_table, RequestKind.COUNTER, "n") is coordinator.levels(keyspace, RequestKind.COUNTER, "n")
+    coordinator.forget_table(keyspace.name, "n")
+    assert [key[1] for key in coordinator._levels] == [RequestKind.WRITE]
+    altered = replace(keyspace, params=replace(keyspace.params, durable_writes=False))
+    assert coordinator.levels(altered, RequestKind.WRITE) is not levels
+    coordinator.forget_keyspace(keyspace.name)
+    assert not coordinator._levels
+    assert not coordinator._strategies
