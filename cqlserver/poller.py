@@ -22,8 +22,8 @@ class Poller(Protocol):
 
     def forget(self, fd: int) -> None: ...
 
-    def ready(self) -> list[Readiness]:
-        """What can be done now, without waiting."""
+    def ready(self, wait_s: float = 0) -> list[Readiness]:
+        """What can be done now; if that is nothing, within `wait_s`. Waiting stops the whole thread."""
 
     def close(self) -> None: ...
 
@@ -53,11 +53,11 @@ if sys.platform == "linux":
                 self._watched.discard(fd)
                 self._epoll.unregister(fd)
 
-        def ready(self) -> list[Readiness]:
+        def ready(self, wait_s: float = 0) -> list[Readiness]:
             broken = select.EPOLLERR | select.EPOLLHUP
             return [
                 (fd, bool(mask & (select.EPOLLIN | broken)), bool(mask & select.EPOLLOUT), bool(mask & broken))
-                for fd, mask in self._epoll.poll(0)
+                for fd, mask in self._epoll.poll(wait_s)
             ]
 
         def close(self) -> None:
@@ -96,10 +96,10 @@ if sys.platform == "darwin" or sys.platform.startswith("freebsd"):
                 self.watch(fd, read=False, write=False)
                 del self._watched[fd]
 
-        def ready(self) -> list[Readiness]:
+        def ready(self, wait_s: float = 0) -> list[Readiness]:
             return [
                 (event.ident, event.filter == select.KQ_FILTER_READ, event.filter == select.KQ_FILTER_WRITE, False)
-                for event in self._kqueue.control([], self._EVENTS_MAX, 0)
+                for event in self._kqueue.control([], self._EVENTS_MAX, wait_s)
             ]
 
         def close(self) -> None:
