@@ -166,7 +166,8 @@ def test_what_was_worked_out_outlives_new_tables_and_goes_with_its_keyspace() ->
     levels = coordinator.levels(keyspace, RequestKind.WRITE)
     with_a_table = replace(keyspace, tables={})
     assert coordinator.levels(with_a_table, RequestKind.WRITE) is levels
-    assert coordinator.levels(with_a_table, RequestKind.COUNTER, "n") is coordinator.levels(keyspace, RequestKind.COUNTER, "n")
+    counters = coordinator.levels(keyspace, RequestKind.COUNTER, "n")
+    assert coordinator.levels(with_a_table, RequestKind.COUNTER, "n") is counters
     coordinator.forget_table(keyspace.name, "n")
     assert [key[1] for key in coordinator._levels] == [RequestKind.WRITE]
     altered = replace(keyspace, params=replace(keyspace.params, durable_writes=False))
