@@ -8,8 +8,11 @@ comes from clients: here, lengths are trusted.
 from collections.abc import Sequence
 from functools import cmp_to_key
 from struct import Struct
+from typing import TypeVar
 
 from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+
+Value = TypeVar("Value", bytes, bytes | None)
 
 _LENGTH = Struct(">i")
 _pack = _LENGTH.pack
@@ -114,12 +117,12 @@ def sort_set(items: Sequence[bytes], element: CqlType) -> list[bytes]:
     return found
 
 
-def sort_map(entries: Sequence[tuple[bytes, bytes]], key: CqlType) -> list[tuple[bytes, bytes]]:
+def sort_map(entries: Sequence[tuple[bytes, Value]], key: CqlType) -> list[tuple[bytes, Value]]:
     """Sorted by key; of equal keys the last entry's value stays."""
     if len(entries) < 2:
         return list(entries)
     compare = key.compare
-    found: list[tuple[bytes, bytes]] = []
+    found: list[tuple[bytes, Value]] = []
     for entry in sorted(entries, key=lambda e: cmp_to_key(compare)(e[0])):
         if found and compare(found[-1][0], entry[0]) == 0:
             found[-1] = (found[-1][0], entry[1])
@@ -128,7 +131,7 @@ def sort_map(entries: Sequence[tuple[bytes, bytes]], key: CqlType) -> list[tuple
     return found
 
 
-def pack_map(entries: Sequence[tuple[bytes, bytes]]) -> bytes:
+def pack_map(entries: Sequence[tuple[bytes, Value]]) -> bytes:
     return pack_collection([part for entry in entries for part in entry], len(entries))
 
 

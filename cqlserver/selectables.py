@@ -11,7 +11,6 @@ from cqlserver.assignment import (
     Match,
     common_type,
     field_spec,
-    is_tuple,
     is_value_compatible,
     key_spec,
     list_text,
@@ -403,13 +402,13 @@ class TupleSelectable(_ItemsSelectable):
         return tuple_text(self.items)
 
     def match(self, receiver: ColumnSpec) -> Match:
-        if len(self.items) == 1 and not is_tuple(receiver.type):
+        if len(self.items) == 1 and not isinstance(receiver.type, TupleType):
             return self.items[0].match(receiver)
         return match_tuple(receiver, self.items)
 
     def compile(self, expected: CqlType | None, fetched: Fetched) -> Selector:
         type_ = self._type_or(expected)
-        if len(self.items) == 1 and not is_tuple(type_):
+        if len(self.items) == 1 and not isinstance(type_, TupleType):
             inner = self.items[0].compile(expected, fetched)
             return ComposedSelector(f"({inner.name})", inner.type, (inner,), lambda values: lambda parts: parts[0])
         types = tuple_types(type_)

@@ -461,7 +461,7 @@ def combine_map(key_type: CqlType) -> Combine:
     from cqlserver.packing import sort_map
 
     def combine(parts: Sequence[bytes | None]) -> bytes | None:
-        entries = [(k or b"", v or b"") for k, v in zip(parts[::2], parts[1::2], strict=True)]
+        entries = [(k or b"", v) for k, v in zip(parts[::2], parts[1::2], strict=True)]
         return pack_map(sort_map(entries, key_type))
 
     return combine

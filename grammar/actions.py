@@ -168,19 +168,37 @@ def _user_type_literal(c: Children, p: ParseState) -> tree.UserTypeLiteral:
     return tree.UserTypeLiteral(tuple({fold(name): value for name, value in c[1]}.items()))
 
 
-def _ident_hint(c: Children, p: ParseState) -> tree.TypeHint:
+def _hint(type_name: tree.TypeName, hinted: tree.Expression) -> tree.Expression:
+    if isinstance(hinted, tree.FieldSelection):  # of `name.field` behind hints the field is taken last
+        return tree.FieldSelection(_hint(type_name, hinted.expression), hinted.field)
+    return tree.TypeHint(type_name, hinted)
+
+
+def _hinted_field(hint: Action) -> Action:
+    def action(c: Children, p: ParseState) -> tree.FieldSelection:
+        *head, name, _, field = c
+        return tree.FieldSelection(hint([*head, _column(name)], p), fold(field))
+
+    return action
+
+
+def _type_hint(c: Children, p: ParseState) -> tree.Expression:
+    return _hint(c[1], c[3])
+
+
+def _ident_hint(c: Children, p: ParseState) -> tree.Expression:
     name = c[1]
     if name.__class__ is not Quoted and name.lower() in NATIVE_TYPES:
-        return tree.TypeHint(tree.NativeTypeName(name.lower()), c[3])
-    return tree.TypeHint(tree.UserTypeName(None, fold(user_type_ident(name, p))), c[3])
+        return _hint(tree.NativeTypeName(name.lower()), c[3])
+    return _hint(tree.UserTypeName(None, fold(user_type_ident(name, p))), c[3])
 
 
-def _qualified_hint(c: Children, p: ParseState) -> tree.TypeHint:
-    return tree.TypeHint(tree.UserTypeName(fold(c[1]), fold(user_type_ident(c[3], p))), c[5])
+def _qualified_hint(c: Children, p: ParseState) -> tree.Expression:
+    return _hint(tree.UserTypeName(fold(c[1]), fold(user_type_ident(c[3], p))), c[5])
 
 
-def _string_hint(c: Children, p: ParseState) -> tree.TypeHint:
-    return tree.TypeHint(tree.CustomTypeName(c[1]), c[3])
+def _string_hint(c: Children, p: ParseState) -> tree.Expression:
+    return _hint(tree.CustomTypeName(c[1]), c[3])
 
 
 def _string_tuple(c: Children, p: ParseState) -> tree.TupleLiteral:
@@ -188,6 +206,14 @@ def _string_tuple(c: Children, p: ParseState) -> tree.TupleLiteral:
 
 
 # --- selectables ---------------------------------------------------------------------------------------------------
+
+
+def _ident_parentheses(c: Children, p: ParseState) -> tree.TupleLiteral:
+    return tree.TupleLiteral((_column(c[1]),))
+
+
+def _qualified_parentheses(c: Children, p: ParseState) -> tree.TupleLiteral:
+    return tree.TupleLiteral((tree.FieldSelection(_column(c[1]), fold(c[3])),))
 
 
 def _column(name: str) -> tree.Column:
@@ -396,8 +422,12 @@ _TERMS: dict[str, Action] = {
     "cast": lambda c, p: tree.Cast(c[2], c[4]),
     "ident_hint": _ident_hint,
     "qualified_hint": _qualified_hint,
-    "type_hint": lambda c, p: tree.TypeHint(c[1], c[3]),
+    "type_hint": _type_hint,
     "string_hint": _string_hint,
+    "ident_hint_field": _hinted_field(_ident_hint),
+    "qualified_hint_field": _hinted_field(_qualified_hint),
+    "type_hint_field": _hinted_field(_type_hint),
+    "string_hint_field": _hinted_field(_string_hint),
 }
 
 _SELECT: dict[str, Action] = {
@@ -416,8 +446,12 @@ _SELECT: dict[str, Action] = {
     "slice_from": lambda c, p: _slice(c[0], None),
     "slice": lambda c, p: _slice(c[0], c[2]),
     "slice_to": lambda c, p: _slice(None, c[1]),
-    "ident_parentheses": lambda c, p: tree.TupleLiteral((_column(c[1]),)),
-    "qualified_parentheses": lambda c, p: tree.TupleLiteral((tree.FieldSelection(_column(c[1]), fold(c[3])),)),
+    "ident_parentheses": _ident_parentheses,
+    "qualified_parentheses": _qualified_parentheses,
+    "ident_pair": lambda c, p: [(_ident_parentheses(c, p), c[4])],
+    "qualified_pair": lambda c, p: [(_qualified_parentheses(c, p), c[6])],
+    "more_ident_pairs": lambda c, p: [*c[0], (_ident_parentheses(c[2:], p), c[6])],
+    "more_qualified_pairs": lambda c, p: [*c[0], (_qualified_parentheses(c[2:], p), c[8])],
     "count_rows": _constant(tree.CountRows()),
     "column_function": lambda c, p: tree.ColumnFunction(c[0].lower(), c[2]),
     "selectable_call_empty": _selectable_call,

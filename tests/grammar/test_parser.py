@@ -343,6 +343,15 @@ SELECTABLES: list[tuple[str, Expression]] = [
     ("(a)", TupleLiteral((c("a"),))),
     ("(a.b)", TupleLiteral((FieldSelection(c("a"), "b"),))),
     ("(int) a", TypeHint(INT, c("a"))),
+    ("(int) a.b", FieldSelection(TypeHint(INT, c("a")), "b")),
+    ("(int) (text) a.b.c", FieldSelection(FieldSelection(TypeHint(INT, TypeHint(TEXT, c("a"))), "b"), "c")),
+    ("{(a): 1}", MapLiteral(((TupleLiteral((c("a"),)), i(1)),))),
+    (
+        "{(a.b): 1, (c): (b)}",
+        MapLiteral(
+            ((TupleLiteral((FieldSelection(c("a"), "b"),)), i(1)), (TupleLiteral((c("c"),)), TupleLiteral((c("b"),))))
+        ),
+    ),
     ("(a, b).c", FieldSelection(TupleLiteral((c("a"), c("b"))), "c")),
     ("{a: 1}", MapLiteral(((c("a"), i(1)),))),
     ("a + b * -c", BinaryOperation("+", c("a"), BinaryOperation("*", c("b"), UnaryMinus(c("c"))))),
