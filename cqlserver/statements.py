@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from cqlserver.pending import Pending
 from cqlserver.plan_cache import PlanCache
-from cqlserver.plans.plan import FastPath, Plan, QueryPath
+from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
 from grammar.errors import CqlNestingError
@@ -52,7 +52,9 @@ class StatementCompiler(Protocol):
         """Raises InvalidRequest when there is no keyspace of that name."""
         ...
 
-    def fast_query(self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], version: int) -> QueryPath: ...
+    def fast_query(
+        self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], known: KnownShapes, version: int
+    ) -> QueryPath: ...
 
     def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath: ...
 
@@ -87,6 +89,7 @@ class Statements:
         self._fast: dict[int, dict[bytes, FastPath]] = {}
         self._texts: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
         self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
+        self._known_shapes: KnownShapes = {}
         self._unshared: dict[tuple[str | None, str], None] = {}
         """Shapes whose texts have no plan in common. A change of the schema may make one possible, so it empties this."""
 
@@ -103,7 +106,7 @@ class Statements:
         """The hot path of QUERY."""
         path = self._query_paths.get(version)
         if path is None:
-            path = self._query_paths[version] = self._compiler.fast_query(self._shapes.get, version)
+            path = self._query_paths[version] = self._compiler.fast_query(self._shapes.get, self._known_shapes, version)
         return path
 
     def fast_batch(self, version: int) -> FastPath:
@@ -295,6 +298,7 @@ class Statements:
 
     def schema_changed(self, keyspace: str, table: str | None) -> None:
         """Forgets what was compiled against a table (None: any of the keyspace) that changed or went."""
+        self._known_shapes.clear()
         self._unshared.clear()
         for cache in (self._batches, self._texts, self._shapes):
             cache.forget(keyspace, table)

@@ -12,7 +12,7 @@ from cqlserver.plans.cas import CasPlan
 from cqlserver.plans.fast_batch import fast_batch
 from cqlserver.plans.fast_query import fast_query
 from cqlserver.plans.modification import compile_modification, compile_using, validate_modification
-from cqlserver.plans.plan import FastPath, Plan, QueryPath
+from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
 from cqlserver.plans.select import compile_select
 from cqlserver.plans.write import WritePlan
@@ -87,8 +87,10 @@ class Compiler:
         validate_batch(kind, modifications, None, None)
         return BatchPlan(self._node, kind, tuple(modifications), None, True)
 
-    def fast_query(self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], version: int) -> QueryPath:
-        return fast_query(self._node, plan_of_shape, version)
+    def fast_query(
+        self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], known: KnownShapes, version: int
+    ) -> QueryPath:
+        return fast_query(self._node, plan_of_shape, known, version)
 
     def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
         return fast_batch(self._node, plan_of_id, version)

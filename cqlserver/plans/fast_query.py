@@ -1,57 +1,102 @@
 """The hot path of QUERY: a text whose shape is known, without bind markers, that writes one plain row.
 
-The literals are cut out of the text (grammar/shape.py) and bound as the plan of the shape says (packed_write.py). Every
-other text, and every shape's first, takes the general path.
+The literals are cut out of the text and bound as the plan of the shape says, in one of two ways. The first text that comes
+here with a shape is scanned (grammar/shape.py, packed_write.py). That also makes the shape's pattern, and the texts after
+it are matched with that (grammar/shape_pattern.py, literal_write.py), for a fraction of the time. Every other text, and
+every shape's first, takes the general path.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 
 from cqlserver.node import Node
 from cqlserver.plans.fast_values import PlainOptions, plain_heads
 from cqlserver.plans.fast_write import TIMESTAMP_MIN, VOID_TAIL
-from cqlserver.plans.plan import Plan, QueryPath
+from cqlserver.plans.literal_write import maybe_literal_writer
+from cqlserver.plans.plan import KnownShape, KnownShapes, Plan, QueryPath
 from cqlserver.plans.write import WritePlan
-from grammar.shape import shape
+from grammar.shape import LENGTH_MAX, shape
+from grammar.shape_pattern import maybe_pattern
 from protocol.requests import VALUES
 
-_unpack_long = Struct(">q").unpack_from
+PlanOfShape = Callable[[tuple[str | None, str]], Plan | None]
+"""By keyspace and shape; None for unknown ones."""
+
+BEGINNING = 24
+"""Bytes of a text by which its patterns are found; it may have its first literal behind them."""
+BEGINNINGS_MAX = 1_000
+PATTERNS_MAX = 8
+"""For texts of one beginning, tried one after the other. More shapes than that are scanned for literals each time."""
+
+_pack_long, _unpack_long = Struct(">q").pack, Struct(">q").unpack
 
 
-def fast_query(node: Node, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], version: int) -> QueryPath:
-    """The fast path of QUERY for one protocol version. `plan_of_shape`: by keyspace and shape, None for unknown ones."""
+def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, version: int) -> QueryPath:
+    """The fast path of QUERY for one protocol version. `known` is filled here, and emptied when the schema changes."""
     options_length = 2 + (4 if version >= 5 else 1)
     heads = plain_query_heads(version)
     wall_us = node.environment.clock.wall_us
+    beginning_end = 4 + BEGINNING
 
     def fast(body: bytes, keyspace: str | None) -> bytes | None:
         end = 4 + int.from_bytes(body[:4], "big")
-        head = heads.get(body[end : end + options_length])
-        if head is None or end + options_length + head.behind != len(body):
+        options_end = end + options_length
+        head = heads.get(body[end:options_end])
+        if head is None or options_end + head.behind != len(body):
             return None
+        if head.timestamp_at < 0:
+            timestamp = _pack_long(wall_us())
+        else:
+            at = options_end + head.timestamp_at
+            timestamp = body[at : at + 8]
+            if timestamp == TIMESTAMP_MIN:
+                return None
+        for match_text, local_levels, write in known.get((keyspace, body[4:beginning_end]), ()):
+            match = match_text(body, 4, end)
+            if match is not None:
+                if body[end + 1] not in local_levels or end > LENGTH_MAX:
+                    return None
+                return VOID_TAIL if write(match.groups(), timestamp) else None
+        return scanned(body[4:end], body[end + 1], timestamp, keyspace)
+
+    def scanned(text: bytes, level: int, timestamp: bytes, keyspace: str | None) -> bytes | None:
         try:
-            cut = shape(body[4:end].decode())
+            cut = shape(text.decode())
         except UnicodeDecodeError:
             return None
         plan = plan_of_shape((keyspace, cut[0])) if cut is not None else None
         if cut is None or not isinstance(plan, WritePlan) or plan.packed is None or plan.bind_specs:
             return None
-        if (body[end] << 8 | body[end + 1]) not in plan.local_levels or plan.modification.timestamp is not None:
+        if level not in plan.local_levels or plan.modification.timestamp is not None:
             return None
-        if head.timestamp_at < 0:
-            timestamp_us = wall_us()
-        else:
-            at = end + options_length + head.timestamp_at
-            if body[at : at + 8] == TIMESTAMP_MIN:
-                return None
-            timestamp_us = _unpack_long(body, at)[0]
-        write = plan.packed.maybe_write(cut[1], timestamp_us)
+        write = plan.packed.maybe_write(cut[1], _unpack_long(timestamp)[0])
         if write is None:
             return None
+        learn((keyspace, text[:BEGINNING]), cut[0], plan)
         node.engine.apply_packed_all((write,))
         return VOID_TAIL
 
+    def learn(beginning: tuple[str | None, bytes], key: str, plan: WritePlan) -> None:
+        patterns = known.get(beginning)
+        if len(key.partition("\0")[0]) < BEGINNING or plan.packed is None:
+            return
+        if patterns is None and len(known) < BEGINNINGS_MAX:
+            patterns = known[beginning] = []
+        if patterns is not None and len(patterns) < PATTERNS_MAX:
+            pattern = maybe_pattern(key)
+            write = maybe_literal_writer(node.engine, plan.packed, pattern[1]) if pattern is not None else None
+            match = pattern[0].fullmatch if pattern is not None and write is not None else _no_match
+            patterns.append(KnownShape(match, plan.local_levels, write or _not_written))
+
     return fast
+
+
+def _no_match(body: bytes, start: int, end: int) -> None:
+    """Of a shape that has no pattern: it is not tried to make one again."""
+
+
+def _not_written(literals: Sequence[bytes], timestamp: bytes) -> bool:
+    return False
 
 
 def plain_query_heads(version: int) -> dict[bytes, PlainOptions]:

@@ -22,21 +22,24 @@ from storage.reads import TableStore
 
 Bind = Callable[[Values], Value]
 _pack_long = Struct(">q").pack
-_INTEGERS = {
+INTEGERS = {
     name: Struct(code).pack for name, code in (("tinyint", ">b"), ("smallint", ">h"), ("int", ">i"), ("bigint", ">q"))
 }
 
 
 class PackedWrite:
-    """How a statement's values become a packed row of `layout`."""
+    """How a statement's values become a packed row of `layout`. `terms` and `columns`: of the partition key, of the
+    clustering, of what is set."""
 
-    __slots__ = ("_binds", "_clustering", "_compose_key", "_key", "_layout", "_order_key", "_row", "_store")
+    __slots__ = (
+        "_binds", "_clustering", "_compose_key", "_key", "_order_key", "_row", "columns", "layout", "store", "terms"
+    )  # fmt: skip
 
     def __init__(self, modification: Modification, store: TableStore, layout: Layout, terms: Sequence[Term]) -> None:
         table = modification.table
-        columns = [*table.partition_key, *table.clustering, *(o.column for o in modification.regular)]
-        self._store, self._layout = store, layout
-        self._binds = [_binder(term, column.type) for term, column in zip(terms, columns, strict=True)]
+        self.columns = (*table.partition_key, *table.clustering, *(o.column for o in modification.regular))
+        self.store, self.layout, self.terms = store, layout, tuple(terms)
+        self._binds = [_binder(term, column.type) for term, column in zip(terms, self.columns, strict=True)]
         keys = len(table.partition_key)
         self._key, self._clustering = slice(keys), slice(keys, keys + len(table.clustering))
         self._row = slice(keys, None)
@@ -56,7 +59,7 @@ class PackedWrite:
         if not 0 < len(key) <= KEY_LENGTH_MAX >= max(len(ck), sum(map(len, clustering))):
             return None
         body = _pack_long(timestamp_us) + join_wire_values(bound[self._row])
-        return PackedRowWrite(self._store, self._layout, key, ck, body)
+        return PackedRowWrite(self.store, self.layout, key, ck, body)
 
 
 def maybe_packed_write(modification: Modification, store: TableStore) -> PackedWrite | None:
@@ -91,8 +94,8 @@ def _binder(term: Term, type_: CqlType) -> Bind:
     if isinstance(term, Constant):
         constant = term.value
         return lambda values: constant
-    if isinstance(term, LiteralTerm) and type_.cql() in _INTEGERS:
-        return _integer_binder(term.position, _INTEGERS[type_.cql()])
+    if isinstance(term, LiteralTerm) and type_.cql() in INTEGERS:
+        return _integer_binder(term.position, INTEGERS[type_.cql()])
     if not isinstance(term, MarkerTerm):
         return term.bind
     index, (length, check) = term.index, value_check(type_)

@@ -1,7 +1,8 @@
 """What every plan is: a statement compiled against one version of the schema."""
 
-from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Sequence
+from re import Match
+from typing import NamedTuple, Protocol, TypeAlias
 
 from cqlserver.pending import Pending
 from cqlserver.state import ClientState
@@ -14,6 +15,23 @@ fast path, nothing was done. The statement's id is known to be 16 bytes long; OP
 
 QueryPath: TypeAlias = Callable[[bytes, str | None], bytes | None]
 """The same for the body of a QUERY and the connection's keyspace."""
+
+LiteralWriter: TypeAlias = Callable[[Sequence[bytes], bytes], bool]
+"""(literals as a shape's pattern cuts them out, 8 bytes of timestamp) -> whether they were written; False: they are not
+plain, and nothing was done."""
+
+
+class KnownShape(NamedTuple):
+    """A shape whose texts are known by a pattern (grammar/shape_pattern.py): (request, start, end) -> match, the
+    consistency levels at which the local node goes ahead alone, and what writes a text's literals."""
+
+    match: Callable[[bytes, int, int], Match[bytes] | None]
+    local_levels: frozenset[int]
+    write: LiteralWriter
+
+
+KnownShapes: TypeAlias = dict[tuple[str | None, bytes], list[KnownShape]]
+"""By the connection's keyspace and how the texts begin."""
 
 OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 """Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""

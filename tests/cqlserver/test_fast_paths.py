@@ -6,8 +6,10 @@ import pytest
 
 from cqlserver.config import Config
 from cqlserver.node import Node
+from cqlserver.plans import fast_query
 from cqlserver.server import open_node
 from cqlserver.session import Session
+from grammar.shape import shape
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions
@@ -17,6 +19,9 @@ SCHEMA = (
     "CREATE KEYSPACE f WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     "CREATE TABLE f.t (k int, c int, v text, w bigint, PRIMARY KEY (k, c))",
     "CREATE TABLE f.u (k int PRIMARY KEY, v text)",
+    "CREATE TABLE f.b (k int PRIMARY KEY, b boolean, v text)",
+    "CREATE TABLE f.w (k text, l uuid, c timestamp, d smallint, b blob, x double, i inet, a ascii, n varint, "
+    "PRIMARY KEY ((k, l), c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
 )
 INSERT = "INSERT INTO f.t (k, c, v, w) VALUES (?, ?, ?, ?)"
 AT = QueryOptions(timestamp_us=7)
@@ -56,7 +61,7 @@ class Client:
     def rows(self) -> list[bytes]:
         """All that is stored, write times too."""
         texts = ("SELECT k, c, v, w, writetime(v) FROM f.t", "SELECT k, v, writetime(v) FROM f.u")
-        found = [self.ask(Query(text)) for text in texts]
+        found = [self.ask(Query(text)) for text in (*texts, "SELECT * FROM f.w", "SELECT * FROM f.b")]
         assert all(isinstance(result, responses.RowsResult) for result in found)
         contents = [result.content for result in found if isinstance(result, responses.RowsResult)]
         assert any(contents)
@@ -118,12 +123,104 @@ def test_a_text_is_written_as_the_general_way_writes_it(text: str) -> None:
     assert fast.rows() == general.rows()
 
 
+WIDE = "INSERT INTO f.w (k, l, c, d, b, x, i, a, n) VALUES ({})"
+WIDE_ROWS = (
+    "'a', a132b130-ae79-11e4-ab27-0800200c9a66, '2024-01-02 03:04:05', 1, 0xAB, 1.5, '::1', 'b', 123456789012345678901",
+    "'ü''', B132b130-ae79-11e4-ab27-0800200c9a66, '2001-01-01', -32768, 0x, -2e3, '127.0.0.1', '', -1",
+)
+
+
+def test_literals_of_many_types_are_written_as_the_general_way_writes_them() -> None:
+    fast, general = Client(True), Client(False)
+    for client in (fast, general):
+        for values in (WIDE_ROWS[0], WIDE_ROWS[0].replace("'b'", "'c'"), WIDE_ROWS[1]):
+            assert client.ask(Query(WIDE.format(values), AT)) == responses.VoidResult()
+    assert fast.taken[-1] is not None
+    assert fast.rows() == general.rows()
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("'a'", "''"),  # one of two columns of the key: no error
+        ("'a'", "'" + "x" * 16_300 + "'"),
+        ("0xAB", "0xABC"),
+        ("'::1'", "'::g'"),
+        ("'b'", "'ü'"),
+        ("'2024-01-02 03:04:05'", "'2024-13-02'"),
+        ("1,", "32768,"),
+        ("1.5", "1e999"),
+        ("a132b130", "g132b130"),
+    ],
+)
+def test_literals_of_many_types_fail_as_the_general_way_fails(part: str, wrong: str) -> None:
+    fast, general = Client(True), Client(False)
+    answers = []
+    for client in (fast, general):
+        for _ in range(2):
+            client.ask(Query(WIDE.format(WIDE_ROWS[0]), AT))
+        answers.append(client.ask(Query(WIDE.format(WIDE_ROWS[0].replace(part, wrong)), AT)))
+    assert str(answers[0]) == str(answers[1])
+    assert fast.rows() == general.rows()
+
+
+def test_texts_of_a_known_shape_are_not_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    scanned: list[str] = []
+
+    def scan(text: str) -> tuple[str, list[str]] | None:
+        scanned.append(text)
+        return shape(text)
+
+    monkeypatch.setattr(fast_query, "shape", scan)
+    client = Client(True)
+    scanned.clear()
+    texts = [f"INSERT INTO f.u (k, v) VALUES ({k}, 'v')" for k in range(4)]
+    for text in texts:
+        client.ask(Query(text, AT))
+    assert scanned == texts[:2]
+
+
+def test_a_changed_schema_is_seen_by_texts_of_a_known_shape() -> None:
+    fast, general = Client(True), Client(False)
+    for client in (fast, general):
+        for k in range(3):
+            client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({k}, 'v')", AT))
+        client.ask(Query("DROP TABLE f.u"))
+        assert isinstance(client.ask(Query("INSERT INTO f.u (k, v) VALUES (3, 'v')", AT)), responses.Error)
+        client.ask(Query("CREATE TABLE f.u (k bigint PRIMARY KEY, v text)"))
+        for k in range(4, 7):
+            client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({k}, 'v')", AT))
+    assert fast.rows() == general.rows()
+
+
+def test_constants_stand_beside_literals_of_a_known_shape() -> None:
+    fast, general = Client(True), Client(False)
+    for client in (fast, general):
+        for k in range(4):
+            client.ask(Query(f"INSERT INTO f.b (k, b, v) VALUES ({k}, true, 'v')", AT))
+    assert fast.taken[-1] is not None
+    assert fast.rows() == general.rows()
+
+
+def test_bytes_that_are_no_text_fail_as_the_general_way_fails() -> None:
+    answers = []
+    for client in (Client(True), Client(False)):
+        for k in range(3):
+            client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({k}, 'v')", AT))
+        frame = requests.encode(Query("INSERT INTO f.u (k, v) VALUES (1, '??')", AT), VERSION, 0)
+        client.session.receive(frame.replace(b"??", b"\xc3("))
+        answers.append(client.session.take_output())
+        assert answers[-1]
+    assert answers[0] == answers[1]
+
+
 @pytest.mark.parametrize("value", ["99999999999", "'x'", "1.5", "null", "1" * 5000])
 def test_a_text_with_another_literal_fails_as_the_general_way_fails(value: str) -> None:
     fast, general = Client(True), Client(False)
     answers = []
     for client in (fast, general):
-        client.ask(Query("INSERT INTO f.u (k, v) VALUES (1, 'a')"))
+        for k in range(3):
+            client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({k}, 'a')"))
         answers.append(client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({value}, 'a')")))
     assert str(answers[0]) == str(answers[1])
     assert isinstance(answers[0], responses.Error)
