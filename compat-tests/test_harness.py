@@ -89,7 +89,7 @@ def test_an_unknown_directive_is_refused() -> None:
         "INSERT INTO system.local (key) VALUES ('x')",
         "UPDATE system_auth.roles SET is_superuser = false",
         "DELETE FROM system.local WHERE key = 'local'",
-        'DELETE rack FROM "system".local WHERE key = \'local\'',
+        "DELETE rack FROM \"system\".local WHERE key = 'local'",
         "USE system",
         "CREATE ROLE x",
         "ALTER USER cassandra NOSUPERUSER",

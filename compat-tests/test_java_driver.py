@@ -1,18 +1,14 @@
 """The Java driver: builds and runs java/, one process, whose every line is a check's outcome."""
 
-import shutil
-import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
-from clients.python_driver import unique
+from clients.programs import assert_checks_pass, fetch, need, run
 from harness.runner import Address
 
 PROJECT = Path(__file__).parent / "java"
-BUILD_TIMEOUT_S = 300
-RUN_TIMEOUT_S = 120
+MAVEN = ("mvn", "-B", "-q", "-f", str(PROJECT / "pom.xml"))
 
 VERSIONS = ("v3", "v4", "v5")
 EVERYWHERE = ("connect", "values", "paging")
@@ -38,50 +34,21 @@ NAMES = (
 )
 
 
-def _maven(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["mvn", "-B", "-q", "-f", str(PROJECT / "pom.xml"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=BUILD_TIMEOUT_S,
-        check=False,
-    )
-
-
-@cache
 def class_path(folder: Path) -> str:
     """Compiles into `folder`; the jars come from Maven's cache, or from Maven Central where they are not there yet."""
-    if not (shutil.which("java") and shutil.which("javac") and shutil.which("mvn")):
-        pytest.skip("no JDK and Maven here")
+    need("java", "javac", "mvn")
     listing = folder / "class-path"
     goals = ("compile", "dependency:build-classpath", f"-Dmdep.outputFile={listing}", f"-DbuildDirectory={folder}")
-    if _maven("-o", *goals).returncode:
-        built = _maven(*goals)
-        if built.returncode:
-            if "COMPILATION ERROR" in built.stdout:
-                pytest.fail(built.stdout)
-            pytest.skip(f"the Java driver can't be had: {built.stdout.strip()[:500]}")
+    built = run([*MAVEN, "-o", *goals], folder)
+    assert "COMPILATION ERROR" not in built.stdout, built.stdout
+    if built.returncode:
+        fetch("the Java driver", [*MAVEN, *goals], folder)
     return f"{folder / 'classes'}:{listing.read_text().strip()}"
 
 
 @pytest.mark.slow
-def test_java_driver(server_address: Address, session: Session, tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = class_path(tmp_path_factory.mktemp("java"))
-    keyspace = unique("java")
-    try:
-        done = subprocess.run(
-            ["java", "-Xshare:auto", "-cp", path, "compat.Checks", server_address.host, str(server_address.port), keyspace],
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
-    finally:
-        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
-    lines = done.stdout.splitlines()
-    failed = [line for line in lines if not line.startswith("ok ")]
-    assert not failed, "\n".join(failed)
-    assert done.returncode == 0, done.stderr
+def test_java_driver(server_address: Address, session: Session, tmp_path: Path) -> None:
+    path = class_path(tmp_path)
     expected = {"negotiation", *(f"{name}_{version}" for name in (*EVERYWHERE, *NAMES) for version in VERSIONS)}
     expected |= {f"{name}_{kind}" for name in EVERYWHERE for kind in ("v4_lz4", "v5_lz4", "v4_snappy")}
-    assert {line.removeprefix("ok ") for line in lines} == expected
+    assert_checks_pass(["java", "-Xshare:auto", "-cp", path, "compat.Checks"], expected, server_address, session)
