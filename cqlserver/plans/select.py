@@ -197,7 +197,7 @@ class SelectPlan:
                     "Cannot page queries with both ORDER BY and a IN restriction on the partition key;"
                     " you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query"
                 )
-            is_whole = is_everything or (self.grouping is not None and self.is_distinct)  # in one page, as Cassandra
+            is_whole = is_everything or self._groups_in_one_page(keys, options.page_size)
             if options.page_size > 0 and not is_whole:
                 page_limit = min(options.page_size, row_limit)
             if options.paging_state is not None:
@@ -217,6 +217,13 @@ class SelectPlan:
             paging_state,
             self.is_distinct,
         )
+
+    def _groups_in_one_page(self, keys: list[bytes] | None, page_size: int) -> bool:
+        """Where Cassandra's pager of groups does not stop at the page's size."""
+        if self.grouping is None:
+            return False
+        is_one_row_each = page_size == 1 and keys is not None and len(keys) > 1 and not self.table.clustering
+        return self.is_distinct or is_one_row_each
 
     def _warn(self, state: ClientState) -> None:
         if self.grouping is None:

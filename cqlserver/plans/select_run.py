@@ -201,8 +201,10 @@ class Reading:
     # --- groups ----------------------------------------------------------------------------------------------------------
 
     def _close_group(self, sink: GroupSink) -> None:
+        """Of the last row's partition."""
         sink.close_group()
         self._count(1)
+        self._left_in_partition = max(0, self._left_in_partition - 1)
 
     def _take_groups(self, key: bytes, view: PartitionView, resumed: bool, left: int, sink: GroupSink) -> Steps:
         if sink.is_open:
@@ -218,8 +220,7 @@ class Reading:
                 if row_group != group:
                     if group is not None:
                         self._close_group(sink)
-                        left -= 1
-                        self._left_in_partition = left
+                        left = self._left_in_partition
                         if self._is_full or not left:
                             return
                     else:

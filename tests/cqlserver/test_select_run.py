@@ -114,3 +114,9 @@ def test_cut_out_literals_come_behind_the_bound_values(database: Any) -> None:
     assert [int.from_bytes(row[0] or b"", "big") for row in result.rows()] == [3, 5]
     with pytest.raises(InvalidRequest, match="Unable to make int from '99999999999'"):
         database.execute(plan, QueryOptions(values=("99999999999", "3", "5")))  # type: ignore[arg-type]
+
+
+def test_no_page_follows_the_last_group_of_a_partition(database: Any) -> None:
+    """The group that the partition's end closes counts, too."""
+    pages = database.pages("SELECT k, count(v) FROM big WHERE k IN (0, 1) GROUP BY k PER PARTITION LIMIT 1", 1)
+    assert [page.row_count for page in pages] == [1, 1]
