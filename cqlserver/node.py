@@ -11,14 +11,13 @@ from cqlserver.calls import NodeCalls
 from cqlserver.config import Config
 from cqlserver.list_paths import ListPaths
 from cqlserver.statements import StatementCompiler, Statements
-from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, schema_version_update, truncation_update
+from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, state_update
 from cqlserver.tracing import Tracing
 from protocol.compression import ALGORITHMS
 from protocol.errors import RequestError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog import CommitLog, CommitLogFailed
-from storage.commitlog_format import POSITION_SHIFT
 from storage.engine import Engine, PackedRowWrite
 from storage.environment import Environment, TimeUuidSource
 from storage.local_node import LocalNode
@@ -53,7 +52,7 @@ class Node:
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         self._has_built_in_rows = False
-        self._told_version: UUID | None = None  # by system.local
+        self._told_schema: Schema | None = None  # that system.local tells of
         self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
         self.counter_id = local.host_id.bytes
@@ -109,7 +108,6 @@ class Node:
             ring_node.rack,
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
-        self._told_version = facts.schema_version
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
@@ -180,11 +178,9 @@ class Node:
             raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
 
     def truncate(self, table: TableMetadata) -> None:
-        """Removes all rows of a table, and remembers in system.local that it did. Raises CommitLogFailed."""
-        position = self.engine.log_position()
-        self.engine.truncate(table)
-        segment, offset = divmod(position, 1 << POSITION_SHIFT)
-        self.engine.apply(truncation_update(table.id, segment, offset, self.environment.clock.wall_us()))
+        """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
+        self.engine.truncate(table, self.environment.clock.wall_us())
+        self._told_schema = None
 
     def assure_schema_changes(self) -> None:
         """Raises CommitLogFailed where no change of the schema would be kept, be it needed or not."""
@@ -201,19 +197,19 @@ class Node:
         if table.is_virtual:
             return self.virtual_tables.store(table)
         if table.keyspace == "system":
-            if self._told_version is not self.schema.version:
-                self._tell_version()
+            if self._told_schema is not self.schema:
+                self._tell()
         elif table.keyspace == "system_schema" and not self._has_built_in_rows:
             self._write_built_in_rows()
         return self.engine.stores[table.id]
 
     # What follows from the program or from the rest of the data is written when somebody first asks for it, and not logged.
 
-    def _tell_version(self) -> None:
-        """The schema's version in system.local."""
-        schema = self.schema
-        self._told_version = schema.version
-        self.engine.apply_unlogged([schema_version_update(schema, self.environment.clock.wall_us())])
+    def _tell(self) -> None:
+        """The schema's version and the truncations in system.local."""
+        self._told_schema = self.schema
+        update = state_update(self.schema.version, self.engine.truncations, self.environment.clock.wall_us())
+        self.engine.apply_unlogged([update])
 
     def _write_built_in_rows(self) -> None:
         """The rows of system_schema that tell of the program's own keyspaces: older than anything a client may have

@@ -4,7 +4,7 @@ So that a change of one table costs nothing to the statements about the others: 
 nor have they to be compiled again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -23,10 +23,13 @@ class PlanCache(Generic[K, V]):
         self._tables: dict[K, tuple[tuple[str, str], ...]] = {}
         self._keys: dict[str, dict[str, dict[K, None]]] = {}  # keyspace -> table -> keys
         self.get = self._values.get
-        self.keys, self.values = self._values.keys, self._values.values
+        self.values = self._values.values
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._values)
 
     def __contains__(self, key: K) -> bool:
         return key in self._values

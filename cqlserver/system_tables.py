@@ -5,7 +5,7 @@ The row of system.local is data like any other: an update, so that one path serv
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -13,9 +13,9 @@ from uuid import UUID
 
 from cqlserver.system_definitions import stored_system_keyspaces
 from protocol.types import TEXT
-from protocol.types import UUID as UUID_TYPE
-from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
-from storage.schema import Schema, TableMetadata
+from storage.log_records import Truncation
+from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.schema import TableMetadata
 
 RELEASE_VERSION: Final = "5.0.8"
 CQL_VERSION: Final = "3.4.7"
@@ -79,17 +79,17 @@ def local_update(facts: LocalFacts, timestamp_us: int) -> PartitionUpdate:
     return _local(columns, timestamp_us)
 
 
-def schema_version_update(schema: Schema, timestamp_us: int) -> PartitionUpdate:
-    """What a change of the schema writes to system.local."""
-    return _local({"schema_version": Cell(timestamp_us, schema.version.bytes)}, timestamp_us)
-
-
-def truncation_update(table_id: UUID, segment: int, position: int, timestamp_us: int) -> PartitionUpdate:
-    """Remembers that a table was truncated at `timestamp_us`, when the commit log stood at `position` of `segment`."""
-    value = _TRUNCATION.pack(segment, position, timestamp_us // 1000)
-    cells = {UUID_TYPE.encode(table_id): Cell(timestamp_us, value)}
-
-    return _local({"truncated_at": ComplexColumn(LIVE, cells)}, timestamp_us)
+def state_update(version: UUID, truncations: Mapping[UUID, Truncation], timestamp_us: int) -> PartitionUpdate:
+    """What system.local tells of the schema and of TRUNCATE; what it told before is gone."""
+    cells = {}
+    for table_id, (segment, offset, truncated_us) in truncations.items():
+        cells[table_id.bytes] = Cell(timestamp_us, _TRUNCATION.pack(segment, offset, truncated_us // 1000))
+    before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
+    columns: dict[str, Cell | ComplexColumn] = {
+        "schema_version": Cell(timestamp_us, version.bytes),
+        "truncated_at": ComplexColumn(before, cells),
+    }
+    return _local(columns, timestamp_us)
 
 
 def _local(columns: dict[str, Cell | ComplexColumn], timestamp_us: int) -> PartitionUpdate:

@@ -21,10 +21,11 @@ from uuid import UUID
 
 from protocol.errors import InternalError, InvalidRequest
 from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
+from storage.commitlog_format import POSITION_SHIFT
 from storage.elements import differences
 from storage.environment import Environment, FolderLock
 from storage.keys import split_key
-from storage.log_records import group_record, rows_record, truncate_record
+from storage.log_records import Truncation, group_record, rows_record, truncate_record
 from storage.mutation import PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.projection import column_value
@@ -75,7 +76,7 @@ class Engine:
     """See the module. `built_in`: the keyspaces that the program defines (system, system_schema, ...), with tables.
 
     Start before use. `schema` is replaced by `change_schema` only; `stores` holds a TableStore for every table and
-    view that is not virtual."""
+    view that is not virtual, `truncations` the last one of each table that was ever truncated."""
 
     def __init__(
         self, environment: Environment, options: EngineOptions, built_in: Iterable[KeyspaceMetadata] = ()
@@ -84,6 +85,7 @@ class Engine:
         self._built_in = tuple(built_in)
         self.schema = Schema.of(self._built_in)
         self.stores: dict[UUID, TableStore] = {}
+        self.truncations: dict[UUID, Truncation] = {}
         self.commit_log: CommitLog | None = None
         self._unlogged: set[UUID] = set()  # tables of keyspaces whose durable_writes is false
         self._lock: FolderLock | None = None
@@ -118,7 +120,7 @@ class Engine:
     def _replay(self, commit_log: CommitLog) -> Replayed:
         clock = self.environment.clock.monotonic
         began = clock()
-        replay = Replay(self.stores, self._reload)
+        replay = Replay(self.stores, self.truncations, self._reload)
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if replayed.segments:
@@ -257,11 +259,13 @@ class Engine:
             f"Top keys are: {text}"
         )
 
-    def truncate(self, table: TableMetadata) -> None:
+    def truncate(self, table: TableMetadata, timestamp_us: int) -> None:
         """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
+        truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
         if self.commit_log is not None:
-            self.commit_log.append(truncate_record(table.id))
+            self.commit_log.append(truncate_record(table.id, truncation))
         self.stores[table.id].truncate()
+        self.truncations[table.id] = truncation
 
     # --- schema ----------------------------------------------------------------------------------------------------
 
@@ -301,6 +305,7 @@ class Engine:
             if old is not None and (new is None or new.id != old.id):
                 self.stores.pop(old.id, None)
                 self._unlogged.discard(old.id)
+                self.truncations.pop(old.id, None)
         for _, new in changed:
             if new is None:
                 continue

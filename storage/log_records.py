@@ -3,7 +3,8 @@
 A record is a mutation (mutation.py: its first byte is the mutation format's version), or one of these:
 
     group     [80][u32 length, record] ...      several records that take effect together or not at all
-    truncate  [81][16 bytes table id]           the table's rows before this record are gone
+    truncate  [81][16 bytes table id][u64 segment][u32 offset][i64 timestamp_us]
+              the table's rows before this record are gone; when that was, and where the log stood
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then for each row [u16 length, ck][u32 length, wire values]
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
@@ -22,6 +23,7 @@ RECORD_ROWS: Final = 0x82
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
 _TABLE_ID_AT: Final = 5
+_TRUNCATE = struct.Struct(">B16sQIq")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 
@@ -91,12 +93,21 @@ def split_group(record: bytes) -> list[bytes]:
     return records
 
 
-def truncate_record(table_id: UUID) -> bytes:
-    return bytes([RECORD_TRUNCATE]) + table_id.bytes
+class Truncation(NamedTuple):
+    """That a table was truncated at `timestamp_us`, when the log stood at `offset` of `segment`."""
+
+    segment: int
+    offset: int
+    timestamp_us: int
 
 
-def truncated_table(record: bytes) -> UUID:
-    """Raises CorruptionError."""
-    if len(record) != 17:
+def truncate_record(table_id: UUID, truncation: Truncation) -> bytes:
+    return _TRUNCATE.pack(RECORD_TRUNCATE, table_id.bytes, *truncation)
+
+
+def split_truncate(record: bytes) -> tuple[UUID, Truncation]:
+    """The table and its truncation. Raises CorruptionError."""
+    if len(record) != _TRUNCATE.size:
         raise CorruptionError(f"truncate record of {len(record)} bytes")
-    return UUID(bytes=record[1:])
+    _, raw_id, *truncation = _TRUNCATE.unpack(record)
+    return UUID(bytes=raw_id), Truncation(*truncation)

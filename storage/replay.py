@@ -18,10 +18,11 @@ from storage.log_records import (
     RECORD_GROUP,
     RECORD_ROWS,
     RECORD_TRUNCATE,
+    Truncation,
     rows_table,
     split_group,
     split_rows,
-    truncated_table,
+    split_truncate,
 )
 from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed, packed_record
 from storage.reads import TableStore
@@ -39,11 +40,16 @@ _ApplyPacked = Callable[[bytes, bytes, bytes], None]
 
 
 class Replay:
-    """`reload` brings `stores` up to what the stores of system_schema say. `skipped` counts mutations of tables that
-    are no more."""
+    """`reload` brings `stores` up to what the stores of system_schema say; `truncations` are those of the tables that
+    there are. `skipped` counts mutations of tables that are no more."""
 
-    def __init__(self, stores: MutableMapping[UUID, TableStore], reload: Callable[[], None]) -> None:
-        self._stores, self._reload = stores, reload
+    def __init__(
+        self,
+        stores: MutableMapping[UUID, TableStore],
+        truncations: MutableMapping[UUID, Truncation],
+        reload: Callable[[], None],
+    ) -> None:
+        self._stores, self._truncations, self._reload = stores, truncations, reload
         self._schema_ids = {table.id for table in schema_keyspace().tables.values()}
         self._schema_changed = False
         self._deferred: dict[bytes, list[bytes]] = {}  # by table id
@@ -62,6 +68,8 @@ class Replay:
     def finish(self) -> None:
         """The log has ended."""
         self._apply_deferred()
+        for table_id in [table_id for table_id in self._truncations if table_id not in self._stores]:
+            del self._truncations[table_id]
 
     def _apply_records(self, records: list[bytes]) -> None:
         targets = self._targets
@@ -84,7 +92,7 @@ class Replay:
             for part in split_group(record):
                 self._apply(part)
         elif kind == RECORD_TRUNCATE:
-            self._truncate(truncated_table(record))
+            self._truncate(*split_truncate(record))
         elif kind == RECORD_ROWS:
             store = self._store_or_defer(rows_table(record), record)
             if store is not None:
@@ -137,7 +145,8 @@ class Replay:
         else:
             store.memtable.apply(update)
 
-    def _truncate(self, table_id: UUID) -> None:
+    def _truncate(self, table_id: UUID, truncation: Truncation) -> None:
+        self._truncations[table_id] = truncation
         store = self._stores.get(table_id)
         if store is not None:
             store.truncate()

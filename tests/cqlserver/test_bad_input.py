@@ -100,7 +100,7 @@ def test_long_texts_are_not_kept(server: SmallServer, connection: Connection) ->
         text = f"SELECT k FROM ks.t WHERE k = {number} /*{'x' * 1_000_000}*/"
         assert isinstance(connection.query(text).response, RowsResult)
         assert isinstance(connection.prepare(text).response, PreparedResult)
-    assert sum(len(key[1]) for cache in (statements._texts, statements._shapes) for key in cache.keys()) < 100_000
+    assert sum(len(key[1]) for cache in (statements._texts, statements._shapes) for key in cache) < 100_000
     assert sum(len(prepared.text) for prepared in statements._prepared.values()) <= 16 << 20
 
 

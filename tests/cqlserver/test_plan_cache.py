@@ -16,9 +16,9 @@ def test_a_changed_table_takes_only_its_plans_along() -> None:
     cache.keep("e", 5, [])
     assert cache.keys_about("ks", "t") == ["a", "b"]
     cache.forget("ks", "t")
-    assert list(cache.keys()) == ["c", "d", "e"]
+    assert list(cache) == ["c", "d", "e"]
     cache.forget("ks", None)
-    assert list(cache.keys()) == ["d", "e"]
+    assert list(cache) == ["d", "e"]
     cache.forget("ks", None)
     cache.forget("nowhere", "t")
     assert cache.get("d") == 4
@@ -46,7 +46,7 @@ def test_nothing_of_what_left_stays() -> None:
         assert len(cache) <= 20
     for keyspace in ("ks", "other"):
         cache.forget(keyspace, None)
-    for key in list(cache.keys()):
+    for key in list(cache):
         cache.pop(key)
     assert not cache._keys
     assert not cache._tables

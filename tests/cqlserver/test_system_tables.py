@@ -14,12 +14,12 @@ from cqlserver.system_tables import (
     LocalFacts,
     local_table,
     local_update,
-    schema_version_update,
-    truncation_update,
+    state_update,
 )
 from cqlserver.virtual_definitions import virtual_keyspaces
 from cqlserver.virtual_tables import VirtualTables
 from storage.engine import stored_values
+from storage.log_records import Truncation
 from storage.memtable import position_of, token_position
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
@@ -57,14 +57,17 @@ def test_local_has_every_column_that_drivers_read() -> None:
 
 def test_local_forgets_old_tokens_and_takes_new_versions() -> None:
     later = LocalFacts("Test Cluster", HOST_ID, (9,), UUID(int=3), "127.0.0.1", 9042, 7000, 1_700_000_009)
-    schema = Schema.of([])
-    row = local_row(local_update(FACTS, 1000), local_update(later, 2000), schema_version_update(schema, 3000))
+    row = local_row(local_update(FACTS, 1000), local_update(later, 2000), state_update(UUID(int=4), {}, 3000))
     assert list(map(str, row["tokens"])) == ["9"]  # type: ignore[call-overload]
-    assert row["schema_version"] == schema.version
+    assert row["schema_version"] == UUID(int=4)
+    assert row["truncated_at"] is None
 
 
 def test_truncations_are_remembered_by_table() -> None:
-    row = local_row(local_update(FACTS, 1000), truncation_update(TABLE_ID, 5, 6, 2_000_000))
+    before = {TABLE_ID: Truncation(7, 8, 9), UUID(int=9): Truncation(7, 8, 9)}
+    now = {TABLE_ID: Truncation(5, 6, 2_000_000)}
+    states = (state_update(FACTS.schema_version, truncations, time) for time, truncations in ((2000, before), (3000, now)))
+    row = local_row(local_update(FACTS, 1000), *states)
     value = (5).to_bytes(8, "big") + (6).to_bytes(4, "big") + (2000).to_bytes(8, "big")
     assert row["truncated_at"] == {TABLE_ID: value}
 

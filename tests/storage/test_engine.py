@@ -163,16 +163,23 @@ def test_a_truncated_table_stays_empty(node: Harness) -> None:
     node.create(made, other)
     node.insert(made, 1, 1, "gone")
     node.insert(other, 1, 1, "stays")
-    node.engine.truncate(made)
+    node.engine.truncate(made, 1_000)
     assert node.rows(made) == []
     node.insert(made, 2, 2, "after")
     node.kill()
     assert node.rows(made) == [(2, 2, "after")]
     assert node.rows(other) == [(1, 1, "stays")]
+    assert [(key, known.timestamp_us) for key, known in node.engine.truncations.items()] == [(made.id, 1_000)]
     # now the tables are known from the start of the replay on: the other way through it
-    node.engine.truncate(made)
+    node.engine.truncate(made, 2_000)
+    truncations = dict(node.engine.truncations)
     node.kill()
     assert node.rows(made) == []
+    assert node.engine.truncations == truncations
+    node.change(node.engine.schema.with_keyspace(node.engine.schema.keyspaces["ks"].without_table("t")))
+    assert node.engine.truncations == {}
+    node.kill()
+    assert node.engine.truncations == {}
 
 
 def test_a_dropped_table_stays_gone_and_its_rows_are_skipped(node: Harness) -> None:
@@ -312,7 +319,7 @@ def test_a_failed_log_refuses_writes_and_truncation_and_keeps_reading(node: Harn
     node.insert(made, 1, 2, "lost")
     with pytest.raises(CommitLogFailed):
         log.write()
-    for refused in (lambda: node.insert(made, 1, 3, "no"), lambda: node.engine.truncate(made)):
+    for refused in (lambda: node.insert(made, 1, 3, "no"), lambda: node.engine.truncate(made, 1)):
         with pytest.raises(CommitLogFailed):
             refused()
     with pytest.raises(CommitLogFailed):
@@ -331,7 +338,7 @@ def test_a_node_that_keeps_nothing_works_and_has_no_log() -> None:
     node.insert(made, 1, 1, "x")
     node.engine.apply(full_row(node.clock, made, 2, 1, "y"))
     assert len(node.rows(made)) == 2
-    node.engine.truncate(made)
+    node.engine.truncate(made, 1)
     assert node.rows(made) == []
     assert node.engine.commit_log is None
     assert node.disk.list("/") == []
