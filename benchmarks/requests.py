@@ -52,6 +52,7 @@ class Bench:
 
     def ask(self, request: requests.Request) -> bytes:
         self.session.receive(requests.encode(request, VERSION, 0))
+        self.session.finish()
         self.session.forget_served()
         return self.session.take_output()
 

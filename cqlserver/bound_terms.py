@@ -34,6 +34,7 @@ from protocol.types import (
     UserType,
     VectorType,
 )
+from storage.environment_strands import paused
 
 Parts = list[Value]
 NULL_ELEMENT = "Null value read when not allowed"
@@ -167,7 +168,7 @@ class _Composite(Term):
 
     def __init__(self, terms: Sequence[Term], type_: CqlType) -> None:
         self.terms, self.type = tuple(terms), type_
-        self.markers = tuple(index for term in terms for index in term.markers)
+        self.markers = tuple(index for term in paused(terms) for index in term.markers)
 
 
 class ListTerm(_Composite):
@@ -175,7 +176,7 @@ class ListTerm(_Composite):
 
     def bind(self, values: Values) -> Value:
         parts: list[bytes | None] = []
-        for term in self.terms:
+        for term in paused(self.terms):
             value = term.bind(values)
             if value is None:
                 raise InvalidRequest("null is not supported inside collections")
@@ -196,7 +197,7 @@ class SetTerm(_Composite):
     def bind(self, values: Values) -> Value:
         assert isinstance(self.type, SetType)
         parts: list[bytes] = []
-        for term in self.terms:
+        for term in paused(self.terms):
             value = term.bind(values)
             if value is None:
                 raise InvalidRequest("null is not supported inside collections")
@@ -217,7 +218,7 @@ class MapTerm(Term):
 
     def bind(self, values: Values) -> Value:
         parts: list[tuple[bytes, bytes]] = []
-        for key_term, value_term in self.entries:
+        for key_term, value_term in paused(self.entries):
             key = key_term.bind(values)
             if key is None:
                 raise InvalidRequest("null is not supported inside collections")
@@ -241,7 +242,7 @@ class TupleTerm(_Composite):
 
     def elements(self, values: Values) -> Parts | None:
         parts: Parts = []
-        for i, term in enumerate(self.terms):
+        for i, term in enumerate(paused(self.terms)):
             value = term.bind(values)
             if value is UNSET:
                 raise InvalidRequest(f"Invalid unset value for tuple field number {i}")
@@ -278,7 +279,7 @@ class VectorTerm(_Composite):
 
     def elements(self, values: Values) -> Parts | None:
         parts: Parts = []
-        for term in self.terms:
+        for term in paused(self.terms):
             value = term.bind(values)
             if value is UNSET or (not value and not (value == b"" and self._empty_is_value)):
                 raise InvalidRequest("null is not supported inside vectors")

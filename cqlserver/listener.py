@@ -12,7 +12,7 @@ Invariants:
 - A go lasts GO_S and one request at most; what is left has its turn in the next one, after everybody else.
 - A client that does not take its answers, or has too much under way, is not read from, so what it can make the server
   hold is bounded: RECEIVE_BYTES or one frame of requests, UNSENT_BYTES_MAX and one go's answers, HELD_MAX goes that wait
-  for a sync, and session.PENDING_MAX requests in steps.
+  for a sync, and what Session.is_busy allows of requests in steps.
 """
 
 import errno
@@ -27,7 +27,7 @@ import trio
 
 from cqlserver.node import Node
 from cqlserver.poller import Poller, Readiness, open_poller
-from cqlserver.session import PENDING_MAX, Served, Session, Unanswered
+from cqlserver.session import Served, Session, Unanswered
 from protocol.errors import StorageError
 
 log = logging.getLogger("cqlserver")
@@ -72,7 +72,7 @@ class Channel:
     def may_serve(self) -> bool:
         return (
             self.unsent_bytes < UNSENT_BYTES_MAX
-            and self.session.pending_count < PENDING_MAX
+            and not self.session.is_busy
             and len(self.held) < HELD_MAX
             and not self.closing
         )
@@ -117,6 +117,8 @@ class Listener:
         finally:
             for channel in list(self._channels.values()):
                 self._close(channel)
+            for _, unanswered in self._steps:
+                unanswered.close()
             for sock in (*self._listening.values(), self._waker, self._wakened):
                 sock.close()
             self._poller.close()
@@ -390,11 +392,15 @@ class Listener:
                 await self._steps_wanted.wait()
             channel, unanswered = steps.popleft()
             if channel.closed:
-                unanswered.pending.close()
+                unanswered.close()
                 continue
             began = clock()
-            if channel.session.step(unanswered):
+            self._serving = True
+            is_done = channel.session.step(unanswered)
+            self._serving = False
+            if is_done or self._pushed:
                 self._settle([channel])
+            if is_done:
                 if self._behind:
                     self._wake()
             else:

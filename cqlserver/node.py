@@ -20,6 +20,7 @@ from protocol.responses import Event
 from storage.commitlog import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
 from storage.environment import Environment, TimeUuidSource
+from storage.environment_strands import commit
 from storage.local_node import LocalNode
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
@@ -162,6 +163,7 @@ class Node:
 
     def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
         """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""
+        commit()
         try:
             if len(updates) == 1:
                 self.engine.apply(updates[0])
@@ -172,6 +174,7 @@ class Node:
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
+        commit()
         try:
             self.engine.apply_packed_all(writes)
         except CommitLogFailed as error:
@@ -179,6 +182,7 @@ class Node:
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
+        commit()
         self.engine.truncate(table, self.environment.clock.wall_us())
         self._told_schema = None
 
@@ -189,6 +193,7 @@ class Node:
 
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably. Raises CommitLogFailed."""
+        commit()
         self.engine.change_schema(new, schema_mutations(self.engine.schema, new, self.environment.clock.wall_us()))
 
     def read_store(self, table: TableMetadata) -> TableStore:

@@ -36,6 +36,10 @@ class Pending(Generic[Outcome]):
             pass
         return self.result
 
+    def steps(self) -> Generator[None, None, Outcome]:
+        """For work that this is a part of."""
+        return self._steps
+
     def close(self) -> None:
         """Gives the work up: nobody waits for it any more."""
         self._steps.close()

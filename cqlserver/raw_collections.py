@@ -42,10 +42,11 @@ from cqlserver.raw_terms import RawNull, RawTerm
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+from storage.environment_strands import paused
 
 
 def _maybe_constant(term: Term, parts: Sequence[Term], type_: CqlType) -> Term:
-    if all(part.is_constant for part in parts):
+    if all(part.is_constant for part in paused(parts)):
         return Constant(term.bind(()), type_)
     if (
         not isinstance(term, TupleTerm | UserTypeTerm)
@@ -88,13 +89,13 @@ class RawArray(RawTerm):
             return self._prepare_vector(receiver, receiver.type)
         self._check_receiver(receiver)
         spec = value_spec(receiver)
-        for item in self.items:
+        for item in paused(self.items):
             if item.match(spec) is Match.NONE:
                 raise InvalidRequest(
                     f"Invalid list literal for {receiver.name}: value {item} is not of type {spec.type.cql()}"
                 )
         terms = []
-        for item in self.items:
+        for item in paused(self.items):
             term = item.prepare(spec)
             _refuse_markers(term, "list", receiver)
             terms.append(term)
@@ -113,7 +114,7 @@ class RawArray(RawTerm):
             )
         spec = value_spec(receiver)
         terms = []
-        for item in self.items:
+        for item in paused(self.items):
             if item.match(spec) is Match.NONE:
                 raise InvalidRequest(
                     f"Invalid vector literal for {receiver.name}: value {item} is not of type {spec.type.cql()}"
@@ -142,13 +143,13 @@ class RawSet(RawTerm):
         if not isinstance(receiver.type, SetType):
             raise InvalidRequest(f"Invalid set literal for {receiver.name} of type {receiver.type.cql()}")
         spec = value_spec(receiver)
-        for item in self.items:
+        for item in paused(self.items):
             if item.match(spec) is Match.NONE:
                 raise InvalidRequest(
                     f"Invalid set literal for {receiver.name}: value {item} is not of type {spec.type.cql()}"
                 )
         terms = []
-        for item in self.items:
+        for item in paused(self.items):
             term = item.prepare(spec)
             _refuse_markers(term, "set", receiver)
             terms.append(term)
@@ -181,18 +182,18 @@ class RawMap(RawTerm):
         if not isinstance(receiver.type, MapType):
             raise InvalidRequest(f"Invalid map literal for {receiver.name} of type {receiver.type.cql()}")
         key, value = key_spec(receiver), value_spec(receiver)
-        for k, v in self.entries:
+        for k, v in paused(self.entries):
             if k.match(key) is Match.NONE:
                 raise InvalidRequest(f"Invalid map literal for {receiver.name}: key {k} is not of type {key.type.cql()}")
             if v.match(value) is Match.NONE:
                 raise InvalidRequest(f"Invalid map literal for {receiver.name}: value {v} is not of type {value.type.cql()}")
         entries = []
-        for k, v in self.entries:
+        for k, v in paused(self.entries):
             pair = (k.prepare(key), v.prepare(value))
             for term in pair:
                 _refuse_markers(term, "map", receiver)
             entries.append(pair)
-        parts = [term for pair in entries for term in pair]
+        parts = [term for pair in paused(entries) for term in pair]
         return _maybe_constant(MapTerm(entries, receiver.type), parts, receiver.type)
 
     def maybe_exact_type(self) -> CqlType | None:
@@ -254,7 +255,7 @@ class RawTuple(RawTerm):
         if len(self.items) == 1 and not is_tuple(receiver.type):
             return self.items[0].prepare(receiver)
         check_tuple(receiver, self.items)
-        terms = [item.prepare(component_spec(receiver, i)) for i, item in enumerate(self.items)]
+        terms = [item.prepare(component_spec(receiver, i)) for i, item in enumerate(paused(self.items))]
         return _maybe_constant(TupleTerm(terms, receiver.type), terms, receiver.type)
 
     def prepare_for_columns(self, receivers: Sequence[ColumnSpec]) -> Term:

@@ -14,6 +14,7 @@ from grammar import tree
 from protocol.responses import ColumnSpec, ResultMetadata
 from protocol.types import TEXT
 from protocol.types.java_text import json_quoted
+from storage.environment_strands import paused
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 JSON_COLUMN = "[json]"
@@ -32,20 +33,20 @@ class Selection:
 
     @property
     def is_aggregate(self) -> bool:
-        return any(selector.is_aggregate for selector in self.selectors)
+        return any(selector.is_aggregate for selector in paused(self.selectors))
 
     @property
     def is_plain(self) -> bool:
-        return not self.is_json and all(selector.maybe_column is not None for selector in self.selectors)
+        return not self.is_json and all(selector.maybe_column is not None for selector in paused(self.selectors))
 
     @property
     def plain_columns(self) -> tuple[ColumnMetadata, ...]:
         """The result's columns, one for each selector, where `is_plain`."""
-        return tuple(s.maybe_column for s in self.selectors if s.maybe_column is not None)
+        return tuple(s.maybe_column for s in paused(self.selectors) if s.maybe_column is not None)
 
     @property
     def uses_timestamps(self) -> bool:
-        return any(selector.uses_timestamps for selector in self.selectors)
+        return any(selector.uses_timestamps for selector in paused(self.selectors))
 
 
 class Selectables:
@@ -72,7 +73,7 @@ class Selectables:
 def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool:
     if not table.statics or not len(selectables):
         return False
-    return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in selectables) and not any(
+    return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in paused(selectables)) and not any(
         s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)) for s in selectables
     )
 
@@ -80,15 +81,15 @@ def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool
 def compile_selection(statement: tree.Select, selectables: Selectables, context: BindContext) -> Selection:
     table = context.table
     fetched: Fetched = []
-    aliases = [selector.alias for selector in statement.selectors]
+    aliases = [selector.alias for selector in paused(statement.selectors)]
     resolved: Iterable[Selectable] = selectables
     if not len(selectables):
         resolved = [ColumnSelectable(column, context) for column in table.columns]
         aliases = [None] * len(table.columns)
-    selectors = [one.compile(None, fetched) for one in resolved]  # one after the other is resolved and compiled
+    selectors = [one.compile(None, fetched) for one in paused(resolved)]  # one after the other is resolved and compiled
     columns = tuple(
         ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)
-        for selector, alias in zip(selectors, aliases, strict=True)
+        for selector, alias in paused(zip(selectors, aliases, strict=True))
     )
     shown = columns
     if statement.is_json:

@@ -1,5 +1,6 @@
 """The program's life: environment, data, node, listener, readiness, signals, and the way out."""
 
+import errno
 import json
 import logging
 import os
@@ -21,8 +22,9 @@ from cqlserver.virtual_definitions import virtual_keyspaces
 from protocol.errors import ConfigurationError, RequestError, StorageError
 from storage.commitlog import CommitLogOptions, SyncMode
 from storage.engine import Engine, EngineOptions
-from storage.environment import Environment, InlineWorkers, Rng, SystemClock
+from storage.environment import Environment, Rng, SystemClock
 from storage.environment_disk import RealDisk
+from storage.environment_strands import ThreadWorkers
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
 
 log = logging.getLogger("cqlserver")
@@ -111,14 +113,15 @@ def open_sockets(config: Config) -> list[socket.socket]:
         sock.bind(address)
     except OSError as error:
         sock.close()
-        raise _port_taken(config.host, config.port, error) from error
+        raise _cannot_listen(config.host, config.port, error) from error
     return [sock]
 
 
 def open_node(config: Config, environment: Environment | None = None) -> Node:
     """Opens the data and makes a node of it, in this machine's environment or another. Raises StartupError."""
     if environment is None:
-        environment = Environment(SystemClock(), Rng.from_system(), RealDisk(), InlineWorkers())
+        clock = SystemClock()
+        environment = Environment(clock, Rng.from_system(), RealDisk(), ThreadWorkers(clock.monotonic))
     rng = environment.rng
     options = CommitLogOptions(
         SyncMode(config.commitlog_sync),
@@ -136,9 +139,12 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
             tokens = random_tokens(rng.fork("tokens"), config.num_tokens)
             local = LocalNode(rng.fork("host id").uuid4(), tuple(sorted(tokens)), config.cluster_name)
             save_local_node(engine, local)
-    except (StorageError, ConfigurationError, OSError) as error:
+    except (StorageError, ConfigurationError) as error:
         engine.close()
         raise StartupError(str(error)) from error
+    except OSError as error:
+        engine.close()
+        raise StartupError(f"the data folder {data}: {error.strerror or error}; choose another with --data") from error
     return Node(environment, config, engine, local, Compiler)
 
 
@@ -149,8 +155,10 @@ def run_init_files(node: Node, config: Config) -> None:
     for path in config.init:
         try:
             count = run_file(node, path)
-        except (InitError, RequestError, OSError) as error:
+        except (InitError, RequestError) as error:
             raise StartupError(f"--init {error}") from error
+        except OSError as error:
+            raise StartupError(f"--init {path}: {error.strerror or error}") from error
         log.info("%s: %d statements", path, count)
 
 
@@ -177,11 +185,13 @@ def listen(sockets: list[socket.socket]) -> None:
             sock.listen(BACKLOG)
         except OSError as error:  # another server took the port since open_sockets
             host, port = sock.getsockname()[:2]
-            raise _port_taken(host, port, error) from error
+            raise _cannot_listen(host, port, error) from error
 
 
-def _port_taken(host: str, port: int, error: OSError) -> StartupError:
-    return StartupError(
-        f"can't listen on {host}:{port}: {error.strerror}. Is another server running there? "
-        "Stop it, or choose another --port (0 takes any free one)."
-    )
+def _cannot_listen(host: str, port: int, error: OSError) -> StartupError:
+    advice = {
+        errno.EADDRINUSE: " Is another server running there? Stop it, or choose another --port (0 takes any free one).",
+        errno.EADDRNOTAVAIL: " Give an address of this machine as --host.",
+        errno.EACCES: " Choose a --port above 1023.",
+    }
+    return StartupError(f"can't listen on {host}:{port}: {error.strerror}.{advice.get(error.errno or 0, '')}")

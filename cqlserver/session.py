@@ -6,16 +6,18 @@ an ERROR message here, in one place (`_failure`).
 
 `take_output` hands over what is to be sent. What it answers, `take_served` hands over too, so that `serve_again` can
 answer it anew if the commit log fails before that output leaves. `take_later` gives what no write stands behind:
-events, and answers to requests that took several steps.
+events, and answers to requests that took several steps and only read.
 
 Nothing here takes long or much: a go ends at the listener's deadline or at ANSWER_BYTES_MAX of answers, and the rest
-waits in `waiting` for `resume`.
+waits in `waiting` for `resume`. A request that is long, or turns out to be (TooLong), is worked on by a strand
+(storage/environment_strands.py), a turn for each `step`.
 """
 
 import logging
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from struct import Struct
 from typing import NamedTuple
@@ -65,9 +67,11 @@ from protocol.responses import (
     Ready,
     Response,
     Supported,
+    VoidResult,
     encode,
     encode_refusal,
 )
+from storage.environment_strands import Overtaken, TooLong, commit, in_go
 
 log = logging.getLogger("cqlserver")
 
@@ -82,13 +86,20 @@ CHECK_PERIOD = 64
 """Requests on the fast path (a few microseconds each) between two looks at the time."""
 PENDING_MAX = 32
 """Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
+PENDING_BYTES_MAX = 16 << 20
+"""The same of their bodies: one of the greatest length, or many that are short."""
+LONG_BODY_BYTES = 3_000
+"""A message of this length is worked on in turns from the start: of the shortest names it selects a thousand columns."""
+LONG_BATCH = b"\x02"
+"""A batch of 512 statements is such a message, however short its values."""
+TURN_S = 0.002
+"""How long a strand works before others have their turn."""
 
 Clock = Callable[[], float]
+Steps = Generator[None, None, Response | bytes]
 
 
-_CASSANDRA_VERSION = re.compile(
-    r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII
-)
+_CASSANDRA_VERSION = re.compile(r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII)
 """utils/CassandraVersion.java."""
 
 
@@ -101,19 +112,26 @@ class Served(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Unanswered:
-    """A request that is under way in steps, with what its answer will need."""
+    """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
+    `wrote`: a log write stands behind it."""
 
-    version: int
-    stream: int
-    pending: Pending[Response]
-    trace: Trace | None
-    warnings: list[str]
+    envelope: Envelope
+    keyspace: str | None
+    trace: Trace | None = None
+    warnings: list[str] = field(default_factory=list)
+    pending: Pending[Response | bytes] | None = None
+    wrote: bool = False
+
+    def close(self) -> None:
+        """Nobody waits for it any more."""
+        if self.pending is not None:
+            self.pending.close()
 
 
 class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that a log write stands behind;
-    `waiting`: requests that have come but are not served yet; `pending_count`: requests under way in steps; `is_odd`: there
-    is more to look at than `take_output`, which is so after one go in thousands."""
+    `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
+    `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
     def __init__(self, node: Node, address: str, port: int) -> None:
         self.node = node
@@ -122,7 +140,7 @@ class Session(Client):
         self.wrote = False
         self.is_odd = False
         self.waiting: list[Envelope] = []
-        self.pending_count = 0
+        self.pending_count = self.pending_bytes = 0
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
         self._clock: Clock = node.environment.clock.monotonic
@@ -190,6 +208,11 @@ class Session(Client):
         self._before_switch, self._later = b"", []
         return output
 
+    @property
+    def is_busy(self) -> bool:
+        """So much is under way that nothing more is taken on."""
+        return self.pending_count >= PENDING_MAX or self.pending_bytes >= PENDING_BYTES_MAX
+
     def take_pending(self) -> list[Unanswered]:
         """Requests that take more steps, for `step`."""
         if not self._pending:
@@ -231,7 +254,7 @@ class Session(Client):
 
     def close(self) -> None:
         for unanswered in self._pending:
-            unanswered.pending.close()
+            unanswered.close()
         self._pending.clear()
         self.waiting = []
         self.events = frozenset()
@@ -252,7 +275,7 @@ class Session(Client):
                             tail = fast(body)
                     elif opcode == QUERY:
                         tail = self._fast_query(body, self.state.keyspace)
-                    elif opcode == BATCH:
+                    elif opcode == BATCH and body[1:2] < LONG_BATCH:
                         tail = self._fast_batch(body)
                 except StorageError:
                     pass  # the general path knows which error that is to the client
@@ -264,25 +287,26 @@ class Session(Client):
                 if index % CHECK_PERIOD:
                     continue
             else:
-                self._answer(version, flags, stream, opcode, body)
+                self._answer((version, flags, stream, opcode, body))
                 fast_paths = self._fast
             size += sum(map(len, answers[counted:]))
             counted = len(answers)
-            if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.pending_count >= PENDING_MAX:
+            if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.is_busy:
                 if not self.closing and index < len(envelopes):
                     self.waiting = envelopes[index:]
                     self.is_odd = True
                 envelopes = envelopes[:index]
                 break
-        if self._pending:  # they are answered some other time, and wrote nothing
-            streams = {unanswered.stream for unanswered in self._pending}
+        if self._pending:  # they are answered some other time, and have written nothing yet
+            streams = {unanswered.envelope[2] for unanswered in self._pending}
             envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
         self._served += envelopes
         if self._next is not None:
             self._switch()
 
-    def _answer(self, version: int, flags: int, stream: int, opcode: int, body: bytes) -> None:
+    def _answer(self, envelope: Envelope) -> None:
         """One request, the general way."""
+        version, flags, stream, opcode, body = envelope
         state = self.state
         if state.warnings:
             state.warnings.clear()
@@ -291,25 +315,73 @@ class Session(Client):
             self._check_stage(opcode)
             if not self._ready:
                 state.version = version
+            elif len(body) > LONG_BODY_BYTES:
+                raise TooLong
             request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
             if flags & TRACING:
                 trace = self.node.tracing.begin(state, request)
-            outcome = self._handle(request)
+            outcome = in_go(self._handle, request)
+        except TooLong:
+            self._await(Unanswered(envelope, state.keyspace, trace))
+            return
         except Exception as error:  # noqa: BLE001 - logged and answered by _failure
             outcome = self._failure(error)
             if not self._has_begun:
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
         if isinstance(outcome, Pending):
-            self._pending.append(Unanswered(version, stream, outcome, trace, state.warnings))
-            self.pending_count += 1
-            self.is_odd = True
+            self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
             state.warnings = []
             return
         self._answers.append(self._encoded(outcome, version, stream, trace, state.warnings))
 
-    def _encoded(
-        self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]
-    ) -> bytes:
+    def _await(self, unanswered: Unanswered) -> None:
+        if unanswered.pending is None:
+            unanswered.pending = Pending(self._turns(unanswered))
+        self._pending.append(unanswered)
+        self.pending_count += 1
+        self.pending_bytes += len(unanswered.envelope[4])
+        self.is_odd = True
+
+    def _turns(self, unanswered: Unanswered) -> Steps:
+        """Has a strand work on a request, a turn at each step. What was compiled against one schema must not meet another:
+        where the schema changes before anything is done, the work begins again, with longer turns, so there is an end."""
+        node, size = self.node, len(unanswered.envelope[4])
+        workers, clock, turn_s = node.environment.workers, self._clock, TURN_S
+        while True:
+            strand = workers.maybe_strand(partial(self._work_on, unanswered), _unchanged_schema(node), size)
+            if strand is None:
+                yield
+                continue
+            try:
+                while not strand.resume(clock() + turn_s):
+                    yield
+                outcome = strand.result
+            except Overtaken:
+                turn_s *= 2
+                continue
+            finally:
+                strand.abandon()
+            return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
+
+    def _work_on(self, unanswered: Unanswered) -> "Response | bytes | Pending[Response]":
+        """What a strand does for a request: all of it, but for what comes in steps of its own."""
+        version, flags, stream, opcode, body = unanswered.envelope
+        if opcode == BATCH and not flags & ~COMPRESSED:
+            try:
+                if self._fast_batch(body) is not None:
+                    return VoidResult()
+            except StorageError:
+                pass  # see _serve
+        request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
+        if flags & TRACING and unanswered.trace is None:
+            unanswered.trace = self.node.tracing.begin(self.state, request)
+        outcome = self._handle(request)
+        if isinstance(outcome, Pending):
+            return outcome
+        commit()
+        return self._encoded(outcome, version, stream, unanswered.trace, self.state.warnings)
+
+    def _encoded(self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]) -> bytes:
         if trace is None:
             return encode(response, version, stream, None, tuple(warnings))
         try:
@@ -318,23 +390,57 @@ class Session(Client):
             log.warning("a trace is lost: %s", error)
         return encode(response, version, stream, trace.id, tuple(warnings))
 
+    def finish(self) -> None:
+        """Answers all that has come, for callers who serve nobody else."""
+        while self._pending or self.waiting:
+            for unanswered in self.take_pending():
+                while not self.step(unanswered):
+                    pass
+            if self.waiting:
+                self.resume()
+
     def step(self, unanswered: Unanswered) -> bool:
-        """Goes on with a request, and answers it (`take_later`) when that was the last step; whether it was."""
+        """Goes on with a request, and answers it when that was the last step; whether it was. The answer is found with
+        `take_later`, or with `take_output` if there was anything to write."""
+        commit_log = self.node.commit_log
+        appended = commit_log.appended if commit_log is not None else 0
+        answer = self._maybe_answer(unanswered)
+        if commit_log is not None and commit_log.appended != appended:
+            unanswered.wrote = True
+        if answer is None:
+            return False
+        self.pending_count -= 1
+        self.pending_bytes -= len(unanswered.envelope[4])
+        self.is_odd = True
+        if unanswered.wrote:
+            self._answers.append(answer)
+            self._served.append(unanswered.envelope)
+            self.wrote = True
+        else:
+            self._later.append(answer)
+        return True
+
+    def _maybe_answer(self, unanswered: Unanswered) -> bytes | None:
+        """Does the next step, in the state in which the request came; the answer, if that was the last one."""
+        assert unanswered.pending is not None
         state = self.state
         others, state.warnings = state.warnings, unanswered.warnings
+        keyspace, state.keyspace = state.keyspace, unanswered.keyspace
+        response: Response | bytes
         try:
             if not unanswered.pending.step():
-                return False
+                return None
             response = unanswered.pending.result
         except Exception as error:  # noqa: BLE001 - logged and answered by _failure
             response = self._failure(error)
         finally:
             unanswered.warnings, state.warnings = state.warnings, others
-        self.pending_count -= 1
-        answer = self._encoded(response, unanswered.version, unanswered.stream, unanswered.trace, unanswered.warnings)
-        self._later.append(answer)
-        self.is_odd = True
-        return True
+            if state.keyspace == unanswered.keyspace:  # it was no USE
+                state.keyspace = keyspace
+        if isinstance(response, bytes):
+            return response
+        version, _, stream, _, _ = unanswered.envelope
+        return self._encoded(response, version, stream, unanswered.trace, unanswered.warnings)
 
     def _check_stage(self, opcode: int) -> None:
         """Which messages may come before and after STARTUP (transport/ServerConnection.java)."""
@@ -426,6 +532,11 @@ class Session(Client):
             self.is_odd = True
         self._served += refusals
         refusals.clear()
+
+
+def _unchanged_schema(node: Node) -> Callable[[], bool]:
+    schema = node.schema
+    return lambda: node.schema is schema
 
 
 def _nothing() -> None:

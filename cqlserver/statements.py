@@ -24,6 +24,7 @@ from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, 
 from protocol.primitives import Value
 from protocol.requests import Batch, Execute, QueryOptions
 from protocol.responses import PreparedResult, Response, Result, RowsResult
+from storage.environment_strands import long_work, pause, paused
 
 PREPARED_MAX = 10_000
 """Prepared statements kept; past it the oldest goes, and its clients prepare again."""
@@ -36,13 +37,14 @@ TEXT_CHARS_MAX = 8_192
 BATCHES_MAX = 1_000
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
 MARKERS_MAX = 65_535
+BATCH_ENTRIES_PER_GO = 200
+"""Of a BATCH message with more of them others must be able to interrupt the work: an entry takes some ten microseconds."""
+
 
 class StatementCompiler(Protocol):
     """What turns trees into plans (plans/compiler.py)."""
 
-    def compile(
-        self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool
-    ) -> Plan:
+    def compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         """`shaped`: literals are markers. Raises RequestError."""
         ...
 
@@ -185,7 +187,7 @@ class Statements:
     def _compile_shape(self, state: ClientState, text: str, literals: list[str], keyspace: str | None) -> Plan | None:
         """The plan for all texts of this shape; None where one can't be made (then each text gets its own, and the
         error, if there is one, is that of the text)."""
-        statement = parse_shaped(text, literals)
+        statement = parse_shaped(text, literals, pause)
         if statement is None:
             return None
         try:
@@ -275,7 +277,9 @@ class Statements:
         keyspace = self._keyspace(request.options.keyspace, state)
         plans: list[Plan] = []
         values: list[tuple[Value, ...]] = []
-        for entry in request.entries:
+        if len(request.entries) > BATCH_ENTRIES_PER_GO:
+            long_work()
+        for entry in paused(request.entries):
             literals: tuple[Value, ...] = ()
             if isinstance(entry.statement, bytes):
                 plan = self._get(entry.statement).plan
@@ -308,7 +312,7 @@ class Statements:
 
 def _parse(text: str) -> tree.Statement:
     try:
-        return parse(text)
+        return parse(text, pause=pause)
     except CqlNestingError as error:
         raise ServerError(error.message) from None  # as Cassandra answers when its parser's stack is full
     except GrammarError as error:

@@ -46,6 +46,7 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
 from protocol.types import ListType, TupleType
+from storage.environment_strands import pause
 
 __all__ = [
     "UNSET",
@@ -109,6 +110,7 @@ def compile_multi_in_marker(marker: Marker, receivers: Sequence[ColumnSpec], con
 
 def raw_term(expression: Expression, context: BindContext) -> RawTerm:
     """The expression with what it needs of the context, ready to be tested against receivers."""
+    pause()  # every term of a statement comes by here
     match expression:
         case Literal(kind=kind, text=text):
             return RawLiteral(kind, text)

@@ -13,7 +13,7 @@ beyond the token that the walk has looked at last.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeAlias
 from grammar.keywords import NUMBERS, TERMINALS, WORDS
 from grammar.scan import Scanner, ScannerError, Token, TooManyTokensError
 
-# A text is walked so far (blanks count): this takes a quarter of a second, and nobody is served meanwhile.
+# A text is walked so far (blanks count): this takes a quarter of a second.
 TOKENS_MAX = 5_000
 
 _SNIPPET_BEFORE = 10
@@ -277,8 +277,9 @@ class _MismatchError(Exception):
 class _Walk:
     """One walk over a text; `index` is that of the next token in `scanner.tokens`, which has blanks and comments too."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, pause: Callable[[], None] | None = None) -> None:
         self.network = _network()
+        self.pause = pause
         self.scanner = Scanner(text, TOKENS_MAX)
         self.index = self.scanner.skip(0)
         self._starts: dict[int, _Positions] = {}
@@ -307,6 +308,8 @@ class _Walk:
                     raise _MismatchError(token, "set null")
                 if token.number:
                     self.index = self.scanner.skip(self.index + 1)
+                    if self.pause is not None:
+                        self.pause()
                 state = edge.target
 
     def _decide(self, state: int, fork: _Fork) -> int:
@@ -396,11 +399,12 @@ def token_name(number: int) -> str:
     return name.removesuffix("_LITERAL") if name != "STRING_LITERAL" else name
 
 
-def explain(text: str, refused: int) -> str:
-    """The message for `text`, of whose tokens grammar.parser refused the one numbered `refused`."""
-    if text.isascii() or max(text) <= "\uffff":
-        return _explain(text, refused)
-    message = _explain(_ASTRAL.sub(_surrogates, text), refused)  # Java counts and cuts by UTF-16
+def explain(text: str, refused: int, pause: Callable[[], None] | None = None) -> str:
+    """The message for `text`, of whose tokens grammar.parser refused the one numbered `refused`. `pause` is called every
+    now and then."""
+    if text.isascii() or _ASTRAL.search(text) is None:
+        return _explain(text, refused, pause)
+    message = _explain(_ASTRAL.sub(_surrogates, text), refused, pause)  # Java counts and cuts by UTF-16
     return _LONE_SURROGATE.sub("?", message).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
@@ -409,9 +413,9 @@ def _surrogates(found: re.Match[str]) -> str:
     return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))
 
 
-def _explain(text: str, refused: int) -> str:
+def _explain(text: str, refused: int, pause: Callable[[], None] | None) -> str:
     try:
-        walk = _Walk(text)
+        walk = _Walk(text, pause)
         try:
             network = walk.network
             start = network.starts["query"]
@@ -428,6 +432,8 @@ def _explain(text: str, refused: int) -> str:
         index = walk.scanner.skip(0)
         for _ in range(refused):
             index = walk.scanner.skip(index + 1)
+            if pause is not None:
+                pause()
     except ScannerError as error:
         return error.message
     walk.index = index

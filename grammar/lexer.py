@@ -7,8 +7,12 @@ it. A line comment must end with a line break, as in Cassandra.
 """
 
 import re
+from collections.abc import Callable
 
 from grammar.keywords import NUMBERS, WORDS
+
+PAUSE_CHARS = 500
+"""Read between two pauses: a fraction of a millisecond."""
 
 
 class LexError(Exception):
@@ -80,15 +84,18 @@ class Quoted(str):
     __slots__ = ()
 
 
-def tokenize(text: str) -> tuple[list[int], list[str]]:
-    """The tokens of `text`, $END last; raises LexError."""
+def tokenize(text: str, pause: Callable[[], None] | None = None) -> tuple[list[int], list[str]]:
+    """The tokens of `text`, $END last; raises LexError. `pause` is called every now and then."""
     types: list[int] = []
     values: list[str] = []
     add_type, add_value = types.append, values.append
     match = _TOKEN.match
     words, punctuation = WORDS, PUNCTUATION
-    position = 0
+    position, pause_at = 0, PAUSE_CHARS if pause is not None else len(text)
     while True:
+        if position > pause_at and pause is not None:
+            pause()
+            pause_at = position + PAUSE_CHARS
         found = match(text, position)
         if found is None:
             raise LexError(position)

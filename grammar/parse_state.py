@@ -18,12 +18,13 @@ class ParseState:
     `text`: the statement. `markers`: names of the bind markers so far. `errors`: messages of what is wrong beyond the
     grammar, in order. `literals`: texts of the literals numbered so far, with `literals_as_markers`. `depths`: how deep
     operators nest, by the id of the node; `kept` keeps these nodes, so that no id is used again. `assigned`: the
-    assignments of the SET clause that is being read, by column.
+    assignments of the SET clause that is being read, by column. `pause` is called every now and then.
     """
 
-    __slots__ = ("assigned", "depths", "errors", "kept", "literals", "literals_as_markers", "markers", "text")
+    __slots__ = ("assigned", "depths", "errors", "kept", "literals", "literals_as_markers", "markers", "pause", "text")
 
-    def __init__(self, text: str, literals_as_markers: bool = False) -> None:
+    def __init__(self, text: str, literals_as_markers: bool = False, pause: Callable[[], None] | None = None) -> None:
+        self.pause = pause
         self.text = text
         self.markers: list[str | None] = []
         self.errors: list[str] = []

@@ -7,6 +7,7 @@ by STACK_MAX, because whoever walks the tree recurses.
 What is wrong is worded as Cassandra words it by grammar.explain, which runs only then.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from grammar.parse_state import Action, ParseState, Rejected
 
 # States on the stack; a level of parentheses takes one to three.
 STACK_MAX = 500
+_PAUSE_MASK = 0x7F
+"""Of the number of a token: there is a pause at each 128th."""
 
 
 class _RefusedError(Exception):
@@ -54,8 +57,9 @@ def _automaton() -> _Automaton:
     )
 
 
-def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
-    """The tree of one statement; raises CqlSyntaxError with Cassandra's message.
+def parse(text: str, *, literals_as_markers: bool = False, pause: Callable[[], None] | None = None) -> tree.Statement:
+    """The tree of one statement; raises CqlSyntaxError with Cassandra's message. `pause` is called at least once in a
+    millisecond: a long text takes seconds.
 
     With `literals_as_markers` the tree stands for all statements of this one's shape (grammar.shape), and CqlSyntaxError
     also says that there is no such tree; its message is not for clients then.
@@ -68,7 +72,7 @@ def parse(text: str, *, literals_as_markers: bool = False) -> tree.Statement:
         if statement is None:
             raise CqlSyntaxError("The statement has no shape")
         return statement
-    return parse_with(text, ParseState(text))
+    return parse_with(text, ParseState(text, pause=pause))
 
 
 def parse_with(text: str, state: ParseState) -> tree.Statement:
@@ -87,7 +91,7 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
     if refused is not None:
         from grammar.explain import explain
 
-        raise CqlSyntaxError(explain(text, refused))
+        raise CqlSyntaxError(explain(text, refused, state.pause))
     if state.markers:
         # here and not in the actions, where the parts of a batch would each copy the names of all before
         object.__setattr__(statement, "markers", tuple(state.markers))
@@ -96,7 +100,7 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
 
 def _run(text: str, p: ParseState) -> tree.Statement:
     """The statement; raises LexError, Rejected, _RefusedError, CqlNestingError."""
-    types, values = tokenize(text)
+    types, values = tokenize(text, p.pause)
     actions, gotos, end_state, rules, fallbacks = _automaton()
     states = [0]
     stack: list[object] = []
@@ -134,4 +138,6 @@ def _run(text: str, p: ParseState) -> tree.Statement:
                 return found
         if len(states) > STACK_MAX:
             raise CqlNestingError
+        if not index & _PAUSE_MASK and p.pause is not None:
+            p.pause()
     raise _RefusedError(len(types) - 1)

@@ -34,6 +34,7 @@ the rest is read.
 """
 
 import re
+from collections.abc import Callable
 from math import isinf
 
 from grammar import tree
@@ -149,10 +150,10 @@ def _with_fixed_literals(parts: list[str], kinds: str, texts: list[str]) -> tupl
     return "\0".join(chunks) + "\0\0" + kept_kinds, kept
 
 
-def parse_shaped(text: str, texts: list[str]) -> tree.Statement | None:
+def parse_shaped(text: str, texts: list[str], pause: Callable[[], None] | None = None) -> tree.Statement | None:
     """The tree of `text` with LiteralMarkers for the literals that `shape` found, or None if it must not be shared: the
     text is wrong, or the scan's literals are not the parser's."""
-    state = ParseState(text, literals_as_markers=True)
+    state = ParseState(text, True, pause)
     try:
         statement = parse_with(text, state)
     except CqlSyntaxError:

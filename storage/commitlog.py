@@ -130,6 +130,7 @@ class CommitLog:
         self.written_position = CommitLogPosition(0)
         self.synced_position = CommitLogPosition(0)
         self._records: list[bytes] = []
+        self._written = 0
         self._disk, self._clock, self._folder = disk, clock, folder
         self._record_bytes_max = options.mutation_bytes_max
         self._failure: str | None = None
@@ -146,6 +147,11 @@ class CommitLog:
         """How many records wait for the next `write`."""
         return len(self._records)
 
+    @property
+    def appended(self) -> int:
+        """How many records have been appended since the start."""
+        return self._written + len(self._records)
+
     def append(self, record: bytes) -> None:
         """Gather a record for the next `write`. Raises CommitLogFailed, RecordTooLarge."""
         if len(record) > self._record_bytes_max:
@@ -159,6 +165,7 @@ class CommitLog:
         records = self._records
         if not records:
             return
+        self._written += len(records)
         if self._failure is not None:
             records.clear()
             raise CommitLogFailed(self._failure)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from storage.environment_strands import Strand
+
 T = TypeVar("T")
 
 UUID_EPOCH_OFFSET_US = 12_219_292_800_000_000
@@ -215,19 +217,10 @@ class Disk(Protocol):
 
 
 class Workers(Protocol):
-    """Where blocking or heavy functions run, off the event loop."""
+    """Who does what is too long for one go of the event loop (environment_strands.py)."""
 
-    def run(self, function: Callable[[], T]) -> T:
-        """Run and give the result. A worker for an event loop has its own awaitable form besides."""
-
-
-class InlineWorkers:
-    """Runs each function at once in the caller: for tests, and for work before the loop starts."""
-
-    __slots__ = ()
-
-    def run(self, function: Callable[[], T]) -> T:
-        return function()
+    def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> Strand[T] | None:
+        """A strand that works on a request of `size` bytes; None while too many others are under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from cqlserver.node import Node
 from cqlserver.server import listen, open_node, open_sockets
 from protocol.client import Connection, connect
 from protocol.responses import Error, Reply
-from storage.environment import Disk, Environment, InlineWorkers, ManualClock, Rng
+from storage.environment import Disk, Environment, ManualClock, Rng
 from storage.environment_memory import FaultyDisk
+from storage.environment_strands import InlineWorkers
 
 TIMEOUT_S = 10.0
 KEYSPACE = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"

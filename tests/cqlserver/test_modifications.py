@@ -34,6 +34,7 @@ class Client:
 
     def _ask(self, request: Request) -> Reply:
         self._session.receive(encode(request, 4, 1))
+        self._session.finish()
         ((version, flags, _, opcode, body),) = self._decoder.receive_data(
             self._session.take_later() + self._session.take_output()
         )

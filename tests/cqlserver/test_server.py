@@ -55,6 +55,23 @@ def test_a_second_server_on_the_data_folder_says_so(tmp_path: Path) -> None:
         assert "Traceback" not in second.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--memory", "--host", "192.0.2.1"), "can't listen on 192.0.2.1:0: Cannot assign requested address. Give an address"),
+        (("--memory", "--init", "missing.cql"), "--init missing.cql: No such file or directory"),
+        (("--memory", "--config", "missing.yaml"), "can't read the configuration missing.yaml: No such file or directory"),
+        (("--data", __file__), f"the data folder {__file__}: Not a directory; choose another with --data"),
+    ],
+    ids=["host", "init", "config", "data"],
+)
+def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) -> None:
+    ended = run("--port", "0", *arguments)
+    assert ended.returncode in (1, 2)
+    assert f"cqlserver: {said}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_at_once_with_connections_and_a_scan(signal_number: int) -> None:
     with cqlserver.start(log_level="info") as server, connect(server.host, server.port) as connection:

@@ -52,6 +52,7 @@ def started(node: Node) -> Session:
 
 def ask(session: Session, text: str) -> Response:
     session.receive(envelope(Query(text)))
+    session.finish()
     ((_, response),) = answers(session)
     return response
 

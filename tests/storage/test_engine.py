@@ -9,8 +9,9 @@ from protocol.errors import ConfigurationError, InvalidRequest, StorageError
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog import CommitLogFailed, CommitLogOptions
 from storage.engine import Engine, EngineOptions, PackedRun, key_text, stored_values
-from storage.environment import Environment, InlineWorkers, ManualClock, Rng
+from storage.environment import Environment, ManualClock, Rng
 from storage.environment_memory import FaultyDisk
+from storage.environment_strands import InlineWorkers
 from storage.keys import compose_key
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row

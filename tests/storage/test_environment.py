@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import StorageError
-from storage.environment import Disk, InlineWorkers, ManualClock, Rng, SystemClock, TimeUuidSource
+from storage.environment import Disk, ManualClock, Rng, SystemClock, TimeUuidSource
 from storage.environment_disk import RealDisk
 from storage.environment_memory import FaultyDisk, MemoryDisk
 
@@ -64,10 +64,6 @@ def test_timeuuids_increase_even_when_the_clock_stands_still() -> None:
     assert {u.node >> 40 & 1 for u in made} == {1}
     # 100-ns ticks since 1582
     assert made[0].time == (1_700_000_000_123_456 + 12_219_292_800_000_000) * 10
-
-
-def test_inline_workers_run_at_once() -> None:
-    assert InlineWorkers().run(lambda: 7) == 7
 
 
 # --- the disk's contract ---------------------------------------------------------------------------------------------
