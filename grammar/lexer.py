@@ -7,12 +7,11 @@ it. A line comment must end with a line break, as in Cassandra.
 """
 
 import re
-from collections.abc import Callable
 
 from grammar.keywords import NUMBERS, WORDS
 
-PAUSE_CHARS = 500
-"""Read between two pauses: a fraction of a millisecond."""
+BLOCK_CHARS = 2_000
+"""Of the text of a block of tokens: half a millisecond's work for the parser."""
 
 
 class LexError(Exception):
@@ -84,18 +83,16 @@ class Quoted(str):
     __slots__ = ()
 
 
-def tokenize(text: str, pause: Callable[[], None] | None = None) -> tuple[list[int], list[str]]:
-    """The tokens of `text`, $END last; raises LexError. `pause` is called every now and then."""
+def tokenize(text: str, start: int = 0) -> tuple[list[int], list[str], int]:
+    """The next tokens of `text` from `start` on, BLOCK_TOKENS or so, and where they end; the last block ends with $END.
+    Raises LexError. A long text is read block by block, so that its tokens need not all be there at once."""
     types: list[int] = []
     values: list[str] = []
     add_type, add_value = types.append, values.append
     match = _TOKEN.match
     words, punctuation = WORDS, PUNCTUATION
-    position, pause_at = 0, PAUSE_CHARS if pause is not None else len(text)
-    while True:
-        if position > pause_at and pause is not None:
-            pause()
-            pause_at = position + PAUSE_CHARS
+    position, block_end = start, start + BLOCK_CHARS
+    while position < block_end:
         found = match(text, position)
         if found is None:
             raise LexError(position)
@@ -143,7 +140,8 @@ def tokenize(text: str, pause: Callable[[], None] | None = None) -> tuple[list[i
         else:
             add_type(_END)
             add_value("")
-            return types, values
+            break
+    return types, values, position
 
 
 def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int]:

@@ -18,8 +18,6 @@ from grammar.parse_state import Action, ParseState, Rejected
 
 # States on the stack; a level of parentheses takes one to three.
 STACK_MAX = 500
-_PAUSE_MASK = 0x7F
-"""Of the number of a token: there is a pause at each 128th."""
 
 
 class _RefusedError(Exception):
@@ -100,44 +98,47 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
 
 def _run(text: str, p: ParseState) -> tree.Statement:
     """The statement; raises LexError, Rejected, _RefusedError, CqlNestingError."""
-    types, values = tokenize(text, p.pause)
     actions, gotos, end_state, rules, fallbacks = _automaton()
     states = [0]
     stack: list[object] = []
-    state = 0
-    for index, terminal in enumerate(types):
-        value = values[index]
-        while True:
-            row = actions[state]
-            action = row.get(terminal)
-            if action is None:
-                # an unreserved keyword that means nothing of its own here is a name
-                action = row.get(fallbacks[terminal])
+    state = position = count = 0
+    terminal = -1
+    while terminal != 0:
+        types, values, position = tokenize(text, position)
+        for index, terminal in enumerate(types):
+            value = values[index]
+            while True:
+                row = actions[state]
+                action = row.get(terminal)
                 if action is None:
-                    raise _RefusedError(index)
-            if action >= 0:
-                states.append(action)
-                stack.append(value)
-                state = action
-                break
-            left, size, act = rules[~action]
-            if act is None:
-                states.pop()
-            elif size:
-                children = stack[-size:]
-                del stack[-size:]
-                del states[-size:]
-                stack.append(act(children, p))
-            else:
-                stack.append(act([], p))
-            state = gotos[states[-1]][left]
-            states.append(state)
-            if state == end_state and terminal == 0:
-                found = stack[-1]
-                assert isinstance(found, tree.Statement), found
-                return found
-        if len(states) > STACK_MAX:
-            raise CqlNestingError
-        if not index & _PAUSE_MASK and p.pause is not None:
+                    # an unreserved keyword that means nothing of its own here is a name
+                    action = row.get(fallbacks[terminal])
+                    if action is None:
+                        raise _RefusedError(count + index)
+                if action >= 0:
+                    states.append(action)
+                    stack.append(value)
+                    state = action
+                    break
+                left, size, act = rules[~action]
+                if act is None:
+                    states.pop()
+                elif size:
+                    children = stack[-size:]
+                    del stack[-size:]
+                    del states[-size:]
+                    stack.append(act(children, p))
+                else:
+                    stack.append(act([], p))
+                state = gotos[states[-1]][left]
+                states.append(state)
+                if state == end_state and terminal == 0:
+                    found = stack[-1]
+                    assert isinstance(found, tree.Statement), found
+                    return found
+            if len(states) > STACK_MAX:
+                raise CqlNestingError
+        count += len(types)
+        if p.pause is not None:
             p.pause()
-    raise _RefusedError(len(types) - 1)
+    raise _RefusedError(count - 1)

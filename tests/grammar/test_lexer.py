@@ -7,7 +7,8 @@ from grammar.lexer import LexError, tokenize
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    types, values = tokenize(text)
+    types, values, end = tokenize(text)
+    assert end == len(text)
     assert TERMINALS[types[-1]] == "$END"
     return [(TERMINALS[number], value) for number, value in zip(types[:-1], values[:-1], strict=True)]
 
