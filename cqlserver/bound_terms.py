@@ -86,7 +86,7 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
     """What a bound value goes through: it is checked, collections get their stored form."""
     validate = type_.validate
     is_user_type = isinstance(type_, UserType)
-    is_collection = type_.is_collection
+    has_stored_form = type_.is_collection or is_user_type
 
     def check(value: bytes) -> bytes:
         try:
@@ -95,7 +95,7 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
             if is_user_type:  # the one kind of marker that does not translate it (UserTypes.Marker)
                 raise ServerError(f"org.apache.cassandra.serializers.MarshalException: {error}") from None
             raise InvalidRequest(str(error)) from None
-        return normalise(value, type_) if is_collection else value
+        return normalise(value, type_) if has_stored_form else value
 
     return check
 

@@ -137,7 +137,8 @@ def pack_map(entries: Sequence[tuple[bytes, Value]]) -> bytes:
 
 def normalise(data: bytes, type_: CqlType) -> bytes:
     """A valid value that was bound, as Cassandra stores it: what collections hold is decoded and encoded again, sets and
-    maps are sorted and without repetition; numbers and the like that are empty become nulls in a list."""
+    maps are sorted and without repetition; numbers and the like that are empty become nulls in a list. The nulls of user
+    types get the length -1."""
     if isinstance(type_, ListType):
         elements = type_.elements
         if elements in EMPTY_IS_NULL and _NO_LENGTH in data:
@@ -146,7 +147,7 @@ def normalise(data: bytes, type_: CqlType) -> bytes:
         return type_.recoded(data) if elements.recodes else data
     if isinstance(type_, SetType | MapType):
         return type_.recoded(data)
-    return data
+    return pack_items(split_items(data)) if isinstance(type_, UserType) else data
 
 
 def element_count(type_: TupleType | UserType) -> int:

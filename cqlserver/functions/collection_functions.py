@@ -41,7 +41,7 @@ def _map_keys(types: list[CqlType], receiver: CqlType | None) -> Function:
 
     def body(arguments: Arguments, context: CallContext) -> bytes | None:
         data = arguments[0]
-        return None if data is None else target.pack(key for key, _ in source.split(data))
+        return None if data is None else target.pack(key for key, _ in source.items(data))
 
     return ScalarFunction("map_keys", (source,), target, made_by_factory=True, body=body)
 
@@ -52,7 +52,7 @@ def _map_values(types: list[CqlType], receiver: CqlType | None) -> Function:
 
     def body(arguments: Arguments, context: CallContext) -> bytes | None:
         data = arguments[0]
-        return None if data is None else target.pack(value for _, value in source.split(data))
+        return None if data is None else target.pack(value for _, value in source.items(data))
 
     return ScalarFunction("map_values", (source,), target, made_by_factory=True, body=body)
 
@@ -76,7 +76,7 @@ def _aggregating(name: str, parameter: Parameter, aggregate_of: Callable[[CqlTyp
             if data is None:
                 return None
             state = aggregate.start()
-            for element in source.split(data):
+            for element in source.items(data):
                 state = aggregate.add(state, (element,))
             return aggregate.result(state)
 

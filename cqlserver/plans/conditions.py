@@ -5,6 +5,8 @@ A condition is compiled once and evaluated against the live row that a compare-a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from struct import error as StructError
+from typing import Final
 
 from cqlserver.packing import pack_items, split_collection, split_tuple
 from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
@@ -14,9 +16,25 @@ from grammar.tree import Operator
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
-from protocol.types import COUNTER, TIMEUUID, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+from protocol.types import (
+    COUNTER,
+    DECIMAL,
+    TIMEUUID,
+    UUID,
+    CqlType,
+    ListType,
+    MapType,
+    MarshalError,
+    SetType,
+    TupleType,
+    UserType,
+    VectorType,
+)
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.schema import ColumnKind, ColumnMetadata
+
+UUID_BYTES: Final = 16
+SCALE_BYTES: Final = 4
 
 _ORDER_HOLDS = {
     Operator.EQ: lambda c: c == 0,
@@ -81,6 +99,8 @@ class ColumnCondition:
             return self._collection_holds(data, operator, values)
         else:
             value, value_type = _whole(data, type_), type_
+        if self.element is not None and isinstance(type_, MapType):
+            return any(_compare_as_key(operator, value_type, wanted, value) for wanted in values)
         return any(_compare(operator, value_type, wanted, value) for wanted in values)
 
     def _element(self, data: Cell | ComplexColumn | None, element: Value) -> tuple[bytes | None, CqlType]:
@@ -227,6 +247,19 @@ def _compare(operator: Operator, type_: CqlType, wanted: Value, value: bytes | N
     if operator in (Operator.CONTAINS, Operator.CONTAINS_KEY):
         return _contains(type_, split_collection(value), wanted, operator)
     return bool(_ORDER_HOLDS[operator](type_.compare(value, wanted)))
+
+
+def _compare_as_key(operator: Operator, type_: CqlType, wanted: Value, value: bytes | None) -> bool:
+    """The value of a map's key, which Cassandra compares by the type of the keys: that may not be able to."""
+    if isinstance(wanted, bytes) and value is not None:
+        if type_ in (UUID, TIMEUUID) and not len(value) == len(wanted) == UUID_BYTES:
+            return bool(_ORDER_HOLDS[operator]((len(value) == UUID_BYTES) - (len(wanted) == UUID_BYTES)))
+        if type_ == DECIMAL and SCALE_BYTES in (len(value), len(wanted)):
+            raise ServerError("java.lang.NumberFormatException: Zero length BigInteger")
+    try:
+        return _compare(operator, type_, wanted, value)
+    except (MarshalError, IndexError, StructError):
+        raise ServerError("java.lang.IndexOutOfBoundsException") from None
 
 
 # --- compiling -------------------------------------------------------------------------------------------------------

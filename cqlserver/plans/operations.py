@@ -424,6 +424,8 @@ class AddToValue(Operation):
         else:
             from cqlserver.functions.arithmetic import add_values
 
+            if not existing or not value:
+                raise ServerError("java.lang.NullPointerException")
             change.set(self.name, add_values(self.column.type, existing, value))
 
 

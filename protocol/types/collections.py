@@ -3,7 +3,7 @@
 Sets and maps are kept in the order of their elements' or keys' type, without duplicates.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +81,10 @@ def _not_null(values: list[bytes | None]) -> list[bytes]:
     return values  # type: ignore[return-value]
 
 
+def _or_null(function: Callable[[bytes], str], value: bytes | None) -> str:
+    return "null" if value is None else function(value)
+
+
 def pack_values(count: int, values: Iterable[bytes | None]) -> bytes:
     """A serialised collection of `count` elements; a map's values are key, value, key, value."""
     parts = [count.to_bytes(4, "big")]
@@ -136,7 +140,7 @@ class _ElementsType(CollectionType):
         """The serialised elements. MarshalError."""
         return _not_null(_read_values(data, 1, self.noun))
 
-    def pack(self, elements: Iterable[bytes]) -> bytes:
+    def pack(self, elements: Iterable[bytes | None]) -> bytes:
         """From serialised elements, which for a set must be sorted and distinct already."""
         listed = list(elements)
         return pack_values(len(listed), listed)
@@ -145,13 +149,18 @@ class _ElementsType(CollectionType):
         for value in self.split(data):
             self.elements.validate(value)
 
+    def items(self, data: bytes) -> list[bytes | None]:
+        """The serialised elements of a stored value, among which there may be nulls. MarshalError."""
+        return _read_values(data, 1, self.noun)
+
     def order_key(self, data: bytes) -> bytes:
         if not data:
             return ORDER_EMPTY
-        return b"\x02" + b"".join(map(self.elements.order_key, self.split(data))) + b"\x00"
+        order_key = self.elements.order_key
+        return b"\x02" + b"".join([ORDER_EMPTY if e is None else order_key(e) for e in self.items(data)]) + b"\x00"
 
     def to_json(self, data: bytes) -> str:
-        return f"[{', '.join(map(self.elements.to_json, self.split(data)))}]"
+        return f"[{', '.join([_or_null(self.elements.to_json, e) for e in self.items(data)])}]"
 
     def _json_elements(self, value: Any, description: str) -> list[bytes]:
         if isinstance(value, str):
@@ -161,7 +170,7 @@ class _ElementsType(CollectionType):
         return elements_from_json(self.elements, value, self.noun)
 
     def _literals(self, data: bytes) -> str:
-        return ", ".join(map(self.elements.to_literal, self.split(data)))
+        return ", ".join(map(self.elements.to_literal, self.items(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +295,12 @@ class MapType(CollectionType):
         values = _not_null(_read_values(data, 2, self.noun))
         return list(zip(values[::2], values[1::2], strict=True))
 
-    def pack(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    def items(self, data: bytes) -> list[tuple[bytes, bytes | None]]:
+        """The serialised pairs of a stored value, whose values may be null. MarshalError."""
+        values = _read_values(data, 2, self.noun)
+        return list(zip(_not_null(values[::2]), values[1::2], strict=True))
+
+    def pack(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> bytes:
         """From serialised pairs, sorted by key and distinct already."""
         listed = list(pairs)
         return pack_values(len(listed), (part for pair in listed for part in pair))
@@ -326,21 +340,23 @@ class MapType(CollectionType):
     def order_key(self, data: bytes) -> bytes:
         if not data:
             return ORDER_EMPTY
-        parts = [self.keys.order_key(k) + self.values.order_key(v) for k, v in self.split(data)]
+        parts = [
+            self.keys.order_key(k) + (ORDER_EMPTY if v is None else self.values.order_key(v)) for k, v in self.items(data)
+        ]
         return b"\x02" + b"".join(parts) + b"\x00"
 
     def to_literal(self, data: bytes | None) -> str:
         if data is None:
             return "null"
-        pairs = (f"{self.keys.to_literal(k)}: {self.values.to_literal(v)}" for k, v in self.split(data))
+        pairs = (f"{self.keys.to_literal(k)}: {self.values.to_literal(v)}" for k, v in self.items(data))
         return f"{{{', '.join(pairs)}}}"
 
     def to_json(self, data: bytes) -> str:
         pairs = []
-        for key, value in self.split(data):
+        for key, value in self.items(data):
             name = self.keys.to_json(key)
             json_name = name if name.startswith('"') else json_quoted(name)
-            pairs.append(f"{json_name}: {self.values.to_json(value)}")
+            pairs.append(f"{json_name}: {_or_null(self.values.to_json, value)}")
         return f"{{{', '.join(pairs)}}}"
 
     def from_json(self, value: Any) -> bytes:

@@ -1,0 +1,47 @@
+"""Stored values that are odd but valid: nulls in lists, empty numbers, and bytes that are compared by another type."""
+
+import pytest
+from test_modifications import Client
+
+from protocol.errors import ServerError
+from protocol.types import INT, TEXT, ListType, MapType
+
+ONE_AND_NULL = bytes.fromhex("000000020000000400000001ffffffff")
+KEY = "00000000-0000-0000-0000-000000000001"
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+def test_nulls_in_lists_have_text_and_order() -> None:
+    type_ = ListType(INT, True)
+    assert type_.to_json(ONE_AND_NULL) == "[1, null]"
+    assert type_.to_literal(ONE_AND_NULL) == "[1, null]"
+    assert type_.compare(type_.encode([1]), ONE_AND_NULL) < 0 < type_.compare(type_.encode([2]), ONE_AND_NULL)
+    assert MapType(INT, TEXT).to_json(bytes.fromhex("000000010000000400000001ffffffff")) == '{"1": null}'
+
+
+def test_functions_and_conditions_meet_nulls_in_lists(client: Client) -> None:
+    client.run("CREATE TABLE t (k int PRIMARY KEY, l frozen<list<int>>)")
+    client.run("INSERT INTO t (k, l) VALUES (1, ?)", ONE_AND_NULL)
+    assert client.run("SELECT collection_max(l), collection_count(l) FROM t") == [(INT.encode(1), INT.encode(2))]
+    assert client.run("UPDATE t SET l = [] WHERE k = 1 IF l = [1]") == [(b"\0", ONE_AND_NULL)]
+
+
+def test_elements_of_maps_are_compared_as_their_keys(client: Client) -> None:
+    client.run("CREATE TABLE t (k int PRIMARY KEY, u map<uuid, int>, d map<decimal, int>, f map<double, int>)")
+    client.run(f"INSERT INTO t (k, u, d, f) VALUES (1, {{{KEY}: 1}}, {{1: 1}}, {{1: 2147483647}})")
+    assert client.run(f"UPDATE t SET d[2] = 2 WHERE k = 1 IF u[{KEY}] = 5") == [(b"\1",)]
+    with pytest.raises(ServerError, match="NumberFormatException: Zero length BigInteger"):
+        client.run("UPDATE t SET d[2] = 2 WHERE k = 1 IF d[1] = 5")
+    with pytest.raises(ServerError, match="IndexOutOfBoundsException"):
+        client.run("UPDATE t SET d[2] = 2 WHERE k = 1 IF f[1] = 5")
+
+
+def test_adding_to_an_empty_number_fails(client: Client) -> None:
+    client.run("CREATE TABLE t (k int PRIMARY KEY, i int)")
+    client.run("INSERT INTO t (k, i) VALUES (1, ?)", b"")
+    with pytest.raises(ServerError, match="NullPointerException"):
+        client.run("UPDATE t SET i = i + 1 WHERE k = 1 IF EXISTS")
