@@ -8,6 +8,7 @@ process CPU time, so that a busy machine disturbs them little.
 
 import argparse
 import cProfile
+import itertools
 import pstats
 import random
 import struct
@@ -41,7 +42,7 @@ class Bench:
     """A node in memory with one session."""
 
     def __init__(self) -> None:
-        node = open_node(Config(data=None))
+        self.node = node = open_node(Config(data=None))
         node.describe_itself()
         self.session = Session(node, "127.0.0.1", 1)
         self.rng = random.Random(SEED)
@@ -70,6 +71,18 @@ class Bench:
             session.receive(chunk)
             session.take_output()
             session.forget_served()
+
+    def serve_connections(self, chunks: list[bytes]) -> None:
+        """Each chunk on a connection of its own."""
+        for chunk in chunks:
+            session = Session(self.node, "127.0.0.1", 1)
+            self.node.sessions[session] = None
+            session.receive(chunk)
+            session.take_later()
+            session.take_output()
+            session.forget_served()
+            del self.node.sessions[session]
+            session.close()
 
 
 def bigint(number: int) -> bytes:
@@ -136,17 +149,37 @@ def counter(bench: Bench) -> Callable[[], requests.Request]:
     return lambda: execute(statement_id, bigint(rng.randrange(100_000)))
 
 
-def ddl(bench: Bench) -> Callable[[], requests.Request]:
-    state = {"number": 0}
+def in_turn(*texts: str) -> Callable[[], requests.Request]:
+    """These texts, one after the other, with the number of the round in place of %."""
+    step = itertools.count()
 
     def build() -> requests.Request:
-        number, step = divmod(state["number"], 2)
-        state["number"] += 1
-        return requests.Query(
-            f"DROP TABLE load.d{number}" if step else f"CREATE TABLE load.d{number} (k int PRIMARY KEY, v int)"
-        )
+        number, index = divmod(next(step), len(texts))
+        return requests.Query(texts[index].replace("%", str(number)))
 
     return build
+
+
+def ddl(bench: Bench) -> Callable[[], requests.Request]:
+    """A table made, used and dropped."""
+    return in_turn(
+        "CREATE TABLE load.d% (k int PRIMARY KEY, v int)",
+        "INSERT INTO load.d% (k, v) VALUES (1, 1)",
+        "DROP TABLE load.d%",
+    )
+
+
+def truncate(bench: Bench) -> Callable[[], requests.Request]:
+    bench.ask(requests.Query("CREATE TABLE load.seq (k int PRIMARY KEY, v int)"))
+    return in_turn("INSERT INTO load.seq (k, v) VALUES (1, 1)", "TRUNCATE load.seq")
+
+
+def connect(bench: Bench) -> Callable[[], requests.Request]:
+    """What a connection of its own begins with."""
+    pair = itertools.cycle(
+        (requests.Startup({"CQL_VERSION": "3.0.0"}), requests.Query("SELECT release_version FROM system.local"))
+    )
+    return lambda: next(pair)
 
 
 WORKLOADS = {
@@ -159,7 +192,10 @@ WORKLOADS = {
     "lwt": lwt,
     "counter": counter,
     "ddl": ddl,
+    "truncate": truncate,
+    "connect": connect,
 }
+REQUESTS_PER_CONNECTION = 2
 
 
 def main() -> None:
@@ -173,19 +209,22 @@ def main() -> None:
     for name in options.workloads:
         build = WORKLOADS[name](bench)
         encoded = [requests.encode(build(), VERSION, stream % 128) for stream in range(options.count)]
-        chunks = [b"".join(encoded[at : at + CHUNK]) for at in range(0, len(encoded), CHUNK)]
+        size, serve = CHUNK, bench.serve
+        if name == "connect":
+            size, serve = REQUESTS_PER_CONNECTION, bench.serve_connections
+        chunks = [b"".join(encoded[at : at + size]) for at in range(0, len(encoded), size)]
         warm = max(1, len(chunks) // 10)
-        bench.serve(chunks[:warm])
+        serve(chunks[:warm])
         measured = chunks[warm:]
         profile = cProfile.Profile() if options.profile else None
         if profile:
             profile.enable()
         began = time.process_time()
-        bench.serve(measured)
+        serve(measured)
         elapsed = time.process_time() - began
         if profile:
             profile.disable()
-        print(f"{name:12}{1e6 * elapsed / (len(measured) * CHUNK):24.2f}")
+        print(f"{name:12}{1e6 * elapsed / (len(measured) * size):24.2f}")
         if profile:
             pstats.Stats(profile).sort_stats("tottime").print_stats(15)
 
