@@ -155,6 +155,17 @@ class DateType(NativeType):
         return b"\x80\x00\x00\x00"
 
 
+def _negative_time(nanoseconds: int) -> str:
+    """What Cassandra makes of a time before midnight: each part has its sign, behind the zeros of a single digit."""
+    parts = []
+    for unit in (1000, 1000, 1000, 60, 60, 24):
+        nanoseconds, part = divmod(nanoseconds, unit)
+        zeros = "00" if unit == 1000 else "0"
+        parts.append(f"{zeros}-{part}" if part else f"{zeros}0")
+    nano, micro, milli, second, minute, hour = parts
+    return f"{hour}:{minute}:{second}.{milli}{micro}{nano}"
+
+
 class TimeType(NativeType):
     """Nanoseconds since midnight."""
 
@@ -203,7 +214,10 @@ class TimeType(NativeType):
     def to_text(self, data: bytes) -> str:
         if not data:
             return "null"
-        seconds, nanos = divmod(int.from_bytes(data, "big", signed=True), 10**9)
+        nanoseconds = int.from_bytes(data, "big", signed=True)
+        if nanoseconds < 0:
+            return _negative_time(-nanoseconds)
+        seconds, nanos = divmod(nanoseconds, 10**9)
         minutes, second = divmod(seconds, 60)
         hour, minute = divmod(minutes, 60)
         return f"{hour % 24:02d}:{minute:02d}:{second:02d}.{nanos:09d}"

@@ -4,7 +4,7 @@ import pytest
 from test_modifications import Client
 
 from protocol.errors import ServerError
-from protocol.types import INT, TEXT, ListType, MapType
+from protocol.types import INT, TEXT, TIME, ListType, MapType
 
 ONE_AND_NULL = bytes.fromhex("000000020000000400000001ffffffff")
 KEY = "00000000-0000-0000-0000-000000000001"
@@ -45,3 +45,15 @@ def test_adding_to_an_empty_number_fails(client: Client) -> None:
     client.run("INSERT INTO t (k, i) VALUES (1, ?)", b"")
     with pytest.raises(ServerError, match="NullPointerException"):
         client.run("UPDATE t SET i = i + 1 WHERE k = 1 IF EXISTS")
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (-1, "00:00:00.00000000-1"),
+        (-1_234_567_890_123, "00:0-20:0-34.00-56700-89000-123"),
+        (86_400 * 10**9, "00:00:00.000000000"),
+    ],
+)
+def test_times_beyond_a_day_have_texts(nanoseconds: int, text: str) -> None:
+    assert TIME.to_text(nanoseconds.to_bytes(8, "big", signed=True)) == text
