@@ -176,10 +176,10 @@ def truncate(bench: Bench) -> Callable[[], requests.Request]:
 
 def connect(bench: Bench) -> Callable[[], requests.Request]:
     """What a connection of its own begins with."""
-    pair = itertools.cycle(
-        (requests.Startup({"CQL_VERSION": "3.0.0"}), requests.Query("SELECT release_version FROM system.local"))
-    )
-    return lambda: next(pair)
+    startup = requests.Startup({"CQL_VERSION": "3.0.0"})
+    pair: tuple[requests.Request, ...] = (startup, requests.Query("SELECT release_version FROM system.local"))
+    turns = itertools.cycle(pair)
+    return lambda: next(turns)
 
 
 WORKLOADS = {
