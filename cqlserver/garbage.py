@@ -15,11 +15,12 @@ import trio
 
 log = logging.getLogger("cqlserver")
 
-YOUNG_OBJECTS_MAX, YOUNG_COLLECTIONS_MAX = 1_500, 2
-"""The collector's first two thresholds: an automatic collection looks at five thousand objects, and at the rows in them."""
+YOUNG_OBJECTS_MAX, YOUNG_COLLECTIONS_MAX = 300, 2
+"""The collector's first two thresholds: an automatic collection looks at a thousand objects at most, and at the
+rows in them: a block of a partition has 128 (partition.py)."""
 _NEVER = 1_000_000
 PERIOD_S = 1.0
-OBJECTS_MAX = 8_000
+OBJECTS_MAX = 2_000
 COLLECT_S_MAX = 0.002
 """A full collection that took longer (a dict of a million keys is one object, but large) is the last of its objects."""
 

@@ -14,6 +14,7 @@ A dict that grows is copied, at a million keys for some 30 ms. So the partitions
 hash as soon as there are SHARD_AT of them; while there are few, one dict is smaller and faster.
 """
 
+import gc
 import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
@@ -87,6 +88,13 @@ class SingleRow(NamedTuple):
 
 
 StoredPartition = bytes | SingleRow | Partition
+
+
+class _Shard(dict[bytes, StoredPartition]):
+    """A dict that the garbage collector knows from the start: so `freeze` can take it from its sight. A plain one comes
+    into sight when the first Partition comes in, with all its entries, each of which a collection looks at."""
+
+    __slots__ = ()
 
 
 class Memtable:
@@ -242,10 +250,11 @@ class Memtable:
         if self._mask:
             return
         mask = SHARDS - 1
-        shards: list[dict[bytes, StoredPartition]] = [{} for _ in range(SHARDS)]
+        shards: list[dict[bytes, StoredPartition]] = [_Shard() for _ in range(SHARDS)]
         for key, partition in self._shards[0].items():
             shards[hash(key) >> _SHARD_SHIFT & mask][key] = partition
         self._shards, self._mask = shards, mask
+        gc.freeze()
 
     def _general(self, old: bytes | SingleRow | None) -> Partition:
         partition = Partition()

@@ -19,8 +19,9 @@ from storage.packed import VALUES, Layouts, StoredRow, timestamp_of
 from storage.range_tombstones import RangeTombstones
 from storage.reconcile import Resolve, merge_rows, reconcile_deletion, uncovered_row
 
-# Larger blocks make inserts in the middle dearer, smaller ones scans and memory.
-BLOCK_ROWS_MAX: Final = 512
+# Larger blocks make inserts in the middle dearer, and the garbage collector's young collections, which look at every row
+# of a new block; smaller ones scans and memory.
+BLOCK_ROWS_MAX: Final = 128
 
 # What objects cost in CPython, rounded: for the estimate of memory only.
 ROW_OVERHEAD_BYTES: Final = 33 + 33 + 16
