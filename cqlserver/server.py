@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -39,6 +40,7 @@ class StartupError(Exception):
 def run(config: Config) -> int:
     """Runs a server until SIGTERM or SIGINT; the process's exit status. Raises StartupError."""
     check_packages()
+    raise_file_limit()
     try:
         trio.run(serve, config)
     except BaseExceptionGroup as group:  # a nursery wraps what its block raises
@@ -62,6 +64,16 @@ def check_packages() -> None:
         path = Path(getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", ["?"])))).resolve()
         if home not in path.parents:
             raise StartupError(f"the module {name} at {path} hides cqlserver's own: start with python -P, or rename it")
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: its first answer is often 1,024, and each client takes one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(config: Config) -> None:

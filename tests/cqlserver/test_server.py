@@ -1,5 +1,6 @@
 """The program as a child process: start, readiness, ports, data folder, signals, --init, --config."""
 
+import json
 import os
 import signal
 import socket
@@ -58,7 +59,10 @@ def test_a_second_server_on_the_data_folder_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--memory", "--host", "192.0.2.1"), "can't listen on 192.0.2.1:0: Cannot assign requested address. Give an address"),
+        (
+            ("--memory", "--host", "192.0.2.1"),
+            "can't listen on 192.0.2.1:0: Cannot assign requested address. Give an address",
+        ),
         (("--memory", "--init", "missing.cql"), "--init missing.cql: No such file or directory"),
         (("--memory", "--config", "missing.yaml"), "can't read the configuration missing.yaml: No such file or directory"),
         (("--data", __file__), f"the data folder {__file__}: Not a directory; choose another with --data"),
@@ -70,6 +74,27 @@ def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) ->
     assert ended.returncode in (1, 2)
     assert f"cqlserver: {said}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_more_clients_than_the_soft_limit_of_open_files(tmp_path: Path) -> None:
+    """Many systems start programs with 1,024 files at most, and let them have more."""
+    ready = tmp_path / "ready"
+    command = f"ulimit -S -n 64; exec {sys.executable} -P -m cqlserver --memory --port 0 --ready-file {ready}"
+    with subprocess.Popen(
+        ["sh", "-c", command], env={**os.environ, "PYTHONPATH": str(HOME)}, stderr=subprocess.DEVNULL
+    ) as server:
+        try:
+            while not ready.exists():
+                assert server.poll() is None
+                time.sleep(0.01)
+            port = json.loads(ready.read_text())["port"]
+            idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+            with connect("127.0.0.1", port, timeout_s=5) as connection:
+                assert isinstance(connection.query("SELECT key FROM system.local").response, RowsResult)
+            for sock in idle:
+                sock.close()
+        finally:
+            server.terminate()
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
