@@ -13,11 +13,10 @@ Order of checks, and messages: restrictions/StatementRestrictions.java, Restrict
 PartitionKeySingleRestrictionSet, TokenFilter. Secondary indexes do not exist yet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cmp_to_key
-from itertools import product
+from math import prod
 from struct import Struct
 
 from cqlserver.binding import BindContext, Values
@@ -42,6 +41,7 @@ from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereC
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
+from storage.environment_strands import long_work, paused, sorted_in_turns
 from storage.keys import check_key_length, clustering_order_key, component_order_keys, compose_key
 from storage.schema import ColumnKind, ColumnMetadata
 from storage.token import token
@@ -50,6 +50,10 @@ REQUIRES_ALLOW_FILTERING = (
     "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. "
     "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
 )
+COMBINATIONS_PER_GO = 300
+"""Of the values of IN: more of them take more than a millisecond, and then others must be able to interrupt."""
+Clustering = tuple[bytes, tuple[bytes, ...]]
+"""Order key and values of a clustering, or of the first few columns of one."""
 TOKEN_MIN = -(1 << 63)
 _LONG = Struct(">q")
 
@@ -437,58 +441,60 @@ class Restrictions:
 
     def unchecked_keys(self, values: Values) -> list[bytes]:
         """`keys`, of which some may be empty: a read refuses them only where there is something to read."""
-        combinations = self._combinations(self._keys.restrictions, values)
-        if len(combinations) > 1:
-            combinations = _sorted_distinct(combinations, self.table.partition_key)
-        keys = []
-        for combination in combinations:
-            keys.append(compose_key(combination))
+        rows_of = _rows_of(self._keys.restrictions, values)
+        if all(len(rows) == 1 for rows in rows_of):
+            keys = [compose_key([value for (row,) in rows_of for value in row])]
+        else:
+            sorted_rows = [
+                _sorted_distinct(rows[::-1], [column.type.order_key for column in restriction.columns])  # the first stays
+                for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
+            ]
+            keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]
         if self.token is not None:
             ranges = self._token_ranges(values)
-            keys = [key for key in keys if any(r.start <= token(key) <= r.end for r in ranges)]
+            keys = [key for key in paused(keys) if any(r.start <= token(key) <= r.end for r in ranges)]
         return keys
 
-    def _combinations(self, restrictions: Sequence[Restriction], values: Values) -> list[list[bytes]]:
-        """Every combination of the values of = and IN restrictions, column after column."""
-        rows: list[list[bytes]] = [[]]
-        for restriction in restrictions:
-            assert isinstance(restriction, EqRestriction | InRestriction), restriction
-            rows = [left + right for left, right in product(rows, restriction.rows(values))]
-            if not rows:
-                break
-        return rows
-
-    def clusterings(self, values: Values) -> list[tuple[bytes, tuple[bytes, ...]]]:
+    def clusterings(self, values: Values) -> list[Clustering]:
         """Order keys and values of the clusterings that = and IN name, in clustering order, each once."""
-        rows = self._combinations(self._clustering.restrictions, values)
-        for row in rows:
+        found = self._prefixes(self._clustering.restrictions, values)
+        for _, row in paused(found):
             check_key_length(sum(map(len, row)))
-        if len(rows) == 1:
-            return [(self._order_key(rows[0]), tuple(rows[0]))]
-        return sorted({self._order_key(row): tuple(row) for row in rows}.items())
+        return found
+
+    def _prefixes(self, restrictions: Sequence[Restriction], values: Values) -> list[Clustering]:
+        """The same of the first few clustering columns, which the restrictions name."""
+        rows_of = _rows_of(restrictions, values)
+        if all(len(rows) == 1 for rows in rows_of):
+            row = [value for (row,) in rows_of for value in row]
+            return [(self._order_key(row), tuple(row))]
+        return _product(
+            [
+                _sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
+                for restriction, rows in zip(restrictions, rows_of, strict=False)
+            ]
+        )
 
     def intervals(self, values: Values) -> list[Interval]:
         """Sorted and disjoint; none: no row can match."""
         if not len(self._clustering):
             return [EVERYTHING]
         if not self.is_range:
-            return [prefix_interval(ck, row) for ck, row in self.clusterings(values)]
+            return [prefix_interval(ck, row) for ck, row in paused(self.clusterings(values))]
         in_slices, _ = self._split_clustering()
         slices = [r for r in in_slices if isinstance(r, SliceRestriction)]
-        prefixes = self._combinations([r for r in in_slices if not isinstance(r, SliceRestriction)], values)
         found: list[Interval] = []
-        for prefix in prefixes:
-            below = [prefix_interval(self._order_key(prefix), tuple(prefix))]
+        for prefix, row in paused(self._prefixes([r for r in in_slices if not isinstance(r, SliceRestriction)], values)):
+            below = [prefix_interval(prefix, row)]
             if slices:
-                below = intersect(below, self._slice(slices[0], prefix, values))
+                below = intersect(below, self._slice(slices[0], prefix, row, values))
             found += below
         return union(found)
 
-    def _slice(self, restriction: SliceRestriction, prefix: Sequence[bytes], values: Values) -> list[Interval]:
+    def _slice(self, restriction: SliceRestriction, base: bytes, prefix: Sequence[bytes], values: Values) -> list[Interval]:
         columns = restriction.columns
         first = columns[0].position
         order_keys = self._order_keys[first : first + len(columns)]
-        base = self._order_key(prefix)
         found: list[Interval] | None = None
         for bound, greater in ((restriction.start, True), (restriction.end, False)):
             if bound is not None:
@@ -547,20 +553,40 @@ def _token_value(value: Value) -> int:
     return number
 
 
-def _sorted_distinct(rows: list[list[bytes]], columns: Sequence[ColumnMetadata]) -> list[list[bytes]]:
-    compares = [column.type.compare for column in columns]
-
-    def compare(left: list[bytes], right: list[bytes]) -> int:
-        for one, a, b in zip(compares, left, right, strict=True):
-            if order := one(a, b):
-                return order
-        return 0
-
-    found: list[list[bytes]] = []
-    for row in sorted(rows, key=cmp_to_key(compare)):
-        if not found or compare(found[-1], row) != 0:
-            found.append(row)
+def _rows_of(restrictions: Sequence[Restriction], values: Values) -> list[list[list[bytes]]]:
+    """For each = and IN restriction the combinations of values for its columns; what stands behind an empty IN () is
+    not looked at."""
+    found = []
+    for restriction in restrictions:
+        assert isinstance(restriction, EqRestriction | InRestriction), restriction
+        rows = restriction.rows(values)
+        found.append(rows)
+        if not rows:
+            break
     return found
+
+
+def _sorted_distinct(rows: list[list[bytes]], order_keys: Sequence[Callable[[bytes], bytes]]) -> list[Clustering]:
+    """Values by their order keys; of equal ones the last."""
+    by_key = {}
+    for row in paused(rows):
+        by_key[b"".join([order_key(value) for order_key, value in zip(order_keys, row, strict=True)])] = tuple(row)
+    return sorted_in_turns(list(by_key.items()))
+
+
+def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:
+    """All combinations, in order if the parts are: order keys are prefix-free."""
+    if prod(map(len, parts)) > COMBINATIONS_PER_GO:
+        long_work()
+    found: Sequence[Clustering] = [(b"", ())]
+    for part in parts:
+        if len(found) == 1:
+            (key, row), found = found[0], part
+            if key:
+                found = [(key + right_key, row + right) for right_key, right in paused(part)]
+        else:
+            found = [(key + right_key, row + right) for key, row in paused(found) for right_key, right in paused(part)]
+    return list(found)
 
 
 def compile_restrictions(

@@ -10,6 +10,7 @@ Each end keeps the values it was made of, because range tombstones want to know 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from storage.environment_strands import paused, sorted_in_turns
 from storage.schema import ColumnMetadata
 
 OrderKey = Callable[[bytes], bytes]
@@ -62,7 +63,7 @@ def beyond(
 def union(intervals: Iterable[Interval]) -> list[Interval]:
     """Sorted, disjoint and not empty; touching ones are joined."""
     found: list[Interval] = []
-    for interval in sorted(intervals, key=lambda i: (i.start, i.end)):
+    for interval in paused(sorted_in_turns(list(intervals))):
         if interval.start >= interval.end:
             continue
         if found and interval.start <= found[-1].end:

@@ -46,9 +46,12 @@ from protocol.types import (
     VectorType,
 )
 from protocol.types import quoted_identifier as cql_name
+from storage.environment_strands import long_work, paused
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 COLLECTIONS = (ListType, SetType, MapType)
+TERMS_PER_GO = 500
+"""Of an IN (...) with more terms than this others must be able to interrupt the work."""
 SLICE_OPERATORS = frozenset((Operator.LT, Operator.LTE, Operator.GT, Operator.GTE))
 
 
@@ -94,21 +97,21 @@ class InRestriction(Restriction):
         """One list per alternative, one value per column."""
         if not self.is_multi:
             if self.marker is None:
-                return [[term.bind(values)] for term in self.terms]
+                return [[term.bind(values)] for term in paused(self.terms)]
             name = self.first.name
             bound = self.marker.bind(values)
             if bound is None:
                 raise InvalidRequest(f"Invalid null value for column {name}")
             if bound is UNSET:
                 raise InvalidRequest(f"Invalid unset value for column {name}")
-            return [[part] for part in self.marker.elements(values) or ()]
+            return [[part] for part in paused(self.marker.elements(values) or ())]
         if self.marker is None:
-            return [self._parts(term.elements(values)) for term in self.terms]
+            return [self._parts(term.elements(values)) for term in paused(self.terms)]
         packed = self.marker.elements(values)
         if packed is None:
             raise InvalidRequest("Invalid null value for IN restriction")
         tuple_type = TupleType(tuple(column.type for column in self.columns))
-        return [self._parts(_split_tuple(part, tuple_type)) for part in packed]
+        return [self._parts(_split_tuple(part, tuple_type)) for part in paused(packed)]
 
     def _parts(self, parts: Sequence[Value] | None) -> list[Value]:
         return list(parts) if parts is not None else [None] * len(self.columns)
@@ -116,7 +119,9 @@ class InRestriction(Restriction):
     def rows(self, values: Values) -> list[list[bytes]]:
         """All combinations of values for the columns, in the order of the statement."""
         rows = []
-        for candidate in self.candidates(values):
+        if len(self.terms) > TERMS_PER_GO:
+            long_work()
+        for candidate in paused(self.candidates(values)):
             row: list[bytes] = []
             for value in candidate:
                 if value is None and self.is_multi:
@@ -416,7 +421,7 @@ def _compile_in(relation: InRelation, context: BindContext) -> Restriction:
     receiver = column_spec(context.table, column)
     if isinstance(relation.values, Marker):
         return InRestriction((column,), False, (), compile_in_marker(relation.values, receiver, context))
-    terms = tuple(compile_term(value, receiver, context) for value in relation.values)
+    terms = tuple(compile_term(value, receiver, context) for value in paused(relation.values))
     if len(terms) == 1:
         return EqRestriction((column,), False, terms[0])
     return InRestriction((column,), False, terms)
@@ -508,7 +513,7 @@ def _compile_multi_in(relation: MultiColumnInRelation, context: BindContext) -> 
     receivers = [column_spec(context.table, column) for column in columns]
     if isinstance(relation.values, Marker):
         return InRestriction(columns, True, (), compile_multi_in_marker(relation.values, receivers, context))
-    terms = tuple(compile_multi_term(value, receivers, context) for value in relation.values)
+    terms = tuple(compile_multi_term(value, receivers, context) for value in paused(relation.values))
     if len(terms) == 1:
         return EqRestriction(columns, True, terms[0])
     return InRestriction(columns, True, terms)

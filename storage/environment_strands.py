@@ -17,9 +17,11 @@ in which `long_work` raises TooLong before anything is done, so that the caller 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Generic, Protocol, TypeVar, cast
+from itertools import chain
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 T = TypeVar("T")
+Sortable = TypeVar("Sortable", bound="_Ordered")
 Argument = TypeVar("Argument")
 Returned = TypeVar("Returned")
 Result = TypeVar("Result", covariant=True)  # noqa: PLC0105
@@ -29,8 +31,13 @@ STRANDS_MAX = 8
 STRAND_BYTES_MAX = 16 << 20
 """Of the requests of all strands under way, unless it is just one: a parsed text takes a hundred times its length."""
 ABANDON_S_MAX = 5.0
+_RUN_ITEMS = 1_024
 _PAUSE_MASK = 0x3F
 """Of the number of an item: there is a pause at each 64th."""
+
+
+class _Ordered(Protocol):
+    def __lt__(self, other: Any, /) -> bool: ...
 
 
 class TooLong(Exception):
@@ -86,6 +93,23 @@ def _paused(items: Iterable[T], turn: _Turn) -> Iterator[T]:
         if not index & _PAUSE_MASK:
             turn.pause()
         yield item
+
+
+def sorted_in_turns(items: list[Sortable]) -> list[Sortable]:
+    """Sorts a list that may be long, with pauses: runs first, which are then merged two by two."""
+    if len(items) <= _RUN_ITEMS or not isinstance(_turn.get(), ThreadStrand):
+        return sorted(items)
+    runs = []
+    for start in range(0, len(items), _RUN_ITEMS):
+        runs.append(sorted(items[start : start + _RUN_ITEMS]))
+        pause()
+    while len(runs) > 1:
+        merged = []
+        for index in range(0, len(runs), 2):
+            merged.append(sorted(chain.from_iterable(runs[index : index + 2])))  # of two runs this is a merge
+            pause()
+        runs = merged
+    return runs[0]
 
 
 def long_work() -> None:
