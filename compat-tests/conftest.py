@@ -15,6 +15,8 @@ from harness.runner import Address  # noqa: E402
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
+    # not by default: the driver and what it needs are 120 crates, over a minute of two processors when built anew
+    parser.addoption("--rust", action="store_true", help="also run the Rust driver's checks")
 
 
 @pytest.fixture(scope="session")
