@@ -143,9 +143,10 @@ class Coordinator:
         self._levels[key] = (keyspace.params, levels)
         return levels
 
-    def local_levels(self, keyspace: KeyspaceMetadata, kind: RequestKind) -> tuple[int, ...]:
-        """The levels (the protocol's numbers) at which the local node decides alone, for whoever prepares for them."""
-        levels = self.levels(keyspace, kind)
+    def local_levels(self, keyspace: KeyspaceMetadata, kind: RequestKind, table_name: str = "") -> tuple[int, ...]:
+        """The levels (the protocol's numbers) at which the local node decides alone, for whoever prepares for them. The
+        general way says what is wrong to whoever asks for another."""
+        levels = self.levels(keyspace, kind, table_name)
         local = []
         for level in Consistency:
             try:
@@ -154,9 +155,6 @@ class Coordinator:
             except RequestError:
                 continue
         return tuple(local)
-
-    def local_write_levels(self, keyspace: KeyspaceMetadata) -> tuple[int, ...]:
-        return self.local_levels(keyspace, RequestKind.WRITE)
 
     def forget_table(self, keyspace_name: str, table_name: str) -> None:
         """The table was dropped."""

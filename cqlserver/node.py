@@ -14,7 +14,6 @@ from cqlserver.statements import StatementCompiler, Statements
 from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, state_update
 from cqlserver.tracing import Tracing
 from protocol.compression import ALGORITHMS
-from protocol.errors import RequestError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog import CommitLog, CommitLogFailed
@@ -149,17 +148,9 @@ class Node:
         """Once the conditions hold: whether enough replicas are there for the commit."""
         self._go_ahead(table, level, RequestKind.CAS_COMMIT)
 
-    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         """The consistency levels that the local node meets at once, alone."""
-        levels = self.coordinator.levels(self.keyspace_of(table), kind, table.name)
-        met = []
-        for code in range(11):
-            try:
-                if levels[code] is None:
-                    met.append(code)
-            except RequestError:
-                continue  # the general path says so to whoever asks for this level
-        return met
+        return self.coordinator.local_levels(self.keyspace_of(table), kind, table.name)
 
     def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
         """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""

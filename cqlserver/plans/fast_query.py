@@ -102,7 +102,7 @@ def _not_written(literals: Sequence[bytes], timestamp: bytes) -> bool:
 def plain_query_heads(version: int) -> dict[bytes, PlainOptions]:
     """`[consistency][flags]` of all plain options without values -> how they end."""
     heads = {}
-    for with_values, plain in plain_heads(list(range(11)), 0, version).items():
+    for with_values, plain in plain_heads(range(11), 0, version).items():
         flags = int.from_bytes(with_values[2:-2], "big") & ~VALUES
         heads[with_values[:2] + flags.to_bytes(len(with_values) - 4, "big")] = plain
     return heads

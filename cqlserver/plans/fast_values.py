@@ -4,7 +4,7 @@ A fast path answers an EXECUTE whose options are plain and whose values are of t
 up before it has done anything, and the general path answers, with Cassandra's message if it is an error.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from cqlserver.packing import normalise
@@ -36,7 +36,7 @@ class PlainOptions:
             self.behind += 8
 
 
-def plain_heads(levels: list[int], value_count: int, version: int) -> dict[bytes, PlainOptions]:
+def plain_heads(levels: Sequence[int], value_count: int, version: int) -> dict[bytes, PlainOptions]:
     """`[consistency][flags][number of values]` of all plain options -> how they end."""
     heads = {}
     options = (SKIP_METADATA, PAGE_SIZE, SERIAL_CONSISTENCY, DEFAULT_TIMESTAMP)

@@ -1,8 +1,8 @@
 """The hot path of INSERT and UPDATE: a prepared statement whose bound values become a packed row as they are.
 
-Fits: every value is a bind marker of its own, bound in its place, all columns are single cells, there is no TTL, no
-condition, no static column, and the local node alone decides. Then key, order key and row are slices of the request; a
-codec runs only where a type's values must be checked. Whatever is not plain (null, unset, a failed check, odd flags)
+Fits: what fits packed_write.py, where every value is a bind marker of its own, the timestamp is not the statement's, and the
+local node alone decides. Then key, order key and row are slices of the request; a codec runs only where a type's values must
+be checked. Whatever is not plain (null, unset, a failed check, odd flags)
 makes the fast path return None before anything is done, and the general path answers it.
 """
 
@@ -14,14 +14,12 @@ from cqlserver.bound_terms import MarkerTerm
 from cqlserver.node import Node
 from cqlserver.plans.fast_taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast_values import plain_heads, value_check, values_offset
-from cqlserver.plans.modification import Modification
-from cqlserver.plans.operations import Set
+from cqlserver.plans.packed_write import PackedWrite
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.responses import ColumnSpec
 from storage.keys import component_order_keys, key_composer
 from storage.packed import Layout
 from storage.reads import TableStore
-from storage.schema import ColumnKind
 
 VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
 """RESULT, length 4, kind VOID."""
@@ -39,28 +37,23 @@ class FastRow:
     layout: Layout
 
 
-def maybe_fast_row(node: Node, modification: Modification, specs: tuple[ColumnSpec, ...]) -> FastRow | None:
-    """None where the statement does not fit."""
-    bound = _maybe_bound_columns(modification)
-    if bound is None or len(bound) != len(specs) or len(bound) > VALUES_MAX:
+def maybe_fast_row(packed: PackedWrite, specs: tuple[ColumnSpec, ...]) -> FastRow | None:
+    """None where not every value is a marker of its own."""
+    places = [term.index for term in packed.terms if isinstance(term, MarkerTerm)]
+    if len(places) != len(packed.terms) or sorted(places) != list(range(len(specs))) or len(places) > VALUES_MAX:
         return None
-    table = modification.table
-    regular = [name for name in bound if table.by_name[name].kind is ColumnKind.REGULAR]
-    store = node.engine.stores[table.id]
-    layout = store.layouts.maybe_layout(tuple(regular), modification.verb == "INSERT")
-    if layout is None or (modification.verb == "UPDATE" and not regular):
-        return None
-    places = {name: place for place, name in enumerate(bound)}
-    clustering = [places[column.name] for column in table.clustering]
+    table = packed.store.table
+    keys, clusterings = len(table.partition_key), len(table.clustering)
+    checks = {place: value_check(column.type) for place, column in zip(places, packed.columns, strict=True)}
     take = compile_taker(
-        [value_check(table.by_name[name].type) for name in bound],
-        [places[column.name] for column in table.partition_key],
+        [checks[place] for place in range(len(places))],
+        places[:keys],
         key_composer(table),
-        clustering,
+        places[keys : keys + clusterings],
         component_order_keys(table),
-        clustering + [places[name] for name in regular],
+        places[keys:],
     )
-    return FastRow(take, len(bound), store, layout)
+    return FastRow(take, len(places), packed.store, packed.layout)
 
 
 def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
@@ -92,36 +85,3 @@ def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
         return VOID_TAIL
 
     return fast
-
-
-def _maybe_bound_columns(modification: Modification) -> list[str] | None:
-    """The columns in the order of the markers, when each column has just one marker and all fits."""
-    table = modification.table
-    if (
-        modification.verb == "DELETE"
-        or modification.has_conditions
-        or modification.static
-        or modification.timestamp is not None
-        or modification.ttl is not None
-        or modification.json is not None
-        or table.is_counter
-        or table.is_virtual
-        or table.params.default_time_to_live
-    ):
-        return None
-    terms = modification.restrictions.equality_terms
-    if terms is None or len(terms[1]) != len(table.clustering):
-        return None
-    by_marker: dict[int, str] = {}
-    for column, term in zip((*table.partition_key, *table.clustering), (*terms[0], *terms[1]), strict=True):
-        if not isinstance(term, MarkerTerm):
-            return None
-        by_marker[term.index] = column.name
-    for operation in modification.regular:
-        if not isinstance(operation, Set) or not isinstance(operation.term, MarkerTerm):
-            return None
-        by_marker[operation.term.index] = operation.name
-    count = len(table.partition_key) + len(table.clustering) + len(modification.regular)
-    if sorted(by_marker) != list(range(count)):
-        return None
-    return [by_marker[index] for index in range(count)]

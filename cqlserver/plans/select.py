@@ -64,7 +64,7 @@ class ReadNode(Protocol):
 
     def now_s(self) -> int: ...
 
-    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         """The consistency levels that the local node meets at once, alone."""
         ...
 

@@ -76,7 +76,9 @@ class WritePlan:
     @cached_property
     def fast_row(self) -> FastRow | None:
         """How values in a request are a packed row, where the statement fits."""
-        return maybe_fast_row(self.node, self.modification, self.bind_specs)
+        if self.packed is None or self.modification.timestamp is not None:
+            return None
+        return maybe_fast_row(self.packed, self.bind_specs)
 
 
 def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:

@@ -154,9 +154,9 @@ def test_virtual_keyspaces_answer_at_every_read_level() -> None:
     assert levels[Consistency.THREE] is None
 
 
-def test_local_write_levels_of_one_replica() -> None:
+def test_local_levels_of_one_replica_of_three() -> None:
     coordinator = Coordinator(LOCAL, Ring([LOCAL]))
-    names = {Consistency(code).name for code in coordinator.local_write_levels(KEYSPACES["s3"])}
+    names = {Consistency(code).name for code in coordinator.local_levels(KEYSPACES["s3"], RequestKind.WRITE)}
     assert names == {"ANY", "ONE", "LOCAL_ONE"}
 
 

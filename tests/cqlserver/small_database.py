@@ -64,7 +64,7 @@ class SmallDatabase:
     def now_s(self) -> int:
         return NOW_S
 
-    def local_levels(self, table: TableMetadata, kind: RequestKind) -> list[int]:
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         return [1]
 
     # statements
