@@ -158,7 +158,7 @@ class Engine:
         store = self.stores[update.table_id]
         if self.commit_log is not None and update.table_id not in self._unlogged:
             self._append(update.encode(), (update,))
-        store.memtable.apply(update)
+        store.apply(update)
 
     def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
         """Log several updates as one record, so that a start brings back all or none, and apply them."""
@@ -170,7 +170,7 @@ class Engine:
                 self._append(group_record([update.encode() for update in logged]), logged)
         stores = self.stores
         for update in updates:
-            stores[update.table_id].memtable.apply(update)
+            stores[update.table_id].apply(update)
 
     def apply_packed(self, store: TableStore, layout: Layout, key: bytes, ck: bytes, body: bytes) -> None:
         """Log and apply one packed row; see `packed_writer`."""

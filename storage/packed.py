@@ -63,24 +63,23 @@ class Layout:
 class Layouts:
     """The layouts that one table has seen, numbered in the order of their appearance."""
 
-    __slots__ = ("_by_columns", "_by_record_prefix", "all", "clustering_count", "packs", "table_id")
+    __slots__ = ("_by_columns", "_by_record_prefix", "all", "are_counters", "clustering_count", "table_id")
 
-    def __init__(self, table_id: UUID, clustering_count: int, packs: bool = True) -> None:
+    def __init__(self, table_id: UUID, clustering_count: int, are_counters: bool = False) -> None:
         self.table_id = table_id
         self.clustering_count = clustering_count
-        self.packs = packs  # False in counter tables: a newer context does not replace an older one
+        self.are_counters = are_counters  # a newer row does not replace an older one: counter_rows.py
         self.all: list[Layout] = []
         self._by_columns: dict[tuple[tuple[str, ...], bool], Layout] = {}
         self._by_record_prefix: dict[bytes, Layout] = {}
 
     def maybe_layout(self, columns: tuple[str, ...], has_marker: bool) -> Layout | None:
-        """The layout of these regular columns in this order; None when there are too many layouts already,
-        or the table does not pack."""
+        """The layout of these regular columns in this order; None when there are too many layouts already."""
         found = self._by_columns.get((columns, has_marker))
         if found is not None:
             return found
         index = len(self.all)
-        if index >= LAYOUTS_MAX or not self.packs:
+        if index >= LAYOUTS_MAX:
             return None
         record_prefix = packed_prefix(self.table_id, self.clustering_count, columns, has_marker)
         layout = Layout(index, columns, has_marker, index.to_bytes(2, "big"), record_prefix)
@@ -92,8 +91,7 @@ class Layouts:
     def maybe_of_record(self, prefix: bytes) -> Layout | None:
         """The layout for a packed record's prefix (mutation.PackedRecord). Raises CorruptionError.
 
-        None where there are too many, the table does not pack, or the record is of another table or another number of
-        clustering columns.
+        None where there are too many, or the record is of another table or another number of clustering columns.
         """
         found = self._by_record_prefix.get(prefix)
         if found is not None:
@@ -141,7 +139,7 @@ class Layouts:
 
     def maybe_pack(self, row: Row) -> bytes | None:
         """The row packed, None when it does not fit: tombstones, TTL, complex columns, several timestamps."""
-        if row.deletion != LIVE or not self.packs:
+        if row.deletion != LIVE:
             return None
         timestamp_us, ttl_s, _ = row.liveness
         if ttl_s:

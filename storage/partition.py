@@ -14,6 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from storage.counter_rows import merge_counter_rows
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, RangeTombstone, Row
 from storage.packed import VALUES, Layouts, StoredRow, timestamp_of
 from storage.range_tombstones import RangeTombstones
@@ -336,7 +337,11 @@ class Partition:
 
 def merge_stored(old: StoredRow, new: StoredRow, layouts: Layouts, resolve: Resolve) -> StoredRow | None:
     """Two stored rows of one clustering, in the smallest form that holds the outcome."""
+    if layouts.are_counters and type(new) is not bytes:
+        new = layouts.maybe_pack(layouts.explode(new)) or new
     if type(old) is bytes and type(new) is bytes and old[:2] == new[:2]:
+        if layouts.are_counters:
+            return merge_counter_rows(old, new, layouts.clustering_count)
         old_us, new_us = timestamp_of(old), timestamp_of(new)
         if old_us != new_us:
             if new_us < old_us:

@@ -25,6 +25,7 @@ from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 NULL: Final = b"\xff\xff\xff\xff"
 
 _I32 = struct.Struct(">i")
+_LENGTH_8: Final = _I32.pack(8)
 _unpack_length = _I32.unpack_from
 _tag_of = itemgetter(slice(0, 2))
 _values_of = itemgetter(slice(VALUES, None))
@@ -107,8 +108,16 @@ def column_value(column: ColumnMetadata, is_counter: bool) -> Value:
     return simple_value
 
 
-def cut_of(runs: Sequence[Run | None]) -> Cut:
-    """For packed rows of one layout: row -> the runs of its values, None a null. Takes time by the number of values."""
+def counted(wire_context: bytes) -> bytes:
+    """A counter's context -> its value, both as wire values."""
+    return _LENGTH_8 + total_value(wire_context[4:])
+
+
+def cut_of(runs: Sequence[Run | None], counters_from: int | None = None) -> Cut:
+    """For packed rows of one layout: row -> the runs of its values, None a null. Takes time by the number of values.
+
+    `counters_from`: the first value that is a counter's context, a run by itself; None where there are no counters.
+    """
     count = max((run[1] for run in runs if run is not None), default=0)
 
     def cut(row: bytes) -> bytes:
@@ -117,20 +126,29 @@ def cut_of(runs: Sequence[Run | None]) -> Cut:
         for _ in range(count):
             at += 4 + _unpack_length(row, at)[0]
             offsets.append(at)
-        return b"".join([NULL if run is None else row[offsets[run[0]] : offsets[run[1]]] for run in runs])
+        pieces = [NULL if run is None else row[offsets[run[0]] : offsets[run[1]]] for run in runs]
+        if counters_from is not None:
+            for index, run in enumerate(runs):
+                if run is not None and run[0] >= counters_from:
+                    pieces[index] = counted(pieces[index])
+        return b"".join(pieces)
 
     return cut
 
 
-def compiled_cut(value_count: int, runs: Sequence[Run | None]) -> Cut:
+def compiled_cut(value_count: int, runs: Sequence[Run | None], counters_from: int | None = None) -> Cut:
     """The same, written out as straight Python for just these runs: a third of the time. `SELECT *` of rows that were
     inserted with their columns in another order comes here. Nothing but small numbers enters the source."""
     needed = max((end if end < value_count else start for run in runs if run is not None for start, end in [run]), default=0)
     lines = ["def cut(row):", f" p0 = {VALUES}"]
     lines += [f" p{index + 1} = p{index} + 4 + length(row, p{index})[0]" for index in range(needed)]
     pieces = ["NULL" if run is None else f"row[p{run[0]}:{'' if run[1] == value_count else f'p{run[1]}'}]" for run in runs]
+    if counters_from is not None:
+        for index, run in enumerate(runs):
+            if run is not None and run[0] >= counters_from:
+                pieces[index] = f"counted({pieces[index]})"
     lines.append(f" return {' + '.join(pieces) or repr(b'')}")
-    scope: dict[str, object] = {"length": _unpack_length, "NULL": NULL}
+    scope: dict[str, object] = {"length": _unpack_length, "NULL": NULL, "counted": counted}
     exec("\n".join(lines), scope)
     cut: Cut = scope["cut"]  # type: ignore[assignment]  # what the source above defines
     return cut
@@ -192,6 +210,7 @@ class Projector:
         """Works out where a layout's packed rows have the wanted columns: runs of value indexes, None for null."""
         layout = self._layouts.of(tag)
         count = self._layouts.clustering_count
+        counters_from = count if self._layouts.are_counters else None
         places = {name: count + index for index, name in enumerate(layout.columns)}
         runs: list[Run | None] = []
         for is_clustering, position, name in self._names:
@@ -199,14 +218,18 @@ class Projector:
             last = runs[-1] if runs else None
             if index is None:
                 runs.append(None)
-            elif last is not None and last[1] == index:
+            elif last is not None and last[1] == index and (counters_from is None or index < counters_from):
                 runs[-1] = (last[0], index + 1)
             else:
                 runs.append((index, index + 1))
         value_count = count + len(layout.columns)
-        self._whole[tag] = runs == [(0, value_count)]
-        if not self._whole[tag]:
-            self._cuts[tag] = compiled_cut(value_count, runs) if value_count <= COMPILED_VALUES_MAX else cut_of(runs)
+        self._whole[tag] = runs == [(0, value_count)] and counters_from is None
+        if self._whole[tag]:
+            return
+        if value_count <= COMPILED_VALUES_MAX:
+            self._cuts[tag] = compiled_cut(value_count, runs, counters_from)
+        else:
+            self._cuts[tag] = cut_of(runs, counters_from)
 
 
 class PartitionProjector:

@@ -15,8 +15,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from storage.kept_clusterings import memtable_of
+from storage.counter_cache import CounterCache, has_deletions
 from storage.memtable import Position, SingleRow, position_of, split_single
+from storage.merging_memtable import memtable_of
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.packed import Layouts, StoredRow
 from storage.partition import Partition
@@ -96,12 +97,11 @@ class TableStore:
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
-        self.layouts = Layouts(table.id, len(table.clustering), packs=not table.is_counter)
+        self.layouts = Layouts(table.id, len(table.clustering), are_counters=table.is_counter)
         self._resolve = resolver(table)
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
-        # counter_writes.py: (key, ck or None for the static row, column) -> context of the own shard as last written
-        self.counter_cache: dict[tuple[bytes, bytes | None, str], bytes] = {}
+        self.counter_cache = CounterCache()
         self._dropped_us: dict[str, int] = {}
         self.set_table(table)
 
@@ -114,7 +114,7 @@ class TableStore:
         """Forgets all data; views that are being read keep theirs."""
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed = ()
-        self.counter_cache = {}
+        self.counter_cache = CounterCache()
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -122,6 +122,8 @@ class TableStore:
         self.memtable.apply_packed(key, ck, row)
 
     def apply(self, update: PartitionUpdate) -> None:
+        if self.layouts.are_counters and has_deletions(update):
+            self.counter_cache.remember(update, self.memtable.maybe_partition(update.key), self.layouts.explode)
         self.memtable.apply(update)
 
     # -- reading ------------------------------------------------------------------------------------------------------

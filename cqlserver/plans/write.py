@@ -8,6 +8,7 @@ from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
 from cqlserver.node import Node
 from cqlserver.pending import Pending
+from cqlserver.plans.fast_counter import FastIncrement, fast_counter, maybe_fast_increment
 from cqlserver.plans.fast_write import FastRow, fast_write, maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
 from cqlserver.plans.operations import WriteContext
@@ -65,8 +66,15 @@ class WritePlan:
         return None if table.is_virtual else maybe_packed_write(self.modification, self.node.engine.stores[table.id])
 
     def maybe_fast(self, version: int) -> FastPath | None:
+        if self.fast_increment is not None:
+            return fast_counter(self.node, self.fast_increment, version)
         row = self.fast_row
         return fast_write(self.node, row, version) if row is not None else None
+
+    @cached_property
+    def fast_increment(self) -> FastIncrement | None:
+        """How values in a request increment counters, where the statement fits."""
+        return maybe_fast_increment(self.node, self.modification, self.bind_specs)
 
     @cached_property
     def local_levels(self) -> frozenset[int]:

@@ -57,6 +57,21 @@ def counter_table() -> TableMetadata:
     )
 
 
+def wide_counter_table() -> TableMetadata:
+    return TableMetadata(
+        keyspace="ks",
+        name="wide_counts",
+        id=UUID(int=10),
+        columns=(
+            column("k", ColumnKind.PARTITION_KEY, BIGINT, 0),
+            column("c", ColumnKind.CLUSTERING, INT, 0),
+            column("m", ColumnKind.REGULAR, COUNTER),
+            column("n", ColumnKind.REGULAR, COUNTER),
+        ),
+        is_counter=True,
+    )
+
+
 def int_value(number: int) -> bytes:
     return number.to_bytes(4, "big", signed=True)
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from storage_tables import bigint_value, counter_table
 
 from protocol.errors import ConfigurationError, InvalidRequest, StorageError
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog import CommitLogFailed, CommitLogOptions
+from storage.counters import Shard, increment, shards
 from storage.engine import Engine, EngineOptions, PackedRun, key_text, stored_values
 from storage.environment import Environment, ManualClock, Rng
 from storage.environment_memory import FaultyDisk
@@ -121,6 +123,30 @@ def test_rows_and_schema_come_back(node: Harness) -> None:
     assert node.rows(made) == before == [(1, 1, "packed"), (1, 2, "second"), (2, 1, "expiring")]
     assert node.engine.schema.version == version
     assert node.engine.schema.maybe_table("ks", "t") == made
+
+
+def test_counters_come_back_merged_from_both_kinds_of_records(node: Harness) -> None:
+    made = counter_table()
+    node.create(made)
+    store = node.engine.stores[made.id]
+    layout = store.layouts.maybe_layout(("n",), False)
+    assert layout is not None
+    write = node.engine.packed_writer(store, layout)
+    key, other, context = bigint_value(1), b"O" * 16, None
+    for now_us in (7, 9, 8):  # a clock that goes back
+        context = increment(context, b"N" * 16, 5, now_us)
+        write(key, b"", bigint_value(now_us) + join_wire_values([context]))
+    cell = Cell(3, increment(None, other, 100, 3))
+    node.engine.apply(PartitionUpdate(made.id, key, rows={b"": Row((), columns={"n": cell})}))
+    for _ in range(2):
+        row = node.engine.stores[made.id].row_at(key, b"", 0)
+        assert type(row) is bytes
+        stored = node.engine.stores[made.id].maybe_cell(row, "n")
+        assert isinstance(stored, Cell)
+        assert stored.timestamp_us == 9
+        assert stored.value is not None
+        assert sorted(shards(stored.value)) == [Shard(b"N" * 16, 10, 15), Shard(other, 3, 100)]
+        node.kill()
 
 
 def test_rows_written_together_come_back_before_and_behind_their_table(node: Harness) -> None:
