@@ -258,11 +258,11 @@ class UpdateBuilder:
     def build(self, increment: Increment) -> PartitionUpdate:
         for ck, (clustering, deltas, context) in self._increments.items():
             deleted = self.static if ck == STATIC_ROW else self.rows.get(ck)
-            if deleted is not None:  # a row that a batch deletes, or a column of it, is not counted up
-                if deleted.deletion != LIVE:
-                    continue
-                deltas = {name: delta for name, delta in deltas.items() if name not in deleted.columns}
-            row = Row(clustering, columns=increment(self.table, self.key, ck, deltas, context))
+            if deleted is not None and deleted.deletion != LIVE:
+                continue  # a row that a batch deletes, or a column of it, is not counted up
+            gone = deleted.columns if deleted is not None else {}
+            counted = {name: delta for name, delta in deltas.items() if name not in gone} if gone else deltas
+            row = Row(clustering, columns=increment(self.table, self.key, ck, counted, context))
             if ck == STATIC_ROW:
                 self.put_static(row)
             else:
