@@ -20,6 +20,7 @@ from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.system_definitions import stored_system_keyspaces
 from cqlserver.virtual_definitions import virtual_keyspaces
+from grammar import parser
 from protocol.errors import ConfigurationError, RequestError, StorageError
 from storage.commitlog import CommitLogOptions, SyncMode
 from storage.engine import Engine, EngineOptions
@@ -100,6 +101,7 @@ async def serve(config: Config) -> None:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 announce(node, config)
+                nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
@@ -188,6 +190,12 @@ def announce(node: Node, config: Config) -> None:
         except OSError as error:
             raise StartupError(f"--ready-file {config.ready_file}: {error.strerror}") from error
     garbage.set_up()
+
+
+async def warm_up() -> None:
+    """What the first statement would wait for is done while nobody waits."""
+    await trio.lowlevel.checkpoint()
+    parser.warm_up()
 
 
 def listen(sockets: list[socket.socket]) -> None:

@@ -40,7 +40,7 @@ class _Automaton(NamedTuple):
 
 @cache
 def _automaton() -> _Automaton:
-    """The tables, read at the first statement."""
+    """The tables, read once, at the first statement at the latest."""
     from grammar.actions import ACTIONS
     from grammar.keywords import FALLBACKS
     from grammar.tables import load_tables
@@ -53,6 +53,11 @@ def _automaton() -> _Automaton:
         [(left, size, ACTIONS[action] if action else None) for left, size, action in rules],
         FALLBACKS,
     )
+
+
+def warm_up() -> None:
+    """Reads the tables now (some 10 ms), which the first statement would wait for."""
+    _automaton()
 
 
 def parse(text: str, *, literals_as_markers: bool = False, pause: Callable[[], None] | None = None) -> tree.Statement:
