@@ -33,7 +33,7 @@ from storage.reads import TableStore
 from storage.replay import Replay
 from storage.schema import ColumnKind, KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
 from storage.schema_loading import Values, load_schema
-from storage.schema_writes import SchemaWrite, apply_schema_write, schema_records
+from storage.schema_writes import SchemaWrite, apply_schema_write, schema_record
 
 log = logging.getLogger("cqlserver.engine")
 
@@ -274,7 +274,7 @@ class Engine:
         logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed."""
         stores = self.stores
         if self.commit_log is not None and writes:
-            records = [record for write in writes for record in schema_records(write, stores[write.table_id])]
+            records = [schema_record(write, stores[write.table_id]) for write in writes]
             try:
                 self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:

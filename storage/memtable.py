@@ -6,7 +6,7 @@ else is a Partition. The dict is fed by clients and keyed by bytes, whose
 hash is seeded per process.
 
 For scans the keys have positions: 8 bytes of token (biased, so that bytes compare as tokens do), then the key. They
-are computed when a scan wants them, only for the keys that came since the last one; keys are never removed (a flush or
+are computed when a scan wants them, only for the keys that came since the last one; keys are hardly ever removed (a flush or
 TRUNCATE starts a new memtable). They are kept in buckets of neighbouring tokens, each
 sorted when a scan gets there: the first scan of a million keys never takes long at one time.
 
@@ -194,6 +194,29 @@ class Memtable:
             if not is_nothing(row):
                 partition.put(ck, row, self._layouts, self._resolve)
         self.live_bytes += partition.live_bytes - before
+
+    def remove(self, key: bytes) -> None:
+        """Forgets a partition, as if it had never been there. Costs what is new since the last scan."""
+        stored = self._shards[hash(key) >> _SHARD_SHIFT & self._mask].pop(key, None)
+        if stored is None:
+            return
+        size = len(key) + PARTITION_OVERHEAD_BYTES
+        if isinstance(stored, Partition):
+            size += WIDE_PARTITION_BYTES + stored.live_bytes
+        else:
+            ck, row = split_single(stored) if isinstance(stored, bytes) else stored
+            size += len(ck) + estimated_bytes(row)
+        self.live_bytes = max(0, self.live_bytes - size)
+        while not self.place_keys():
+            pass
+        position = position_of(key)
+        number = _bucket(position)
+        bucket = self._buckets[number]
+        bucket.remove(position)
+        if not bucket:
+            del self._buckets[number]
+            self._numbers.remove(number)
+            self._unsorted.discard(number)
 
     def _apply_row(self, key: bytes, ck: bytes, row: StoredRow) -> None:
         """One row that its own deletions do not cover, by the general way; the partition stays as small as it can."""

@@ -110,6 +110,8 @@ class Replay:
         return store
 
     def _apply_rows(self, store: TableStore, record: bytes) -> None:
+        if store.table.id in self._schema_ids:
+            self._schema_changed = True
         prefix, key, timestamp, rows = split_rows(record)
         layout = store.layouts.maybe_of_record(prefix)
         if layout is not None:

@@ -196,24 +196,35 @@ class TableMetadata:
     def by_name(self) -> Mapping[str, ColumnMetadata]:
         return MappingProxyType({c.name: c for c in self.columns})
 
-    def _of_kind(self, kind: ColumnKind) -> tuple[ColumnMetadata, ...]:
-        return tuple(c for c in self.columns if c.kind is kind)
-
     @cached_property
     def partition_key(self) -> tuple[ColumnMetadata, ...]:
-        return self._of_kind(ColumnKind.PARTITION_KEY)
+        return self._parted()["partition_key"]
 
     @cached_property
     def clustering(self) -> tuple[ColumnMetadata, ...]:
-        return self._of_kind(ColumnKind.CLUSTERING)
+        return self._parted()["clustering"]
 
     @cached_property
     def statics(self) -> tuple[ColumnMetadata, ...]:
-        return self._of_kind(ColumnKind.STATIC)
+        return self._parted()["statics"]
 
     @cached_property
     def regulars(self) -> tuple[ColumnMetadata, ...]:
-        return self._of_kind(ColumnKind.REGULAR)
+        return self._parted()["regulars"]
+
+    def _parted(self) -> dict[str, tuple[ColumnMetadata, ...]]:
+        """The columns by kind; who asks for one kind will ask for the others (cached_property keeps its value there)."""
+        parts = {
+            name: tuple([c for c in self.columns if c.kind is kind])
+            for name, kind in (
+                ("partition_key", ColumnKind.PARTITION_KEY),
+                ("clustering", ColumnKind.CLUSTERING),
+                ("statics", ColumnKind.STATIC),
+                ("regulars", ColumnKind.REGULAR),
+            )
+        }
+        self.__dict__.update(parts)
+        return parts
 
     @property
     def is_compact(self) -> bool:
@@ -400,22 +411,25 @@ class KeyspaceMetadata:
         return (total + sum(map(_type_digest, self.types.values()))) & _DIGEST_MASK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
-    """All keyspaces, virtual ones too, and the version that nodes compare to know that they agree.
-
-    `digest` is the sum behind `version`; keyspaces that each node keeps for itself stay out of it."""
+    """All keyspaces, virtual ones too. `digest` is the sum of theirs; keyspaces that each node keeps for itself stay out of
+    it."""
 
     keyspaces: Mapping[str, KeyspaceMetadata]
-    version: UUID
     digest: int = 0
+
+    @cached_property
+    def version(self) -> UUID:
+        """What nodes compare to know that they agree."""
+        return version_of(self.digest)
 
     @staticmethod
     def of(keyspaces: Iterable[KeyspaceMetadata]) -> "Schema":
         """A schema of these keyspaces, with the version of its contents."""
         by_name = Elements((k.name, k) for k in keyspaces)
         digest = sum(k.digest for k in by_name.values() if not is_local_system_keyspace(k.name)) & _DIGEST_MASK
-        return Schema(by_name, version_of(digest), digest)
+        return Schema(by_name, digest)
 
     def with_keyspace(self, keyspace: KeyspaceMetadata) -> "Schema":
         """The schema with this keyspace added, or in place of that of the same name."""
@@ -430,7 +444,7 @@ class Schema:
             before, after = self.keyspaces.get(name), keyspaces.get(name)
             digest += (after.digest if after else 0) - (before.digest if before else 0)
             digest &= _DIGEST_MASK
-        return Schema(keyspaces, version_of(digest), digest)
+        return Schema(keyspaces, digest)
 
     def maybe_table(self, keyspace: str, table: str) -> TableMetadata | None:
         """The table or materialized view of that name."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
+from storage.log_records import rows_record
 from storage.mutation import LIVE, PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.partition import Partition
@@ -29,26 +30,31 @@ class PackedRows(NamedTuple):
 SchemaWrite: TypeAlias = PartitionUpdate | PackedRows
 
 
-def schema_records(write: SchemaWrite, store: TableStore) -> list[bytes]:
-    """Records of the commit log."""
+def schema_record(write: SchemaWrite, store: TableStore) -> bytes:
+    """Its record in the commit log."""
     if isinstance(write, PartitionUpdate):
-        return [write.encode()]
+        return write.encode()
     prefix = _layout(write, store).record_prefix
-    return [packed_record(prefix, write.key, ck, write.timestamp + values) for ck, values in write.rows]
+    if len(write.rows) == 1:
+        ck, values = write.rows[0]
+        return packed_record(prefix, write.key, ck, write.timestamp + values)
+    return rows_record(prefix, write.key, write.timestamp, write.rows)
 
 
 def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
     memtable = store.memtable
-    if isinstance(write, PartitionUpdate):
+    if not isinstance(write, PartitionUpdate):
+        head = _layout(write, store).row_prefix + write.timestamp
+        memtable.apply_packed_rows(write.key, [(ck, head + values) for ck, values in write.rows])
+    elif write.deletion is not LIVE:
+        memtable.remove(write.key)
+    elif not write.range_tombstones:
         memtable.apply(write)
-        if write.range_tombstones or write.deletion is not LIVE:
-            partition = memtable.get(write.key)
-            assert isinstance(partition, Partition), write.key
-            partition.forget_deletions()
-        return
-    head = _layout(write, store).row_prefix + write.timestamp
-    for ck, values in write.rows:
-        memtable.apply_packed(write.key, ck, head + values)
+    elif memtable.get(write.key) is not None:
+        memtable.apply(write)
+        partition = memtable.get(write.key)
+        assert isinstance(partition, Partition), write.key
+        partition.forget_deletions()
 
 
 def _layout(write: PackedRows, store: TableStore) -> Layout:

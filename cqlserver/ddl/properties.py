@@ -20,6 +20,9 @@ class Properties:
     def __init__(self, properties: Iterable[Property]) -> None:
         self._values = {p.name: p.value for p in properties}
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def __contains__(self, name: str) -> bool:
         return name in self._values
 

@@ -36,6 +36,8 @@ DEFAULT_PARAMS: Final = TableParams()
 
 def build_params(properties: Properties, previous: TableParams | None) -> TableParams:
     """The parameters after the statement: of a new table (`previous` None) or of an altered one. Raises."""
+    if not properties:
+        return previous or DEFAULT_PARAMS
     values: dict[str, Any] = {}
     for name, read in _READERS:
         if name in properties:

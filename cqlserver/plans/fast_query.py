@@ -28,6 +28,8 @@ BEGINNINGS_MAX = 1_000
 PATTERNS_MAX = 8
 """For texts of one beginning, tried one after the other. More shapes than that are scanned for literals each time."""
 
+_WRITES = frozenset((b"I", b"i", b"U", b"u"))
+"""How texts begin that may write one plain row."""
 _pack_long, _unpack_long = Struct(">q").pack, Struct(">q").unpack
 
 
@@ -60,6 +62,8 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
         return scanned(body[4:end], body[end + 1], timestamp, keyspace)
 
     def scanned(text: bytes, level: int, timestamp: bytes, keyspace: str | None) -> bytes | None:
+        if text[:1] not in _WRITES:
+            return None
         try:
             cut = shape(text.decode())
         except UnicodeDecodeError:

@@ -46,7 +46,7 @@ class Calls:
 
 class SmallDatabase:
     def __init__(self, keyspace: str = "k") -> None:
-        self.schema = Schema(MappingProxyType({}), UUID(int=0))
+        self.schema = Schema(MappingProxyType({}))
         self.keyspace = keyspace
         self.stores: dict[UUID, TableStore] = {}
         self.state = ClientState("127.0.0.1", 1)

@@ -63,7 +63,7 @@ class Replay:
         system = Schema.of([*stored_system_keyspaces(), *virtual_keyspaces()])
         self.rows = Rows()
         self.now_us = 1_700_000_000_000_000
-        self.schema = Schema(MappingProxyType({}), UUID(int=0))
+        self.schema = Schema(MappingProxyType({}))
         self._take(system)
         self.keyspace: str | None = None
         self.ids = 0

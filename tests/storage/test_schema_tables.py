@@ -36,7 +36,7 @@ from storage.schema import (
 from storage.schema_definitions import schema_keyspace
 from storage.schema_loading import load_schema
 from storage.schema_tables import schema_mutations
-from storage.schema_writes import SchemaWrite, apply_schema_write, schema_records
+from storage.schema_writes import SchemaWrite, apply_schema_write, schema_record
 from storage.type_text import parse_type
 
 SIMPLE = KeyspaceParams({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"})
@@ -52,13 +52,15 @@ class Stores:
         self.schema = EMPTY
 
     def take(self, schema: Schema) -> list[SchemaWrite]:
-        """What the change writes, which goes by way of its records."""
+        """What the change writes, deletions by way of their records."""
         self.now_us += 10
         writes = schema_mutations(self.schema, schema, self.now_us)
         for write in writes:
             store = self.by_id[write.table_id]
-            for record in schema_records(write, store):
-                apply_schema_write(PartitionUpdate.decode(record), store)
+            if isinstance(write, PartitionUpdate):
+                apply_schema_write(PartitionUpdate.decode(schema_record(write, store)), store)
+            else:
+                apply_schema_write(write, store)
         self.schema = schema
         return writes
 
