@@ -154,7 +154,6 @@ class Node:
 
     def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
         """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""
-        commit()
         try:
             if len(updates) == 1:
                 self.engine.apply(updates[0])
@@ -165,7 +164,6 @@ class Node:
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
-        commit()
         try:
             self.engine.apply_packed_all(writes)
         except CommitLogFailed as error:
@@ -173,7 +171,6 @@ class Node:
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
-        commit()
         self.engine.truncate(table, self.environment.clock.wall_us())
         self._told_schema = None
 

@@ -24,6 +24,7 @@ from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, Re
 from storage.commitlog_format import POSITION_SHIFT
 from storage.elements import differences
 from storage.environment import Environment, FolderLock
+from storage.environment_strands import commit, paused
 from storage.keys import split_key
 from storage.log_records import Truncation, group_record, rows_record, truncate_record
 from storage.mutation import PartitionUpdate, packed_record
@@ -158,16 +159,18 @@ class Engine:
         store = self.stores[update.table_id]
         if self.commit_log is not None and update.table_id not in self._unlogged:
             self._append(update.encode(), (update,))
+        commit()
         store.apply(update)
 
     def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
         """Log several updates as one record, so that a start brings back all or none, and apply them."""
         if self.commit_log is not None:
-            logged = [update for update in updates if update.table_id not in self._unlogged]
+            logged = [update for update in paused(updates) if update.table_id not in self._unlogged]
             if len(logged) == 1:
                 self._append(logged[0].encode(), logged)
             elif logged:
-                self._append(group_record([update.encode() for update in logged]), logged)
+                self._append(group_record([update.encode() for update in paused(logged)]), logged)
+        commit()
         stores = self.stores
         for update in updates:
             stores[update.table_id].apply(update)
@@ -180,13 +183,14 @@ class Engine:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
         commit_log = self.commit_log
         if commit_log is not None:
-            logged = [write for write in writes if write.store.table.id not in self._unlogged]
-            records = [packed_record(w.layout.record_prefix, w.key, w.ck, w.body) for w in logged]
+            logged = [write for write in paused(writes) if write.store.table.id not in self._unlogged]
+            records = [packed_record(w.layout.record_prefix, w.key, w.ck, w.body) for w in paused(logged)]
             if records:
                 try:
                     commit_log.append(records[0] if len(records) == 1 else group_record(records))
                 except RecordTooLarge as error:
                     raise self._oversized(error, [PartitionUpdate(w.store.table.id, w.key) for w in logged]) from error
+        commit()
         for write in writes:
             write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
 
@@ -195,11 +199,12 @@ class Engine:
         most 65,535 bytes long. Raises what `apply` raises."""
         commit_log = self.commit_log
         if commit_log is not None and store.table.id not in self._unlogged:
-            records = [rows_record(run.layout.record_prefix, key, timestamp, run.rows) for run in runs]
+            records = [rows_record(run.layout.record_prefix, key, timestamp, paused(run.rows)) for run in runs]
             try:
                 commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:
                 raise self._oversized(error, (PartitionUpdate(store.table.id, key),)) from error
+        commit()
         for layout, rows in runs:
             head = layout.row_prefix + timestamp
             store.memtable.apply_packed_rows(key, [(ck, head + values) for ck, values in rows])
@@ -261,6 +266,7 @@ class Engine:
 
     def truncate(self, table: TableMetadata, timestamp_us: int) -> None:
         """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
+        commit()
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
         if self.commit_log is not None:
             self.commit_log.append(truncate_record(table.id, truncation))

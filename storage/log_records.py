@@ -10,7 +10,7 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -37,7 +37,7 @@ class PackedRowsRecord(NamedTuple):
     rows: list[tuple[bytes, bytes]]
 
 
-def rows_record(prefix: bytes, key: bytes, timestamp: bytes, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
+def rows_record(prefix: bytes, key: bytes, timestamp: bytes, rows: Iterable[tuple[bytes, bytes]]) -> bytes:
     """`rows`: (ck, wire values); key and cks are at most 65,535 bytes long, the timestamp has 8."""
     parts = [_ROWS_HEAD, prefix, _U16.pack(len(key)), key, timestamp]
     for ck, values in rows:

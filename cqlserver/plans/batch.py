@@ -19,6 +19,7 @@ from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
+from storage.environment_strands import long_work, paused, undisturbed
 from storage.mutation import NO_TIMESTAMP, ComplexColumn, PartitionUpdate, Row
 from storage.schema import TableMetadata
 
@@ -26,6 +27,8 @@ SIZE_WARN_BYTES = 5 * 1024
 """batch_size_warn_threshold."""
 SIZE_FAIL_BYTES = 50 * 1024
 """batch_size_fail_threshold."""
+STATEMENTS_PER_GO = 200
+"""Of a batch with more of them others must be able to interrupt the work."""
 UNLOGGED_PARTITIONS_WARN = 10
 """unlogged_batch_across_partitions_warn_threshold."""
 
@@ -43,6 +46,7 @@ class BatchPlan:
     partition_key_indexes: tuple[int, ...] = ()
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = field(default=())
+    _packed_cache: "list[list[tuple[Modification, PackedWrite]] | None]" = field(default_factory=list)
 
     def maybe_fast(self, version: int) -> FastPath | None:
         return None
@@ -51,7 +55,9 @@ class BatchPlan:
         if not self.modifications:
             return VOID
         default_us = self._timestamp_us(options)
-        if any(modification.has_conditions for modification in self.modifications):
+        if len(self.modifications) > STATEMENTS_PER_GO:
+            long_work()
+        if any(modification.has_conditions for modification in paused(self.modifications)):
             return self._compare_and_set(options)
         node = self.node
         for table in self._written_tables:
@@ -59,37 +65,50 @@ class BatchPlan:
         self._warn_of_gc_grace(state)
         packed = self._maybe_packed(options, default_us)
         if packed is not None:
-            partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in packed}
+            partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in paused(packed)}
             count = 1
             if len(partitions) > 1:
                 count = self._check_partitions(partitions, packed_size(packed, len(partitions)), state)
             node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(count))
             return VOID
-        given = [(modification, values, modification.keys(values)) for modification, values in self._with_values(options)]
+        given = [
+            (modification, values, modification.keys(values)) for modification, values in paused(self._with_values(options))
+        ]
         updates = Updates()
-        for modification, values, keys in given:
+        for modification, values, keys in paused(given):
             places = modification.places(values)
             if modification.requires_read:
                 check_read_before_write(options.consistency)
             context = write_context(node, modification, values, options, default_us)
             modification.add_to(updates, keys, places, context, row_reader(node, modification.table, context.now_s))
-        built = updates.build(incrementer(node))
+        if self.modifications[0].table.is_counter:
+            undisturbed(lambda: self._write(updates, options, state))
+        else:
+            self._write(updates, options, state)
+        return VOID
+
+    def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> None:
+        built = updates.build(incrementer(self.node))
         count = len(built)
         if count > 1:
-            partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in updates.builders()}
-            count = self._check_partitions(partitions, sum(map(data_size, built)), state)
-        node.write(built, self.modifications[0].table, options.consistency, self._write_type(count))
-        return VOID
+            partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in paused(updates.builders())}
+            count = self._check_partitions(partitions, sum(map(data_size, paused(built))), state)
+        self.node.write(built, self.modifications[0].table, options.consistency, self._write_type(count))
 
     @cached_property
     def _written_tables(self) -> tuple[TableMetadata, ...]:
         return tuple({modification.table.id: modification.table for modification in self.modifications}.values())
 
-    @cached_property
     def _packed(self) -> "list[tuple[Modification, PackedWrite]] | None":
         """All statements' short way, if they all have one."""
+        cache = self._packed_cache
+        if not cache:  # no cached_property: it would hold a lock during the pauses
+            cache.append(self._find_packed())
+        return cache[0]
+
+    def _find_packed(self) -> "list[tuple[Modification, PackedWrite]] | None":
         found = []
-        for modification in self.modifications:
+        for modification in paused(self.modifications):
             packed = maybe_packed_write(modification, self.node.read_store(modification.table))
             if packed is None:
                 return None
@@ -98,11 +117,12 @@ class BatchPlan:
 
     def _maybe_packed(self, options: QueryOptions, default_us: int) -> list[PackedRowWrite] | None:
         """The packed rows of this execution, if all of it is that plain."""
-        if self._packed is None:
+        packed_writes = self._packed()
+        if packed_writes is None:
             return None
         given: Any = options.values if self.values_apart else repeat(options.values)
         writes = []
-        for (modification, packed), values in zip(self._packed, given, strict=False):
+        for (modification, packed), values in paused(zip(packed_writes, given, strict=False)):
             timestamp_us = modification.timestamp_us(values, default_us) if modification.timestamp else default_us
             if timestamp_us == NO_TIMESTAMP:
                 return None
@@ -118,7 +138,7 @@ class BatchPlan:
         given: Sequence[Values] = (
             options.values if self.values_apart else [options.values] * len(self.modifications)  # type: ignore[assignment]
         )
-        return [(m, m.with_json(values)) for m, values in zip(self.modifications, given, strict=True)]
+        return [(m, m.with_json(values)) for m, values in paused(zip(self.modifications, given, strict=True))]
 
     def _timestamp_us(self, options: QueryOptions) -> int:
         clock_us = options.timestamp_us
@@ -137,7 +157,7 @@ class BatchPlan:
 
     def _compare_and_set(self, options: QueryOptions) -> Result:
         request = CasRequest(self.node, self._cas_shape, options)
-        for modification, values in self._with_values(options):
+        for modification, values in paused(self._with_values(options)):
             request.add(modification, values)
         return request.execute()
 
@@ -151,10 +171,11 @@ class BatchPlan:
         """Warns of, or refuses, batches of more than one mutation that are large, or not logged and wide
         (verifyBatchSize, verifyBatchType). `partitions`: (table id, key) -> table; `size` in bytes. How many mutations
         they are: the tables of one keyspace share those of a key."""
-        count = len({(table.keyspace, key) for (_, key), table in partitions.items()})
+        count = len({(table.keyspace, key) for (_, key), table in paused(partitions.items())})
         if count == 1 or (size <= SIZE_WARN_BYTES and (self.kind == "LOGGED" or count <= UNLOGGED_PARTITIONS_WARN)):
             return count
-        tables = java_set_order(map(str, partitions.values()))
+        distinct = {id(table): table for table in paused(partitions.values())}
+        tables = java_set_order(map(str, distinct.values()))
         names = ", ".join(tables)
         if size > SIZE_FAIL_BYTES:
             raise InvalidRequest("Batch too large")
@@ -163,7 +184,7 @@ class BatchPlan:
                 f"Batch for [{names}] is of size {size}, exceeding specified threshold of {SIZE_WARN_BYTES} by "
                 f"{size - SIZE_WARN_BYTES}."
             )
-        keys = len({key for _, key in partitions})
+        keys = len({key for _, key in paused(partitions)})
         if self.kind != "LOGGED" and keys > UNLOGGED_PARTITIONS_WARN:
             state.warn(
                 f"Unlogged batch covering {keys} partitions detected against table{'s' if len(tables) > 1 else ''} "
@@ -213,7 +234,7 @@ def _row_size(row: Row) -> int:
 def packed_size(writes: Sequence[PackedRowWrite], partition_count: int) -> int:
     """The same of packed rows, each in a place of its own."""
     size = partition_count * _UPDATE_BYTES + len(writes) * (_ROW_BYTES - 8)
-    for write in writes:
+    for write in paused(writes):
         # a body has a length before each value, and 8 bytes of timestamp
         columns = len(write.layout.columns)
         size += len(write.body) + (_CELL_BYTES - 4) * columns - 4 * len(write.store.table.clustering)
@@ -222,7 +243,7 @@ def packed_size(writes: Sequence[PackedRowWrite], partition_count: int) -> int:
 
 def _rows_meet(writes: Sequence[PackedRowWrite]) -> bool:
     """Whether there are several writes of one row: its size counts once."""
-    return len({(write.store.table.id.bytes, write.key, write.ck) for write in writes}) < len(writes)
+    return len({(write.store.table.id.bytes, write.key, write.ck) for write in paused(writes)}) < len(writes)
 
 
 def java_set_order(texts: Iterable[str]) -> list[str]:
@@ -245,16 +266,16 @@ def validate_batch(kind: str, modifications: Sequence[Modification], timestamp: 
     """What a batch may hold (BatchStatement.validate). Raises InvalidRequest."""
     if ttl is not None:
         raise InvalidRequest("Global TTL on the BATCH statement is not supported.")
-    has_conditions = any(modification.has_conditions for modification in modifications)
+    has_conditions = any(modification.has_conditions for modification in paused(modifications))
     if timestamp is not None:
         if has_conditions:
             raise InvalidRequest("Cannot provide custom timestamp for conditional BATCH")
         if kind == "COUNTER":
             raise InvalidRequest("Cannot provide custom timestamp for counter BATCH")
-        if any(modification.timestamp is not None for modification in modifications):
+        if any(modification.timestamp is not None for modification in paused(modifications)):
             raise InvalidRequest("Timestamp must be set either on BATCH or individual statements")
-    counters = [modification.table.is_counter for modification in modifications]
-    virtual = [modification.table.is_virtual for modification in modifications]
+    counters = [modification.table.is_counter for modification in paused(modifications)]
+    virtual = [modification.table.is_virtual for modification in paused(modifications)]
     if timestamp is not None and any(counters):
         raise InvalidRequest("Cannot provide custom timestamp for a BATCH containing counters")
     if kind == "COUNTER" and not all(counters):

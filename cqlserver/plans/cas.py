@@ -27,6 +27,7 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import BOOLEAN
+from storage.environment_strands import undisturbed
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, PartitionUpdate, Row
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, PartitionView, TableStore
@@ -171,6 +172,9 @@ class CasRequest:
 
     def execute(self) -> Result:
         """Decides and, if all conditions hold, applies."""
+        return undisturbed(self._outcome)
+
+    def _outcome(self) -> Result:
         node, options, table, key = self._node, self._options, self._shape.table, self._key
         assert key is not None
         node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)

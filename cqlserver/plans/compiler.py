@@ -21,6 +21,7 @@ from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.requests import BATCH_TYPES, Batch
 from protocol.responses import VoidResult
+from storage.environment_strands import paused
 from storage.schema import Schema, TableMetadata
 
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
@@ -79,7 +80,7 @@ class Compiler:
     def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> BatchPlan:
         """A BATCH message of statements that are compiled already. Raises InvalidRequest."""
         modifications = []
-        for plan in plans:
+        for plan in paused(plans):
             if not isinstance(plan, WritePlan | CasPlan):
                 raise InvalidRequest("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
             modifications.append(plan.modification)
@@ -118,15 +119,15 @@ class Compiler:
         node = self._node
         if not statement.statements:
             return ImmediatePlan(lambda state, options: VoidResult())
-        tables = [find_table(node.schema, part.table, keyspace) for part in statement.statements]
+        tables = [find_table(node.schema, part.table, keyspace) for part in paused(statement.statements)]
         context = self._context(tables[0], statement, shaped)
         modifications = [
             compile_modification(part, context.for_table(table))
-            for part, table in zip(statement.statements, tables, strict=True)
+            for part, table in paused(zip(statement.statements, tables, strict=True))
         ]
         timestamp, ttl = compile_using(statement.using, context, "[batch]", "[batch]")
         validate_batch(statement.kind.value, modifications, timestamp, ttl)
-        for modification in modifications:
+        for modification in paused(modifications):
             validate_modification(modification)
         one_table = len({table.id for table in tables}) == 1
         return BatchPlan(
@@ -137,7 +138,7 @@ class Compiler:
             False,
             context.specs,
             context.partition_key_indexes if one_table else (),
-            tables=tuple((table.keyspace, table.name) for table in tables),
+            tables=tuple({table.id: (table.keyspace, table.name) for table in paused(tables)}.values()),
         )
 
     def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool) -> ImmediatePlan:

@@ -16,6 +16,7 @@ from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
 from storage.engine import PackedRun
+from storage.environment_strands import paused
 from storage.keys import KEY_LENGTH_MAX
 from storage.packed import Layout
 from storage.reads import TableStore
@@ -91,7 +92,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         first: BatchRow | None = None
         runs: list[PackedRun] = []
         last_entry = b""
-        for _ in range(body[1] << 8 | body[2]):
+        for _ in paused(range(body[1] << 8 | body[2])):
             entry = body[at : at + _ENTRY_BYTES]
             if entry != last_entry:  # mostly they are all the same
                 row = row_of(entry)

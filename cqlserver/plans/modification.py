@@ -7,6 +7,7 @@ cas.py, batch.py). Compiling checks everything in Cassandra's order, with its me
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from cqlserver.binding import BindContext
 from cqlserver.json_values import JsonRow, compile_json
@@ -30,6 +31,7 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
+from storage.environment_strands import long_work, paused
 from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.reconcile import Resolve, merge_rows, resolver
 from storage.schema import ColumnKind, TableMetadata
@@ -45,6 +47,8 @@ Places = list[Interval] | list[tuple[bytes, tuple[bytes, ...]]]
 TIMESTAMP_MIN_US = -(1 << 63)
 STATIC_ROW = b"\x00static"
 """Stands for the static row where an order key is asked for; no order key begins with 00."""
+ROWS_PER_GO = 200
+"""Of a change of more rows others must be able to interrupt the work."""
 _NO_CLUSTERING: tuple[bytes, tuple[bytes, ...]] = (b"", ())
 
 
@@ -141,12 +145,14 @@ class Modification:
         """Adds the changes of one execution (ModificationStatement.addUpdates)."""
         if not places:
             return
+        if len(keys) * len(places) > ROWS_PER_GO:
+            long_work()
         if self.deletes_ranges:
             if self.regular or self.static:
                 raise InvalidRequest("Range deletions are not supported for specific columns")
-            for key in keys:
+            for key in paused(keys):
                 tombstones = updates.of(self.table, key).tombstones
-                for interval in places:
+                for interval in paused(places):
                     assert isinstance(interval, Interval)
                     tombstones.append(
                         RangeTombstone(
@@ -159,9 +165,9 @@ class Modification:
                     )
             return
         deletes_rows = self.verb == "DELETE" and not self.regular and not self.static
-        for key in keys:
+        for key in paused(keys):
             update = updates.of(self.table, key)
-            for ck, clustering in places:  # type: ignore[misc]
+            for ck, clustering in paused(cast("list[tuple[bytes, tuple[bytes, ...]]]", places)):
                 if deletes_rows:
                     self._delete_rows(update, ck, clustering, context)
                 else:
@@ -304,7 +310,7 @@ class Updates:
         return list(self._builders.values())
 
     def build(self, increment: Increment) -> list[PartitionUpdate]:
-        return [builder.build(increment) for builder in self._builders.values()]
+        return [builder.build(increment) for builder in paused(self._builders.values())]
 
 
 # --- compiling -------------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
+from storage.environment_strands import paused
 from storage.keys import component_order_key
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
@@ -179,7 +180,7 @@ class SelectPlan:
         keys = None if restrictions.is_key_range else restrictions.unchecked_keys(values)
         slices: tuple[Slice, ...] = EVERYTHING
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
-            slices = tuple(Slice(i.start, i.end) for i in restrictions.intervals(values))
+            slices = tuple(Slice(i.start, i.end) for i in paused(restrictions.intervals(values)))
         is_empty = keys == [] or not slices
         has_statics = any(column.kind is ColumnKind.STATIC for column in self.selection.fetched)
         token_range = restrictions.token_range(values) if keys is None and (slices or has_statics) else None
