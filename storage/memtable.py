@@ -201,11 +201,12 @@ class Memtable:
         if stored is None:
             return
         size = len(key) + PARTITION_OVERHEAD_BYTES
-        if isinstance(stored, Partition):
+        if isinstance(stored, bytes):
+            size += len(stored) - 2
+        elif isinstance(stored, Partition):
             size += WIDE_PARTITION_BYTES + stored.live_bytes
         else:
-            ck, row = split_single(stored) if isinstance(stored, bytes) else stored
-            size += len(ck) + estimated_bytes(row)
+            size += len(stored.ck) + estimated_bytes(stored.row)
         self.live_bytes = max(0, self.live_bytes - size)
         while not self.place_keys():
             pass

@@ -16,6 +16,7 @@ from functools import cached_property
 from hashlib import md5
 from operator import attrgetter
 from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from protocol.types import CqlType, UserType
@@ -149,6 +150,9 @@ class TableParams:
 _PARAM_NAMES = tuple(name for name in TableParams.__dataclass_fields__ if name != "cdc")
 
 
+DEFAULT_PARAMS: Final = TableParams()
+
+
 @dataclass(frozen=True, slots=True)
 class IndexMetadata:
     """A secondary index. `kind` is KEYS, CUSTOM or COMPOSITES; `options` has 'target' and, for CUSTOM, 'class_name'."""
@@ -180,7 +184,7 @@ class TableMetadata:
     name: str
     id: UUID
     columns: tuple[ColumnMetadata, ...]
-    params: TableParams = field(default_factory=TableParams)
+    params: TableParams = DEFAULT_PARAMS
     is_counter: bool = False
     is_virtual: bool = False
     is_dense: bool = False

@@ -12,6 +12,7 @@ from uuid import UUID
 from protocol.errors import CorruptionError
 from protocol.types import CqlType, MarshalError, UserType
 from storage.schema import (
+    DEFAULT_PARAMS,
     AggregateMetadata,
     ColumnKind,
     ColumnMask,
@@ -244,7 +245,7 @@ def _triggers(rows: list[_Row]) -> Mapping[str, TriggerMetadata]:
 
 
 def _params(row: _Row) -> TableParams:
-    return TableParams(
+    params = TableParams(
         additional_write_policy=row.maybe_text("additional_write_policy") or "99p",
         allow_auto_snapshot=row.boolean("allow_auto_snapshot", True),
         bloom_filter_fp_chance=row.double("bloom_filter_fp_chance"),
@@ -265,6 +266,7 @@ def _params(row: _Row) -> TableParams:
         read_repair=row.maybe_text("read_repair") or "BLOCKING",
         speculative_retry=row.text("speculative_retry"),
     )
+    return DEFAULT_PARAMS if params == DEFAULT_PARAMS else params
 
 
 def _view(

@@ -19,7 +19,7 @@ from cqlserver.ddl.properties import Properties
 from protocol.errors import ConfigurationError, ServerError
 from protocol.types.java_floats import double_text
 from protocol.types.java_text import parse_java_double
-from storage.schema import TableParams
+from storage.schema import DEFAULT_PARAMS, TableParams
 
 KNOWN_PROPERTIES: Final = frozenset({*TableParams.__dataclass_fields__, "auto_repair", "id"})
 TTL_MAX_S: Final = 20 * 365 * 24 * 60 * 60
@@ -30,8 +30,6 @@ _UUID = re.compile(r"[0-9a-fA-F]{1,8}-[0-9a-fA-F]{1,4}-[0-9a-fA-F]{1,4}-[0-9a-fA
 _PERCENTILE = re.compile(r"([0-9.]+)p(ercentile)?", re.IGNORECASE)
 _FIXED = re.compile(r"([0-9.]+)ms", re.IGNORECASE)
 _HYBRID = re.compile(r"(MIN|MAX)\(([0-9.]+[a-z]+)\s*,\s*([0-9.]+[a-z]+)\)", re.IGNORECASE)
-
-DEFAULT_PARAMS: Final = TableParams()
 
 
 def build_params(properties: Properties, previous: TableParams | None) -> TableParams:

@@ -199,3 +199,45 @@ def test_wrong_bodies_are_answered_and_the_connection_lives(
     session.receive(envelope(SELECT))
     assert isinstance(answers(session)[0][1], RowsResult)
     assert "a bug in this server" not in caplog.text
+
+
+def test_a_new_table_forgets_no_plans_of_others_and_makes_refused_shapes_possible(node: Node) -> None:
+    session = started(node)
+    for text in (KEYSPACE, TABLE):
+        ask(session, text)
+    insert = "INSERT INTO ks.t (k, c, v) VALUES (1, 1, 'x')"
+    new_insert = "INSERT INTO ks.new (k) VALUES (1)"
+    assert isinstance(ask(session, new_insert), Error)
+    session.receive(envelope(requests.Prepare("SELECT * FROM ks.t")))
+    ((_, prepared),) = answers(session)
+    assert isinstance(prepared, responses.PreparedResult)
+    ask(session, insert)
+    shapes = node.statements._shapes
+    kept = list(shapes.values())
+    ask(session, "CREATE TABLE ks.new (k int PRIMARY KEY)")
+    assert list(shapes.values()) == kept
+    assert node.statements.maybe_prepared(prepared.statement_id) is not None
+    assert isinstance(ask(session, new_insert), responses.VoidResult)
+    ask(session, "DROP TABLE ks.new")
+    assert list(shapes.values()) == kept
+    assert isinstance(ask(session, new_insert), Error)
+    ask(session, "DROP KEYSPACE ks")
+    assert not len(shapes)
+    assert node.statements.maybe_prepared(prepared.statement_id) is None
+
+
+def test_prepared_reads_of_system_local_see_the_schema_of_the_moment(node: Node) -> None:
+    session = started(node)
+    session.receive(envelope(requests.Prepare("SELECT schema_version FROM system.local WHERE key = ?")))
+    ((_, prepared),) = answers(session)
+    assert isinstance(prepared, responses.PreparedResult)
+    versions = set()
+    for text in (KEYSPACE, TABLE, "DROP TABLE ks.t", "CREATE TABLE ks.u (k int PRIMARY KEY)"):
+        ask(session, text)
+        options = requests.QueryOptions(values=(b"local",))
+        session.receive(envelope(requests.Execute(prepared.statement_id, None, options)))
+        ((_, rows),) = answers(session)
+        assert isinstance(rows, RowsResult)
+        assert rows.content[4:] == node.schema.version.bytes
+        versions.add(rows.content)
+    assert len(versions) == 3

@@ -247,3 +247,22 @@ def test_many_partitions_are_dealt_to_several_dicts_and_all_are_found() -> None:
     assert sorted(memtable.keys()) == keys
     assert all(store.row_at(key, b"", NOW_S) is not None for key in keys)
     assert memtable.largest_dict() < SHARD_AT / 16
+
+
+def test_removed_partitions_are_gone_from_scans_and_may_come_again() -> None:
+    store = TableStore(narrow_table())
+    memtable = store.memtable
+    keys = [bigint_value(number) for number in range(200)]
+    for key in keys:
+        store.apply_packed(key, b"", narrow_row(store, 1))
+    assert len(list(store.scan(NOW_S))) == 200
+    for key in keys[::2]:
+        memtable.remove(key)
+        memtable.remove(key)
+    assert {view.key for view in store.scan(NOW_S)} == set(keys[1::2])
+    for key in keys:
+        store.apply_packed(key, b"", narrow_row(store, 2))
+    assert sorted(view.key for view in store.scan(NOW_S)) == sorted(keys)
+    for key in keys:
+        memtable.remove(key)
+    assert (len(memtable), list(store.scan(NOW_S))) == (0, [])
