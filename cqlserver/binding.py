@@ -43,6 +43,8 @@ class BindContext:
         self.calls = calls
         self.markers = markers
         self.has_literal_markers = has_literal_markers
+        self.literal_terms: list[Any] = []
+        """What was made of cut-out literals, in the order of compiling (bound_terms.LiteralTerm)."""
         self._specs: list[ColumnSpec | None] = [None] * len(markers)
         self._key_columns: dict[int, str] = {}
 
@@ -57,7 +59,7 @@ class BindContext:
     def for_table(self, table: TableMetadata) -> "BindContext":
         """The same statement's context for a part of it on another table: a batch numbers its markers through."""
         part = BindContext(table, self.schema, self.markers, self.calls, self.has_literal_markers)
-        part._specs, part._key_columns = self._specs, self._key_columns
+        part._specs, part._key_columns, part.literal_terms = self._specs, self._key_columns, self.literal_terms
         return part
 
     def literal_position(self, index: int) -> int:

@@ -180,10 +180,10 @@ class RawLiteralMarker(RawTerm):
     """A literal whose text comes at run time. What its text decides (the preferred type, a message) is not known: a
     compilation that fails is repeated by the caller on the whole text."""
 
-    __slots__ = ("kind", "position")
+    __slots__ = ("_context", "kind", "position")
 
-    def __init__(self, position: int, kind: LiteralKind) -> None:
-        self.position, self.kind = position, kind
+    def __init__(self, position: int, kind: LiteralKind, context: BindContext) -> None:
+        self.position, self.kind, self._context = position, kind, context
 
     def __str__(self) -> str:
         return "?"
@@ -197,8 +197,11 @@ class RawLiteralMarker(RawTerm):
                 f'Invalid {self.kind.value} constant (?) for "{receiver.name}" of type {receiver.type.cql()}'
             )
         if self.kind is LiteralKind.HEX:
-            return LiteralTerm(self.position, lambda text: BLOB.from_text(text[2:]))
-        return LiteralTerm(self.position, (BIGINT if receiver.type == COUNTER else receiver.type).from_text)
+            term = LiteralTerm(self.position, lambda text: BLOB.from_text(text[2:]))
+        else:
+            term = LiteralTerm(self.position, (BIGINT if receiver.type == COUNTER else receiver.type).from_text)
+        self._context.literal_terms.append(term)
+        return term
 
 
 class RawNull(RawTerm):

@@ -139,11 +139,22 @@ class Statements:
         if len(options.values) != len(plan.bind_specs):
             raise InvalidRequest("Invalid amount of bind variables")
         if literals:
-            options = options._replace(values=options.values + literals)
-        outcome = plan.execute(state, options)
+            outcome = self._execute_shaped(state, text, keyspace, plan, options._replace(values=options.values + literals))
+        else:
+            outcome = plan.execute(state, options)
         if options.skip_metadata:
             return _then(outcome, lambda result: _skipped(result, True))
         return outcome
+
+    def _execute_shaped(
+        self, state: ClientState, text: str, keyspace: str | None, plan: Plan, options: QueryOptions
+    ) -> "Result | Pending[Result]":
+        """An error of the execution comes behind those of literals, which a compilation of the text itself finds first."""
+        try:
+            return plan.execute(state, options)
+        except RequestError:
+            self.compile(state, text, keyspace)
+            raise
 
     def _keyspace(self, of_request: str | None, state: ClientState) -> str | None:
         """The keyspace of names without one: a request of v5 may say it. Raises InvalidRequest when it doesn't exist."""

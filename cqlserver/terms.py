@@ -115,7 +115,7 @@ def raw_term(expression: Expression, context: BindContext) -> RawTerm:
         case Literal(kind=kind, text=text):
             return RawLiteral(kind, text)
         case LiteralMarker(index=index, kind=kind):
-            return RawLiteralMarker(context.literal_position(index), kind)
+            return RawLiteralMarker(context.literal_position(index), kind, context)
         case Null():
             return RawNull()
         case Marker(index=index):

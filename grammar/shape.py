@@ -152,12 +152,19 @@ def _with_fixed_literals(parts: list[str], kinds: str, texts: list[str]) -> tupl
 
 def parse_shaped(text: str, texts: list[str], pause: Callable[[], None] | None = None) -> tree.Statement | None:
     """The tree of `text` with LiteralMarkers for the literals that `shape` found, or None if it must not be shared: the
-    text is wrong, or the scan's literals are not the parser's."""
+    text is wrong, the scan's literals are not the parser's, or it has an `IN ()`, for which nobody would look at them."""
     state = ParseState(text, True, pause)
     try:
         statement = parse_with(text, state)
     except CqlSyntaxError:
         return None
-    if state.literals != texts:
+    if state.literals != texts or (isinstance(statement, _WITH_WHERE) and any(map(_is_empty, statement.where.relations))):
         return None
     return statement
+
+
+_WITH_WHERE = (tree.Select, tree.Update, tree.Delete)
+
+
+def _is_empty(relation: tree.Relation) -> bool:
+    return isinstance(relation, tree.InRelation | tree.MultiColumnInRelation) and relation.values == ()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from cqlserver.binding import column_spec
+from cqlserver.bound_terms import LiteralTerm
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
@@ -98,6 +99,8 @@ class CasPlan:
     modification: Modification
     bind_specs: tuple[ColumnSpec, ...]
     partition_key_indexes: tuple[int, ...]
+    literals: tuple[LiteralTerm, ...] = ()
+    """Those that the shape cache cut out: where nothing is applied, nobody has looked at them all."""
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = field(default=())
 
@@ -105,7 +108,11 @@ class CasPlan:
         modification = self.modification
         request = CasRequest(self.node, self._shape, options)
         request.add(modification, modification.with_json(options.values))
-        return request.execute()
+        result = request.execute()
+        if result is not self._shape.applied:
+            for literal in self.literals:
+                literal.bind(options.values)
+        return result
 
     @cached_property
     def _shape(self) -> CasShape:

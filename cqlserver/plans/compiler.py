@@ -112,7 +112,8 @@ class Compiler:
         validate_modification(modification)
         tables = ((table.keyspace, table.name),)
         if modification.has_conditions:
-            return CasPlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
+            literals = tuple(context.literal_terms)
+            return CasPlan(self._node, modification, context.specs, context.partition_key_indexes, literals, tables=tables)
         return WritePlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
 
     def _batch(self, statement: tree.Batch, keyspace: str | None, shaped: bool) -> Plan:

@@ -165,6 +165,27 @@ def test_literals_of_many_types_fail_as_the_general_way_fails(part: str, wrong: 
     assert fast.rows() == general.rows()
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("UPDATE f.u SET v = '1' WHERE k = 1 IF v = '9'", "UPDATE f.u SET v = '1' WHERE k = 99999999999 IF v = '9'"),
+        (
+            "INSERT INTO f.t (k, c, w) VALUES (1, 1, 1) IF NOT EXISTS",
+            "INSERT INTO f.t (k, c, w) VALUES (1, 1, %s) IF NOT EXISTS",
+        ),
+        ("SELECT * FROM f.u WHERE k = 1 LIMIT 0", "SELECT * FROM f.u WHERE k = 99999999999 LIMIT 0"),
+        ("SELECT * FROM f.t WHERE k = 1 AND c IN ()", "SELECT * FROM f.t WHERE k = 99999999999 AND c IN ()"),
+    ],
+)
+def test_wrong_literals_are_found_where_nothing_needs_them(good: str, bad: str) -> None:
+    client = Client(True)
+    for _ in range(2):
+        client.ask(Query(good))
+    answer = client.ask(Query(bad.replace("%s", "9" * 20)))
+    assert isinstance(answer, responses.Error)
+    assert "Unable to make" in str(answer)
+
+
 def test_texts_of_a_known_shape_are_not_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     scanned: list[str] = []
 

@@ -98,8 +98,10 @@ def test_what_cannot_share_has_no_shape(text: str) -> None:
         "INSERT INTO t (a) VALUES (1 2)",
         "INSERT INTO t (a) VALUES (1+'a 5')",
         "SELECT * FROM t WHERE a ='x'AND b = 'unclosed",
+        "SELECT * FROM t WHERE a IN () AND b = 1",
+        "DELETE FROM t WHERE a = 1 AND (b, c) IN ()",
     ],
 )
-def test_scan_that_saw_other_literals_than_the_parser_is_found_out(text: str) -> None:
+def test_what_the_scan_must_not_share_is_found_out(text: str) -> None:
     cut = shape(text)
     assert cut is None or parse_shaped(text, cut[1]) is None
