@@ -322,7 +322,8 @@ class CommitLog:
         records = size = torn = 0
         valid_lengths: dict[int, int] = {}
         newest = self._ids[-1] if self._ids else 0
-        for segment_id in list(self._ids):
+        for number, segment_id in enumerate(list(self._ids), 1):
+            log.info("Replaying %s (%d of %d)", self._path(segment_id), number, len(self._ids))
             reader = SectionReader(self._disk.read_file(self._path(segment_id)), segment_id)
             for section, position in reader:
                 handler(section, position)
