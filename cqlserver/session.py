@@ -337,6 +337,7 @@ class Session(Client):
     def _await(self, unanswered: Unanswered) -> None:
         if unanswered.pending is None:
             unanswered.pending = Pending(self._turns(unanswered))
+        self.state.trace = None  # until its next step
         self._pending.append(unanswered)
         self.pending_count += 1
         self.pending_bytes += len(unanswered.envelope[4])
@@ -426,6 +427,7 @@ class Session(Client):
         state = self.state
         others, state.warnings = state.warnings, unanswered.warnings
         keyspace, state.keyspace = state.keyspace, unanswered.keyspace
+        state.trace = unanswered.trace
         response: Response | bytes
         try:
             if not unanswered.pending.step():
@@ -435,6 +437,7 @@ class Session(Client):
             response = self._failure(error)
         finally:
             unanswered.warnings, state.warnings = state.warnings, others
+            state.trace = None
             if state.keyspace == unanswered.keyspace:  # it was no USE
                 state.keyspace = keyspace
         if isinstance(response, bytes):

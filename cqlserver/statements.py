@@ -134,6 +134,8 @@ class Statements:
         if options.page_size == 0:
             raise ProtocolError("The page size cannot be 0")
         plan, literals = self._plan_of(state, text, keyspace)
+        if state.trace is not None:
+            state.trace.preparing()
         if options.names is not None:
             options = in_order(options, plan)
         if len(options.values) != len(plan.bind_specs):

@@ -1,20 +1,25 @@
 """Tracing of single requests: what a client gets to read in system_traces (tracing/Tracing.java).
 
-A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day.
+A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day. Events
+are told in Cassandra's words, where they are true here: there are no stages, no sstables yet, no messages to oneself. Who
+works for a request finds its trace in the ClientState; untraced requests pay for a look at it, fast paths not even that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from cqlserver.restrictions import WHOLE_RING, TokenRange
 from cqlserver.state import ClientState
 from protocol.primitives import Value
 from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
 from protocol.responses import ColumnSpec
 from protocol.types import INET, INT, TEXT, TIMESTAMP
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.reads import Slice, TableStore
 from storage.schema import TableMetadata
+from storage.tombstones import tombstone_count
 
 if TYPE_CHECKING:
     from cqlserver.node import Node
@@ -23,6 +28,12 @@ TTL_S = 24 * 60 * 60
 """trace_type_query_ttl."""
 BOUND_TEXT_MAX = 1000
 _THREAD = "Native-Transport-Requests-1"
+
+
+REPLICAS_FOR_MUTATION = "Determining replicas for mutation"
+REPLICAS_FOR_BATCH = "Determining replicas for atomic batch"
+READING_FOR_CAS = "Reading existing values for CAS precondition"
+_MINIMUM = f"min({WHOLE_RING.start})"
 
 
 class Trace:
@@ -35,20 +46,52 @@ class Trace:
         self._began = node.environment.clock.monotonic()
         self._began_us = node.environment.clock.wall_us()
         self._events: list[tuple[bytes, str, int]] = []
-        self.note(self._described[1])
+        self._unprepared = isinstance(request, Query)
+        if isinstance(request, Query):
+            self.note(f"Parsing {request.query}")
 
     def note(self, activity: str) -> None:
-        elapsed_us = int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
-        self._events.append((self._node.timeuuids.bytes(), activity, elapsed_us))
+        self._events.append((self._node.timeuuids.bytes(), activity, self._elapsed_us()))
+
+    def _elapsed_us(self) -> int:
+        return int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
+
+    def preparing(self) -> None:
+        """A QUERY's statement is compiled, or its plan was found."""
+        if self._unprepared:
+            self._unprepared = False
+            self.note("Preparing statement")
+
+    def wrote(self, tables: Iterable[TableMetadata]) -> None:
+        """Changes of one partition each went to the log, in one record, and to the memtables."""
+        listed, engine = list(tables), self._node.engine
+        if engine.commit_log is not None and any(self._node.keyspace_of(t).params.durable_writes for t in listed):
+            self.note("Appending to commitlog")
+        for table in listed:
+            self.note(f"Adding to {table.name} memtable")
+
+    def note_batch(self, write_type: str, tables: Iterable[TableMetadata]) -> None:
+        """A batch was written: changes of one partition each."""
+        self.note(REPLICAS_FOR_BATCH if write_type == "BATCH" else REPLICAS_FOR_MUTATION)
+        self.wrote(tables)
+
+    def decided(self, table: TableMetadata, is_applied: bool) -> None:
+        """What became of a compare-and-set."""
+        if is_applied:
+            self.wrote((table,))
+            self.note("CAS applied successfully")
+        else:
+            self.note("CAS precondition does not match current values")
 
     def end(self) -> None:
-        self.note("Request complete")
+        elapsed_us = self._elapsed_us()
+        self._state.trace = None
         node = self._node
         schema = node.schema
         sessions, events = schema.maybe_table("system_traces", "sessions"), schema.maybe_table("system_traces", "events")
         assert sessions is not None
         assert events is not None
-        node.engine.apply_all([self._session_row(sessions), self._event_rows(events)])
+        node.engine.apply_all([self._session_row(sessions, elapsed_us), self._event_rows(events)])
 
     def _cell(self, value: bytes) -> Cell:
         return Cell(self._began_us, value, TTL_S, self._began_us // 1_000_000 + TTL_S)
@@ -56,10 +99,9 @@ class Trace:
     def _liveness(self) -> Liveness:
         return Liveness(self._began_us, TTL_S, self._began_us // 1_000_000 + TTL_S)
 
-    def _session_row(self, table: TableMetadata) -> PartitionUpdate:
+    def _session_row(self, table: TableMetadata, elapsed_us: int) -> PartitionUpdate:
         cell = self._cell
         command, request_text, parameters = self._described
-        elapsed_us = self._events[-1][2]
         entries = {TEXT.encode(name): cell(TEXT.encode(value)) for name, value in parameters.items()}
         columns: dict[str, Cell | ComplexColumn] = {
             "client": cell(INET.encode(ip_address(self._state.address))),
@@ -89,6 +131,42 @@ class Trace:
             }
             rows[order_key((event_id,))] = Row((event_id,), self._liveness(), LIVE, columns)
         return PartitionUpdate(table.id, self.id.bytes, rows=rows)
+
+
+class ReadTrace:
+    """What is told of reading one page: of each partition that was asked for, or of a scan as a whole."""
+
+    def __init__(
+        self, trace: Trace, store: TableStore, slices: Sequence[Slice], now_s: int, token_range: TokenRange | None
+    ) -> None:
+        self._trace, self._store, self._slices, self._now_s = trace, store, slices, now_s
+        self._is_scan = token_range is not None
+        self._rows = self._tombstones = 0
+        if token_range is not None:
+            trace.note("Computing ranges to query")
+            first = f"min({token_range.start})"
+            last = _MINIMUM if token_range.end == WHOLE_RING.end else f"max({token_range.end})"
+            trace.note(f"Executing seq scan across {len(store.flushed)} sstables for ({first}, {last}]")
+
+    def query(self) -> None:
+        """One partition is to be read."""
+        self._trace.note(f"Executing single-partition query on {self._store.table.name}")
+
+    def partition(self, key: bytes, row_count: int) -> None:
+        """A partition was read, and gave so many rows."""
+        self._rows += row_count
+        self._tombstones += tombstone_count(self._store, key, self._slices, self._now_s)
+        if not self._is_scan:
+            self._trace.note(f"Merged data from memtables and {len(self._store.flushed)} sstables")
+            self._told()
+
+    def end(self) -> None:
+        if self._is_scan:
+            self._told()
+
+    def _told(self) -> None:
+        self._trace.note(f"Read {self._rows} live rows and {self._tombstones} tombstone cells")
+        self._rows = self._tombstones = 0
 
 
 def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]:
@@ -139,4 +217,7 @@ class Tracing:
         self._node = node
 
     def begin(self, state: ClientState, request: Request) -> Trace:
-        return Trace(self._node, self._node.new_timeuuid(), state, request)
+        """From now on `state` has it, until it ends."""
+        trace = Trace(self._node, self._node.new_timeuuid(), state, request)
+        state.trace = trace
+        return trace

@@ -15,6 +15,7 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, Values
+from cqlserver.tracing import Trace
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
@@ -58,7 +59,7 @@ class BatchPlan:
         if len(self.modifications) > STATEMENTS_PER_GO:
             long_work()
         if any(modification.has_conditions for modification in paused(self.modifications)):
-            return self._compare_and_set(options)
+            return self._compare_and_set(options, state.trace)
         node = self.node
         for table in self._written_tables:
             node.check_batch_consistency(table, options.consistency)
@@ -69,7 +70,10 @@ class BatchPlan:
             count = 1
             if len(partitions) > 1:
                 count = self._check_partitions(partitions, packed_size(packed, len(partitions)), state)
-            node.write_packed(packed, packed[0].store.table, options.consistency, self._write_type(count))
+            write_type = self._write_type(count)
+            node.write_packed(packed, packed[0].store.table, options.consistency, write_type)
+            if state.trace is not None:
+                state.trace.note_batch(write_type, partitions.values())
             return VOID
         given = [
             (modification, values, modification.keys(values)) for modification, values in paused(self._with_values(options))
@@ -82,18 +86,22 @@ class BatchPlan:
             context = write_context(node, modification, values, options, default_us)
             modification.add_to(updates, keys, places, context, row_reader(node, modification.table, context.now_s))
         if self.modifications[0].table.is_counter:
-            undisturbed(lambda: self._write(updates, options, state))
+            write_type = undisturbed(lambda: self._write(updates, options, state))
         else:
-            self._write(updates, options, state)
+            write_type = self._write(updates, options, state)
+        if state.trace is not None:
+            state.trace.note_batch(write_type, [builder.table for builder in updates.builders()])
         return VOID
 
-    def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> None:
+    def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> str:
         built = updates.build(incrementer(self.node))
         count = len(built)
         if count > 1:
             partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in paused(updates.builders())}
             count = self._check_partitions(partitions, sum(map(data_size, paused(built))), state)
-        self.node.write(built, self.modifications[0].table, options.consistency, self._write_type(count))
+        write_type = self._write_type(count)
+        self.node.write(built, self.modifications[0].table, options.consistency, write_type)
+        return write_type
 
     @cached_property
     def _written_tables(self) -> tuple[TableMetadata, ...]:
@@ -155,11 +163,11 @@ class BatchPlan:
             return "BATCH"
         return "UNLOGGED_BATCH" if partition_count > 1 else "SIMPLE"
 
-    def _compare_and_set(self, options: QueryOptions) -> Result:
+    def _compare_and_set(self, options: QueryOptions, trace: Trace | None) -> Result:
         request = CasRequest(self.node, self._cas_shape, options)
         for modification, values in paused(self._with_values(options)):
             request.add(modification, values)
-        return request.execute()
+        return request.execute(trace)
 
     @cached_property
     def _cas_shape(self) -> CasShape:

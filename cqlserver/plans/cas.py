@@ -24,6 +24,7 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import incrementer
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
+from cqlserver.tracing import READING_FOR_CAS, Trace
 from protocol.errors import InvalidRequest, ServerError
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
@@ -108,7 +109,7 @@ class CasPlan:
         modification = self.modification
         request = CasRequest(self.node, self._shape, options)
         request.add(modification, modification.with_json(options.values))
-        result = request.execute()
+        result = request.execute(state.trace)
         if result is not self._shape.applied:
             for literal in self.literals:
                 literal.bind(options.values)
@@ -177,16 +178,21 @@ class CasRequest:
         negation = "NOT " if wanted == NOT_EXISTS else ""
         raise InvalidRequest(f"Cannot mix IF conditions and IF {negation}EXISTS for the same row")
 
-    def execute(self) -> Result:
+    def execute(self, trace: Trace | None = None) -> Result:
         """Decides and, if all conditions hold, applies."""
-        return undisturbed(self._outcome)
+        outcome = undisturbed(lambda: self._outcome(trace))
+        if trace is not None:
+            trace.decided(self._shape.table, outcome is self._shape.applied)
+        return outcome
 
-    def _outcome(self) -> Result:
+    def _outcome(self, trace: Trace | None) -> Result:
         node, options, table, key = self._node, self._options, self._shape.table, self._key
         assert key is not None
         node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)
         clock = node.environment.clock
         now_s = options.now_s if options.now_s is not None else clock.now_s()
+        if trace is not None:
+            trace.note(READING_FOR_CAS)
         current = CurrentRows(key, now_s, self._shape, self._conditions)
         if not current.all_hold():
             return current.refusal()

@@ -62,6 +62,8 @@ class Compiler:
 
     def compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         """Raises RequestError."""
+        if state.trace is not None:
+            state.trace.preparing()
         compiler = self._compilers.get(type(statement))
         if compiler is not None:
             return compiler(statement, keyspace, shaped)

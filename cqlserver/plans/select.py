@@ -36,6 +36,7 @@ from cqlserver.selection import Selectables, Selection, compile_selection, selec
 from cqlserver.selectors import CallSelector, ColumnSelector, Selector
 from cqlserver.state import ClientState
 from cqlserver.terms import Term, compile_term
+from cqlserver.tracing import ReadTrace
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
@@ -138,7 +139,10 @@ class SelectPlan:
         if shape is None:
             sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
-        reading = Reading(store, shape, sink, row_filter)
+        trace = None
+        if state.trace is not None and not self.table.is_virtual:
+            trace = ReadTrace(state.trace, store, shape.slices, now_s, shape.token_range)
+        reading = Reading(store, shape, sink, row_filter, trace)
         yield from reading.steps()
         following = reading.paging_state
         return RowsResult(

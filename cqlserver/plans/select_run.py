@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cqlserver.paging import NO_LIMIT, PagingState
 from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
 from cqlserver.restrictions import TokenRange
+from cqlserver.tracing import ReadTrace
 from storage.memtable import Position, position_of, token_position
 from storage.reads import Chunk, PartitionView, Slice, TableStore
 
@@ -45,14 +46,22 @@ class ReadShape:
 class Reading:
     """Drives one page into a sink. `steps` is exhausted when the page is done; then `paging_state` is known."""
 
-    def __init__(self, store: TableStore, shape: ReadShape, sink: Sink, row_filter: RowFilter | None) -> None:
-        self.store, self.shape, self.sink, self.filter = store, shape, sink, row_filter
+    def __init__(
+        self,
+        store: TableStore,
+        shape: ReadShape,
+        sink: Sink,
+        row_filter: RowFilter | None,
+        trace: ReadTrace | None = None,
+    ) -> None:
+        self.store, self.shape, self.sink, self.filter, self.trace = store, shape, sink, row_filter, trace
         self.paging_state: PagingState | None = None
         state = shape.state
         self._remaining = shape.row_limit if state is None else state.remaining
         self._page_left = min(shape.page_limit, self._remaining)
         self._is_full = False
         self._counted = 0
+        self._grouped_rows = 0
         self._last_key: bytes | None = None
         self._last_ck: bytes | None = None
         self._left_in_partition = shape.per_partition_limit
@@ -87,6 +96,8 @@ class Reading:
             begin = keys.index(state.key)
         for index in range(begin, len(keys)):
             key = keys[index]
+            if self.trace is not None:
+                self.trace.query()
             if index == begin and state is not None and state.clustering is not None:
                 if state.remaining_in_partition > 0:
                     yield key, read(key, self._resumed_slices(state.clustering), now_s, reverse), True
@@ -118,15 +129,19 @@ class Reading:
         if shape.keys is None:
             while not self.store.prepare_scan():
                 yield
+        trace = self.trace
         if self._page_left > 0:
             for key, view, resumed in self._partitions():
                 self._work += 1
+                row_count = self._counted if grouped is None else self._grouped_rows
                 if view is not None and (self.filter is None or self.filter.partition(key, view.static)):
                     begin = self._left_of(resumed)
                     if grouped is None:
                         yield from self._take_rows(key, view, resumed, begin)
                     else:
                         yield from self._take_groups(key, view, resumed, begin, grouped)
+                if trace is not None:
+                    trace.partition(key, (self._counted if grouped is None else self._grouped_rows) - row_count)
                 if self._is_full:
                     break
                 if self._work > STEP_WORK:
@@ -134,6 +149,8 @@ class Reading:
                     yield
         if grouped is not None and grouped.is_open and not self._is_full:
             self._close_group(grouped)
+        if trace is not None:
+            trace.end()
         sink.finish()
         if self._counted == min(shape.page_limit, self._remaining):
             self.paging_state = self._next_state()
@@ -215,6 +232,7 @@ class Reading:
         for cks, rows in self._pieces(view):
             found_cks, found_rows = (cks, rows) if self.filter is None else self.filter.rows(cks, rows)
             self._work += len(rows) * self._row_cost
+            self._grouped_rows += len(found_rows)
             for ck, row in zip(found_cks, found_rows, strict=True):
                 row_group = sink.group_key(row)
                 if row_group != group:

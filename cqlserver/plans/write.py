@@ -16,6 +16,7 @@ from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
 from cqlserver.terms import Values
+from cqlserver.tracing import REPLICAS_FOR_MUTATION
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
@@ -41,11 +42,16 @@ class WritePlan:
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         node, modification = self.node, self.modification
         table = modification.table
+        trace = state.trace
+        if trace is not None:
+            trace.note(REPLICAS_FOR_MUTATION)
         node.check_write_consistency(table, options.consistency)
         if self.packed is not None:
             packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
             if packed is not None:
                 node.write_packed((packed,), table, options.consistency, "SIMPLE")
+                if trace is not None:
+                    trace.wrote((table,))
                 return VOID
         values = modification.with_json(options.values)
         keys = modification.keys(values)
@@ -56,7 +62,10 @@ class WritePlan:
         context = write_context(node, modification, values, options)
         modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s))
         write_type = "COUNTER" if table.is_counter else "SIMPLE"
-        node.write(updates.build(incrementer(node)), table, options.consistency, write_type)
+        built = updates.build(incrementer(node))
+        node.write(built, table, options.consistency, write_type)
+        if trace is not None:
+            trace.wrote([table] * len(built))
         return VOID
 
     @cached_property
