@@ -64,14 +64,16 @@ from protocol.responses import (
     Error,
     Event,
     EventMessage,
+    PreparedResult,
     Ready,
     Response,
+    RowsResult,
     Supported,
     VoidResult,
     encode,
     encode_refusal,
 )
-from storage.environment_strands import Overtaken, TooLong, commit, in_go
+from storage.environment_strands import Overtaken, TooLong, commit, in_go, pause, paused
 
 log = logging.getLogger("cqlserver")
 
@@ -373,11 +375,15 @@ class Session(Client):
                     return VoidResult()
             except StorageError:
                 pass  # see _serve
-        request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
+        request, _ = decode(version, flags & ~COMPRESSED, opcode, body, pause)
         if flags & TRACING and unanswered.trace is None:
             unanswered.trace = self.node.tracing.begin(self.state, request)
         outcome = self._handle(request)
-        if isinstance(outcome, Pending):
+        if isinstance(outcome, RowsResult):
+            outcome.metadata.make_ready(version, paused)
+        elif isinstance(outcome, PreparedResult):
+            outcome.result_metadata.make_ready(version, paused)
+        elif isinstance(outcome, Pending):
             return outcome
         commit()
         return self._encoded(outcome, version, stream, unanswered.trace, self.state.warnings)

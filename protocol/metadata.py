@@ -5,7 +5,7 @@ changes from result to result (the paging state, the flags of this one answer) i
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -35,22 +35,25 @@ class ColumnSpec:
     type: "CqlType"
 
 
-def in_one_table(columns: Sequence[ColumnSpec]) -> bool:
+Paused = Callable[[Iterable[ColumnSpec]], Iterable[ColumnSpec]]
+"""The same columns, with pauses in between."""
+
+
+def in_one_table(columns: Sequence[ColumnSpec], paused: Paused = iter) -> bool:
     """Whether keyspace and table can be said once for all columns."""
     if not columns:
         return False
     first = columns[0]
-    return all(column.keyspace == first.keyspace and column.table == first.table for column in columns)
+    return all(column.keyspace == first.keyspace and column.table == first.table for column in paused(columns))
 
 
-def _encode_columns(columns: Sequence[ColumnSpec], version: int) -> bytes:
-    parts = []
-    global_spec = in_one_table(columns)
-    if global_spec:
-        parts += [primitives.string(columns[0].keyspace), primitives.string(columns[0].table)]
+def _encode_columns(columns: Iterable[ColumnSpec], version: int, global_spec: bool) -> bytes:
+    parts: list[bytes] = []
     for column in columns:
         if not global_spec:
             parts += [primitives.string(column.keyspace), primitives.string(column.table)]
+        elif not parts:
+            parts = [primitives.string(column.keyspace), primitives.string(column.table)]
         parts += [primitives.string(column.name), column.type.option(version)]
     return b"".join(parts)
 
@@ -77,6 +80,8 @@ class ResultMetadata:
     column_count: int = -1
     _encoded: dict[tuple[int, bool], bytes] = field(default_factory=dict, init=False, compare=False, repr=False)
     _ids: list[bytes] = field(default_factory=list, init=False, compare=False, repr=False)
+    _column_bytes: dict[int, bytes] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _one_table: list[bool] = field(default_factory=list, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.column_count < 0:
@@ -86,11 +91,15 @@ class ResultMetadata:
     def id(self) -> bytes:
         """The result_metadata_id of v5: 16 bytes, of names and types alone (ResultSet.computeResultMetadataId)."""
         if not self._ids:
-            digest = hashlib.md5(usedforsecurity=False)
-            for column in self.columns:
-                digest.update(column.name.encode() + b"\x00" + column.type.java().encode() + b"\x00\x00")
-            self._ids.append(digest.digest())
+            self._ids.append(self._computed_id(self.columns))
         return self._ids[0]
+
+    @staticmethod
+    def _computed_id(columns: Iterable[ColumnSpec]) -> bytes:
+        digest = hashlib.md5(usedforsecurity=False)
+        for column in columns:
+            digest.update(column.name.encode() + b"\x00" + column.type.java().encode() + b"\x00\x00")
+        return digest.digest()
 
     def encoded(self, version: int, skip: bool = False) -> bytes:
         """The metadata of a result that is neither paged nor changed; with `skip`, only the number of columns."""
@@ -106,7 +115,7 @@ class ResultMetadata:
         return self._encode(version, skip and not changed, paging_state, changed and version >= 5)
 
     def _encode(self, version: int, skip: bool, paging_state: bytes | None, changed: bool) -> bytes:
-        flags = GLOBAL_TABLES_SPEC if in_one_table(self.columns) else 0
+        flags = GLOBAL_TABLES_SPEC if self.is_of_one_table else 0
         skip = skip or not self.columns
         parts = []
         if paging_state is not None:
@@ -118,8 +127,30 @@ class ResultMetadata:
         if skip:
             flags |= NO_METADATA
         else:
-            parts.append(_encode_columns(self.columns, version))
+            parts.append(self._columns_encoded(version, self.columns))
         return primitives.integer(flags) + primitives.integer(self.column_count) + b"".join(parts)
+
+    def _columns_encoded(self, version: int, columns: Iterable[ColumnSpec]) -> bytes:
+        """`columns`: those of this metadata, perhaps with pauses in between."""
+        data = self._column_bytes.get(version)
+        if data is None:
+            data = self._column_bytes[version] = _encode_columns(columns, version, self.is_of_one_table)
+        return data
+
+    def make_ready(self, version: int, paused: Paused) -> None:
+        """Does in advance what takes long for thousands of columns, with pauses in between."""
+        if not self._one_table and self.columns:
+            self._one_table.append(in_one_table(self.columns, paused))
+        self._columns_encoded(version, paused(self.columns))
+        if version >= 5 and not self._ids:
+            self._ids.append(self._computed_id(paused(self.columns)))
+
+    @property
+    def is_of_one_table(self) -> bool:
+        """Whether keyspace and table can be said once for all columns."""
+        if not self._one_table:
+            self._one_table.append(in_one_table(self.columns))
+        return self._one_table[0]
 
 
 EMPTY_METADATA: Final = ResultMetadata()
@@ -155,7 +186,7 @@ class PreparedMetadata:
             indexes = self.partition_key_indexes if global_spec else ()
             parts.append(primitives.integer(len(indexes)))
             parts += map(primitives.short, indexes)
-        parts.append(_encode_columns(self.columns, version))
+        parts.append(_encode_columns(self.columns, version, global_spec))
         return b"".join(parts)
 
     @classmethod

@@ -8,7 +8,7 @@ A bound value is `bytes`, None (null) or UNSET (v4 and later: leave the column a
 """
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from struct import Struct
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -41,11 +41,13 @@ _ADDRESS_LENGTHS = (4, 16)
 
 
 class Reader:
-    """A position in one message body. Every method raises ProtocolError where the body ends too early."""
+    """A position in one message body. Every method raises ProtocolError where the body ends too early. `pause`: what a
+    long loop is to call every now and then."""
 
-    __slots__ = ("data", "end", "position")
+    __slots__ = ("data", "end", "pause", "position")
 
     def __init__(self, data: bytes, position: int = 0) -> None:
+        self.pause: Callable[[], None] | None = None
         self.data = data
         self.position = position
         self.end = len(data)

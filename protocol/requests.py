@@ -334,7 +334,9 @@ class Batch:
     def decode(cls, reader: Reader, version: int) -> "Batch":
         batch_type = reader.byte()
         entries = []
-        for _ in range(reader.short()):
+        for index in range(reader.short()):
+            if not index & _PAUSE_MASK and reader.pause is not None:
+                reader.pause()
             kind = reader.byte()
             if kind not in (0, 1):
                 raise ProtocolError(f"Invalid query kind in BATCH messages. Must be 0 or 1 but got {kind}")
@@ -357,6 +359,8 @@ class Batch:
         return b"".join(parts)
 
 
+_PAUSE_MASK = 0x3F
+"""Of the number of a batch's entry: there is a pause at each 64th."""
 EVENT_TYPES: Final = ("TOPOLOGY_CHANGE", "STATUS_CHANGE", "SCHEMA_CHANGE")
 
 
@@ -411,9 +415,13 @@ _DECODERS: Final[Mapping[int, Callable[[Reader, int], Request]]] = {
 }
 
 
-def decode(version: int, flags: int, opcode: int, body: bytes) -> tuple[Request, CustomPayload | None]:
-    """The request in an envelope's body, and its custom payload. That it is traced stands in `flags`: TRACING."""
+def decode(
+    version: int, flags: int, opcode: int, body: bytes, pause: Callable[[], None] | None = None
+) -> tuple[Request, CustomPayload | None]:
+    """The request in an envelope's body, and its custom payload. That it is traced stands in `flags`: TRACING. `pause` is
+    called every now and then: a long batch takes a while."""
     reader = Reader(body)
+    reader.pause = pause
     payload: CustomPayload | None = None
     if flags & CUSTOM_PAYLOAD:
         payload = reader.bytes_map()

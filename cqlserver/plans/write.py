@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
@@ -21,6 +21,7 @@ from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counter_writes import incremented_row
+from storage.environment_strands import pause, undisturbed
 from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING, TableStore
 from storage.schema import TableMetadata
@@ -61,11 +62,9 @@ class WritePlan:
         updates = Updates()
         context = write_context(node, modification, values, options)
         modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s))
-        write_type = "COUNTER" if table.is_counter else "SIMPLE"
-        built = updates.build(incrementer(node))
-        node.write(built, table, options.consistency, write_type)
+        count = apply(node, updates, table, options.consistency)
         if trace is not None:
-            trace.wrote([table] * len(built))
+            trace.wrote([table] * count)
         return VOID
 
     @cached_property
@@ -96,6 +95,28 @@ class WritePlan:
         if self.packed is None or self.modification.timestamp is not None:
             return None
         return maybe_fast_row(self.packed, self.bind_specs)
+
+
+PARTITIONS_PER_TURN = 200
+
+
+def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int:
+    """Applies a statement's changes; how many partitions they are. Those of several are not one piece, in Cassandra
+    neither."""
+    if table.is_counter:  # what was read must still hold when it is written
+
+        def increment() -> int:
+            built = updates.build(incrementer(node))
+            node.write(built, table, level, "COUNTER")
+            return len(built)
+
+        return undisturbed(increment)
+    built = updates.build(incrementer(node))
+    for start in range(0, len(built), PARTITIONS_PER_TURN):
+        if table.id in node.engine.stores:  # it may be dropped between two turns
+            undisturbed(partial(node.write, built[start : start + PARTITIONS_PER_TURN], table, level, "SIMPLE"))
+            pause()
+    return len(built)
 
 
 def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:
