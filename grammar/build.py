@@ -87,11 +87,36 @@ def build_tables(source: str) -> Tables:
                 best = max(reductions, key=lambda rule: rule.options.priority or 0)
                 row[NUMBERS[terminal.name]] = ~rule_numbers[best]
         states.append((row, gotos))
-    return (
-        states,
-        numbers[table.end_states["start"]],
-        [(left_sides[str(rule.origin.name)], len(rule.expansion), rule.alias or "") for rule in rules],
-    )
+    end_state = numbers[table.end_states["start"]]
+    described = [(left_sides[str(rule.origin.name)], len(rule.expansion), rule.alias or "") for rule in rules]
+    _skip_renamings(states, described, end_state)
+    return states, end_state, described
+
+
+def _skip_renamings(
+    states: list[tuple[dict[int, int], dict[int, int]]], rules: list[tuple[int, int, str]], end_state: int
+) -> None:
+    """Where a state can do nothing but take its symbol for another one, whoever would enter it goes on to where that leads:
+    a third of a statement's steps. A wrong token is found later, but before any other is taken."""
+    renamed: dict[int, int] = {}  # state -> the other symbol
+    for number, (row, _) in enumerate(states):
+        actions = set(row.values())
+        if len(actions) == 1 and (action := actions.pop()) < 0:
+            left, size, name = rules[~action]
+            if size == 1 and not name:
+                renamed[number] = left
+    for row, gotos in states:
+
+        def where_it_leads(state: int, gotos: dict[int, int] = gotos) -> int:
+            while state in renamed and gotos[renamed[state]] != end_state:
+                state = gotos[renamed[state]]
+            return state
+
+        for left, state in gotos.items():
+            gotos[left] = where_it_leads(state)
+        for terminal, action in row.items():
+            if action >= 0:
+                row[terminal] = where_it_leads(action)
 
 
 def encode_tables(tables: Tables) -> bytes:
