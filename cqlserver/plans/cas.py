@@ -17,6 +17,8 @@ from cqlserver.bound_terms import LiteralTerm
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
+from cqlserver.plans.fast_cas import fast_insert_if_not_exists
+from cqlserver.plans.fast_write import maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
@@ -120,7 +122,9 @@ class CasPlan:
         return CasShape(self.node, (self.modification,), False)
 
     def maybe_fast(self, version: int) -> FastPath | None:
-        return None
+        packed = self._shape.packed if self.modification.conditions == NOT_EXISTS else None
+        row = maybe_fast_row(packed, self.bind_specs) if packed is not None else None
+        return fast_insert_if_not_exists(self.node, row, self._shape.applied, version) if row is not None else None
 
 
 class CasRequest:

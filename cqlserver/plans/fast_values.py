@@ -18,18 +18,19 @@ _ANY_OF_LENGTH = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "double": 
 
 
 class PlainOptions:
-    """How plain options end. `behind`: bytes behind the values; `timestamp_at`, `page_size_at`: where among them these
-    stand, -1: not there; `skips_metadata`: the client has the metadata."""
+    """How plain options end. `behind`: bytes behind the values; `timestamp_at`, `page_size_at`, `serial_at`: where among
+    them these stand, -1: not there; `skips_metadata`: the client has the metadata."""
 
-    __slots__ = ("behind", "page_size_at", "skips_metadata", "timestamp_at")
+    __slots__ = ("behind", "page_size_at", "serial_at", "skips_metadata", "timestamp_at")
 
     def __init__(self, flags: int) -> None:
         self.skips_metadata = bool(flags & SKIP_METADATA)
-        self.behind, self.page_size_at, self.timestamp_at = 0, -1, -1
+        self.behind, self.page_size_at, self.serial_at, self.timestamp_at = 0, -1, -1, -1
         if flags & PAGE_SIZE:
             self.page_size_at = self.behind
             self.behind += 4
         if flags & SERIAL_CONSISTENCY:
+            self.serial_at = self.behind
             self.behind += 2
         if flags & DEFAULT_TIMESTAMP:
             self.timestamp_at = self.behind

@@ -4,16 +4,12 @@ import struct
 from random import Random
 
 import pytest
+from small_session import VERSION, SmallSession
 
-from cqlserver.config import Config
-from cqlserver.server import open_node
-from cqlserver.session import Session
-from protocol import requests, responses
-from protocol.frames import EnvelopeDecoder
+from protocol import responses
 from protocol.primitives import UNSET, Value
-from protocol.requests import Execute, Prepare, Query, QueryOptions
+from protocol.requests import Prepare, Query
 
-VERSION = 4
 SCHEMA = (
     "CREATE KEYSPACE f WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     "CREATE TABLE f.hits (k bigint PRIMARY KEY, n counter)",
@@ -33,51 +29,8 @@ def integer(number: int) -> bytes:
     return struct.pack(">i", number)
 
 
-class Client:
-    """A session, with or without its short ways; `taken`: whether each request since the last look took one."""
-
-    def __init__(self, is_fast: bool) -> None:
-        node = open_node(Config(data=None))
-        node.describe_itself()
-        self.node, self.session = node, Session(node, "127.0.0.1", 1)
-        self.taken: list[bool] = []
-        self.is_fast, self.ids = is_fast, dict[str, bytes]()
-        self.ask(requests.Startup({"CQL_VERSION": "3.0.0"}))
-        for statement in SCHEMA:
-            self.ask(Query(statement))
-
-    def ask(self, request: requests.Request) -> responses.Response:
-        self.session.receive(requests.encode(request, VERSION, 0))
-        self.session.forget_served()
-        output = self.session.take_later() + self.session.take_output()
-        version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
-        return responses.decode(version, flags, opcode, body).response
-
-    def execute(self, text: str, *values: Value, timestamp_us: int | None = None) -> responses.Response:
-        if text not in self.ids:
-            prepared = self.ask(Prepare(text))
-            assert isinstance(prepared, responses.PreparedResult), prepared
-            self.ids[text] = prepared.statement_id
-        paths = self.node.statements.fast_paths(VERSION)
-        fast = paths.get(self.ids[text]) if self.is_fast else None
-
-        def note(body: bytes) -> bytes | None:
-            assert fast is not None
-            tail = fast(body)
-            self.taken.append(tail is not None)
-            return tail
-
-        self.session._fast = {self.ids[text]: note} if fast is not None else {}
-        options = QueryOptions(values=values, timestamp_us=timestamp_us)
-        return self.ask(Execute(self.ids[text], None, options))
-
-    def rows(self) -> list[bytes]:
-        found = [self.ask(Query(text)) for text in READ]
-        return [result.content for result in found if isinstance(result, responses.RowsResult)]
-
-
-def both() -> tuple[Client, Client]:
-    return Client(True), Client(False)
+def both() -> tuple[SmallSession, SmallSession]:
+    return SmallSession(True, SCHEMA), SmallSession(False, SCHEMA)
 
 
 DECIMALS = (b"\0\0\0\0\1", b"\0\0\0\1\x0a", b"\0\0\0\0\2")
@@ -113,7 +66,7 @@ def test_increments_and_deletions_leave_what_the_general_way_leaves(seed: int) -
         parameters = (delta,) * (text.split("WHERE", 1)[0].count("?")) + values[: text.split("WHERE", 1)[1].count("?")]
         answers = [client.execute(text, *parameters, timestamp_us=timestamp_us) for client in (fast, general)]
         assert str(answers[0]) == str(answers[1])
-        assert fast.rows() == general.rows(), text
+        assert fast.rows(*READ) == general.rows(*READ), text
     assert True in fast.taken
 
 
@@ -123,7 +76,7 @@ def test_one_counter_takes_the_short_way_from_its_first_increment_on() -> None:
         for number in (1, 2, 1, 1):
             assert client.execute(HIT, long(number), timestamp_us=number) == responses.VoidResult()
     assert fast.taken == [True] * 4
-    assert fast.rows() == general.rows()
+    assert fast.rows(*READ) == general.rows(*READ)
     store = next(store for store in fast.node.engine.stores.values() if store.table.name == "hits")
     assert type(store.memtable.get(long(1))) is bytes
 
@@ -139,7 +92,7 @@ def test_a_deleted_counter_takes_the_general_way_and_others_do_not() -> None:
         client.execute(HIT, long(2), timestamp_us=3)
         if client is fast:
             assert client.taken == [False, True]
-    assert fast.rows() == general.rows()
+    assert fast.rows(*READ) == general.rows(*READ)
 
 
 @pytest.mark.parametrize("delta", [None, UNSET, b"", b"\1", bytes(9), long(-(1 << 63))])
@@ -150,7 +103,7 @@ def test_an_odd_delta_is_answered_as_the_general_way_answers_it(delta: Value, si
     for value in (long(5), delta, long(5)):
         answers = [client.execute(text, value, long(1), timestamp_us=1) for client in (fast, general)]
         assert str(answers[0]) == str(answers[1])
-    assert fast.rows() == general.rows()
+    assert fast.rows(*READ) == general.rows(*READ)
 
 
 @pytest.mark.parametrize("number", [None, UNSET, b"", b"\1"])
@@ -177,7 +130,7 @@ def test_a_timestamp_that_can_not_be_is_refused() -> None:
     ],
 )
 def test_statements_that_are_not_plain_have_no_short_way(text: str) -> None:
-    client = Client(True)
+    client = SmallSession(True, SCHEMA)
     prepared = client.ask(Prepare(text))
     paths = client.node.statements.fast_paths(VERSION)
     assert isinstance(prepared, responses.Error) or prepared.statement_id not in paths  # type: ignore[union-attr]
@@ -185,7 +138,7 @@ def test_statements_that_are_not_plain_have_no_short_way(text: str) -> None:
 
 @pytest.mark.parametrize("deleted", ["n ", ""])
 def test_what_a_batch_deletes_it_does_not_count_up(deleted: str) -> None:
-    client = Client(True)
+    client = SmallSession(True, SCHEMA)
     where = "WHERE k = 1 AND l = 'x' AND c = 1 AND d = 1"
     statements = f"UPDATE f.wide SET n = n + 10 {where}", f"DELETE {deleted}FROM f.wide {where}"
     for ordered in (statements, statements[::-1]):
@@ -199,9 +152,9 @@ def test_what_a_batch_deletes_it_does_not_count_up(deleted: str) -> None:
 
 
 def test_truncated_counters_begin_anew() -> None:
-    client = Client(True)
+    client = SmallSession(True, SCHEMA)
     for _ in range(2):
         client.execute(HIT, long(1), timestamp_us=1)
-        assert len(client.rows()[0]) == 4 + 8 + 4 + 8 + 4 + 8
-        assert client.rows()[0][16:24] == long(1)
+        assert len(client.rows(*READ)[0]) == 4 + 8 + 4 + 8 + 4 + 8
+        assert client.rows(*READ)[0][16:24] == long(1)
         client.ask(Query("TRUNCATE f.hits"))
