@@ -66,4 +66,4 @@ def test_go_driver(driver: str, server_address: Address, session: Session, tmp_p
     fetch("the Go drivers", ["go", "mod", "download"], tmp_path, GO)
     program = tmp_path / f"gocql_{tag}"
     build(["go", "build", "-tags", tag, "-o", str(program), "."], tmp_path, GO)
-    assert_checks_pass([str(program)], checks, server_address, session)
+    assert_checks_pass([str(program)], checks, server_address, session, f"gocql_{tag}")

@@ -51,4 +51,4 @@ def test_java_driver(server_address: Address, session: Session, tmp_path: Path) 
     path = class_path(tmp_path)
     expected = {"negotiation", *(f"{name}_{version}" for name in (*EVERYWHERE, *NAMES) for version in VERSIONS)}
     expected |= {f"{name}_{kind}" for name in EVERYWHERE for kind in ("v4_lz4", "v5_lz4", "v4_snappy")}
-    assert_checks_pass(["java", "-Xshare:auto", "-cp", path, "compat.Checks"], expected, server_address, session)
+    assert_checks_pass(["java", "-Xshare:auto", "-cp", path, "compat.Checks"], expected, server_address, session, "java")

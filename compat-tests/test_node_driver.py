@@ -55,4 +55,4 @@ def test_node_driver(server_address: Address, session: Session) -> None:
     folder = modules()
     shutil.copy(PROJECT / "checks.js", folder)
     expected = {"negotiation", *(f"{name}_{version}" for name in NAMES for version in VERSIONS)}
-    assert_checks_pass(["node", str(folder / "checks.js")], expected, server_address, session)
+    assert_checks_pass(["node", str(folder / "checks.js")], expected, server_address, session, "node")

@@ -39,4 +39,4 @@ def test_rust_driver(server_address: Address, session: Session, request: pytest.
     build(["cargo", "build", "--locked", "--offline", "--quiet"], PROJECT, {"CARGO_TARGET_DIR": str(target)})
     expected = {f"{name}_v4" for name in (*EVERYWHERE, *NAMES)}
     expected |= {f"{name}_{kind}" for name in EVERYWHERE for kind in ("v4_lz4", "v4_snappy")}
-    assert_checks_pass([str(target / "debug" / "compat")], expected, server_address, session)
+    assert_checks_pass([str(target / "debug" / "compat")], expected, server_address, session, "rust")

@@ -69,15 +69,12 @@ def build(command: Sequence[str], folder: Path, environment: Mapping[str, str] |
     assert done.returncode == 0, done.stdout
 
 
-def assert_checks_pass(
-    command: Sequence[str], expected: set[str], address: Address, session: Session, folder: Path | None = None
-) -> None:
+def assert_checks_pass(command: Sequence[str], expected: set[str], address: Address, session: Session, prefix: str) -> None:
     """Runs a program with host, port and the name of a keyspace of its own: all `expected` checks are made and pass."""
-    keyspace = unique(Path(command[0]).stem)
+    keyspace = unique(prefix)
     try:
         done = subprocess.run(
             [*command, address.host, str(address.port), keyspace],
-            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
