@@ -46,6 +46,8 @@ class RequestKind(Enum):
     CAS_COMMIT = auto()
     """What follows an accepted proposal; `Coordinator.assure_cas` comes before."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicaPlan:

@@ -58,6 +58,7 @@ class Node:
         self.counter_id = local.host_id.bytes
         self.tracing = Tracing(self)
         self.sessions: dict[Client, None] = {}
+        self.registered: dict[Client, None] = {}  # those that want events
         self.statements = Statements(compiler(self))
         self.virtual_tables = VirtualTables(self)
         self.supported: Mapping[str, Sequence[str]] = {
@@ -111,7 +112,7 @@ class Node:
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
-        for session in list(self.sessions):
+        for session in list(self.registered):
             session.push(event)
 
     # --- what plans ask ------------------------------------------------------------------------------------------------

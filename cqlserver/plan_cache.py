@@ -68,5 +68,6 @@ class PlanCache(Generic[K, V]):
         return list(dict.fromkeys(key for keys in by_table.values() for key in keys))
 
     def forget(self, keyspace: str, table: str | None) -> None:
-        for key in self.keys_about(keyspace, table):
-            self.pop(key)
+        if keyspace in self._keys:
+            for key in self.keys_about(keyspace, table):
+                self.pop(key)

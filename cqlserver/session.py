@@ -260,6 +260,7 @@ class Session(Client):
         self._pending.clear()
         self.waiting = []
         self.events = frozenset()
+        self.node.registered.pop(self, None)
         self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
 
     # --- requests --------------------------------------------------------------------------------------------------------
@@ -476,6 +477,7 @@ class Session(Client):
                 return Supported(self.node.supported)
             case Register():
                 self.events = self.events | frozenset(request.event_types)
+                self.node.registered[self] = None
                 return Ready()
         return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
 

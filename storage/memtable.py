@@ -22,7 +22,7 @@ from itertools import chain
 from sys import hash_info
 from typing import Final, NamedTuple
 
-from storage.mutation import LIVE, PartitionUpdate, Row
+from storage.mutation import LIVE, PartitionUpdate, RangeTombstone, Row
 from storage.packed import TIMESTAMP, Layouts, StoredRow
 from storage.partition import Partition, estimated_bytes, is_nothing, merge_stored
 from storage.reconcile import Resolve, uncovered_row
@@ -193,6 +193,17 @@ class Memtable:
         for ck, row in update.rows.items():
             if not is_nothing(row):
                 partition.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += partition.live_bytes - before
+
+    def cover_ranges(self, key: bytes, tombstones: Sequence[RangeTombstone]) -> None:
+        """Deletes what a partition has in these ranges, and does not keep the deletions (Partition.cover_range)."""
+        old = self.get(key)
+        if old is None:
+            return
+        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        before = partition.live_bytes
+        for tombstone in tombstones:
+            partition.cover_range(tombstone)
         self.live_bytes += partition.live_bytes - before
 
     def remove(self, key: bytes) -> None:

@@ -217,17 +217,17 @@ class Partition:
             self.tombstones = RangeTombstones()
         self.tombstones.add(tombstone)
         self.guarded = True
+        self.cover_range(tombstone)
+
+    def cover_range(self, tombstone: RangeTombstone) -> None:
+        """Deletes what is there now, and does not keep the deletion: for where nothing older can come."""
         first = max(bisect_right(self.firsts, tombstone.start) - 1, 0)
         behind = bisect_left(self.firsts, tombstone.end)
         for index in range(behind - 1, first - 1, -1):
             block = self.cks[index]
             low, high = bisect_left(block, tombstone.start), bisect_left(block, tombstone.end)
             if low < high:
-                self._cover(index, low, high, deletion)
-
-    def forget_deletions(self) -> None:
-        """Keeps the deletions of the partition and of ranges no longer: nothing that they would cover can come."""
-        self.deletion, self.tombstones, self.guarded = LIVE, None, False
+                self._cover(index, low, high, tombstone.deletion)
 
     def _cover(self, index: int, low: int, high: int, deletion: Deletion) -> None:
         """Applies a deletion to the rows low..high of one block, which disappears when nothing is left in it."""

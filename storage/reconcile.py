@@ -86,11 +86,10 @@ def resolver(table: TableMetadata) -> Resolve:
         element = path_type(column.type)
         if element is not None and not element.has_one_form:
             identities[column.name] = element.order_key
-    return Resolve(
-        reconcile_counter if table.is_counter else reconcile,
-        identities,
-        not all(column.type.has_one_form for column in table.clustering),
-    )
+    keeps_clustering = not all(column.type.has_one_form for column in table.clustering)
+    if not identities and not keeps_clustering and not table.is_counter:
+        return PLAIN
+    return Resolve(reconcile_counter if table.is_counter else reconcile, identities, keeps_clustering)
 
 
 def path_type(type_: CqlType) -> CqlType | None:

@@ -54,6 +54,8 @@ class ColumnKind(Enum):
     STATIC = "static"
     REGULAR = "regular"
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnMask:

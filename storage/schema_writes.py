@@ -12,7 +12,6 @@ from uuid import UUID
 from storage.log_records import rows_record
 from storage.mutation import LIVE, PartitionUpdate, packed_record
 from storage.packed import Layout
-from storage.partition import Partition
 from storage.reads import TableStore
 
 
@@ -48,13 +47,10 @@ def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
         memtable.apply_packed_rows(write.key, [(ck, head + values) for ck, values in write.rows])
     elif write.deletion is not LIVE:
         memtable.remove(write.key)
-    elif not write.range_tombstones:
+    elif write.range_tombstones:
+        memtable.cover_ranges(write.key, write.range_tombstones)
+    else:
         memtable.apply(write)
-    elif memtable.get(write.key) is not None:
-        memtable.apply(write)
-        partition = memtable.get(write.key)
-        assert isinstance(partition, Partition), write.key
-        partition.forget_deletions()
 
 
 def _layout(write: PackedRows, store: TableStore) -> Layout:
