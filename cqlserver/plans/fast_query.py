@@ -44,7 +44,7 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
         end = 4 + int.from_bytes(body[:4], "big")
         options_end = end + options_length
         head = heads.get(body[end:options_end])
-        if head is None or options_end + head.behind != len(body):
+        if head is None or options_end + head.behind != len(body) or end > LENGTH_MAX:
             return None
         if head.timestamp_at < 0:
             timestamp = _pack_long(wall_us())
@@ -56,7 +56,7 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
         for match_text, local_levels, write in known.get((keyspace, body[4:beginning_end]), ()):
             match = match_text(body, 4, end)
             if match is not None:
-                if body[end + 1] not in local_levels or end > LENGTH_MAX:
+                if body[end + 1] not in local_levels:
                     return None
                 return VOID_TAIL if write(match.groups(), timestamp) else None
         return scanned(body[4:end], body[end + 1], timestamp, keyspace)
