@@ -179,6 +179,8 @@ class Statements:
                 if len(key) <= TEXT_CHARS_MAX:
                     self._remember_shape((keyspace, key), known)
             if known is not None:
+                if not literals and len(text) <= TEXT_CHARS_MAX:  # from now on found without a look for literals
+                    self._texts.keep((keyspace, text), known, known.tables)
                 return known, cast(tuple[Value, ...], tuple(literals))
         plan = self.compile(state, text, keyspace)
         if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:

@@ -45,6 +45,8 @@ from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
 from storage.environment_strands import paused
 from storage.keys import component_order_key
+from storage.packed import Layouts
+from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
@@ -160,13 +162,21 @@ class SelectPlan:
             return GroupSink(store, self.selection, self.grouping, values, now_s)
         sink: Sink
         if self.selection.is_plain:
-            sink = CopySink(store, self.selection.plain_columns)
+            sink = CopySink(self._projector(store))
         else:
             sink = ComputeSink(store, self.selection, values, now_s)
         if self._sorts:
             assert self.order is not None
             return SortSink(sink, _sort_key(store, self.order.columns), self.order.reverse, user_limit)
         return sink
+
+    def _projector(self, store: TableStore) -> PartitionProjector:
+        """Made once for a table that is stored; a virtual one has a new store each time."""
+        known: tuple[Layouts, PartitionProjector] | None = self.__dict__.get("known_projector")
+        if known is None or known[0] is not store.layouts:
+            known = store.layouts, store.partition_projector(self.selection.plain_columns)
+            self.__dict__["known_projector"] = known
+        return known[1]
 
     def _shape(
         self,

@@ -119,9 +119,9 @@ class CopySink(Sink):
 
     __slots__ = ("_bound", "_projector")
 
-    def __init__(self, store: TableStore, columns: Sequence[ColumnMetadata]) -> None:
+    def __init__(self, projector: PartitionProjector) -> None:
         super().__init__()
-        self._projector: PartitionProjector = store.partition_projector(columns)
+        self._projector = projector
         self._bound: BoundProjector | None = None
 
     def partition(self, key: bytes, static: Row | None) -> None:
