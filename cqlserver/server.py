@@ -82,6 +82,7 @@ async def serve(config: Config) -> None:
     if config.ready_file is not None:
         config.ready_file.unlink(missing_ok=True)  # of a server that was killed: we are not ready yet
     sockets = open_sockets(config)
+    log.info("Data is kept in %s", config.data.resolve() if config.data is not None else "memory alone")
     try:
         node = open_node(config)
     except BaseException:

@@ -76,6 +76,17 @@ def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) ->
     assert "Traceback" not in ended.stderr
 
 
+def test_the_start_says_where_the_data_is_and_where_clients_connect(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path / "data", log_level="info") as server:
+        assert [line.split("cqlserver ", 1)[1] for line in server.log.splitlines()] == [
+            f"Data is kept in {tmp_path / 'data'}",
+            f"Starting listening for CQL clients on 127.0.0.1:{server.port} (unencrypted)...",
+            "Startup complete",
+        ]
+    with cqlserver.start(log_level="info") as server:
+        assert "Data is kept in memory alone" in server.log
+
+
 def test_more_clients_than_the_soft_limit_of_open_files(tmp_path: Path) -> None:
     """Many systems start programs with 1,024 files at most, and let them have more."""
     ready = tmp_path / "ready"
