@@ -9,6 +9,7 @@ from typing import Any
 
 from cqlserver.binding import BindContext, Values
 from cqlserver.bound_terms import Parts, Term, split_value
+from cqlserver.ddl.java_order import hash_ordered
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
@@ -73,8 +74,10 @@ class JsonRow:
 def compile_json(
     value: tree.Literal | tree.Marker, context: BindContext, default_unset: bool
 ) -> tuple[JsonRow, dict[str, JsonTerm]]:
-    """The document, and a term for each column of the table. Raises InvalidRequest."""
-    columns = context.table.columns
+    """The document, and a term for each column of the table. Raises InvalidRequest, of several faults for the column that
+    is first in Cassandra's hash map."""
+    by_name = {column.name: column for column in context.table.columns}
+    columns = [by_name[name] for name in hash_ordered(by_name)]
     missing: Value = UNSET if default_unset else None
     terms = {column.name: JsonTerm(column) for column in columns}
     if isinstance(value, tree.Literal):

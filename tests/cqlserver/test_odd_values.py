@@ -3,7 +3,7 @@
 import pytest
 from test_modifications import Client
 
-from protocol.errors import ServerError
+from protocol.errors import InvalidRequest, ServerError
 from protocol.types import INT, TEXT, TIME, ListType, MapType
 
 ONE_AND_NULL = bytes.fromhex("000000020000000400000001ffffffff")
@@ -57,3 +57,9 @@ def test_adding_to_an_empty_number_fails(client: Client) -> None:
 )
 def test_times_beyond_a_day_have_texts(nanoseconds: int, text: str) -> None:
     assert TIME.to_text(nanoseconds.to_bytes(8, "big", signed=True)) == text
+
+
+def test_of_several_faults_in_json_the_first_column_by_hash_is_told(client: Client) -> None:
+    client.run('CREATE TABLE t (k int PRIMARY KEY, "V2" set<int>, v3 list<int>)')
+    with pytest.raises(InvalidRequest, match="Error decoding JSON value for v3"):
+        client.run("""INSERT INTO t JSON '{"k": 1, "\\"V2\\"": [null], "v3": [null]}'""")
