@@ -12,6 +12,7 @@ from twins.selects import Selects
 from twins.statement import Statement, statement
 from twins.tables import Column, Table, random_table, random_user_types, random_writes, user_type_definition
 from twins.values import NATIVES, random_type, random_value
+from twins.writes import Writes, dense_table
 
 PER_TABLE = 250
 COLUMNS = 30
@@ -30,6 +31,21 @@ def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         made = Selects(rng, table, now_s + 10)
         for _ in range(min(count, PER_TABLE)):
             yield made.statement()
+        yield statement(f"DROP TABLE {table.full_name}")
+
+
+def writes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    now_s = int(time.time())
+    yield from new_keyspace(keyspace)
+    user_types = random_user_types(rng, keyspace)
+    for user_type in user_types:
+        yield statement(user_type_definition(user_type))
+    for number in range(max(1, count // PER_TABLE)):
+        table = dense_table(rng, keyspace, f"t{number}", user_types)
+        yield statement(table.definition())
+        made = Writes(rng, table, now_s, rng.random() < 0.4)
+        for _ in range(PER_TABLE // 2):
+            yield from made.statements()
         yield statement(f"DROP TABLE {table.full_name}")
 
 
@@ -87,4 +103,5 @@ AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
     "ddl": definitions,
     "functions": functions,
     "literals": literals,
+    "writes": writes,
 }
