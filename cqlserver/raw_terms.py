@@ -196,12 +196,16 @@ class RawLiteralMarker(RawTerm):
             raise InvalidRequest(
                 f'Invalid {self.kind.value} constant (?) for "{receiver.name}" of type {receiver.type.cql()}'
             )
-        if self.kind is LiteralKind.HEX:
-            term = LiteralTerm(self.position, lambda text: BLOB.from_text(text[2:]))
-        else:
-            term = LiteralTerm(self.position, (BIGINT if receiver.type == COUNTER else receiver.type).from_text)
+        term = literal_term(self.position, self.kind, receiver.type)
         self._context.literal_terms.append(term)
         return term
+
+
+def literal_term(position: int, kind: LiteralKind, type_: CqlType) -> LiteralTerm:
+    """Of a literal whose kind suits the type."""
+    if kind is LiteralKind.HEX:
+        return LiteralTerm(position, lambda text: BLOB.from_text(text[2:]))
+    return LiteralTerm(position, (BIGINT if type_ == COUNTER else type_).from_text)
 
 
 class RawNull(RawTerm):

@@ -85,7 +85,9 @@ _OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE
 ANSWER_BYTES_MAX = 1 << 20
 """Answers made in one go; a client that asks for more than that at once gets it in pieces."""
 CHECK_PERIOD = 64
-"""Requests on the fast path (a few microseconds each) between two looks at the time."""
+"""Requests on the fast path (a few microseconds each) between two looks at the time and at what was answered."""
+LONG_ANSWER_BYTES = 16_384
+"""Such an answer is looked at at once."""
 PENDING_MAX = 32
 """Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
 PENDING_BYTES_MAX = 16 << 20
@@ -287,7 +289,7 @@ class Session(Client):
                     continue
             if tail is not None:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
-                if index % CHECK_PERIOD:
+                if index % CHECK_PERIOD and len(tail) < LONG_ANSWER_BYTES:
                     continue
             else:
                 self._answer((version, flags, stream, opcode, body))

@@ -58,6 +58,18 @@ class StatementCompiler(Protocol):
         self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], known: KnownShapes, version: int
     ) -> QueryPath: ...
 
+    def learn_twin(
+        self,
+        known: KnownShapes,
+        plan: Plan,
+        keyspace: str | None,
+        key: str,
+        compile_text: Callable[[str], Plan | None],
+        version: int,
+    ) -> None:
+        """Makes texts of a shape known to the hot path of QUERY, where they fit; `plan`: the shape's."""
+        ...
+
     def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath: ...
 
 
@@ -91,7 +103,8 @@ class Statements:
         self._fast: dict[int, dict[bytes, FastPath]] = {}
         self._texts: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
         self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
-        self._known_shapes: KnownShapes = {}
+        self._known_shapes: dict[int, KnownShapes] = {}
+        self._tried_twins: set[tuple[int, str | None, str]] = set()
         self._unshared: dict[tuple[str | None, str], None] = {}
         """Shapes whose texts have no plan in common. A change of the schema may make one possible, so it empties this."""
 
@@ -108,8 +121,11 @@ class Statements:
         """The hot path of QUERY."""
         path = self._query_paths.get(version)
         if path is None:
-            path = self._query_paths[version] = self._compiler.fast_query(self._shapes.get, self._known_shapes, version)
+            path = self._query_paths[version] = self._compiler.fast_query(self._shapes.get, self._known_of(version), version)
         return path
+
+    def _known_of(self, version: int) -> KnownShapes:
+        return self._known_shapes.setdefault(version, {})
 
     def fast_batch(self, version: int) -> FastPath:
         """The hot path of BATCH."""
@@ -178,6 +194,8 @@ class Statements:
                 known = self._compile_shape(state, text, literals, keyspace)
                 if len(key) <= TEXT_CHARS_MAX:
                     self._remember_shape((keyspace, key), known)
+            elif known is not None:
+                self._try_twin(state, known, keyspace, key)
             if known is not None:
                 if not literals and len(text) <= TEXT_CHARS_MAX:  # from now on found without a look for literals
                     self._texts.keep((keyspace, text), known, known.tables)
@@ -186,6 +204,23 @@ class Statements:
         if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:
             self._texts.keep((keyspace, text), plan, plan.tables)
         return plan, ()
+
+    def _try_twin(self, state: ClientState, plan: Plan, keyspace: str | None, key: str) -> None:
+        """A shape that comes again may be one for the hot path: as its twin with bind markers."""
+        place = (state.version, keyspace, key)
+        if place in self._tried_twins:
+            return
+        if len(self._tried_twins) >= TEXTS_MAX:
+            self._tried_twins.clear()
+        self._tried_twins.add(place)
+
+        def compile_text(text: str) -> Plan | None:
+            try:
+                return self.compile(state, text, keyspace)
+            except RequestError:
+                return None
+
+        self._compiler.learn_twin(self._known_of(state.version), plan, keyspace, key, compile_text, state.version)
 
     def _remember_shape(self, key: tuple[str | None, str], plan: Plan | None) -> None:
         if plan is not None:
@@ -317,7 +352,9 @@ class Statements:
 
     def schema_changed(self, keyspace: str, table: str | None) -> None:
         """Forgets what was compiled against a table (None: any of the keyspace) that changed or went."""
-        self._known_shapes.clear()
+        self._tried_twins.clear()
+        for known in self._known_shapes.values():
+            known.clear()
         self._unshared.clear()
         for cache in (self._batches, self._texts, self._shapes):
             cache.forget(keyspace, table)

@@ -78,6 +78,8 @@ _LETTERS = {
     LiteralKind.HEX: "H",
     LiteralKind.DURATION: "D",
 }
+LITERAL_KINDS = {letter: kind for kind, letter in _LETTERS.items()}
+"""By their letters in keys and patterns."""
 
 # Behind these words the literal is part of the statement's meaning.
 _FIXING_WORDS = ("limit", "ttl", "timestamp", "json")

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
-from grammar.shape import LENGTH_MAX
-
 Pattern = re.Pattern[bytes]
+
+# More take milliseconds to make a pattern of: a tenth of one for each literal.
+KEY_CHARS_MAX: Final = 2_048
+LITERALS_MAX: Final = 32
 
 # Each takes all that it can and gives nothing back, so that a text that does not match is refused in one go. NUL has no
 # place in a shape; 200 digits and an exponent of two make no infinite number.
@@ -31,13 +33,21 @@ _GROUPS: Final = {
 
 def maybe_pattern(key: str) -> tuple[Pattern, str] | None:
     """The pattern of a shape's key and the kinds of its literals; None where some literals are fixed, or of rare kinds, or
-    a quote stands outside of them."""
+    too many, or a quote stands outside of them."""
     *chunks, tail = key.split("\0")
     count = len(chunks) - 1
     leads, kinds = tail[:count], tail[count:]
-    if not count or len(tail) != 2 * count or "'" in key or not set(kinds) <= _GROUPS.keys() or len(key) > LENGTH_MAX:
+    if not 0 < count <= LITERALS_MAX or len(tail) != 2 * count or len(key) > KEY_CHARS_MAX:
+        return None
+    if "'" in key or not set(kinds) <= _GROUPS.keys():
         return None
     return re.compile(b"".join(_pieces(chunks, leads, kinds))), kinds
+
+
+def text_with_markers(key: str) -> str:
+    """The statement with a bind marker for each literal, of a key that has a pattern."""
+    *chunks, tail = key.split("\0")
+    return "?".join([chunk + lead for chunk, lead in zip_longest(chunks, tail[: len(chunks) - 1], fillvalue="")])
 
 
 def _pieces(chunks: list[str], leads: str, kinds: str) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from cqlserver.node import Node
 from cqlserver.plans.batch import BatchPlan, validate_batch
 from cqlserver.plans.cas import CasPlan
 from cqlserver.plans.fast_batch import fast_batch
-from cqlserver.plans.fast_query import fast_query
+from cqlserver.plans.fast_query import fast_query, learn_twin
 from cqlserver.plans.modification import compile_modification, compile_using, validate_modification
 from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
@@ -94,6 +94,18 @@ class Compiler:
         self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], known: KnownShapes, version: int
     ) -> QueryPath:
         return fast_query(self._node, plan_of_shape, known, version)
+
+    def learn_twin(
+        self,
+        known: KnownShapes,
+        plan: Plan,
+        keyspace: str | None,
+        key: str,
+        compile_text: Callable[[str], Plan | None],
+        version: int,
+    ) -> None:
+        if not plan.bind_specs and not (isinstance(plan, WritePlan) and plan.packed is not None):
+            learn_twin(known, keyspace, key, compile_text, version)
 
     def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
         return fast_batch(self._node, plan_of_id, version)

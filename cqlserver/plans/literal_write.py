@@ -1,8 +1,11 @@
-"""A packed row from the literals of a text, as bytes that stand in the request (grammar/shape_pattern.py).
+"""Values from the literals of a text, as bytes that stand in the request (grammar/shape_pattern.py).
 
-What packed_write.py does with bound terms, for the commonest of QUERY: an INSERT or UPDATE of literals and constants. The
-kinds of the literals are known before, so each column has one function from a literal to its value; a literal for which
-that fails makes the whole not plain, and the general path finds the words for it.
+The kinds of the literals are known before, so each has one function that makes its value; a literal for which that fails
+makes the whole not plain, and the general path finds the words for it.
+
+Two ways lead on. An INSERT or UPDATE of literals and constants is what packed_write.py makes of bound terms. Any other text
+may have a twin, the same statement with bind markers for the literals: if that has a fast path of EXECUTE, it is given the
+request that a client would have sent for the twin.
 """
 
 from binascii import unhexlify
@@ -12,10 +15,14 @@ from struct import error as StructError
 
 from cqlserver.bound_terms import Constant, LiteralTerm
 from cqlserver.plans.packed_write import INTEGERS, PackedWrite
-from cqlserver.plans.plan import LiteralWriter
-from protocol.types import CqlType
+from cqlserver.plans.plan import OPTIONS_AT, LiteralReader, LiteralWriter, Plan
+from cqlserver.raw_terms import literal_term
+from grammar.shape import LITERAL_KINDS
+from protocol.requests import SKIP_METADATA, VALUES
+from protocol.types import COUNTER, CqlType
 from storage.engine import Engine
 from storage.keys import KEY_LENGTH_MAX, clustering_order_key, key_composer
+from storage.packed import join_wire_values
 
 Convert = Callable[[bytes], bytes]
 """The value of a literal. Raises ValueError or struct.error."""
@@ -59,8 +66,36 @@ def _writer(engine: Engine, packed: PackedWrite, steps: Sequence[tuple[int, Conv
     return write
 
 
+def maybe_literal_reader(twin: Plan, kinds: str, version: int) -> LiteralReader | None:
+    """Executes `twin` with literals. None where it has no fast path."""
+    fast = twin.maybe_fast(version)
+    if fast is None or len(twin.bind_specs) != len(kinds):
+        return None
+    converters = [
+        _converter(literal_term(0, LITERAL_KINDS[kind], spec.type), kind, spec.type)
+        for kind, spec in zip(kinds, twin.bind_specs, strict=True)
+    ]
+    has_metadata = twin.result_metadata is not None
+    metadata_id = twin.result_metadata.id if twin.result_metadata is not None else bytes(16)
+    start = (bytes(20) + metadata_id)[: OPTIONS_AT[version]]
+    count = len(kinds).to_bytes(2, "big")
+
+    def execute(literals: Sequence[bytes], options: bytes, behind: bytes) -> bytes | None:
+        try:
+            values = [convert(literal) for convert, literal in zip(converters, literals, strict=True)]
+        except (ValueError, StructError):
+            return None
+        flags = int.from_bytes(options[2:], "big")
+        if flags & SKIP_METADATA and not has_metadata:
+            return None  # the answer of a conditional write has some, which EXECUTE never leaves out
+        head = options[:2] + (flags | VALUES).to_bytes(len(options) - 2, "big") + count
+        return fast(b"".join((start, head, join_wire_values(values), behind)))
+
+    return execute
+
+
 def _converter(term: LiteralTerm, kind: str, type_: CqlType) -> Convert:
-    name = type_.cql()
+    name = "bigint" if type_ == COUNTER else type_.cql()
     if kind == "I" and name in INTEGERS:
         pack = INTEGERS[name]
         return lambda literal: pack(int(literal))

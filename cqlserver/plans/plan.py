@@ -21,17 +21,23 @@ LiteralWriter: TypeAlias = Callable[[Sequence[bytes], bytes], bool]
 plain, and nothing was done."""
 
 
+LiteralReader: TypeAlias = Callable[[Sequence[bytes], bytes, bytes], bytes | None]
+"""(literals, consistency and flags of a QUERY without values, the options behind them) -> the answer, as of a FastPath."""
+
+
 class KnownShape(NamedTuple):
-    """A shape whose texts are known by a pattern (grammar/shape_pattern.py): (request, start, end) -> match, the
-    consistency levels at which the local node goes ahead alone, and what writes a text's literals."""
+    """A shape whose texts are known by a pattern (grammar/shape_pattern.py): (request, start, end) -> match. Either
+    `execute` answers a text with these literals, or `write` writes them, at the consistency levels at which the local node
+    goes ahead alone."""
 
     match: Callable[[bytes, int, int], Match[bytes] | None]
     local_levels: frozenset[int]
     write: LiteralWriter
+    execute: LiteralReader | None = None
 
 
 KnownShapes: TypeAlias = dict[tuple[str | None, bytes], list[KnownShape]]
-"""By the connection's keyspace and how the texts begin."""
+"""Of one protocol version, by the connection's keyspace and how the texts begin."""
 
 OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 """Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""

@@ -3,6 +3,7 @@
 import struct
 
 import pytest
+from small_server import KEYSPACE, TABLE, serving
 
 from cqlserver.config import Config
 from cqlserver.node import Node
@@ -14,12 +15,12 @@ from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions
 
-VERSION = 4
 SCHEMA = (
     "CREATE KEYSPACE f WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     "CREATE TABLE f.t (k int, c int, v text, w bigint, PRIMARY KEY (k, c))",
     "CREATE TABLE f.u (k int PRIMARY KEY, v text)",
     "CREATE TABLE f.b (k int PRIMARY KEY, b boolean, v text)",
+    "CREATE TABLE f.num (k text, c timestamp, n counter, m counter, PRIMARY KEY (k, c))",
     "CREATE TABLE f.w (k text, l uuid, c timestamp, d smallint, b blob, x double, i inet, a ascii, n varint, "
     "PRIMARY KEY ((k, l), c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
 )
@@ -30,7 +31,8 @@ AT = QueryOptions(timestamp_us=7)
 class Client:
     """A session, with or without its short ways."""
 
-    def __init__(self, is_fast: bool) -> None:
+    def __init__(self, is_fast: bool, version: int = 4) -> None:
+        self.version = version
         node: Node = open_node(Config(data=None))
         node.describe_itself()
         self.session = Session(node, "127.0.0.1", 1)
@@ -47,11 +49,11 @@ class Client:
         return tail
 
     def ask(self, request: requests.Request) -> responses.Response:
-        self.session.receive(requests.encode(request, VERSION, 0))
+        self.session.receive(requests.encode(request, self.version, 0))
         self.session.finish()
         self.session.forget_served()
         output = self.session.take_later() + self.session.take_output()
-        version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
+        version, flags, _, opcode, body = EnvelopeDecoder(self.version, responses=True).receive_data(output)[0]
         return responses.decode(version, flags, opcode, body).response
 
     def prepare(self, text: str) -> bytes:
@@ -186,6 +188,67 @@ def test_wrong_literals_are_found_where_nothing_needs_them(good: str, bad: str) 
     assert "Unable to make" in str(answer)
 
 
+TWINS = (
+    ("SELECT c, v, w FROM f.t WHERE k = {} AND c = {}", True),
+    ("SELECT k, v FROM f.t WHERE k = {}", True),
+    ("SELECT * FROM f.w WHERE k = 'ü''{}' AND l = a132b130-ae79-11e4-ab27-0800200c9a66", True),
+    ("INSERT INTO f.t (k, c, v) VALUES ({}, 5, 'x{}') IF NOT EXISTS", True),
+    ("UPDATE f.num SET n = n + {}, m = m - 2 WHERE k = 'a' AND c = '2024-01-0{}'", True),
+    ("SELECT k, v FROM f.t WHERE k = {} LIMIT 1", False),
+    ("SELECT k, v FROM f.t WHERE k IN ({}, 2)", False),
+    ("SELECT k, max(c) FROM f.t WHERE k = {}", False),
+    ("SELECT k FROM f.t WHERE w = {} ALLOW FILTERING", False),
+)
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize(("text", "is_fast"), TWINS)
+@pytest.mark.parametrize("options", [QueryOptions(), QueryOptions(page_size=1), QueryOptions(flags=2, page_size=9)])
+def test_other_texts_are_answered_as_the_general_way_answers_them(
+    text: str, is_fast: bool, options: QueryOptions, version: int
+) -> None:
+    answers = []
+    fast, general = Client(True, version), Client(False, version)
+    for client in (fast, general):
+        for k in (1, 2):
+            for c in (1, 2):
+                client.ask(Query(f"INSERT INTO f.t (k, c, v, w) VALUES ({k}, {c}, 'v', 3)", AT))
+        client.taken.clear()
+        asked = [text.format(number, 10 - number) for number in (1, 2, 3, 9, 8, 99_999_999_999)]
+        answers.append([str(client.ask(Query(one, options))) for one in asked])
+        answers[-1] += [str(result) for result in client.rows()]
+        answers[-1].append(str(client.ask(Query("SELECT * FROM f.num"))))
+    assert answers[0][:6] == answers[1][:6]
+    assert answers[0][-1] == answers[1][-1]
+    if options.page_size != 1 and (not options.flags or text.startswith("SELECT")):
+        assert any(tail is not None for tail in fast.taken[:6]) == is_fast
+
+
+def test_version_5_is_answered_with_the_same_for_each_text_of_a_shape() -> None:
+    with serving() as server, server.connect(version=5) as connection:
+        connection.query(KEYSPACE)
+        connection.query(TABLE)
+        for c in range(6):
+            connection.query(f"INSERT INTO ks.t (k, c, v) VALUES (1, {c}, 'v')")
+        answers = [connection.query(f"SELECT c, v FROM ks.t WHERE k = 1 AND c = {c}").response for c in range(6)]
+        known = server.node.statements._known_shapes[5]
+        assert any(shape.execute is not None for shapes in known.values() for shape in shapes)
+    for c, answer in enumerate(answers):
+        assert isinstance(answer, responses.RowsResult)
+        assert answer.content == struct.pack(">iiis", 4, c, 1, b"v")
+        assert answer.metadata == answers[0].metadata  # type: ignore[union-attr]
+
+
+def test_wrong_consistencies_of_other_texts_are_refused() -> None:
+    client = Client(True)
+    for _ in range(3):
+        client.ask(Query("SELECT c, v, w FROM f.t WHERE k = 1 AND c = 2"))
+    assert client.taken[-1] is not None
+    for level in (0, 3, 8):  # ANY, THREE, SERIAL
+        answer = client.ask(Query("SELECT c, v, w FROM f.t WHERE k = 1 AND c = 2", QueryOptions(consistency=level)))
+        assert isinstance(answer, responses.Error) == (level != 8)
+
+
 def test_texts_of_a_known_shape_are_not_scanned(monkeypatch: pytest.MonkeyPatch) -> None:
     scanned: list[str] = []
 
@@ -229,7 +292,7 @@ def test_bytes_that_are_no_text_fail_as_the_general_way_fails() -> None:
     for client in (Client(True), Client(False)):
         for k in range(3):
             client.ask(Query(f"INSERT INTO f.u (k, v) VALUES ({k}, 'v')", AT))
-        frame = requests.encode(Query("INSERT INTO f.u (k, v) VALUES (1, '??')", AT), VERSION, 0)
+        frame = requests.encode(Query("INSERT INTO f.u (k, v) VALUES (1, '??')", AT), client.version, 0)
         client.session.receive(frame.replace(b"??", b"\xc3("))
         answers.append(client.session.take_output())
         assert answers[-1]

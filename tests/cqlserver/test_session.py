@@ -135,6 +135,18 @@ def test_answers_of_one_go_are_bounded(node: Node) -> None:
     assert count > 90 * 300_000
 
 
+def test_answers_of_one_go_are_bounded_on_the_hot_path(node: Node) -> None:
+    session = started(node)
+    ask(session, KEYSPACE)
+    ask(session, TABLE)
+    ask(session, f"INSERT INTO ks.t (k, c, v) VALUES (1, 1, '{'x' * 300_000}')")
+    for _ in range(3):
+        ask(session, "SELECT v FROM ks.t WHERE k = 1")
+    session.receive(envelope(Query("SELECT v FROM ks.t WHERE k = 1")) * 20)
+    assert len(output(session)) < ANSWER_BYTES_MAX + 400_000
+    assert session.waiting
+
+
 def test_scans_under_way_are_bounded(node: Node) -> None:
     session = started(node)
     ask(session, KEYSPACE)
