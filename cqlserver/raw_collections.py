@@ -42,10 +42,11 @@ from cqlserver.raw_terms import RawNull, RawTerm
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
-from storage.environment_strands import paused
+from storage.environment_strands import let_go_later, paused
 
 
 def _maybe_constant(term: Term, parts: Sequence[Term], type_: CqlType) -> Term:
+    let_go_later(parts)
     if all(part.is_constant for part in paused(parts)):
         return Constant(term.bind(()), type_)
     if (
@@ -72,6 +73,7 @@ class RawArray(RawTerm):
 
     def __init__(self, items: Sequence[RawTerm]) -> None:
         self.items = tuple(items)
+        let_go_later(self.items)
 
     def __str__(self) -> str:
         return list_text(self.items)
@@ -130,6 +132,7 @@ class RawSet(RawTerm):
 
     def __init__(self, items: Sequence[RawTerm]) -> None:
         self.items = tuple(items)
+        let_go_later(self.items)
 
     def __str__(self) -> str:
         return set_text(self.items)
@@ -171,6 +174,7 @@ class RawMap(RawTerm):
 
     def __init__(self, entries: Sequence[tuple[RawTerm, RawTerm]]) -> None:
         self.entries = tuple(entries)
+        let_go_later(self.entries)
 
     def __str__(self) -> str:
         return map_text(self.entries)
@@ -242,6 +246,7 @@ class RawTuple(RawTerm):
 
     def __init__(self, items: Sequence[RawTerm]) -> None:
         self.items = tuple(items)
+        let_go_later(self.items)
 
     def __str__(self) -> str:
         return tuple_text(self.items)

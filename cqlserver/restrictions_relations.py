@@ -46,7 +46,7 @@ from protocol.types import (
     VectorType,
 )
 from protocol.types import quoted_identifier as cql_name
-from storage.environment_strands import long_work, paused
+from storage.environment_strands import let_go_later, long_work, paused
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 COLLECTIONS = (ListType, SetType, MapType)
@@ -422,6 +422,7 @@ def _compile_in(relation: InRelation, context: BindContext) -> Restriction:
     if isinstance(relation.values, Marker):
         return InRestriction((column,), False, (), compile_in_marker(relation.values, receiver, context))
     terms = tuple(compile_term(value, receiver, context) for value in paused(relation.values))
+    let_go_later(relation.values, terms)
     if len(terms) == 1:
         return EqRestriction((column,), False, terms[0])
     return InRestriction((column,), False, terms)

@@ -14,7 +14,7 @@ from grammar import tree
 from protocol.responses import ColumnSpec, ResultMetadata
 from protocol.types import TEXT
 from protocol.types.java_text import json_quoted
-from storage.environment_strands import paused
+from storage.environment_strands import let_go_later, paused
 from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
 
 JSON_COLUMN = "[json]"
@@ -53,11 +53,11 @@ class Selectables:
     """What stands between SELECT and FROM; empty for `*`. Each is resolved when iteration first comes to it, because
     Cassandra does so too: a fault in the WHERE clause is often told before one in the selection."""
 
-    __slots__ = ("_context", "_resolved", "_selectors")
+    __slots__ = ("_context", "_selectors", "resolved")
 
     def __init__(self, statement: tree.Select, context: BindContext) -> None:
         self._selectors, self._context = statement.selectors, context
-        self._resolved: list[Selectable] = []
+        self.resolved: list[Selectable] = []
 
     def __len__(self) -> int:
         return len(self._selectors)
@@ -65,9 +65,9 @@ class Selectables:
     def __iter__(self) -> Iterator[Selectable]:
         """Raises InvalidRequest."""
         for index, selector in enumerate(self._selectors):
-            if index == len(self._resolved):
-                self._resolved.append(selectable(selector.expression, self._context))
-            yield self._resolved[index]
+            if index == len(self.resolved):
+                self.resolved.append(selectable(selector.expression, self._context))
+            yield self.resolved[index]
 
 
 def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool:
@@ -87,6 +87,7 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
         resolved = [ColumnSelectable(column, context) for column in table.columns]
         aliases = [None] * len(table.columns)
     selectors = [one.compile(None, fetched) for one in paused(resolved)]  # one after the other is resolved and compiled
+    let_go_later(statement.selectors, selectables.resolved, selectors)
     columns = tuple(
         ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)
         for selector, alias in paused(zip(selectors, aliases, strict=True))

@@ -46,7 +46,7 @@ from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
 from protocol.types import ListType, TupleType
-from storage.environment_strands import pause
+from storage.environment_strands import let_go_later, pause
 
 __all__ = [
     "UNSET",
@@ -121,14 +121,18 @@ def raw_term(expression: Expression, context: BindContext) -> RawTerm:
         case Marker(index=index):
             return RawMarker(index, context)
         case ListLiteral(items=items):
+            let_go_later(items)
             return RawArray([raw_term(item, context) for item in items])
         case SetLiteral(items=items):
+            let_go_later(items)
             return RawSet([raw_term(item, context) for item in items])
         case MapLiteral(entries=entries):
+            let_go_later(entries)
             return RawMap([(raw_term(k, context), raw_term(v, context)) for k, v in entries])
         case UserTypeLiteral(fields=fields):
             return RawUserType([(name, raw_term(value, context)) for name, value in fields])
         case TupleLiteral(items=items):
+            let_go_later(items)
             return RawTuple([raw_term(item, context) for item in items])
         case TypeHint(type=type_name, expression=inner):
             return RawTypeHint(type_name, raw_term(inner, context), context)

@@ -22,6 +22,8 @@ from uuid import UUID
 from protocol.errors import InternalError, InvalidRequest
 from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
 from storage.commitlog_format import POSITION_SHIFT
+from storage.drafts import ROWS_MIN as DRAFT_ROWS_MIN
+from storage.drafts import Draft, maybe_draft, maybe_update_draft
 from storage.elements import differences
 from storage.environment import Environment, FolderLock
 from storage.environment_strands import commit, paused
@@ -157,10 +159,16 @@ class Engine:
     def apply(self, update: PartitionUpdate) -> None:
         """Log and apply one update. Raises InvalidRequest (too large), CommitLogFailed; then nothing was applied."""
         store = self.stores[update.table_id]
-        if self.commit_log is not None and update.table_id not in self._unlogged:
-            self._append(update.encode(), (update,))
+        logged = self.commit_log is not None and update.table_id not in self._unlogged
+        record = update.encode() if logged else b""
+        draft = maybe_update_draft(store, update)
+        if logged:
+            self._append(record, (update,))
         commit()
-        store.apply(update)
+        if draft is not None:
+            draft.take_place()
+        else:
+            store.apply(update)
 
     def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
         """Log several updates as one record, so that a start brings back all or none, and apply them."""
@@ -182,15 +190,20 @@ class Engine:
     def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
         commit_log = self.commit_log
+        records: list[bytes] = []
         if commit_log is not None:
             logged = [write for write in paused(writes) if write.store.table.id not in self._unlogged]
             records = [packed_record(w.layout.record_prefix, w.key, w.ck, w.body) for w in paused(logged)]
-            if records:
-                try:
-                    commit_log.append(records[0] if len(records) == 1 else group_record(records))
-                except RecordTooLarge as error:
-                    raise self._oversized(error, [PartitionUpdate(w.store.table.id, w.key) for w in logged]) from error
+        draft = _maybe_packed_draft(writes) if len(writes) >= DRAFT_ROWS_MIN else None
+        if commit_log is not None and records:
+            try:
+                commit_log.append(records[0] if len(records) == 1 else group_record(records))
+            except RecordTooLarge as error:
+                raise self._oversized(error, [PartitionUpdate(w.store.table.id, w.key) for w in logged]) from error
         commit()
+        if draft is not None:
+            draft.take_place()
+            return
         for write in writes:
             write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
 
@@ -198,16 +211,25 @@ class Engine:
         """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; key and cks are at
         most 65,535 bytes long. Raises what `apply` raises."""
         commit_log = self.commit_log
-        if commit_log is not None and store.table.id not in self._unlogged:
+        logged = commit_log is not None and store.table.id not in self._unlogged
+        records: list[bytes] = []
+        if logged:
             records = [rows_record(run.layout.record_prefix, key, timestamp, paused(run.rows)) for run in runs]
+        packed = []
+        for layout, rows in runs:
+            head = layout.row_prefix + timestamp
+            packed += [(ck, head + values) for ck, values in paused(rows)]
+        draft = maybe_draft(store, key, packed)
+        if commit_log is not None and logged:
             try:
                 commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:
                 raise self._oversized(error, (PartitionUpdate(store.table.id, key),)) from error
         commit()
-        for layout, rows in runs:
-            head = layout.row_prefix + timestamp
-            store.memtable.apply_packed_rows(key, [(ck, head + values) for ck, values in rows])
+        if draft is not None:
+            draft.take_place()
+        else:
+            store.memtable.apply_packed_rows(key, packed)
 
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
@@ -335,6 +357,14 @@ class Engine:
 
 _NO_KEYSPACE = KeyspaceMetadata("", KeyspaceParams({}))
 _U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
+
+
+def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:
+    """Where they are all of one partition."""
+    store, key = writes[0].store, writes[0].key
+    if any(write.store is not store or write.key != key for write in paused(writes)):
+        return None
+    return maybe_draft(store, key, [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)])
 
 
 def stored_tables(keyspace: KeyspaceMetadata) -> Iterator[TableMetadata]:

@@ -15,7 +15,7 @@ in which `long_work` raises TooLong before anything is done, so that the caller 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -119,6 +119,19 @@ def long_work() -> None:
         turn.long_work()
 
 
+def let_go_later(*sequences: Sequence[object]) -> None:
+    """These will be dropped soon, and dropping a hundred thousand objects at once takes a while: a strand lets them go
+    one by one when its work is done."""
+    turn = _turn.get()
+    if isinstance(turn, ThreadStrand):
+        turn.buried += [sequence for sequence in sequences if len(sequence) > _PAUSE_MASK]
+
+
+def is_interruptible() -> bool:
+    """Whether a strand runs, and may pause."""
+    return isinstance(_turn.get(), ThreadStrand)
+
+
 def undisturbed(function: Callable[[], Returned]) -> Returned:
     """Calls it without a pause: what it reads is still so when it writes."""
     turn = _turn.get()
@@ -181,6 +194,7 @@ class ThreadStrand(Generic[T]):
         self._abandoned = self._committed = self._ended = False
         self._error: BaseException | None = None
         self._result: object = None
+        self.buried: list[Sequence[object]] = []
 
     # --- for the loop ----------------------------------------------------------------------------------------------
 
@@ -214,13 +228,22 @@ class ThreadStrand(Generic[T]):
         try:
             if not self._abandoned:
                 self._result = self._function()
+                self._committed = True
+                self._let_go()
         except BaseException as error:  # noqa: BLE001 - raised by `result`
             self._error = error
         finally:
             _turn.reset(token)
-            del self._function
+            del self._function, self.buried
             self._ended = True
             self._our_turn.release()
+
+    def _let_go(self) -> None:
+        while self.buried:
+            items = list(self.buried.pop())
+            while items:
+                del items[-_PAUSE_MASK:]
+                self.pause()
 
     def pause(self) -> None:
         if self._clock() < self._until:

@@ -17,7 +17,7 @@ hash as soon as there are SHARD_AT of them; while there are few, one dict is sma
 import gc
 import struct
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from sys import hash_info
 from typing import Final, NamedTuple
@@ -167,6 +167,23 @@ class Memtable:
         before = partition.live_bytes
         partition.put_packed(rows, self._layouts, self._resolve)
         self.live_bytes += partition.live_bytes - before
+
+    # for drafts.py
+
+    def widened_copy(self, old: bytes | SingleRow | None) -> Partition:
+        return self._general(old)
+
+    def put_into(self, partition: Partition, rows: Iterable[tuple[bytes, StoredRow]]) -> None:
+        """Merges rows of this table into a partition that nobody sees yet."""
+        for ck, row in rows:
+            partition.put(ck, row, self._layouts, self._resolve)
+
+    def replace(self, key: bytes, partition: Partition) -> None:
+        """Puts a partition in the place of the one that there is."""
+        old = self.get(key)
+        before = old if isinstance(old, Partition) else self._widened(key, old)
+        self.live_bytes += partition.live_bytes - before.live_bytes
+        self._keep(key, partition)
 
     def apply(self, update: PartitionUpdate) -> None:
         """Merges any update in."""

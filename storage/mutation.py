@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
+from storage.environment_strands import paused
 
 NO_TIMESTAMP: Final = -(1 << 63)
 NEVER: Final = (1 << 63) - 1
@@ -268,7 +269,7 @@ def _encode_full(update: PartitionUpdate) -> bytes:
     if update.static is not None:
         _encode_row(body, b"", update.static, names)
     body.append(_U32.pack(len(update.rows)))
-    for ck, row in update.rows.items():
+    for ck, row in paused(update.rows.items()):
         _encode_row(body, ck, row, names)
     body.append(_U32.pack(len(update.range_tombstones)))
     for tombstone in update.range_tombstones:

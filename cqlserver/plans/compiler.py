@@ -21,7 +21,7 @@ from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.requests import BATCH_TYPES, Batch
 from protocol.responses import VoidResult
-from storage.environment_strands import paused
+from storage.environment_strands import let_go_later, paused
 from storage.schema import Schema, TableMetadata
 
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
@@ -140,6 +140,7 @@ class Compiler:
             compile_modification(part, context.for_table(table))
             for part, table in paused(zip(statement.statements, tables, strict=True))
         ]
+        let_go_later(statement.statements, modifications)
         timestamp, ttl = compile_using(statement.using, context, "[batch]", "[batch]")
         validate_batch(statement.kind.value, modifications, timestamp, ttl)
         for modification in paused(modifications):

@@ -21,7 +21,7 @@ from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counter_writes import incremented_row
-from storage.environment_strands import pause, undisturbed
+from storage.environment_strands import let_go_later, pause, undisturbed
 from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING, TableStore
 from storage.schema import TableMetadata
@@ -112,6 +112,10 @@ def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int
 
         return undisturbed(increment)
     built = updates.build(incrementer(node))
+    let_go_later(built, updates.builders())
+    if len(built) == 1:
+        node.write(built, table, level, "SIMPLE")
+        return 1
     for start in range(0, len(built), PARTITIONS_PER_TURN):
         if table.id in node.engine.stores:  # it may be dropped between two turns
             undisturbed(partial(node.write, built[start : start + PARTITIONS_PER_TURN], table, level, "SIMPLE"))

@@ -13,6 +13,7 @@ from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions, Request, Startup
 from protocol.responses import Error, PreparedResult, Response, RowsResult, VoidResult
+from storage.drafts import ROWS_MIN
 from storage.environment import Environment, ManualClock, Rng
 from storage.environment_memory import FaultyDisk
 from storage.environment_strands import InlineWorkers, ThreadWorkers
@@ -263,3 +264,27 @@ def test_a_long_read_waits_for_nothing() -> None:
         pass
     assert not long.session.wrote
     assert long.session.take_later()
+
+
+@pytest.mark.parametrize("writes_until", [0, 3, 1_000_000], ids=["nobody", "some", "always"])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_a_large_change_of_a_partition_takes_place_at_once(writes_until: int, is_plain: bool) -> None:
+    """Others change the partition while it is drafted: a few times, and so often that the draft is given up."""
+    long = client()
+    other = Client(long.session.node)
+    count = ROWS_MIN + 100
+    for c in range(-50, 0):
+        long.ask(INSERT.format(1, c))
+    prepared = long.ask(Prepare("INSERT INTO t (k, c, v) VALUES (1, ?, ?)" + ("" if is_plain else " USING TTL 100000000")))
+    assert isinstance(prepared, PreparedResult)
+    entries = tuple(BatchEntry(prepared.statement_id, (integer(c), b"new")) for c in range(count))
+    unanswered = long.begin(Batch(1, entries, QueryOptions()))
+    written = 0
+    for step, _ in enumerate(long.steps(unanswered)):
+        if step % 8 == 0:
+            assert len(other.rows("SELECT c FROM ks.t WHERE k = 1 AND c < 1000000")) in (50, 50 + count)
+        if written < writes_until:
+            written += 1
+            other.ask(f"INSERT INTO ks.t (k, c, v) VALUES (1, {1_000_000 + step}, 'y')")
+    assert isinstance(long.answer(), VoidResult)
+    assert len(other.rows("SELECT c FROM ks.t WHERE k = 1")) == 50 + count + written

@@ -16,6 +16,7 @@ from storage.environment_strands import (
     TooLong,
     commit,
     in_go,
+    let_go_later,
     long_work,
     pause,
     paused,
@@ -176,3 +177,28 @@ def test_inline_workers_do_all_at_the_first_turn() -> None:
     assert strand is not None
     assert strand.resume(NOW)
     assert strand.result == [None, 7]
+
+
+def test_what_is_let_go_later_is_let_go_in_turns() -> None:
+    class Item:
+        living = 0
+
+        def __init__(self) -> None:
+            Item.living += 1
+
+        def __del__(self) -> None:
+            Item.living -= 1
+
+    def work() -> str:
+        items = tuple(Item() for _ in range(1_000))
+        let_go_later(items)
+        return "done"
+
+    strand = begun(work)
+    living = []
+    while not strand.resume(NOW):
+        living.append(Item.living)
+    assert len(living) > 10
+    assert living == sorted(living, reverse=True)
+    assert Item.living == 0
+    assert strand.result == "done"
