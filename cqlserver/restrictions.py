@@ -101,7 +101,8 @@ class RestrictionSet:
         for one in dict.fromkeys(map(_Identity, existing)):
             added = dict.fromkeys(restriction.columns, merge(one.restriction, restriction))
         self._by_column.update(added)
-        self._by_column = dict(sorted(self._by_column.items(), key=lambda item: _column_order(item[0])))
+        if len(self._by_column) > 1:
+            self._by_column = dict(sorted(self._by_column.items(), key=lambda item: _column_order(item[0])))
 
     def __len__(self) -> int:
         return len(self._by_column)

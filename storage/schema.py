@@ -80,9 +80,12 @@ class ColumnMetadata:
     reversed: bool = False
     mask: ColumnMask | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     @property
     def is_primary_key(self) -> bool:
-        return self.kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING)
+        return self.kind is ColumnKind.PARTITION_KEY or self.kind is ColumnKind.CLUSTERING
 
     def content(self) -> tuple[object, ...]:
         """What makes two columns the same, as plain values."""
