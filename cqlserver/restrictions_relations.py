@@ -121,9 +121,12 @@ class InRestriction(Restriction):
         rows = []
         if len(self.terms) > TERMS_PER_GO:
             long_work()
-        for candidate in paused(self.candidates(values)):
+        candidates = self.candidates(values)
+        for candidate in paused(candidates):
             row: list[bytes] = []
             for value in candidate:
+                if value is UNSET and [None] in candidates:  # nulls are told first
+                    raise InvalidRequest(f"Invalid null value in condition for column {self.first.name}")
                 if value is None and self.is_multi:
                     names = list_text(column.name for column in self.columns)
                     raise InvalidRequest(f"Invalid null value in condition for columns: {names}")

@@ -98,7 +98,7 @@ def _partial(name: str, is_masked: Callable[[int, int, int], bool]) -> FunctionF
             size = len(units) // 2
             pad = padding.encode("utf-16-be")
             masked = (pad if is_masked(i, begin, size - 1 - end) else units[2 * i : 2 * i + 2] for i in range(size))
-            return b"".join(masked).decode("utf-16-be", "replace").encode()
+            return b"".join(masked).decode("utf-16-be", "surrogatepass").encode(errors="replace")
 
         signature = (types[0], INT, INT, TEXT)[: len(types)]
         return ScalarFunction(name, signature, types[0], made_by_factory=True, body=body)

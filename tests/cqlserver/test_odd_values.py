@@ -4,6 +4,7 @@ import pytest
 from test_modifications import Client
 
 from protocol.errors import InvalidRequest, ServerError
+from protocol.primitives import UNSET
 from protocol.types import INT, TEXT, TIME, ListType, MapType
 
 ONE_AND_NULL = bytes.fromhex("000000020000000400000001ffffffff")
@@ -63,3 +64,22 @@ def test_of_several_faults_in_json_the_first_column_by_hash_is_told(client: Clie
     client.run('CREATE TABLE t (k int PRIMARY KEY, "V2" set<int>, v3 list<int>)')
     with pytest.raises(InvalidRequest, match="Error decoding JSON value for v3"):
         client.run("""INSERT INTO t JSON '{"k": 1, "\\"V2\\"": [null], "v3": [null]}'""")
+
+
+def test_nulls_among_values_of_in_are_told_before_unset_ones(client: Client) -> None:
+    client.run("CREATE TABLE t (a int, b int, PRIMARY KEY ((a, b)))")
+    with pytest.raises(InvalidRequest, match="Invalid null value in condition for column b"):
+        client.run("SELECT * FROM t WHERE a = 1 AND b IN (2, ?, null)", UNSET)
+
+
+def test_what_is_no_value_of_a_type_is_compared_by_its_bytes(client: Client) -> None:
+    """A tuple may hold anything: hexadecimal digits are taken for a list."""
+    client.run("CREATE TABLE t (k int PRIMARY KEY, v frozen<tuple<frozen<list<boolean>>, inet>>)")
+    client.run("INSERT INTO t (k, v) VALUES (1, ([true], '127.0.0.1'))")
+    assert client.run("SELECT k FROM t WHERE v = 99999999999d ALLOW FILTERING") == []
+
+
+def test_half_a_masked_character_becomes_a_question_mark(client: Client) -> None:
+    client.run("CREATE TABLE t (k int PRIMARY KEY, v text)")
+    client.run("INSERT INTO t (k, v) VALUES (1, 'a\U0001f600b')")
+    assert client.run("SELECT mask_outer(v, null, 2) FROM t") == [(b"a?**",)]
