@@ -5,18 +5,21 @@ and user types are the same without the count, and may end early (then the rest 
 comes from clients: here, lengths are trusted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cmp_to_key
 from struct import Struct
 from typing import TypeVar
 
 from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+from storage.environment_strands import paused, sorted_in_turns
 
 Value = TypeVar("Value", bytes, bytes | None)
 
 _LENGTH = Struct(">i")
 _pack = _LENGTH.pack
 _unpack_from = _LENGTH.unpack_from
+ITEMS_PER_TURN = 500
+"""Of a set or map: more elements than this are sorted by keys, with pauses."""
 _NULL = _pack(-1)
 _NO_LENGTH = _pack(0)
 
@@ -28,7 +31,7 @@ EMPTY_IS_NULL = frozenset(NATIVE_TYPES[name] for name in f"{_NUMBERS} boolean in
 def pack_items(items: Sequence[bytes | None]) -> bytes:
     """Elements one behind the other: the value of a tuple."""
     parts: list[bytes] = []
-    for item in items:
+    for item in paused(items):
         if item is None:
             parts.append(_NULL)
         else:
@@ -111,7 +114,13 @@ def sort_set(items: Sequence[bytes], element: CqlType) -> list[bytes]:
         return list(items)
     found: list[bytes] = []
     compare = element.compare
-    for item in sorted(items, key=cmp_to_key(compare)):
+    in_order: Iterable[bytes]
+    if len(items) > ITEMS_PER_TURN:
+        keyed = [(element.order_key(item), index) for index, item in enumerate(paused(items))]
+        in_order = (items[index] for _, index in sorted_in_turns(keyed))
+    else:
+        in_order = sorted(items, key=cmp_to_key(compare))
+    for item in paused(in_order):
         if not found or compare(found[-1], item) != 0:
             found.append(item)
     return found
@@ -123,7 +132,13 @@ def sort_map(entries: Sequence[tuple[bytes, Value]], key: CqlType) -> list[tuple
         return list(entries)
     compare = key.compare
     found: list[tuple[bytes, Value]] = []
-    for entry in sorted(entries, key=lambda e: cmp_to_key(compare)(e[0])):
+    in_order: Iterable[tuple[bytes, Value]]
+    if len(entries) > ITEMS_PER_TURN:
+        keyed = [(key.order_key(entry[0]), index) for index, entry in enumerate(paused(entries))]
+        in_order = (entries[index] for _, index in sorted_in_turns(keyed))
+    else:
+        in_order = sorted(entries, key=lambda e: cmp_to_key(compare)(e[0]))
+    for entry in paused(in_order):
         if found and compare(found[-1][0], entry[0]) == 0:
             found[-1] = (found[-1][0], entry[1])
         else:

@@ -48,9 +48,9 @@ _TOKEN = re.compile(
     r"[ \t\n\r]*(?:"
     r"([A-Za-z][A-Za-z0-9_]*)"  # 1: a word
     r"|([(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=)"  # 2: punctuation
-    r"|'([^']*(?:''[^']*)*)'"  # 3: a string
+    r"|'([^']*+(?:''[^']*+)*+)'"  # 3: a string
     r"|(-?[0-9]+)(?![0-9A-Za-z.\-\u00b5])"  # 4: an integer that nothing joins
-    r'|"([^"]*(?:""[^"]*)*)"'  # 5: a quoted name
+    r'|"([^"]*+(?:""[^"]*+)*+)"'  # 5: a quoted name
     r"|(.)"  # 6: anything else
     r"|\Z)",
     re.DOTALL,

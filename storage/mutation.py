@@ -332,7 +332,7 @@ def _encode_row(out: list[bytes], ck: bytes, row: Row, names: dict[str, int]) ->
             if deleted:
                 out.append(_encode_deletion(data.deletion))
             out.append(_U32.pack(len(data.cells)))
-            for path, cell in data.cells.items():
+            for path, cell in paused(data.cells.items()):
                 out += (_U32.pack(len(path)), path, _ELEMENT_HEAD.pack(_cell_flags(cell), cell.timestamp_us))
                 _encode_cell_tail(out, cell)
 

@@ -14,6 +14,7 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
+from storage.environment_strands import paused
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.reconcile import Identity, distinct_cells, reconcile
 from storage.schema import ColumnKind, ColumnMetadata
@@ -169,13 +170,13 @@ def add_to_collection(column: ColumnMetadata, value: bytes, change: RowChange) -
     parts = split_collection(value)
     match column.type:
         case ListType():
-            for part in parts:
+            for part in paused(parts):
                 change.set_path(column.name, change.context.new_list_path(), _not_null(part))
         case SetType():
-            for part in parts:
+            for part in paused(parts):
                 change.set_path(column.name, part or EMPTY, EMPTY)
         case MapType():
-            for key, item in zip(parts[::2], parts[1::2], strict=True):
+            for key, item in paused(zip(parts[::2], parts[1::2], strict=True)):
                 change.set_path(column.name, key or EMPTY, item or EMPTY)
 
 
