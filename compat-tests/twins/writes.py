@@ -87,7 +87,7 @@ class Writes:
         keys = table.of("partition") if static_only else table.of("partition", "clustering")
         others = table.of("static") if static_only else table.of("static", "regular")
         chosen = keys + [column for column in others if rng.random() < 0.6]
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 and all(column.type.has_one_form for column in keys):  # JSON has forms of its own
             return (self._json(chosen, conditional),)
         names = Clause(f"INSERT INTO {table.full_name} (", tuple((c.written,) for c in chosen), tail=")")
         values = tuple((self._value(column, column not in keys),) for column in chosen)
