@@ -87,11 +87,11 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
         resolved = [ColumnSelectable(column, context) for column in table.columns]
         aliases = [None] * len(table.columns)
     selectors = [one.compile(None, fetched) for one in paused(resolved)]  # one after the other is resolved and compiled
-    let_go_later(statement.selectors, selectables.resolved, selectors)
     columns = tuple(
         ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)
         for selector, alias in paused(zip(selectors, aliases, strict=True))
     )
+    let_go_later(statement.selectors, selectables.resolved, selectors, columns)
     shown = columns
     if statement.is_json:
         shown = (ColumnSpec(table.keyspace, table.name, JSON_COLUMN, TEXT),)

@@ -17,6 +17,7 @@ from typing import Final
 
 from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserType
 from storage.counters import total_value
+from storage.environment_strands import paused
 from storage.keys import split_key
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.packed import VALUES, Layouts, StoredRow
@@ -161,8 +162,8 @@ class Projector:
 
     def __init__(self, table: TableMetadata, layouts: Layouts, columns: Sequence[ColumnMetadata]) -> None:
         self._layouts = layouts
-        self._values = [column_value(column, table.is_counter) for column in columns]
-        self._names = [(column.kind is ColumnKind.CLUSTERING, column.position, column.name) for column in columns]
+        self._values = [column_value(column, table.is_counter) for column in paused(columns)]
+        self._names = [(column.kind is ColumnKind.CLUSTERING, column.position, column.name) for column in paused(columns)]
         self._whole: dict[bytes, bool] = {}  # layout's tag -> whether the row's values are the answer as they are
         self._cuts: dict[bytes, Cut] = {}
 
@@ -249,7 +250,7 @@ class PartitionProjector:
                 self._groups.append(Projector(table, layouts, row_columns))
                 row_columns.clear()
 
-        for column in columns:
+        for column in paused(columns):
             if column.kind is ColumnKind.PARTITION_KEY or column.kind is ColumnKind.STATIC:
                 flush()
                 if not self._groups or isinstance(self._groups[-1], Projector):
@@ -270,7 +271,7 @@ class PartitionProjector:
             if isinstance(group, Projector):
                 parts.append(group)
             else:
-                parts.append([_constant(source, key_values, static) for source in group])
+                parts.append([_constant(source, key_values, static) for source in paused(group)])
         return BoundProjector(parts)
 
 

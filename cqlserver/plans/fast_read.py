@@ -16,6 +16,7 @@ from cqlserver.plans.fast_taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast_values import PlainOptions, plain_heads, value_check, values_offset
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.responses import ResultMetadata
+from storage.environment_strands import paused
 from storage.keys import AFTER, component_order_keys, key_composer
 from storage.projection import Projector
 from storage.reads import Slice, TableStore
@@ -56,8 +57,8 @@ def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
             return None
         limit = int.from_bytes(plan.limit.value, "big", signed=True)
     columns = plan.selection.plain_columns
-    key_columns = [column for column in columns if column.kind is ColumnKind.PARTITION_KEY]
-    if list(columns[: len(key_columns)]) != key_columns or any(c.kind is ColumnKind.STATIC for c in columns):
+    key_columns = [column for column in paused(columns) if column.kind is ColumnKind.PARTITION_KEY]
+    if list(columns[: len(key_columns)]) != key_columns or any(c.kind is ColumnKind.STATIC for c in paused(columns)):
         return None
     restricted = (*table.partition_key, *table.clustering[: len(terms[1])])
     bound: dict[int, ColumnMetadata] = {}
