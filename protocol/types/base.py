@@ -95,12 +95,8 @@ class CqlType:
         raise NotImplementedError
 
     def compare(self, a: bytes, b: bytes) -> int:
-        """Negative, zero, positive, as the type orders two serialised values; by their bytes where one of them is no value
-        of the type, which what is in tuples need not be."""
-        try:
-            ka, kb = self.order_key(a), self.order_key(b)
-        except MarshalError:
-            ka, kb = a, b
+        """Negative, zero, positive, as the type orders two serialised values."""
+        ka, kb = self.order_key(a), self.order_key(b)
         return (ka > kb) - (ka < kb)
 
     def order_key(self, data: bytes) -> bytes:

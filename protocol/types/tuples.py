@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key
 from protocol.types.collections import decode_json
 from protocol.types.identifiers import quoted_identifier
 from protocol.types.java_text import java_class, java_string, json_quoted
@@ -19,6 +19,13 @@ def pack_components(components: Iterable[bytes | None]) -> bytes:
             parts.append(len(component).to_bytes(4, "big"))
             parts.append(component)
     return b"".join(parts)
+
+
+def _component_key(type_: CqlType, component: bytes) -> bytes:
+    try:
+        return b"\x02" + type_.order_key(component)
+    except MarshalError:
+        return b"\x01\xfe" + byte_order_key(component)  # a null is followed by 01, 02, or this
 
 
 class _ComponentsType(CqlType):
@@ -93,15 +100,15 @@ class _ComponentsType(CqlType):
         type_.validate(data)
 
     def order_key(self, data: bytes) -> bytes:
-        """Null components sort first, and missing ones at the end are null."""
+        """Null components sort first, and missing ones at the end are null; then come those that are no values of their
+        type: literals of hexadecimal digits put anything into tuples."""
         if not data:
             return ORDER_EMPTY
         components = self.split(data)
         while components and components[-1] is None:
             components.pop()
         parts = [
-            b"\x01" if c is None else b"\x02" + t.order_key(c)
-            for c, t in zip(components, self.component_types, strict=False)
+            b"\x01" if c is None else _component_key(t, c) for c, t in zip(components, self.component_types, strict=False)
         ]
         return b"\x02" + b"".join(parts) + b"\x00"
 
