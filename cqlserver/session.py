@@ -2,7 +2,7 @@
 
 The way of a request: `receive` -> envelopes -> `_serve`. An EXECUTE whose plan has a fast path is answered there and
 then; everything else goes through `_answer`, which decodes the message and runs its handler. Every error is turned into
-an ERROR message here, in one place (`_failure`).
+an ERROR message here, in one place (`_logged_error`).
 
 `take_output` hands over what is to be sent. What it answers, `take_served` hands over too, so that `serve_again` can
 answer it anew if the commit log fails before that output leaves. `take_later` gives what no write stands behind:
@@ -284,8 +284,8 @@ class Session(Client):
                         tail = self._fast_batch(body)
                 except StorageError:
                     pass  # the general path knows which error that is to the client
-                except Exception as error:  # noqa: BLE001 - logged and answered by _failure
-                    answers.append(encode(self._failure(error), version, stream))
+                except Exception as error:  # noqa: BLE001 - logged, and told to the client
+                    answers.append(encode(self._logged_error(error), version, stream))
                     continue
             if tail is not None:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
@@ -329,8 +329,8 @@ class Session(Client):
         except TooLong:
             self._await(Unanswered(envelope, state.keyspace, trace))
             return
-        except Exception as error:  # noqa: BLE001 - logged and answered by _failure
-            outcome = self._failure(error)
+        except Exception as error:  # noqa: BLE001 - logged, and told to the client
+            outcome = self._logged_error(error)
             if not self._has_begun:
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
         if isinstance(outcome, Pending):
@@ -442,8 +442,8 @@ class Session(Client):
             if not unanswered.pending.step():
                 return None
             response = unanswered.pending.result
-        except Exception as error:  # noqa: BLE001 - logged and answered by _failure
-            response = self._failure(error)
+        except Exception as error:  # noqa: BLE001 - logged, and told to the client
+            response = self._logged_error(error)
         finally:
             unanswered.warnings, state.warnings = state.warnings, others
             state.trace = None
@@ -483,7 +483,7 @@ class Session(Client):
                 return Ready()
         return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
 
-    def _failure(self, error: Exception) -> Error:
+    def _logged_error(self, error: Exception) -> Error:
         """The border: every exception becomes an ERROR message; a bug of ours is logged with its traceback."""
         if isinstance(error, RequestError):
             return Error(error)
