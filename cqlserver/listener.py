@@ -84,6 +84,7 @@ class Listener:
     def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
         self._node = node
         self._clock = node.environment.clock.monotonic
+        self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
         self._poller: Poller = open_poller()
         self._listening = {sock.fileno(): sock for sock in sockets}
         self._channels: dict[int, Channel] = {}
@@ -210,8 +211,7 @@ class Listener:
 
     def _settle(self, touched: list[Channel]) -> None:
         """Writes the commit log for all of `touched`, then sends, or holds what must wait for a sync."""
-        node = self._node
-        commit_log = node.commit_log
+        commit_log, sync_before_reply = self._commit_log, self._sync_before_reply
         if commit_log is not None and commit_log.gathered:
             try:
                 commit_log.write()
@@ -221,7 +221,6 @@ class Listener:
                     session = channel.session
                     session.take_output()
                     session.serve_again(session.take_served())
-        sync_before_reply = node.sync_before_reply
         for channel in touched:
             session = channel.session
             if session.is_odd or channel.unsent or channel.closed or (session.wrote and sync_before_reply):

@@ -29,6 +29,12 @@ class Poller(Protocol):
 
 
 if sys.platform == "linux":
+    _BROKEN = select.EPOLLERR | select.EPOLLHUP
+    _MASK = select.EPOLLIN | select.EPOLLOUT | _BROKEN
+    _STATES = [
+        (bool(mask & (select.EPOLLIN | _BROKEN)), bool(mask & select.EPOLLOUT), bool(mask & _BROKEN))
+        for mask in range(_MASK + 1)
+    ]
 
     class EpollPoller:
         """See Poller."""
@@ -54,11 +60,7 @@ if sys.platform == "linux":
                 self._epoll.unregister(fd)
 
         def ready(self, wait_s: float = 0) -> list[Readiness]:
-            broken = select.EPOLLERR | select.EPOLLHUP
-            return [
-                (fd, bool(mask & (select.EPOLLIN | broken)), bool(mask & select.EPOLLOUT), bool(mask & broken))
-                for fd, mask in self._epoll.poll(wait_s)
-            ]
+            return [(fd, *_STATES[mask & _MASK]) for fd, mask in self._epoll.poll(wait_s)]
 
         def close(self) -> None:
             self._epoll.close()

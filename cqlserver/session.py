@@ -133,7 +133,7 @@ class Unanswered:
 
 
 class Session(Client):
-    """See the module's text. `closing`: close once the output is sent; `wrote`: output that a log write stands behind;
+    """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
     `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
     `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
@@ -142,6 +142,7 @@ class Session(Client):
         self.state = ClientState(address, port)
         self.closing = False
         self.wrote = False
+        self._awaited_log = node.commit_log if node.sync_before_reply else None
         self.is_odd = False
         self.waiting: list[Envelope] = []
         self.pending_count = self.pending_bytes = 0
@@ -167,22 +168,23 @@ class Session(Client):
     def receive(self, data: bytes, deadline: float = inf) -> None:
         """Serves the requests that `data` completes until `deadline` (of the node's clock); the answers are for
         `take_output`, the rest for `resume`. Not to be called while there is a rest."""
-        commit_log = self.node.commit_log
-        gathered = commit_log.gathered if commit_log is not None else 0
+        log = self._awaited_log
+        if log is None:
+            self._receive(data, deadline)
+            return
+        gathered = log.gathered
         self._receive(data, deadline)
-        if commit_log is not None and commit_log.gathered != gathered:
-            self.wrote = True
+        self.wrote = self.wrote or log.gathered != gathered
 
     def resume(self, deadline: float = inf) -> None:
         """Goes on with what waits. Always serves one request at least."""
-        commit_log = self.node.commit_log
-        gathered = commit_log.gathered if commit_log is not None else 0
+        log = self._awaited_log
+        gathered = log.gathered if log is not None else 0
         waiting, self.waiting = self.waiting, []
         self._serve(waiting, deadline)
         if not self.waiting and not self.closing:
             self._receive(b"", deadline)
-        if commit_log is not None and commit_log.gathered != gathered:
-            self.wrote = True
+        self.wrote = self.wrote or (log is not None and log.gathered != gathered)
 
     def _receive(self, data: bytes, deadline: float) -> None:
         while True:

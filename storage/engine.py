@@ -208,18 +208,18 @@ class Engine:
             write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
 
     def apply_packed_runs(self, store: TableStore, key: bytes, timestamp: bytes, runs: Sequence[PackedRun]) -> None:
-        """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; key and cks are at
-        most 65,535 bytes long. Raises what `apply` raises."""
+        """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; the key is at most
+        65,535 bytes long. Raises what `apply` raises."""
         commit_log = self.commit_log
         logged = commit_log is not None and store.table.id not in self._unlogged
         records: list[bytes] = []
         if logged:
-            records = [rows_record(run.layout.record_prefix, key, timestamp, paused(run.rows)) for run in runs]
-        packed = []
-        for layout, rows in runs:
-            head = layout.row_prefix + timestamp
-            packed += [(ck, head + values) for ck, values in paused(rows)]
-        draft = maybe_draft(store, key, packed)
+            for layout, rows in runs:
+                records.append(rows_record(layout.record_prefix, key, timestamp, [values for _, values in paused(rows)]))
+        draft = None
+        if sum([len(run.rows) for run in runs]) >= DRAFT_ROWS_MIN:
+            packed = [(ck, run.layout.row_prefix + timestamp + values) for run in runs for ck, values in paused(run.rows)]
+            draft = maybe_draft(store, key, packed)
         if commit_log is not None and logged:
             try:
                 commit_log.append(records[0] if len(records) == 1 else group_record(records))
@@ -228,8 +228,9 @@ class Engine:
         commit()
         if draft is not None:
             draft.take_place()
-        else:
-            store.memtable.apply_packed_rows(key, packed)
+            return
+        for layout, rows in runs:
+            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, rows)
 
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema

@@ -5,7 +5,7 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
     group     [80][u32 length, record] ...      several records that take effect together or not at all
     truncate  [81][16 bytes table id][u64 segment][u32 offset][i64 timestamp_us]
               the table's rows before this record are gone; when that was, and where the log stood
-    rows      [82][prefix][u16 length, key][i64 timestamp_us] then for each row [u16 length, ck][u32 length, wire values]
+    rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
 
@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
+from storage.mutation import parse_packed_prefix
 
 RECORD_GROUP: Final = 0x80
 RECORD_TRUNCATE: Final = 0x81
@@ -29,36 +30,39 @@ _U32 = struct.Struct(">I")
 
 
 class PackedRowsRecord(NamedTuple):
-    """A rows record taken apart. `rows`: (ck, wire values)."""
+    """A rows record taken apart. `rows`: (clustering values, all wire values of the row)."""
 
     prefix: bytes
     key: bytes
     timestamp: bytes
-    rows: list[tuple[bytes, bytes]]
+    rows: list[tuple[tuple[bytes, ...], bytes]]
 
 
-def rows_record(prefix: bytes, key: bytes, timestamp: bytes, rows: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """`rows`: (ck, wire values); key and cks are at most 65,535 bytes long, the timestamp has 8."""
-    parts = [_ROWS_HEAD, prefix, _U16.pack(len(key)), key, timestamp]
-    for ck, values in rows:
-        parts += (_U16.pack(len(ck)), ck, _U32.pack(len(values)), values)
-    return b"".join(parts)
+def rows_record(prefix: bytes, key: bytes, timestamp: bytes, rows: Iterable[bytes]) -> bytes:
+    """`rows`: wire values, as many of each row as the prefix names; the key is at most 65,535 bytes long, the timestamp has
+    8."""
+    return b"".join((_ROWS_HEAD, prefix, _U16.pack(len(key)), key, timestamp, *rows))
 
 
 def split_rows(record: bytes) -> PackedRowsRecord:
-    """Raises CorruptionError when the lengths do not fill it."""
+    """Raises CorruptionError when the values do not fill it."""
     end = len(record)
-    rows: list[tuple[bytes, bytes]] = []
+    rows: list[tuple[tuple[bytes, ...], bytes]] = []
     try:
         key_at = 1 + _U16.unpack_from(record, 3)[0]
+        prefix = parse_packed_prefix(record[1:key_at])
         timestamp_at = key_at + 2 + _U16.unpack_from(record, key_at)[0]
         at = timestamp_at + 8
-        while at < end:
-            ck_end = at + 2 + _U16.unpack_from(record, at)[0]
-            values_at = ck_end + 4
-            values_end = values_at + _U32.unpack_from(record, ck_end)[0]
-            rows.append((record[at + 2 : ck_end], record[values_at:values_end]))
-            at = values_end
+        value_count = prefix.clustering_count + len(prefix.columns)
+        if not value_count:
+            rows.append(((), b""))
+        while at < end and value_count:
+            start, values = at, []
+            for _ in range(value_count):
+                value_at = at + 4
+                at = value_at + _U32.unpack_from(record, at)[0]
+                values.append(record[value_at:at])
+            rows.append((tuple(values[: prefix.clustering_count]), record[start:at]))
     except struct.error:
         at = end + 1
     if at != end:

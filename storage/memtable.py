@@ -157,15 +157,16 @@ class Memtable:
             return
         self._apply_row(key, ck, row)
 
-    def apply_packed_rows(self, key: bytes, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        """Merges several packed rows of one partition in: (ck, row)."""
+    def apply_packed_rows(self, key: bytes, head: bytes, rows: Sequence[tuple[bytes, bytes]]) -> None:
+        """Merges several packed rows of one partition, layout and timestamp in: how they begin, (ck, wire values)."""
         if len(rows) == 1:
-            self.apply_packed(key, *rows[0])
+            ck, values = rows[0]
+            self.apply_packed(key, ck, head + values)
             return
         old = self.get(key)
         partition = old if isinstance(old, Partition) else self._widened(key, old)
         before = partition.live_bytes
-        partition.put_packed(rows, self._layouts, self._resolve)
+        partition.put_packed(head, rows, self._layouts, self._resolve)
         self.live_bytes += partition.live_bytes - before
 
     # for drafts.py

@@ -16,7 +16,7 @@ from typing import Final
 
 from storage.counter_rows import merge_counter_rows
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, RangeTombstone, Row
-from storage.packed import VALUES, Layouts, StoredRow, timestamp_of
+from storage.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.range_tombstones import RangeTombstones
 from storage.reconcile import Resolve, merge_rows, reconcile_deletion, uncovered_row
 
@@ -104,34 +104,48 @@ class Partition:
         if len(block) > BLOCK_ROWS_MAX:
             self._split(index)
 
-    def put_packed(self, rows: Iterable[tuple[bytes, bytes]], layouts: Layouts, resolve: Resolve) -> None:
-        """Merges packed rows in; fast where they come in order behind all others, or take the place of older ones."""
-        cks = self.cks
+    def put_packed(
+        self, head: bytes, rows: Iterable[tuple[bytes, bytes]], layouts: Layouts, resolve: Resolve
+    ) -> None:
+        """Merges packed rows of one layout and timestamp in: `head` is how they begin, `rows` are (ck, wire values). Fast
+        where they come in order, be it behind all others or in the place of older ones."""
+        cks, tag = self.cks, head[:TIMESTAMP]
+        # then bytes that begin with the tag compare as their timestamps do, if these are positive too
+        may_replace = head[TIMESTAMP] < 128 and not resolve.keeps_clustering and not layouts.are_counters
         size = 0
-        for ck, row in rows:
+        index = at = -1
+        block: list[bytes] = []
+        for ck, values in rows:
+            row = head + values
             if self.guarded:
                 self.put(ck, row, layouts, resolve)
                 continue
-            if not cks or ck > (block := cks[-1])[-1]:
-                if cks and len(block) < BLOCK_ROWS_MAX:
-                    block.append(ck)
+            if not cks or ck > (last := cks[-1])[-1]:
+                if cks and len(last) < BLOCK_ROWS_MAX:
+                    last.append(ck)
                     self.rows[-1].append(row)
                     size += len(ck) + len(row) + ROW_OVERHEAD_BYTES
                 else:
                     self._append(ck, row, True)
                 continue
-            index = max(bisect_right(self.firsts, ck) - 1, 0)
-            block = cks[index]
-            at = bisect_left(block, ck)
+            at += 1
+            if at >= len(block) or block[at] != ck:  # it is not the one behind the last
+                index = max(bisect_right(self.firsts, ck) - 1, 0)
+                block = cks[index]
+                at = bisect_left(block, ck)
             if at < len(block) and block[at] == ck:
-                old = self.rows[index][at]
+                stored = self.rows[index]
+                old = stored[at]
                 if type(old) is bytes:
-                    merged = merge_stored(old, row, layouts, resolve)
+                    merged: StoredRow | None = row
+                    if not (may_replace and old.startswith(tag) and old[TIMESTAMP] < 128 and old[:VALUES] < head):
+                        merged = merge_stored(old, row, layouts, resolve)
                     if type(merged) is bytes:
-                        self.rows[index][at] = merged
+                        stored[at] = merged
                         size += len(merged) - len(old)
                         continue
             self.put(ck, row, layouts, resolve)
+            block = []
         self.live_bytes += size
 
     def _entering(self, ck: bytes, row: StoredRow, layouts: Layouts) -> StoredRow | None:

@@ -9,11 +9,13 @@ Packed records, nearly all there are in a large log, take a way of their own: th
 """
 
 from collections.abc import Callable, MutableMapping
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from protocol.errors import CorruptionError
 from storage.commitlog_format import CommitLogPosition
+from storage.keys import clustering_order_key
 from storage.log_records import (
     RECORD_GROUP,
     RECORD_ROWS,
@@ -113,13 +115,15 @@ class Replay:
         if store.table.id in self._schema_ids:
             self._schema_changed = True
         prefix, key, timestamp, rows = split_rows(record)
+        order_key = clustering_order_key(store.table)
         layout = store.layouts.maybe_of_record(prefix)
         if layout is not None:
-            head = layout.row_prefix + timestamp
-            store.memtable.apply_packed_rows(key, [(ck, head + values) for ck, values in rows])
+            placed = [(order_key(clustering), values) for clustering, values in rows]
+            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, placed)
             return
-        for ck, values in rows:
-            store.memtable.apply(PartitionUpdate.decode(packed_record(prefix, key, ck, timestamp + values)))
+        for clustering, values in rows:
+            update = PartitionUpdate.decode(packed_record(prefix, key, b"", timestamp + values))
+            store.memtable.apply(replace(update, rows={order_key(clustering): update.rows[b""]}))
 
     def _apply_mutation(self, record: bytes) -> None:
         at = _TABLE_ID_OFFSETS.get(record[1])

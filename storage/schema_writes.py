@@ -37,14 +37,14 @@ def schema_record(write: SchemaWrite, store: TableStore) -> bytes:
     if len(write.rows) == 1:
         ck, values = write.rows[0]
         return packed_record(prefix, write.key, ck, write.timestamp + values)
-    return rows_record(prefix, write.key, write.timestamp, write.rows)
+    return rows_record(prefix, write.key, write.timestamp, [values for _, values in write.rows])
 
 
 def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
     memtable = store.memtable
     if not isinstance(write, PartitionUpdate):
         head = _layout(write, store).row_prefix + write.timestamp
-        memtable.apply_packed_rows(write.key, [(ck, head + values) for ck, values in write.rows])
+        memtable.apply_packed_rows(write.key, head, write.rows)
     elif write.deletion is not LIVE:
         memtable.remove(write.key)
     elif write.range_tombstones:

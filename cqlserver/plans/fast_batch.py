@@ -17,7 +17,6 @@ from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
 from storage.engine import PackedRun
 from storage.environment_strands import paused
-from storage.keys import KEY_LENGTH_MAX
 from storage.packed import Layout
 from storage.reads import TableStore
 
@@ -113,8 +112,6 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
                 if partition:
                     return None
                 partition = key
-            if len(ck) > KEY_LENGTH_MAX:
-                return None
             rows.append((ck, wire_values))
         if first is None or (kind == LOGGED and not first.may_be_logged):
             return None

@@ -7,25 +7,33 @@ from hypothesis import strategies as st
 from protocol.errors import CorruptionError
 from storage.log_records import group_record, rows_record, rows_table, split_group, split_rows
 from storage.mutation import packed_prefix
+from storage.packed import join_wire_values
 from storage.schema import system_table_id
 
 TABLE_ID = system_table_id("ks", "t")
 PREFIX = packed_prefix(TABLE_ID, 1, ("v", "w"), True)
 TIMESTAMP = (7).to_bytes(8, "big")
-ROWS = st.lists(st.tuples(st.binary(max_size=300), st.binary(max_size=300)), min_size=1, max_size=5)
+VALUES = st.lists(st.binary(max_size=300), min_size=3, max_size=3)
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
-@given(st.binary(min_size=1, max_size=300), ROWS)
-def test_rows_come_out_as_they_went_in(key: bytes, rows: list[tuple[bytes, bytes]]) -> None:
-    record = rows_record(PREFIX, key, TIMESTAMP, rows)
+@given(st.binary(min_size=1, max_size=300), st.lists(VALUES, min_size=1, max_size=5))
+def test_rows_come_out_as_they_went_in(key: bytes, rows: list[list[bytes]]) -> None:
+    record = rows_record(PREFIX, key, TIMESTAMP, map(join_wire_values, rows))
     assert rows_table(record) == TABLE_ID.bytes
-    assert split_rows(record) == (PREFIX, key, TIMESTAMP, rows)
+    expected = [((values[0],), join_wire_values(values)) for values in rows]
+    assert split_rows(record) == (PREFIX, key, TIMESTAMP, expected)
+
+
+def test_a_row_of_nothing_but_its_key_comes_out() -> None:
+    prefix = packed_prefix(TABLE_ID, 0, (), True)
+    assert split_rows(rows_record(prefix, b"key", TIMESTAMP, [b"", b""])).rows == [((), b"")]
 
 
 def test_a_cut_rows_record_is_refused() -> None:
-    record = rows_record(PREFIX, b"key", TIMESTAMP, [(b"ck", b"values"), (b"dl", b"others")])
-    whole = {len(rows_record(PREFIX, b"key", TIMESTAMP, rows)) for rows in ([], [(b"ck", b"values")])}
+    rows = [join_wire_values([b"ck", b"v", b"w"]), join_wire_values([b"dl", b"others", b""])]
+    record = rows_record(PREFIX, b"key", TIMESTAMP, rows)
+    whole = {len(rows_record(PREFIX, b"key", TIMESTAMP, rows[:count])) for count in range(2)}
     for length in range(1, len(record)):
         if length not in whole:
             with pytest.raises(CorruptionError):
