@@ -189,11 +189,6 @@ def key_spec(receiver: ColumnSpec) -> ColumnSpec:
     return _part(receiver, f"key({receiver.name})", receiver.type.keys)
 
 
-def index_spec(receiver: ColumnSpec) -> ColumnSpec:
-    """`idx(c)`: a position in a list."""
-    return _part(receiver, f"idx({receiver.name})", INT)
-
-
 def component_spec(receiver: ColumnSpec, index: int) -> ColumnSpec:
     """`c[i]`: a component of a tuple."""
     return _part(receiver, f"{receiver.name}[{index}]", tuple_types(receiver.type)[index])

@@ -10,7 +10,7 @@ from functools import cmp_to_key
 from struct import Struct
 from typing import TypeVar
 
-from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
+from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, UserType, VectorType
 from storage.environment_strands import paused, sorted_in_turns
 
 Value = TypeVar("Value", bytes, bytes | None)
@@ -163,7 +163,3 @@ def normalise(data: bytes, type_: CqlType) -> bytes:
     if isinstance(type_, SetType | MapType):
         return type_.recoded(data)
     return pack_items(split_items(data)) if isinstance(type_, UserType) else data
-
-
-def element_count(type_: TupleType | UserType) -> int:
-    return len(type_.field_types if isinstance(type_, UserType) else type_.elements)

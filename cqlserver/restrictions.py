@@ -405,9 +405,6 @@ class Restrictions:
         of_kind = self._clustering if column.kind is ColumnKind.CLUSTERING else self._others
         return isinstance(of_kind.maybe_get(column), EqRestriction)
 
-    def is_restricted(self, column: ColumnMetadata) -> bool:
-        return column in self._keys or column in self._clustering or column in self._others
-
     @property
     def has_whole_primary_key_equal(self) -> bool:
         """Whether = and IN name whole rows (hasAllPKColumnsRestrictedByEqualities)."""

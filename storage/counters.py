@@ -22,7 +22,6 @@ from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
 
-NODE_ID_LENGTH: Final = 16
 _SHARD = struct.Struct(">16sqq")
 _CLOCK_AND_COUNT = struct.Struct(">qq")
 _I16 = struct.Struct(">h")
@@ -49,14 +48,6 @@ def increment(current: bytes | None, node_id: bytes, delta: int, now_us: int) ->
             if shard.node_id == node_id:
                 clock, count = shard.clock, shard.amount
     return ONE_GLOBAL + _SHARD.pack(node_id, max(now_us, clock + 1), wrapped(count + delta))
-
-
-def own_shard(context: bytes, node_id: bytes) -> bytes | None:
-    """The context reduced to the shard of one node; None when it has none."""
-    if len(context) == 36 and context.startswith(node_id, 4):
-        return context
-    found = [shard for shard in shards(context) if shard.node_id == node_id]
-    return context_of(found) if found else None
 
 
 def total(context: bytes) -> int:

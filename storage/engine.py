@@ -183,10 +183,6 @@ class Engine:
         for update in updates:
             stores[update.table_id].apply(update)
 
-    def apply_packed(self, store: TableStore, layout: Layout, key: bytes, ck: bytes, body: bytes) -> None:
-        """Log and apply one packed row; see `packed_writer`."""
-        self.packed_writer(store, layout)(key, ck, body)
-
     def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
         commit_log = self.commit_log

@@ -1,9 +1,8 @@
 """The memtable: one table's recent writes, by partition key.
 
-`dict[key, bytes | SingleRow | Partition]`. A partition of just one packed row, the commonest there is, stays one bytes
-object: `[u16 length of ck][ck][packed row]`; of just one Row (partly updated, a counter, with TTL) a SingleRow; anything
-else is a Partition. The dict is fed by clients and keyed by bytes, whose
-hash is seeded per process.
+By key `bytes | SingleRow | Partition`. A partition of just one packed row, the commonest there is, stays one bytes
+object: `[u16 length of ck][ck][packed row]`; of just one Row (partly updated, with TTL) a SingleRow; anything else is a
+Partition. The dicts are fed by clients and keyed by bytes, whose hash is seeded per process.
 
 For scans the keys have positions: 8 bytes of token (biased, so that bytes compare as tokens do), then the key. They
 are computed when a scan wants them, only for the keys that came since the last one; keys are hardly ever removed (a flush or

@@ -60,9 +60,3 @@ def _factories() -> dict[str, tuple[FunctionFactory, ...]]:
 
 def native_factories(name: str) -> tuple[FunctionFactory, ...]:
     return _factories().get(name, ())
-
-
-def native_names() -> frozenset[str]:
-    """All names, for whoever lists them."""
-    names = {name for index in range(len(_GROUPS)) for name in _group(index)}
-    return frozenset(names | set(_factories()) | {"token"})
