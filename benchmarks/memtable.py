@@ -129,7 +129,7 @@ def measure_points(store: TableStore) -> None:
 
     def record() -> None:
         for key in keys:
-            packed_record(layout.record_prefix, key, b"", values)
+            packed_record(layout.record_prefix, key, values)
 
     best("apply_packed, new partition", len(keys), insert)
     best("apply_packed, same partition, newer", len(keys), overwrite)

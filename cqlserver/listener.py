@@ -214,7 +214,8 @@ class Listener:
         commit_log, sync_before_reply = self._commit_log, self._sync_before_reply
         if commit_log is not None and commit_log.gathered:
             try:
-                commit_log.write()
+                if commit_log.write():
+                    self._sync_wanted.set()
             except (StorageError, OSError) as error:
                 log.error("writes are refused from now on, reads go on: %s", error)
                 for channel in touched:

@@ -274,7 +274,7 @@ class Session(Client):
         counted = size = 0
         for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
             tail = None
-            if self._ready and not flags & ~COMPRESSED:
+            if flags <= COMPRESSED and self._ready:
                 try:
                     if opcode == EXECUTE:
                         fast = fast_paths.get(body[2:18])

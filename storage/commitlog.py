@@ -11,6 +11,8 @@ Invariants:
 - A segment's file is never written again after a start: a start begins a new segment, and a torn tail is cut off
   durably before, so that "only the newest segment may end early" holds at every start.
 - Segments never stall the caller: rotating opens a file, and leaves syncing and closing the old one to `sync`.
+- A full segment should be synced at once (`write` says so), and then leaves the system's cache: it is read at a start
+  only, and a log that fills memory with itself makes every further page of it dearer.
 """
 
 import logging
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
 from sys import byteorder
+from typing import NoReturn
 from zlib import crc32
 
 from protocol.errors import CorruptionError, StorageError
@@ -27,7 +30,6 @@ from storage.commitlog_format import (
     POSITION_SHIFT,
     SECTION_HEADER,
     SEGMENT_HEADER_BYTES,
-    U32,
     CommitLogPosition,
     Damage,
     SectionReader,
@@ -49,7 +51,6 @@ SEGMENT_BYTES_MIN = 1 << 10
 """Room for the headers and for a record of half a segment."""
 _RECORD_OVERHEAD_BYTES = 4  # its length
 _SECTION_OVERHEAD_BYTES = SECTION_HEADER.size + 4
-_COUNT_ONE = U32.pack(1)
 
 
 class SyncMode(Enum):
@@ -129,7 +130,8 @@ class CommitLog:
         self.options = options
         self.written_position = CommitLogPosition(0)
         self.synced_position = CommitLogPosition(0)
-        self._records: list[bytes] = []
+        self._lengths: list[int] = []  # of the gathered records, which are _parts, one behind the other
+        self._parts: list[bytes] = []
         self._written = 0
         self._disk, self._clock, self._folder = disk, clock, folder
         self._record_bytes_max = options.mutation_bytes_max
@@ -145,38 +147,39 @@ class CommitLog:
     @property
     def gathered(self) -> int:
         """How many records wait for the next `write`."""
-        return len(self._records)
+        return len(self._lengths)
 
     @property
     def appended(self) -> int:
         """How many records have been appended since the start."""
-        return self._written + len(self._records)
+        return self._written + len(self._lengths)
 
-    def append(self, record: bytes) -> None:
-        """Gather a record for the next `write`. Raises CommitLogFailed, RecordTooLarge."""
-        if len(record) > self._record_bytes_max:
-            raise RecordTooLarge(len(record), self._record_bytes_max)
+    def append(self, record: bytes, rest: bytes = b"") -> None:
+        """Gather a record, which may come in two parts, for the next `write`. Raises CommitLogFailed, RecordTooLarge."""
+        length = len(record) + len(rest)
+        if length > self._record_bytes_max:
+            raise RecordTooLarge(length, self._record_bytes_max)
         if self._failure is not None:
             raise CommitLogFailed(self._failure)
-        self._records.append(record)
+        self._lengths.append(length)
+        self._parts += (record, rest)
 
-    def write(self) -> None:
-        """Hand all gathered records to the system. Raises CommitLogFailed."""
-        records = self._records
-        if not records:
-            return
-        self._written += len(records)
+    def write(self) -> bool:
+        """Hand all gathered records to the system; whether that made a segment full. Raises CommitLogFailed."""
+        lengths, parts = self._lengths, self._parts
+        if not lengths:
+            return False
+        self._lengths, self._parts = [], []
+        self._written += len(lengths)
         if self._failure is not None:
-            records.clear()
             raise CommitLogFailed(self._failure)
         try:
-            payload = _payload(records)
-            records.clear()
+            payload = _payload(lengths, parts)
             room = self.options.segment_bytes - SECTION_HEADER.size - len(payload)
             if self._open and (segment := self._open[-1]).offset <= room:
                 self._write_section(segment, payload)
-            else:
-                self._write_rotating(payload)
+                return False
+            return self._write_rotating(payload)
         except OSError as error:
             self._fail("written", error)
 
@@ -188,8 +191,9 @@ class CommitLog:
         segment.offset = offset = offset + SECTION_HEADER.size + length
         self.written_position = CommitLogPosition(segment.id << POSITION_SHIFT | offset)
 
-    def _write_rotating(self, payload: bytes) -> None:
+    def _write_rotating(self, payload: bytes) -> bool:
         """Write records that the open segment has no room for: to new segments, as many as they need."""
+        is_first = not self._open
         records = parse_payload(payload)
         while records:
             segment = self._rotate()
@@ -197,8 +201,9 @@ class CommitLog:
             sizes = accumulate(len(record) + _RECORD_OVERHEAD_BYTES for record in records)
             # a record is at most half a segment, so one always fits
             count = sum(1 for size in sizes if size <= room)
-            self._write_section(segment, _payload(records[:count]))
+            self._write_section(segment, _payload([len(record) for record in records[:count]], records[:count]))
             records = records[count:]
+        return not is_first
 
     def _rotate(self) -> _Segment:
         """Open the next segment and write its header."""
@@ -215,10 +220,6 @@ class CommitLog:
         return segment
 
     # --- durability ------------------------------------------------------------------------------------------------
-
-    @property
-    def sync_needed(self) -> bool:
-        return self.written_position > self.synced_position
 
     @property
     def failure(self) -> str | None:
@@ -246,6 +247,7 @@ class CommitLog:
                     segment.named = True
                 if segment is not segments[-1]:
                     segment.synced = True
+                    segment.file.leave_cache()
                     segment.file.close()
         except OSError as error:
             self._fail("synced", error)
@@ -263,9 +265,9 @@ class CommitLog:
         self._disk.sync_folder(self._folder)
         self._inherited = []
 
-    def _fail(self, verb: str, error: OSError) -> None:
+    def _fail(self, verb: str, error: OSError) -> NoReturn:
         self._failure = f"the commit log could not be {verb} ({error}); this node takes no writes until it is restarted"
-        self._records.clear()
+        self._lengths, self._parts = [], []
         log.error("%s", self._failure)
         raise CommitLogFailed(self._failure) from error
 
@@ -383,15 +385,13 @@ class CommitLog:
         return f"{self._folder}/{segment_file_name(segment_id)}"
 
 
-def _payload(records: list[bytes]) -> bytes:
-    """A section's payload: [u32 count][u32 length of each record][the records]."""
-    if len(records) == 1:
-        record = records[0]
-        return b"%b%b%b" % (_COUNT_ONE, U32.pack(len(record)), record)
-    lengths = array("I", map(len, records))
+def _payload(lengths: list[int], parts: list[bytes]) -> bytes:
+    """A section's payload: [u32 count][u32 length of each record][the records]; the records are `parts`, one behind the
+    other."""
+    numbers = array("I", (len(lengths), *lengths))
     if byteorder == "little":
-        lengths.byteswap()
-    return b"".join((U32.pack(len(records)), lengths.tobytes(), *records))
+        numbers.byteswap()
+    return b"".join((numbers.tobytes(), *parts))
 
 
 def parse_payload(payload: bytes) -> list[bytes]:

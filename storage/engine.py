@@ -29,6 +29,7 @@ from storage.environment import Environment, FolderLock
 from storage.environment_strands import commit, paused
 from storage.keys import split_key
 from storage.log_records import Truncation, group_record, rows_record, truncate_record
+from storage.memtable import CK_LENGTH_MAX, single
 from storage.mutation import PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.projection import column_value
@@ -43,10 +44,9 @@ log = logging.getLogger("cqlserver.engine")
 COMMIT_LOG_FOLDER = "commitlog"
 TOP_KEYS_MAX = 1024
 """Characters of partition keys in the message about an oversized mutation (MutationExceededMaxSizeException)."""
-_U16_MAX = 0xFFFF
 
-PackedWriter = Callable[[bytes, bytes, bytes], None]
-"""(key, ck, body): logs and applies one packed row; body is `[i64 timestamp_us][wire values]`."""
+PackedWriter = Callable[[bytes, bytes, bytes, bytes], None]
+"""(key, ck, timestamp, wire values): logs and applies one packed row."""
 
 
 class PackedRowWrite(NamedTuple):
@@ -59,12 +59,17 @@ class PackedRowWrite(NamedTuple):
     ck: bytes
     body: bytes
 
+    @property
+    def row(self) -> bytes:
+        return self.layout.row_prefix + self.body
+
 
 class PackedRun(NamedTuple):
-    """Rows of one layout on their way into a partition: (ck, wire values)."""
+    """Rows of one layout on their way into a partition: their order keys, and the wire values of each."""
 
     layout: Layout
-    rows: list[tuple[bytes, bytes]]
+    cks: list[bytes]
+    values: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,7 @@ class Engine:
     Start before use. `schema` is replaced by `change_schema` only; `stores` holds a TableStore for every table and
     view that is not virtual, `truncations` the last one of each table that was ever truncated."""
 
-    def __init__(
-        self, environment: Environment, options: EngineOptions, built_in: Iterable[KeyspaceMetadata] = ()
-    ) -> None:
+    def __init__(self, environment: Environment, options: EngineOptions, built_in: Iterable[KeyspaceMetadata] = ()) -> None:
         self.environment, self.options = environment, options
         self._built_in = tuple(built_in)
         self.schema = Schema.of(self._built_in)
@@ -127,9 +130,7 @@ class Engine:
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if replayed.segments:
-            log.info(
-                "Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000
-            )
+            log.info("Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000)
         if replay.skipped:
             log.info("Skipped %d mutations of dropped tables", replay.skipped)
         return replayed
@@ -189,7 +190,7 @@ class Engine:
         records: list[bytes] = []
         if commit_log is not None:
             logged = [write for write in paused(writes) if write.store.table.id not in self._unlogged]
-            records = [packed_record(w.layout.record_prefix, w.key, w.ck, w.body) for w in paused(logged)]
+            records = [packed_record(w.layout.record_prefix, w.key, single(w.ck, w.row)) for w in paused(logged)]
         draft = _maybe_packed_draft(writes) if len(writes) >= DRAFT_ROWS_MIN else None
         if commit_log is not None and records:
             try:
@@ -201,7 +202,7 @@ class Engine:
             draft.take_place()
             return
         for write in writes:
-            write.store.memtable.apply_packed(write.key, write.ck, write.layout.row_prefix + write.body)
+            write.store.apply_packed(write.key, write.ck, write.row)
 
     def apply_packed_runs(self, store: TableStore, key: bytes, timestamp: bytes, runs: Sequence[PackedRun]) -> None:
         """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; the key is at most
@@ -210,11 +211,14 @@ class Engine:
         logged = commit_log is not None and store.table.id not in self._unlogged
         records: list[bytes] = []
         if logged:
-            for layout, rows in runs:
-                records.append(rows_record(layout.record_prefix, key, timestamp, [values for _, values in paused(rows)]))
+            records = [rows_record(run.layout.record_prefix, key, timestamp, run.values) for run in runs]
         draft = None
-        if sum([len(run.rows) for run in runs]) >= DRAFT_ROWS_MIN:
-            packed = [(ck, run.layout.row_prefix + timestamp + values) for run in runs for ck, values in paused(run.rows)]
+        if sum([len(run.cks) for run in runs]) >= DRAFT_ROWS_MIN:
+            packed = [
+                (ck, run.layout.row_prefix + timestamp + values)
+                for run in runs
+                for ck, values in paused(zip(run.cks, run.values, strict=True))
+            ]
             draft = maybe_draft(store, key, packed)
         if commit_log is not None and logged:
             try:
@@ -225,8 +229,8 @@ class Engine:
         if draft is not None:
             draft.take_place()
             return
-        for layout, rows in runs:
-            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, rows)
+        for layout, cks, values in runs:
+            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, cks, values)
 
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
@@ -235,30 +239,31 @@ class Engine:
         commit_log = self.commit_log
         if commit_log is None or store.table.id in self._unlogged:
 
-            def write_unlogged(key: bytes, ck: bytes, body: bytes) -> None:
-                store.memtable.apply_packed(key, ck, row_prefix + body)
+            def write_unlogged(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
+                store.memtable.apply_packed_rows(key, row_prefix + timestamp, [ck], [values])
 
             return write_unlogged
 
         append, record_prefix, heads, apply = commit_log.append, layout.record_prefix, _U16_HEADS, self.apply
 
-        def write(key: bytes, ck: bytes, body: bytes) -> None:
+        def write_long(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
+            if len(ck) <= CK_LENGTH_MAX:
+                self.apply_packed_all([PackedRowWrite(store, layout, key, ck, timestamp + values)])
+            else:  # an order key longer than a packed record can say
+                row = store.layouts.explode(row_prefix + timestamp + values)
+                apply(PartitionUpdate(store.table.id, key, rows={ck: row}))
+
+        def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             try:
-                append(record_prefix + heads[len(key)] + key + heads[len(ck)] + ck + body)
+                head = heads[len(ck)] + ck + row_prefix + timestamp
+                partition = head + values
+                append(record_prefix + heads[len(key)] + key, partition)
             except IndexError:
-                if len(ck) <= _U16_MAX >= len(key):
-                    append(
-                        b"".join(
-                            (record_prefix, len(key).to_bytes(2, "big"), key, len(ck).to_bytes(2, "big"), ck, body)
-                        )
-                    )
-                else:  # an order key longer than a packed record can say
-                    row = store.layouts.explode(row_prefix + body)
-                    apply(PartitionUpdate(store.table.id, key, rows={ck: row}))
-                    return
+                write_long(key, ck, timestamp, values)
+                return
             except RecordTooLarge as error:
                 raise self._oversized(error, (PartitionUpdate(store.table.id, key),)) from error
-            store.memtable.apply_packed(key, ck, row_prefix + body)
+            store.memtable.apply_packed(key, head, partition)
 
         return write
 
@@ -385,9 +390,7 @@ def key_text(table: TableMetadata, key: bytes) -> str:
 def stored_values(store: TableStore, now_s: int) -> Iterator[Mapping[str, bytes | None]]:
     """All live rows of a store, as column name -> serialised value, in token order: for small tables of our own."""
     table = store.table
-    values = {
-        c.name: column_value(c, table.is_counter) for c in table.columns if c.kind is not ColumnKind.PARTITION_KEY
-    }
+    values = {c.name: column_value(c, table.is_counter) for c in table.columns if c.kind is not ColumnKind.PARTITION_KEY}
     key_columns = table.partition_key
     explode = store.layouts.explode
     for view in store.scan(now_s):

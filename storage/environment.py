@@ -158,6 +158,9 @@ class AppendFile(Protocol):
         """Make everything written durable (fdatasync). A failure is final: what was written may be lost, and a second
         sync must not be believed."""
 
+    def leave_cache(self) -> None:
+        """It won't be read or written soon: what is durable of it need not stay in memory."""
+
     def close(self) -> None: ...
 
 

@@ -7,6 +7,7 @@ the caller, who knows what is lost by it.
 import contextlib
 import fcntl
 import os
+import sys
 
 from protocol.errors import StorageError
 from storage.environment import AppendFile, FolderLock, ReadFile
@@ -32,6 +33,11 @@ class RealAppendFile:
 
     def sync(self) -> None:
         _fdatasync(self._descriptor)
+
+    def leave_cache(self) -> None:
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):  # it is only advice
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def close(self) -> None:
         if self._descriptor >= 0:

@@ -47,6 +47,9 @@ class MemoryAppendFile:
             raise
         contents.synced = len(contents.data)
 
+    def leave_cache(self) -> None:
+        self._disk.before("leave_cache", self.path)
+
     def close(self) -> None:
         pass
 

@@ -22,7 +22,7 @@ from sys import hash_info
 from typing import Final, NamedTuple
 
 from storage.mutation import LIVE, PartitionUpdate, RangeTombstone, Row
-from storage.packed import TIMESTAMP, Layouts, StoredRow
+from storage.packed import VALUES, Layouts, StoredRow
 from storage.partition import Partition, estimated_bytes, is_nothing, merge_stored
 from storage.reconcile import Resolve, uncovered_row
 from storage.token import token
@@ -30,6 +30,7 @@ from storage.token import token
 CK_LENGTH_MAX: Final = 65535
 # key object, value object, and the dict's entry, beside the bytes themselves
 PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
+_SINGLE_OVERHEAD_BYTES: Final = PARTITION_OVERHEAD_BYTES - 2
 WIDE_PARTITION_BYTES: Final = 700
 SCAN_BATCH: Final = 256
 PLACED_KEYS: Final = 1500
@@ -41,7 +42,6 @@ _BUCKET_SHIFT: Final = 4
 _EMPTY: Final[list[bytes]] = []
 
 _U16 = struct.Struct(">H")
-_unpack_i64 = struct.Struct(">q").unpack_from
 _CK_HEADS: Final = tuple(length.to_bytes(2, "big") for length in range(256))
 _TOKEN_BIAS: Final = 1 << 63
 
@@ -68,7 +68,7 @@ def position_token(position: Position) -> int:
 
 
 def single(ck: bytes, row: bytes) -> bytes:
-    """A partition of one packed row."""
+    """A partition of one packed row; ck is at most CK_LENGTH_MAX bytes long."""
     length = len(ck)
     return (_CK_HEADS[length] if length < 256 else _U16.pack(length)) + ck + row
 
@@ -119,53 +119,42 @@ class Memtable:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
-        """Merges one packed row in (a layout of this table's Layouts). The hot path of every INSERT."""
+    def apply_packed(self, key: bytes, head: bytes, partition: bytes) -> None:
+        """Merges one packed row in (a layout of this table's Layouts), given as a partition of just this row, and how that
+        begins, timestamp included. The hot path of every INSERT."""
         partitions = self._shards[hash(key) >> _SHARD_SHIFT & self._mask]
         old = partitions.get(key)
-        length = len(ck)
         if old is None:
-            if length < 256:
-                partitions[key] = _CK_HEADS[length] + ck + row
-            elif length <= CK_LENGTH_MAX:
-                partitions[key] = _U16.pack(length) + ck + row
-            else:
-                self._apply_row(key, ck, row)
-                return
+            partitions[key] = partition
             self._fresh.append(key)
-            self.live_bytes += len(key) + length + len(row) + PARTITION_OVERHEAD_BYTES
+            self.live_bytes += len(key) + len(partition) + _SINGLE_OVERHEAD_BYTES
             if len(partitions) == SHARD_AT:
                 self._deal()
             return
         if type(old) is bytes:
-            # full clusterings are prefix-free: to begin with ck is to be ck
-            start = 2 + length
-            if old.startswith(ck, 2) and old.startswith(row[:2], start):
-                old_us: int = _unpack_i64(old, start + TIMESTAMP)[0]
-                new_us: int = _unpack_i64(row, TIMESTAMP)[0]
-                if new_us > old_us:
-                    partitions[key] = old[:start] + row
-                    self.live_bytes += start + len(row) - len(old)
-                    return
-                if new_us < old_us:
-                    return
+            # What begins with the same clustering and layout compares as the timestamps do, if these are positive.
+            if head[:-8] < old < head and head[-8] < 128:
+                partitions[key] = partition
+                self.live_bytes += len(partition) - len(old)
+                return
         elif isinstance(old, Partition):
             before = old.live_bytes
-            old.put(ck, row, self._layouts, self._resolve)
+            old.put(head[2:-VALUES], partition[len(head) - VALUES :], self._layouts, self._resolve)
             self.live_bytes += old.live_bytes - before
             return
-        self._apply_row(key, ck, row)
+        self._apply_row(key, head[2:-VALUES], partition[len(head) - VALUES :])
 
-    def apply_packed_rows(self, key: bytes, head: bytes, rows: Sequence[tuple[bytes, bytes]]) -> None:
-        """Merges several packed rows of one partition, layout and timestamp in: how they begin, (ck, wire values)."""
-        if len(rows) == 1:
-            ck, values = rows[0]
-            self.apply_packed(key, ck, head + values)
+    def apply_packed_rows(self, key: bytes, head: bytes, cks: list[bytes], values: list[bytes]) -> None:
+        """Merges several packed rows of one partition, layout and timestamp in: `head` is how they begin, `values` the wire
+        values of each."""
+        if len(cks) == 1 and len(cks[0]) <= CK_LENGTH_MAX:
+            begin = single(cks[0], head)
+            self.apply_packed(key, begin, begin + values[0])
             return
         old = self.get(key)
         partition = old if isinstance(old, Partition) else self._widened(key, old)
         before = partition.live_bytes
-        partition.put_packed(head, rows, self._layouts, self._resolve)
+        partition.put_packed(head, cks, values, self._layouts, self._resolve)
         self.live_bytes += partition.live_bytes - before
 
     # for drafts.py

@@ -5,7 +5,7 @@ which it was first written, as in Cassandra. And where the values are counters, 
 each write goes the general way, where rows are merged (partition.merge_stored). All other tables have the plain Memtable.
 """
 
-from storage.memtable import Memtable
+from storage.memtable import Memtable, split_single
 from storage.packed import Layouts
 from storage.reconcile import Resolve
 
@@ -15,8 +15,8 @@ class MergingMemtable(Memtable):
 
     __slots__ = ()
 
-    def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
-        self._apply_row(key, ck, row)
+    def apply_packed(self, key: bytes, head: bytes, partition: bytes) -> None:
+        self._apply_row(key, *split_single(partition))
 
 
 def memtable_of(layouts: Layouts, resolve: Resolve) -> Memtable:

@@ -98,8 +98,8 @@ class RangeTombstone(NamedTuple):
 
 
 FORMAT_VERSION: Final = 1
-KIND_PACKED: Final = 1
 KIND_FULL: Final = 2
+KIND_PACKED: Final = 3
 _NEVER_U32: Final = 0xFFFFFFFF
 LOCAL_DELETION_MAX_S: Final = 0xFFFFFFFE
 
@@ -132,7 +132,7 @@ _FULL_HEAD = struct.Struct(">BB16sB")
 
 
 def packed_prefix(table_id: UUID, clustering_count: int, columns: tuple[str, ...], has_marker: bool) -> bytes:
-    """What precedes key, ck, timestamp and values in a packed record; constant per statement."""
+    """What precedes the key in a packed record; constant per statement."""
     names = b"".join(_U16.pack(len(raw)) + raw for raw in (name.encode() for name in columns))
     return (
         _PACKED_HEAD.pack(
@@ -148,12 +148,12 @@ def packed_prefix(table_id: UUID, clustering_count: int, columns: tuple[str, ...
     )
 
 
-def packed_record(prefix: bytes, key: bytes, ck: bytes, body: bytes) -> bytes:
-    """A packed record; `body` is `[i64 timestamp_us][wire values]`, a packed row without its first two bytes.
+def packed_record(prefix: bytes, key: bytes, partition: bytes) -> bytes:
+    """A packed record; `partition` is one of just one packed row (memtable.single), the key at most 65,535 bytes long.
 
-    The hot path may spell this out in place. key and ck are at most 65,535 bytes long.
+    The hot path may spell this out in place.
     """
-    return prefix + _U16.pack(len(key)) + key + _U16.pack(len(ck)) + ck + body
+    return prefix + _U16.pack(len(key)) + key + partition
 
 
 class PackedRecord(NamedTuple):
@@ -215,7 +215,7 @@ def maybe_packed(data: bytes) -> PackedRecord | None:
     reader.at = len(prefix)
     key = reader.take(reader.u16())
     ck = reader.take(reader.u16())
-    body = data[reader.at :]
+    body = data[reader.at + 2 :]  # layouts are numbered anew by each process
     if len(body) < 8:
         raise CorruptionError("mutation: no timestamp")
     clustering_count, column_count = _PACKED_HEAD.unpack_from(prefix)[5:7]

@@ -12,6 +12,7 @@ Invariants
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from operator import lt
 from typing import Final
 
 from storage.counter_rows import merge_counter_rows
@@ -104,49 +105,55 @@ class Partition:
         if len(block) > BLOCK_ROWS_MAX:
             self._split(index)
 
-    def put_packed(
-        self, head: bytes, rows: Iterable[tuple[bytes, bytes]], layouts: Layouts, resolve: Resolve
-    ) -> None:
-        """Merges packed rows of one layout and timestamp in: `head` is how they begin, `rows` are (ck, wire values). Fast
-        where they come in order, be it behind all others or in the place of older ones."""
-        cks, tag = self.cks, head[:TIMESTAMP]
-        # then bytes that begin with the tag compare as their timestamps do, if these are positive too
+    def put_packed(self, head: bytes, cks: list[bytes], values: Iterable[bytes], layouts: Layouts, resolve: Resolve) -> None:
+        """Merges packed rows of one layout and timestamp in: `head` is how they begin, `values` the wire values of each.
+        Rows in order that come behind all others, or each in the place of an older one, go in together."""
+        rows = [head + wire_values for wire_values in values]
+        count, at = len(cks), 0
+        # bytes that begin with the same layout compare as their timestamps do, if these are positive
         may_replace = head[TIMESTAMP] < 128 and not resolve.keeps_clustering and not layouts.are_counters
-        size = 0
-        index = at = -1
-        block: list[bytes] = []
-        for ck, values in rows:
-            row = head + values
-            if self.guarded:
-                self.put(ck, row, layouts, resolve)
-                continue
-            if not cks or ck > (last := cks[-1])[-1]:
-                if cks and len(last) < BLOCK_ROWS_MAX:
-                    last.append(ck)
-                    self.rows[-1].append(row)
-                    size += len(ck) + len(row) + ROW_OVERHEAD_BYTES
-                else:
-                    self._append(ck, row, True)
-                continue
-            at += 1
-            if at >= len(block) or block[at] != ck:  # it is not the one behind the last
-                index = max(bisect_right(self.firsts, ck) - 1, 0)
-                block = cks[index]
-                at = bisect_left(block, ck)
-            if at < len(block) and block[at] == ck:
-                stored = self.rows[index]
-                old = stored[at]
-                if type(old) is bytes:
-                    merged: StoredRow | None = row
-                    if not (may_replace and old.startswith(tag) and old[TIMESTAMP] < 128 and old[:VALUES] < head):
-                        merged = merge_stored(old, row, layouts, resolve)
-                    if type(merged) is bytes:
-                        stored[at] = merged
-                        size += len(merged) - len(old)
-                        continue
+        if not self.guarded:
+            while at < count and (taken := self._put_run(cks[at:], rows[at:], head, may_replace)):
+                at += taken
+        for ck, row in zip(cks[at:], rows[at:], strict=True):
             self.put(ck, row, layouts, resolve)
-            block = []
-        self.live_bytes += size
+
+    def _put_run(self, cks: list[bytes], rows: list[bytes], head: bytes, may_replace: bool) -> int:
+        """Puts as many of the packed rows in as can go into one block together, and gives their number; 0 where they are to
+        be merged one by one."""
+        first = cks[0]
+        if not self.cks or first > self.cks[-1][-1]:
+            return self._append_run(cks, rows)
+        index = max(bisect_right(self.firsts, first) - 1, 0)
+        if self.fulls[index] or not may_replace:
+            return 0
+        block, stored = self.cks[index], self.rows[index]
+        at = bisect_left(block, first)
+        replaced: list[bytes] = stored[at : at + len(cks)]  # type: ignore[assignment]  # there are no full rows
+        count = len(replaced)
+        if not count or block[at : at + count] != cks[:count]:
+            return 0
+        if not (head[:TIMESTAMP] < min(replaced) and max(replaced) < head):
+            return 0
+        stored[at : at + count] = rows[:count]
+        self.live_bytes += sum(map(len, rows[:count])) - sum(map(len, replaced))
+        return count
+
+    def _append_run(self, cks: list[bytes], rows: list[bytes]) -> int:
+        """The same of rows of which the first comes behind all that there are."""
+        if not all(map(lt, cks, cks[1:])):
+            return 0
+        blocks = self.cks
+        if not blocks or len(blocks[-1]) >= BLOCK_ROWS_MAX:
+            self.firsts.append(cks[0])
+            blocks.append([])
+            self.rows.append([])
+            self.fulls.append(0)
+        count = min(len(cks), BLOCK_ROWS_MAX - len(blocks[-1]))
+        blocks[-1] += cks[:count]
+        self.rows[-1] += rows[:count]
+        self.live_bytes += sum(map(len, cks[:count])) + sum(map(len, rows[:count])) + count * ROW_OVERHEAD_BYTES
+        return count
 
     def _entering(self, ck: bytes, row: StoredRow, layouts: Layouts) -> StoredRow | None:
         """What of a new row no deletion covers, in its smallest form."""

@@ -19,7 +19,7 @@ from storage.counter_cache import CounterCache, has_deletions
 from storage.memtable import Position, SingleRow, position_of, split_single
 from storage.merging_memtable import memtable_of
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
-from storage.packed import Layouts, StoredRow
+from storage.packed import VALUES, Layouts, StoredRow
 from storage.partition import Partition
 from storage.projection import PartitionProjector, Projector
 from storage.range_tombstones import RangeTombstones
@@ -119,7 +119,7 @@ class TableStore:
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
-        self.memtable.apply_packed(key, ck, row)
+        self.memtable.apply_packed_rows(key, row[:VALUES], [ck], [row[VALUES:]])
 
     def apply(self, update: PartitionUpdate) -> None:
         if self.layouts.are_counters and has_deletions(update):

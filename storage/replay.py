@@ -26,7 +26,9 @@ from storage.log_records import (
     split_rows,
     split_truncate,
 )
+from storage.memtable import single
 from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed, packed_record
+from storage.packed import VALUES
 from storage.reads import TableStore
 from storage.schema_definitions import schema_keyspace
 from storage.schema_writes import apply_schema_write
@@ -37,6 +39,8 @@ DEFERRED_BYTES_MAX: Final = 16 << 20
 
 # where the table's id is in a record (mutation.py): version, kind, in packed records the prefix's length
 _TABLE_ID_OFFSETS: Final = {KIND_PACKED: 4, KIND_FULL: 2}
+
+_NO_LAYOUT: Final = bytes(2)
 
 _ApplyPacked = Callable[[bytes, bytes, bytes], None]
 
@@ -81,10 +85,10 @@ class Replay:
                 target = targets.get(record[:length])
                 if target is not None:
                     key_end = length + 2 + (record[length] << 8 | record[length + 1])
-                    ck_start = key_end + 2
-                    ck_end = ck_start + (record[key_end] << 8 | record[key_end + 1])
+                    layout_at = key_end + 2 + (record[key_end] << 8 | record[key_end + 1])
                     apply_packed, row_prefix = target
-                    apply_packed(record[length + 2 : key_end], record[ck_start:ck_end], row_prefix + record[ck_end:])
+                    head = record[key_end:layout_at] + row_prefix + record[layout_at + 2 : layout_at + VALUES]
+                    apply_packed(record[length + 2 : key_end], head, head + record[layout_at + VALUES :])
                     continue
             self._apply(record)
 
@@ -118,11 +122,12 @@ class Replay:
         order_key = clustering_order_key(store.table)
         layout = store.layouts.maybe_of_record(prefix)
         if layout is not None:
-            placed = [(order_key(clustering), values) for clustering, values in rows]
-            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, placed)
+            cks = [order_key(clustering) for clustering, _ in rows]
+            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, cks, [values for _, values in rows])
             return
         for clustering, values in rows:
-            update = PartitionUpdate.decode(packed_record(prefix, key, b"", timestamp + values))
+            row = single(b"", _NO_LAYOUT + timestamp + values)
+            update = PartitionUpdate.decode(packed_record(prefix, key, row))
             store.memtable.apply(replace(update, rows={order_key(clustering): update.rows[b""]}))
 
     def _apply_mutation(self, record: bytes) -> None:
@@ -140,10 +145,9 @@ class Replay:
         if packed is not None:
             layout = store.layouts.maybe_of_record(packed.prefix)
             if layout is not None:
-                apply_packed = store.memtable.apply_packed
                 if table_id not in self._schema_ids:
-                    self._targets[packed.prefix] = (apply_packed, layout.row_prefix)
-                apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
+                    self._targets[packed.prefix] = (store.memtable.apply_packed, layout.row_prefix)
+                store.apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
                 return
         update = PartitionUpdate.decode(record)
         if table_id in self._schema_ids:

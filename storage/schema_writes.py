@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from storage.log_records import rows_record
+from storage.memtable import single
 from storage.mutation import LIVE, PartitionUpdate, packed_record
 from storage.packed import Layout
 from storage.reads import TableStore
@@ -36,7 +37,8 @@ def schema_record(write: SchemaWrite, store: TableStore) -> bytes:
     prefix = _layout(write, store).record_prefix
     if len(write.rows) == 1:
         ck, values = write.rows[0]
-        return packed_record(prefix, write.key, ck, write.timestamp + values)
+        row = _layout(write, store).row_prefix + write.timestamp + values
+        return packed_record(prefix, write.key, single(ck, row))
     return rows_record(prefix, write.key, write.timestamp, [values for _, values in write.rows])
 
 
@@ -44,7 +46,7 @@ def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
     memtable = store.memtable
     if not isinstance(write, PartitionUpdate):
         head = _layout(write, store).row_prefix + write.timestamp
-        memtable.apply_packed_rows(write.key, head, write.rows)
+        memtable.apply_packed_rows(write.key, head, [ck for ck, _ in write.rows], [values for _, values in write.rows])
     elif write.deletion is not LIVE:
         memtable.remove(write.key)
     elif write.range_tombstones:

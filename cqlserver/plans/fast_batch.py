@@ -7,22 +7,25 @@ over several partitions, which may have to be warned of or refused, and everythi
 from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
+from typing import TypeAlias
 
 from cluster.coordinator import RequestKind
 from cqlserver.node import Node
+from cqlserver.plans.fast_rows import RowsTaker
 from cqlserver.plans.fast_taker import Taker
 from cqlserver.plans.fast_write import TIMESTAMP_MIN, VOID_TAIL, FastRow
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
 from storage.engine import PackedRun
-from storage.environment_strands import paused
 from storage.packed import Layout
 from storage.reads import TableStore
 
 LOGGED, UNLOGGED = 0, 1
 PLANS_MAX = 1_000
 """Statements remembered; plans of before a change of the schema are among them until then."""
+ALIKE_MIN = 3
+"""Fewer rows are taken as fast one by one."""
 _HEAD_BYTES = 3
 _PREPARED = b"\x01\x00\x10"
 """A prepared statement whose id is 16 bytes long."""
@@ -36,11 +39,16 @@ class BatchRow:
     """A statement of such batches. `levels`: consistency levels, as two bytes, that the local node meets alone."""
 
     take: Taker
+    take_rows: RowsTaker | None
     value_count: bytes
     store: TableStore
     layout: Layout
     levels: frozenset[bytes]
     may_be_logged: bool
+
+
+Taken: TypeAlias = tuple[int, bytes, BatchRow, list[PackedRun]]
+"""(where the options begin, the partition, a statement of the batch, the rows)."""
 
 
 def maybe_batch_row(node: Node, plan: Plan) -> BatchRow | None:
@@ -52,7 +60,7 @@ def maybe_batch_row(node: Node, plan: Plan) -> BatchRow | None:
     levels = frozenset(code.to_bytes(2, "big") for code in node.local_levels(table, RequestKind.BATCH))
     count = row.value_count.to_bytes(2, "big")
     # Cassandra warns of logged batches on tables that forget deletions at once
-    return BatchRow(row.take, count, row.store, row.layout, levels, table.params.gc_grace_seconds > 0)
+    return BatchRow(row.take, row.take_rows, count, row.store, row.layout, levels, table.params.gc_grace_seconds > 0)
 
 
 def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
@@ -84,14 +92,26 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         tails[flags.to_bytes(flags_end - 2, "big")] = (behind, timestamp_at)
     wall_us, write = node.environment.clock.wall_us, node.engine.apply_packed_runs
 
-    def fast(body: bytes) -> bytes | None:
-        if len(body) < _HEAD_BYTES or (kind := body[0]) > UNLOGGED:
+    def taken_alike(body: bytes, count: int) -> Taken | None:
+        """All rows at once."""
+        if count < ALIKE_MIN:
             return None
+        row = row_of(body[_HEAD_BYTES : _HEAD_BYTES + _ENTRY_BYTES])
+        if row is None or row.take_rows is None:
+            return None
+        rows = row.take_rows(body, _HEAD_BYTES, _ENTRY_BYTES, count)
+        if rows is None:
+            return None
+        end, key, cks, values = rows
+        return end, key, row, [PackedRun(row.layout, cks, values)]
+
+    def taken_each(body: bytes, count: int) -> Taken | None:
+        """Row by row."""
         at, partition = _HEAD_BYTES, b""
         first: BatchRow | None = None
         runs: list[PackedRun] = []
         last_entry = b""
-        for _ in paused(range(body[1] << 8 | body[2])):
+        for _ in range(count):
             entry = body[at : at + _ENTRY_BYTES]
             if entry != last_entry:  # mostly they are all the same
                 row = row_of(entry)
@@ -102,8 +122,9 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
                 elif row.store is not first.store:
                     return None
                 take, last_entry = row.take, entry
-                rows: list[tuple[bytes, bytes]] = []
-                runs.append(PackedRun(row.layout, rows))
+                cks: list[bytes] = []
+                values: list[bytes] = []
+                runs.append(PackedRun(row.layout, cks, values))
             taken = take(body, at + _ENTRY_BYTES)
             if taken is None:
                 return None
@@ -112,11 +133,22 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
                 if partition:
                     return None
                 partition = key
-            rows.append((ck, wire_values))
-        if first is None or (kind == LOGGED and not first.may_be_logged):
+            cks.append(ck)
+            values.append(wire_values)
+        return (at, partition, first, runs) if first is not None else None
+
+    def fast(body: bytes) -> bytes | None:
+        if len(body) < _HEAD_BYTES or (kind := body[0]) > UNLOGGED:
+            return None
+        count = body[1] << 8 | body[2]
+        taken = taken_alike(body, count) or taken_each(body, count)
+        if taken is None:
+            return None
+        at, partition, row, runs = taken
+        if kind == LOGGED and not row.may_be_logged:
             return None
         tail = tails.get(body[at + 2 : at + flags_end])
-        if tail is None or body[at : at + 2] not in first.levels:
+        if tail is None or body[at : at + 2] not in row.levels:
             return None
         behind, timestamp_at = tail
         at += flags_end
@@ -128,7 +160,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
             timestamp = body[at + timestamp_at : at + timestamp_at + 8]
             if timestamp == TIMESTAMP_MIN:
                 return None
-        write(first.store, partition, timestamp, runs)
+        write(row.store, partition, timestamp, runs)
         return VOID_TAIL
 
     return fast

@@ -46,7 +46,7 @@ def fast_insert_if_not_exists(node: Node, row: FastRow, applied: Result, version
             return None
         if store.row_at(key, ck, clock.now_s()) is not None:
             return None
-        write(key, ck, _pack_long(clock.wall_us()) + wire_values)
+        write(key, ck, _pack_long(clock.wall_us()), wire_values)
         return answer
 
     return fast

@@ -132,7 +132,7 @@ def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> Fas
         contexts = contexts_of(key, ck, values, now_us)
         if contexts is None:
             return None
-        write(key, ck, timestamp + values[clustering_at:] + contexts)
+        write(key, ck, timestamp, values[clustering_at:] + contexts)
         return VOID_TAIL
 
     return fast

@@ -87,3 +87,7 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+ASCII_PASSES = frozenset((_is_utf8, bytes.isascii))
+"""Checks that all values pass that have no byte above 127."""

@@ -12,6 +12,7 @@ from struct import Struct
 from cluster.coordinator import RequestKind
 from cqlserver.bound_terms import MarkerTerm
 from cqlserver.node import Node
+from cqlserver.plans.fast_rows import RowsTaker, maybe_rows_taker
 from cqlserver.plans.fast_taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast_values import plain_heads, value_check, values_offset
 from cqlserver.plans.packed_write import PackedWrite
@@ -29,9 +30,11 @@ _pack_long = Struct(">q").pack
 
 @dataclass(frozen=True, slots=True)
 class FastRow:
-    """How the bound values of a prepared statement, as they stand in a request, are a packed row of `layout`."""
+    """How the bound values of a prepared statement, as they stand in a request, are a packed row of `layout`. `take_rows`
+    takes several rows of a batch, where they are alike."""
 
     take: Taker
+    take_rows: RowsTaker | None
     value_count: int
     store: TableStore
     layout: Layout
@@ -45,15 +48,12 @@ def maybe_fast_row(packed: PackedWrite, specs: tuple[ColumnSpec, ...]) -> FastRo
     table = packed.store.table
     keys, clusterings = len(table.partition_key), len(table.clustering)
     checks = {place: value_check(column.type) for place, column in zip(places, packed.columns, strict=True)}
-    take = compile_taker(
-        [checks[place] for place in range(len(places))],
-        places[:keys],
-        key_composer(table),
-        places[keys : keys + clusterings],
-        component_order_keys(table),
-        places[keys:],
-    )
-    return FastRow(take, len(places), packed.store, packed.layout)
+    in_order = [checks[place] for place in range(len(places))]
+    key_places, ck_places, wire_places = places[:keys], places[keys : keys + clusterings], places[keys:]
+    order_keys = component_order_keys(table)
+    take = compile_taker(in_order, key_places, key_composer(table), ck_places, order_keys, wire_places)
+    take_rows = maybe_rows_taker(in_order, key_places, ck_places, order_keys, wire_places, take)
+    return FastRow(take, take_rows, len(places), packed.store, packed.layout)
 
 
 def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
@@ -76,12 +76,12 @@ def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
             return None
         timestamp_at = head.timestamp_at
         if timestamp_at < 0:
-            write(key, ck, _pack_long(wall_us()) + wire_values)
+            write(key, ck, _pack_long(wall_us()), wire_values)
             return VOID_TAIL
         timestamp = body[end + timestamp_at : end + timestamp_at + 8]
         if timestamp == TIMESTAMP_MIN:
             return None
-        write(key, ck, timestamp + wire_values)
+        write(key, ck, timestamp, wire_values)
         return VOID_TAIL
 
     return fast

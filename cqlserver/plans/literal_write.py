@@ -58,9 +58,10 @@ def _writer(engine: Engine, packed: PackedWrite, steps: Sequence[tuple[int, Conv
         if not 0 < len(key) <= KEY_LENGTH_MAX:
             return False
         ck = order_key(values[key_count:clustering_end]) if clustering_count else b""
+        wire_values = b""
         for value in values[key_count:]:
-            timestamp += _WIRE_HEAD(len(value)) + value
-        write_row(key, ck, timestamp)
+            wire_values += _WIRE_HEAD(len(value)) + value
+        write_row(key, ck, timestamp, wire_values)
         return True
 
     return write

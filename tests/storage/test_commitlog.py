@@ -153,14 +153,40 @@ def test_segments_before_a_position_are_discarded() -> None:
     assert [record[0] for record in replay(disk)[0]] == [16, 17, 18, 19]
 
 
-def test_sync_needed_follows_writes() -> None:
+def test_what_is_written_is_synced_once() -> None:
     log = open_log(FaultyDisk())
-    assert not log.sync_needed
+    assert log.synced_position == log.written_position
     log.append(b"x")
     log.write()
-    assert log.sync_needed
+    assert log.synced_position < log.written_position
     assert log.sync() == log.written_position
-    assert not log.sync_needed
+    assert log.synced_position == log.written_position
+
+
+class NotingDisk(FaultyDisk):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_cache: list[str] = []
+
+    def before(self, operation: str, path: str) -> None:
+        super().before(operation, path)
+        if operation == "leave_cache":
+            self.left_cache.append(path)
+
+
+def test_a_full_segment_is_told_of_and_leaves_the_cache_when_synced() -> None:
+    disk = NotingDisk()
+    log = open_log(disk, CommitLogOptions(segment_bytes=1 << 10))
+    told = []
+    for number in range(6):
+        log.append(bytes([number]) * 300)
+        told.append(log.write())
+    assert told == [False, False, False, True, False, False]
+    assert not disk.left_cache
+    log.sync()
+    first, second = disk.list(FOLDER)
+    assert disk.left_cache == [f"{FOLDER}/{first}"]
+    assert second
 
 
 def test_options_follow_cassandra() -> None:
@@ -349,7 +375,7 @@ def test_what_a_killed_process_had_not_synced_is_synced_by_the_next() -> None:
     log.write()
     again = open_log(disk)
     again.replay(lambda records, position: None)
-    assert again.sync_needed
+    assert again.synced_position < again.written_position
     again.sync()
     disk.crash()
     assert replay(disk)[0] == [b"x"]

@@ -8,6 +8,7 @@ from storage_tables import int_value, wide_counter_table
 from protocol.types import INT
 from storage.counter_rows import merge_counter_rows
 from storage.counters import Shard, context_of, total
+from storage.memtable import single
 from storage.mutation import LIVE, NO_LIVENESS, Cell, PartitionUpdate, Row, packed_record
 from storage.packed import Layouts
 from storage.projection import COMPILED_VALUES_MAX, compiled_cut, counted, cut_of, wire
@@ -95,5 +96,5 @@ def test_a_packed_record_of_a_counter_is_an_update_like_others() -> None:
     packed = layouts.maybe_pack(row)
     assert packed is not None
     ck = INT.order_key(int_value(1))
-    record = packed_record(layouts.of(packed).record_prefix, b"k", ck, packed[2:])
+    record = packed_record(layouts.of(packed).record_prefix, b"k", single(ck, packed))
     assert PartitionUpdate.decode(record) == PartitionUpdate(TABLE.id, b"k", rows={ck: row})

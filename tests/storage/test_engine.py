@@ -17,7 +17,7 @@ from storage.environment_strands import InlineWorkers
 from storage.keys import compose_key
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
-from storage.packed import join_wire_values
+from storage.packed import Layout, join_wire_values
 from storage.schema import (
     ColumnKind,
     ColumnMetadata,
@@ -88,8 +88,8 @@ class Harness:
         layout = store.layouts.maybe_layout(("v",), True)
         assert layout is not None
         clustering = INT.encode(c)
-        body = self.clock.wall_us().to_bytes(8, "big", signed=True) + join_wire_values([clustering, text.encode()])
-        self.engine.packed_writer(store, layout)(INT.encode(k), INT.order_key(clustering), body)
+        timestamp, values = bigint_value(self.clock.wall_us()), join_wire_values([clustering, text.encode()])
+        self.engine.packed_writer(store, layout)(INT.encode(k), INT.order_key(clustering), timestamp, values)
 
     def rows(self, made: TableMetadata) -> list[tuple[int, int, str]]:
         found = [
@@ -135,7 +135,7 @@ def test_counters_come_back_merged_from_both_kinds_of_records(node: Harness) -> 
     key, other, context = bigint_value(1), b"O" * 16, None
     for now_us in (7, 9, 8):  # a clock that goes back
         context = increment(context, b"N" * 16, 5, now_us)
-        write(key, b"", bigint_value(now_us) + join_wire_values([context]))
+        write(key, b"", bigint_value(now_us), join_wire_values([context]))
     cell = Cell(3, increment(None, other, 100, 3))
     node.engine.apply(PartitionUpdate(made.id, key, rows={b"": Row((), columns={"n": cell})}))
     for _ in range(2):
@@ -158,12 +158,13 @@ def test_rows_written_together_come_back_before_and_behind_their_table(node: Har
     assert unmarked is not None
     timestamp = (5).to_bytes(8, "big")
 
-    def rows(*texts: bytes) -> list[tuple[bytes, bytes]]:
-        clusterings = [(INT.encode(len(text)), text) for text in texts]
-        return [(INT.order_key(clustering), join_wire_values([clustering, text])) for clustering, text in clusterings]
+    def run(layout: Layout, *texts: bytes) -> PackedRun:
+        clusterings = [INT.encode(len(text)) for text in texts]
+        values = [join_wire_values(both) for both in zip(clusterings, texts, strict=True)]
+        return PackedRun(layout, list(map(INT.order_key, clusterings)), values)
 
-    node.engine.apply_packed_runs(store, INT.encode(1), timestamp, [PackedRun(plain, rows(b"a", b"bb", b"a"))])
-    runs = [PackedRun(plain, rows(b"c")), PackedRun(unmarked, rows(b"dd", b"eee"))]
+    node.engine.apply_packed_runs(store, INT.encode(1), timestamp, [run(plain, b"a", b"bb", b"a")])
+    runs = [run(plain, b"c"), run(unmarked, b"dd", b"eee")]
     node.engine.apply_packed_runs(store, INT.encode(2), timestamp, runs)
     before = node.rows(made)
     assert before == [(1, 1, "a"), (1, 2, "bb"), (2, 1, "c"), (2, 2, "dd"), (2, 3, "eee")]
@@ -328,8 +329,8 @@ def test_long_clusterings_and_keys_take_the_other_ways() -> None:
     sizes = [(10, 5), (2000, 1500), (65535, 300), (3, 50_000)]
     for key_size, clustering_size in sizes:
         clustering = bytes(clustering_size)  # zeros are escaped: the order key is twice as long
-        body = node.clock.wall_us().to_bytes(8, "big") + join_wire_values([clustering, b"v"])
-        write(b"k" * key_size, BLOB.order_key(clustering), body)
+        values = join_wire_values([clustering, b"v"])
+        write(b"k" * key_size, BLOB.order_key(clustering), bigint_value(node.clock.wall_us()), values)
     node.kill()
     found = [(len(r["k"] or b""), len(r["c"] or b"")) for r in stored_values(node.engine.stores[made.id], 0)]
     assert sorted(found) == sorted(sizes)

@@ -266,3 +266,48 @@ def test_removed_partitions_are_gone_from_scans_and_may_come_again() -> None:
     for key in keys:
         memtable.remove(key)
     assert (len(memtable), list(store.scan(NOW_S))) == (0, [])
+
+
+runs = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 3 * BLOCK_ROWS_MAX), min_size=1, max_size=8),  # where stretches begin
+        st.integers(1, BLOCK_ROWS_MAX),  # how long they are
+        st.integers(-1, 3),  # timestamp
+        st.sampled_from([("a",), ("a", "b")]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(runs, st.booleans())
+def test_rows_put_in_together_are_those_put_in_one_by_one(
+    history: list[tuple[list[int], int, int, tuple[str, ...]]], is_guarded: bool
+) -> None:
+    together, one_by_one = TableStore(wide_table()), TableStore(wide_table())
+    for store in (together, one_by_one):
+        if is_guarded:
+            store.apply(PartitionUpdate(store.table.id, KEY, deletion=Deletion(1, 1)))
+    for begins, length, timestamp_us, columns in history:
+        numbers = [begin + step for begin in begins for step in range(length)]
+        cks = [b"\2" + int_value(number) for number in numbers]
+        values = [join_wire_values([int_value(n), *[int_value(n % 7)] * len(columns)]) for n in numbers]
+        for store in (together, one_by_one):
+            layout = store.layouts.maybe_layout(columns, True)
+            assert layout is not None
+            head = layout.row(timestamp_us, b"")
+            if store is together:
+                store.memtable.apply_packed_rows(KEY, head, cks, values)
+                continue
+            for ck, wire_values in zip(cks, values, strict=True):
+                store.memtable.apply_packed_rows(KEY, head, [ck], [wire_values])
+    views = [store.read(KEY, EVERYTHING, NOW_S) for store in (together, one_by_one)]
+    found = [list(view.items()) if view is not None else [] for view in views]
+    assert found[0] == found[1]
+    for store in (together, one_by_one):
+        partition = store.memtable.get(KEY)
+        if isinstance(partition, Partition):
+            size = sum(len(ck) for cks in partition.cks for ck in cks)
+            assert partition.live_bytes == size + sum(estimated_bytes(row) for rows in partition.rows for row in rows)
+            assert [cks[0] for cks in partition.cks] == partition.firsts
+            assert all(len(cks) <= BLOCK_ROWS_MAX for cks in partition.cks)

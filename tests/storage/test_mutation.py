@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from storage_strategies import updates
 
 from protocol.errors import CorruptionError
+from storage.memtable import single
 from storage.mutation import (
     LIVE,
     Cell,
@@ -51,7 +52,7 @@ FULL = PartitionUpdate(
 def packed_example() -> bytes:
     prefix = packed_prefix(TABLE_ID, 1, ("v",), True)
     body = (1000).to_bytes(8, "big") + join_wire_values((b"\0\0\0\1", b"hi"))
-    return packed_record(prefix, b"k1", b"\x02\x80\0\0\1", body)
+    return packed_record(prefix, b"k1", single(b"\x02\x80\0\0\1", b"\0\7" + body))
 
 
 def hex_blocks() -> list[bytes]:

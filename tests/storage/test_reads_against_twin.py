@@ -11,7 +11,7 @@ from storage_twin import Twin
 from storage import partition
 from storage.memtable import Memtable, position_of
 from storage.mutation import LIVE, PartitionUpdate
-from storage.packed import Layouts
+from storage.packed import VALUES, Layouts
 from storage.reads import ALL_ROWS, EVERYTHING, Slice, TableStore
 from storage.reconcile import resolver
 
@@ -26,7 +26,7 @@ def apply(memtable: Memtable, layouts: Layouts, update: PartitionUpdate) -> None
         ((ck, row),) = update.rows.items()
         packed = layouts.maybe_pack(row)
         if packed is not None:
-            memtable.apply_packed(update.key, ck, packed)
+            memtable.apply_packed_rows(update.key, packed[:VALUES], [ck], [packed[VALUES:]])
             return
     memtable.apply(PartitionUpdate.decode(update.encode()))
 
