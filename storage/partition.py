@@ -45,6 +45,12 @@ def estimated_bytes(row: StoredRow) -> int:
     return size
 
 
+def _may_replace(row: bytes, layouts: Layouts, resolve: Resolve) -> bool:
+    """Whether a packed row just takes the place of an older one of its layout. These are those between its layout and its
+    values: rows of one layout compare as their timestamps do, if the newer one's is positive."""
+    return row[TIMESTAMP] < 128 and not (resolve.keeps_clustering or layouts.are_counters)
+
+
 class Partition:
     """See the module. `live_bytes` is an estimate of what the rows take."""
 
@@ -86,11 +92,17 @@ class Partition:
         if not cks or ck > cks[-1][-1]:
             self._append(ck, row, packed)
             return
-        index = bisect_right(self.firsts, ck) - 1
-        index = max(index, 0)
+        index = max(bisect_right(self.firsts, ck) - 1, 0) if len(cks) > 1 else 0
         block = cks[index]
         at = bisect_left(block, ck)
         if at < len(block) and block[at] == ck:
+            if type(row) is bytes and _may_replace(row, layouts, resolve):
+                rows = self.rows[index]
+                old = rows[at]
+                if type(old) is bytes and row[:TIMESTAMP] < old < row[:VALUES]:
+                    rows[at] = row
+                    self.live_bytes += len(row) - len(old)
+                    return
             self._merge(index, at, row, layouts, resolve)
             return
         block.insert(at, ck)
@@ -110,8 +122,7 @@ class Partition:
         Rows in order that come behind all others, or each in the place of an older one, go in together."""
         rows = [head + wire_values for wire_values in values]
         count, at = len(cks), 0
-        # bytes that begin with the same layout compare as their timestamps do, if these are positive
-        may_replace = head[TIMESTAMP] < 128 and not resolve.keeps_clustering and not layouts.are_counters
+        may_replace = _may_replace(head, layouts, resolve)
         if not self.guarded:
             while at < count and (taken := self._put_run(cks[at:], rows[at:], head, may_replace)):
                 at += taken
