@@ -31,12 +31,6 @@ class Consistency(IntEnum):
 
 
 SERIAL_LEVELS = (Consistency.SERIAL, Consistency.LOCAL_SERIAL)
-LOCAL_LEVELS = (
-    Consistency.LOCAL_ONE,
-    Consistency.LOCAL_QUORUM,
-    Consistency.LOCAL_SERIAL,
-    Consistency.NODE_LOCAL,
-)
 _FIXED: Mapping[Consistency, int] = {
     Consistency.ANY: 1,
     Consistency.ONE: 1,

@@ -29,7 +29,6 @@ class Selection:
     fetched: tuple[ColumnMetadata, ...]
     metadata: ResultMetadata
     is_json: bool
-    is_wildcard: bool
 
     @property
     def is_aggregate(self) -> bool:
@@ -95,9 +94,7 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
     shown = columns
     if statement.is_json:
         shown = (ColumnSpec(table.keyspace, table.name, JSON_COLUMN, TEXT),)
-    return Selection(
-        columns, tuple(selectors), tuple(fetched), ResultMetadata(shown), statement.is_json, not statement.selectors
-    )
+    return Selection(columns, tuple(selectors), tuple(fetched), ResultMetadata(shown), statement.is_json)
 
 
 def json_writer(columns: Sequence[ColumnSpec]) -> Callable[[Sequence[bytes | None]], bytes]:

@@ -70,12 +70,6 @@ def _resumed(keys: Sequence[bytes], start: Position) -> int:
     return len(keys)
 
 
-class VirtualTable(Protocol):
-    """What fills one virtual table."""
-
-    def rows(self) -> Iterable[VirtualRow]: ...
-
-
 class ServerFacts(Protocol):
     """What the rows tell of the server. `sessions`: its connections, each with a `state`."""
 

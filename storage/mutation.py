@@ -101,7 +101,6 @@ FORMAT_VERSION: Final = 1
 KIND_FULL: Final = 2
 KIND_PACKED: Final = 3
 _NEVER_U32: Final = 0xFFFFFFFF
-LOCAL_DELETION_MAX_S: Final = 0xFFFFFFFE
 
 # packed: flags
 FLAG_MARKER: Final = 1

@@ -44,7 +44,6 @@ Increment = Callable[[TableMetadata, bytes, bytes, Mapping[str, int], WriteConte
 """(table, key, order key or STATIC_ROW, column -> delta, context): the cells to write for counter increments."""
 Places = list[Interval] | list[tuple[bytes, tuple[bytes, ...]]]
 """What a statement changes in a partition: intervals of rows (ranges that are deleted), or (order key, clustering)."""
-TIMESTAMP_MIN_US = -(1 << 63)
 STATIC_ROW = b"\x00static"
 """Stands for the static row where an order key is asked for; no order key begins with 00."""
 ROWS_PER_GO = 200
