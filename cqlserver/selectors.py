@@ -199,6 +199,10 @@ class CallSelector(ComposedSelector):
                 raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
         evaluate = super().bind(values)
         if not self.is_constant:
+            if self.function.check_constants is not None:
+                no_row = InputRow(())
+                constants = [child.bind(values)(no_row) if child.is_constant else None for child in self.children]
+                self.function.check_constants(constants)
             return evaluate
         value = evaluate(InputRow(()))
         return lambda row: value

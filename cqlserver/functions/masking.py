@@ -64,24 +64,30 @@ def _mask_replace(types: list[CqlType], receiver: CqlType | None) -> Function:
 
 
 def _mask_hash(types: list[CqlType], receiver: CqlType | None) -> Function:
-    def body(arguments: Arguments, context: CallContext) -> bytes | None:
+    def algorithm_of(arguments: Arguments) -> str:
         algorithm = "SHA-256"
         if len(arguments) > 1 and arguments[1] is not None:
             algorithm = arguments[1].decode()
         known = _ALGORITHMS.get(algorithm.upper())
         if known is None:
             raise InvalidRequest(f"Hash algorithm not found: {algorithm}")
+        return known
+
+    def body(arguments: Arguments, context: CallContext) -> bytes | None:
+        known = algorithm_of(arguments)
         return None if arguments[0] is None else hashlib.new(known, arguments[0], usedforsecurity=False).digest()
 
     arguments = (types[0],) if len(types) == 1 else (types[0], TEXT)
-    return ScalarFunction("mask_hash", arguments, BLOB, made_by_factory=True, body=body)
+    return ScalarFunction(
+        "mask_hash", arguments, BLOB, made_by_factory=True, body=body, check_constants=algorithm_of
+    )
 
 
 def _partial(name: str, is_masked: Callable[[int, int, int], bool]) -> FunctionFactory:
     """Characters are Java's: UTF-16 units."""
 
     def make(types: list[CqlType], receiver: CqlType | None) -> Function:
-        def body(arguments: Arguments, context: CallContext) -> bytes | None:
+        def padding_of(arguments: Arguments) -> bytes:
             padding = "*"
             if len(arguments) > 3 and arguments[3] is not None:
                 padding = arguments[3].decode()
@@ -91,17 +97,22 @@ def _partial(name: str, is_masked: Callable[[int, int, int], bool]) -> FunctionF
                         f"The padding argument for function {SYSTEM}.{name} should be single-character, "
                         f"but '{padding}' has {length} characters."
                     )
+            return padding.encode("utf-16-be")
+
+        def body(arguments: Arguments, context: CallContext) -> bytes | None:
+            pad = padding_of(arguments)
             value, begin, end = arguments[0], _int(arguments[1]), _int(arguments[2])
             if not value:
                 return value
             units = value.decode().encode("utf-16-be")
             size = len(units) // 2
-            pad = padding.encode("utf-16-be")
             masked = (pad if is_masked(i, begin, size - 1 - end) else units[2 * i : 2 * i + 2] for i in range(size))
             return b"".join(masked).decode("utf-16-be", "surrogatepass").encode(errors="replace")
 
         signature = (types[0], INT, INT, TEXT)[: len(types)]
-        return ScalarFunction(name, signature, types[0], made_by_factory=True, body=body)
+        return ScalarFunction(
+            name, signature, types[0], made_by_factory=True, body=body, check_constants=padding_of
+        )
 
     return FunctionFactory(name, (STRING, FIXED_INT, FIXED_INT, OptionalParameter(FIXED_TEXT)), make)
 

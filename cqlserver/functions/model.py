@@ -87,10 +87,12 @@ def signature_type(type_: CqlType) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScalarFunction(Function):
-    """One row in, one value out. `is_deterministic`: equal arguments give equal results."""
+    """One row in, one value out. `is_deterministic`: equal arguments give equal results; `check_constants` looks at the
+    arguments that are constant (the others are None) even where there are no rows, and raises InvalidRequest."""
 
     body: ScalarBody = lambda arguments, context: None
     is_deterministic: bool = True
+    check_constants: Callable[[Arguments], object] | None = None
 
     def call(self, arguments: Arguments, context: CallContext) -> bytes | None:
         """Raises InvalidRequest or FunctionFailure."""
