@@ -19,7 +19,7 @@ from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.type_walk import is_counter_name, references_duration
-from cqlserver.type_names import resolve_type, type_text
+from cqlserver.type_names import resolve_type
 from grammar.tree import CreateTable, DropTable, PrimaryKey, UserTypeName
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest
 from protocol.responses import SchemaChange
@@ -193,7 +193,7 @@ class _Columns:
         if isinstance(written, UserTypeName):
             text = f'"{self.keyspace}.{written.name}"'
             return f"Invalid non-frozen user-defined type {text} for PRIMARY KEY column '{name}'"
-        return f"Invalid non-frozen collection type {type_text(written)} for PRIMARY KEY column '{name}'"
+        return f"Invalid non-frozen collection type {column_type.cql()} for PRIMARY KEY column '{name}'"
 
     def _check_order(self) -> None:
         ordered = [order.column for order in self.statement.clustering_order]
