@@ -46,6 +46,8 @@ from cqlserver.selectors import (
     TermSelector,
     TimestampSelector,
     combine_map,
+    elements_of,
+    vector_elements,
 )
 from cqlserver.terms import NEGATION_NAME, OPERATION_NAMES, raw_term
 from cqlserver.type_names import type_text
@@ -463,7 +465,7 @@ class ArraySelectable(_ItemsSelectable):
         selectors = [item.compile(type_.elements, fetched) for item in self.items]
 
         def combine(parts: Sequence[bytes | None]) -> bytes | None:
-            return pack_vector([part or b"" for part in parts], type_)
+            return pack_vector(vector_elements(parts, type_.elements), type_)
 
         return ComposedSelector(list_text(_names(selectors)), type_, selectors, lambda values: combine)
 
@@ -498,7 +500,7 @@ class SetSelectable(_ItemsSelectable):
         selectors = [item.compile(element, fetched) for item in self.items]
 
         def combine(parts: Sequence[bytes | None]) -> bytes | None:
-            found = sort_set([part or b"" for part in parts], element)
+            found = sort_set(elements_of(parts), element)
             return pack_collection(found, len(found))
 
         return ComposedSelector(set_text(_names(selectors)), type_, selectors, lambda values: combine)

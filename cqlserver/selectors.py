@@ -12,9 +12,9 @@ from cqlserver.binding import Values
 from cqlserver.bound_terms import Term
 from cqlserver.functions.model import AggregateFunction, ScalarFunction
 from cqlserver.packing import pack_collection, pack_map, split_collection, split_tuple
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
-from protocol.types import BIGINT, INT, TIMEUUID, CqlType, ListType, MapType, SetType, UserType
+from protocol.types import ASCII, BIGINT, BLOB, INT, TEXT, TIMEUUID, CqlType, ListType, MapType, SetType, UserType
 from storage.mutation import Cell, ComplexColumn
 from storage.schema import ColumnMetadata
 
@@ -460,12 +460,40 @@ class TimestampSelector(Selector):
         return evaluate
 
 
+def elements_of(parts: Sequence[bytes | None]) -> list[bytes]:
+    """What becomes elements of a set or keys of a map. Cassandra falls over a null while it sorts them."""
+    elements = [part for part in parts if part is not None]
+    if len(elements) != len(parts):
+        raise ServerError("java.lang.NullPointerException")
+    return elements
+
+
+def vector_elements(parts: Sequence[bytes | None], type_: CqlType) -> list[bytes]:
+    """What becomes elements, of `type_`, of a vector: the empty value is a null too, where the type has none
+    (VectorType.VectorSerializer.check)."""
+    takes_empty = type_ in (TEXT, ASCII, BLOB)
+    elements: list[bytes] = []
+    for part in parts:
+        if part is None or not (part or takes_empty):
+            sizes = [None if other is None else len(other) for other in parts]
+            given = ["null" if n is None else f"java.nio.HeapByteBuffer[pos=0 lim={n} cap={n}]" for n in sizes]
+            expected = type_.cql()
+            if isinstance(type_, ListType | SetType | MapType):
+                expected = expected.removeprefix("frozen<")[:-1]
+            raise ServerError(
+                f"org.apache.cassandra.serializers.MarshalException: Element at index {len(elements)} is null "
+                f"(expected type {expected}); given [{', '.join(given)}]"
+            )
+        elements.append(part)
+    return elements
+
+
 def combine_map(key_type: CqlType) -> Combine:
     """Keys and values in turn -> a map's value."""
     from cqlserver.packing import sort_map
 
     def combine(parts: Sequence[bytes | None]) -> bytes | None:
-        entries = [(k or b"", v) for k, v in zip(parts[::2], parts[1::2], strict=True)]
-        return pack_map(sort_map(entries, key_type))
+        entries = zip(elements_of(parts[::2]), parts[1::2], strict=True)
+        return pack_map(sort_map(list(entries), key_type))
 
     return combine
