@@ -94,7 +94,8 @@ def _in(restriction: InRestriction, values: Values) -> FilterExpression:
     wanted = [candidate[0] for candidate in restriction.candidates(values)]
     if None in wanted:  # Cassandra looks no further than the first null
         wanted = wanted[: wanted.index(None)]
-    tests = [_equals(column.type, value) for value in wanted if isinstance(value, bytes)]
+    # and takes an unset value for an empty one
+    tests = [_equals(column.type, value if isinstance(value, bytes) else b"") for value in wanted]
     return FilterExpression(column, lambda value: any(test(value) for test in tests))
 
 

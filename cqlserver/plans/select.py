@@ -7,6 +7,7 @@ An execution binds what depends on values (limits, keys, slices, filter), then r
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from struct import Struct
 from typing import Any, Protocol
 
@@ -178,6 +179,14 @@ class SelectPlan:
             self.__dict__["known_projector"] = known
         return known[1]
 
+    @cached_property
+    def _fetches_statics(self) -> bool:
+        """Whether static columns are read: where only keys are selected, Cassandra reads all columns."""
+        kinds = {column.kind for column in self.selection.fetched}
+        if not kinds & {ColumnKind.STATIC, ColumnKind.REGULAR}:
+            kinds = {column.kind for column in self.table.columns}
+        return ColumnKind.STATIC in kinds
+
     def _shape(
         self,
         values: Values,
@@ -196,12 +205,13 @@ class SelectPlan:
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in paused(restrictions.intervals(values)))
         is_empty = keys == [] or not slices
-        has_statics = any(column.kind is ColumnKind.STATIC for column in self.selection.fetched)
+        has_statics = self._fetches_statics
         token_range = restrictions.token_range(values) if keys is None and (slices or has_statics) else None
         if keys and not is_empty:
             check_not_empty(keys)
         is_empty = is_empty or (keys is None and token_range is None)
-        is_read = not is_empty or (keys != [] and has_statics)  # statics are, without any row
+        # statics are read without any row, but not by key where there is only an impossible range
+        is_read = not is_empty or (keys != [] and has_statics and (keys is None or not restrictions.is_range))
         is_paged = self.grouping is not None or (is_read and self._is_paged(options, row_limit))
         page_limit = row_limit
         paging_state = None
