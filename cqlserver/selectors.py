@@ -194,18 +194,26 @@ class CallSelector(ComposedSelector):
         )
 
     def bind(self, values: Values) -> Evaluate:
-        for argument in self.children:
-            if isinstance(argument, TermSelector) and argument.is_unset(values):
-                raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
+        self._check(values)
         evaluate = super().bind(values)
         if not self.is_constant:
-            if self.function.check_constants is not None:
-                no_row = InputRow(())
-                constants = [child.bind(values)(no_row) if child.is_constant else None for child in self.children]
-                self.function.check_constants(constants)
             return evaluate
         value = evaluate(InputRow(()))
         return lambda row: value
+
+    def run(self, values: Values, empty: InputRow) -> Running:
+        self._check(values)
+        return super().run(values, empty)
+
+    def _check(self, values: Values) -> None:
+        """What is wrong with the arguments, whatever the rows are."""
+        for argument in self.children:
+            if isinstance(argument, TermSelector) and argument.is_unset(values):
+                raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
+        if self.function.check_constants is not None and not self.is_constant:
+            no_row = InputRow(())
+            constants = [child.bind(values)(no_row) if child.is_constant else None for child in self.children]
+            self.function.check_constants(constants)
 
 
 class _Composed(Running):

@@ -108,7 +108,9 @@ class FloatVectorParameter(CheckedParameter):
         self, argument: Assignable, receiver: CqlType | None, inferred: Sequence[CqlType | None] | None
     ) -> CqlType | None:
         size = getattr(argument, "array_size", None)
-        if size:
+        if size is not None:
+            if not size:
+                raise InvalidRequest("vectors may only have positive dimensions; given 0")
             return VectorType(FLOAT, size)
         return argument.maybe_compatible_type() or receiver
 
