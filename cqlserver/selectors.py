@@ -194,22 +194,26 @@ class CallSelector(ComposedSelector):
         )
 
     def bind(self, values: Values) -> Evaluate:
-        self._check(values)
+        self._check_unset(values)
         evaluate = super().bind(values)
         if not self.is_constant:
+            self._check_constants(values)
             return evaluate
         value = evaluate(InputRow(()))
         return lambda row: value
 
     def run(self, values: Values, empty: InputRow) -> Running:
-        self._check(values)
-        return super().run(values, empty)
+        self._check_unset(values)
+        running = super().run(values, empty)
+        self._check_constants(values)
+        return running
 
-    def _check(self, values: Values) -> None:
-        """What is wrong with the arguments, whatever the rows are."""
+    def _check_unset(self, values: Values) -> None:
         for argument in self.children:
             if isinstance(argument, TermSelector) and argument.is_unset(values):
                 raise InvalidRequest(f"Invalid unset value for argument in call to function {self.function.name}")
+
+    def _check_constants(self, values: Values) -> None:
         if self.function.check_constants is not None and not self.is_constant:
             no_row = InputRow(())
             constants = [child.bind(values)(no_row) if child.is_constant else None for child in self.children]
