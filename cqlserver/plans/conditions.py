@@ -254,8 +254,6 @@ def _compare_as_key(operator: Operator, type_: CqlType, wanted: Value, value: by
     if isinstance(wanted, bytes) and value is not None:
         if type_ in (UUID, TIMEUUID) and not len(value) == len(wanted) == UUID_BYTES:
             return bool(_ORDER_HOLDS[operator]((len(value) == UUID_BYTES) - (len(wanted) == UUID_BYTES)))
-        if isinstance(type_, (ListType, SetType, MapType, TupleType, UserType)) and not (value and wanted):
-            return bool(_ORDER_HOLDS[operator](bool(value) - bool(wanted)))
         if type_ == DECIMAL and SCALE_BYTES in (len(value), len(wanted)):
             raise ServerError("java.lang.NumberFormatException: Zero length BigInteger")
     try:

@@ -204,3 +204,15 @@ def byte_order_key(data: bytes) -> bytes:
 
 def compare_bytes(a: bytes, b: bytes) -> int:
     return (a > b) - (a < b)
+
+
+def read_value(data: bytes, at: int) -> tuple[bytes | None, int]:
+    """The value that begins at `at` with its length (negative: null), and where it ends. MarshalError."""
+    start = at + 4
+    if start <= len(data):
+        length = int.from_bytes(data[at:start], "big", signed=True)
+        if length < 0:
+            return None, start
+        if start + length <= len(data):
+            return data[start : start + length], start + length
+    raise MarshalError("Not enough bytes to read a value")

@@ -3,11 +3,11 @@
 Sets and maps are kept in the order of their elements' or keys' type, without duplicates.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, read_value
 from protocol.types.java_text import java_class, java_string, json_quoted
 from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
@@ -46,6 +46,32 @@ class CollectionType(CqlType):
         ignored = ignore_freezing or self.frozen
         text = f"{JAVA_PACKAGE}{name}({','.join(t.java(ignored) for t in inner)})"
         return f"{FROZEN}({text})" if self.frozen and not ignore_freezing else text
+
+
+def _compare_values(a: bytes, b: bytes, types: Sequence[CqlType]) -> int:
+    """Value by value, of `types` in turn: no more is read than is needed (ListType.compareListOrSet, MapType.compareMaps).
+    MarshalError."""
+    if not a or not b:
+        return bool(a) - bool(b)
+    counts = _read_count(a), _read_count(b)
+    at_a = at_b = 4
+    for _ in range(min(counts)):
+        for type_ in types:
+            value_a, at_a = read_value(a, at_a)
+            value_b, at_b = read_value(b, at_b)
+            if value_a is None or value_b is None:
+                order = (value_a is not None) - (value_b is not None)
+            else:
+                order = type_.compare(value_a, value_b)
+            if order:
+                return order
+    return (counts[0] > counts[1]) - (counts[0] < counts[1])
+
+
+def _read_count(data: bytes) -> int:
+    if len(data) < 4:
+        raise MarshalError("Not enough bytes to read a collection")
+    return int.from_bytes(data[:4], "big", signed=True)
 
 
 def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]:
@@ -158,6 +184,9 @@ class _ElementsType(CollectionType):
             return ORDER_EMPTY
         order_key = self.elements.order_key
         return b"\x02" + b"".join([ORDER_EMPTY if e is None else order_key(e) for e in self.items(data)]) + b"\x00"
+
+    def compare(self, a: bytes, b: bytes) -> int:
+        return _compare_values(a, b, (self.elements,))
 
     def to_json(self, data: bytes) -> str:
         return f"[{', '.join([_or_null(self.elements.to_json, e) for e in self.items(data)])}]"
@@ -344,6 +373,9 @@ class MapType(CollectionType):
             self.keys.order_key(k) + (ORDER_EMPTY if v is None else self.values.order_key(v)) for k, v in self.items(data)
         ]
         return b"\x02" + b"".join(parts) + b"\x00"
+
+    def compare(self, a: bytes, b: bytes) -> int:
+        return _compare_values(a, b, (self.keys, self.values))
 
     def to_literal(self, data: bytes | None) -> str:
         if data is None:

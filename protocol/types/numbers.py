@@ -92,7 +92,8 @@ class IntegerNumberType(NativeType):
             raise ValueError(f"{value} is out of the range of {self.name}") from error
 
     def decode(self, data: bytes) -> int | None:
-        return int.from_bytes(data, "big", signed=True) if data else None
+        """What is longer than it may be (a literal of hexadecimal digits in a call) counts as far as the type goes."""
+        return int.from_bytes(data[: self.width], "big", signed=True) if data else None
 
     def order_key(self, data: bytes) -> bytes:
         return SIGN_FLIPPED[data[0]] + data[1:] if data else ORDER_EMPTY
@@ -106,10 +107,10 @@ class IntegerNumberType(NativeType):
             raise MarshalError(f"Unable to make {self.noun} from '{text}'") from None
 
     def to_text(self, data: bytes) -> str:
-        return str(int.from_bytes(data, "big", signed=True)) if data else ""
+        return str(self.decode(data)) if data else ""
 
     def to_json(self, data: bytes) -> str:
-        return str(int.from_bytes(data, "big", signed=True)) if data else '""'
+        return str(self.decode(data)) if data else '""'
 
     def masked_value(self) -> bytes:
         return bytes(self.width)

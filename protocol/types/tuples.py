@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key, read_value
 from protocol.types.collections import decode_json
 from protocol.types.identifiers import quoted_identifier
 from protocol.types.java_text import java_class, java_string, json_quoted
@@ -111,6 +111,28 @@ class _ComponentsType(CqlType):
             b"\x01" if c is None else _component_key(t, c) for c, t in zip(components, self.component_types, strict=False)
         ]
         return b"\x02" + b"".join(parts) + b"\x00"
+
+    def compare(self, a: bytes, b: bytes) -> int:
+        try:
+            return super().compare(a, b)
+        except MarshalError:
+            return self._compare_components(a, b)
+
+    def _compare_components(self, a: bytes, b: bytes) -> int:
+        """Of values that are none: no more is read than is needed (TupleType.compareCustom). MarshalError."""
+        at_a = at_b = 0
+        for type_ in self.component_types:
+            if at_a >= len(a) or at_b >= len(b):
+                break
+            component_a, at_a = read_value(a, at_a)
+            component_b, at_b = read_value(b, at_b)
+            if component_a is None or component_b is None:
+                order = (component_a is not None) - (component_b is not None)
+            else:
+                order = type_.compare(component_a, component_b)
+            if order:
+                return order
+        return (at_a < len(a)) - (at_b < len(b))
 
     def to_text(self, data: bytes) -> str:
         out = []
