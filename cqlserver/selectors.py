@@ -473,10 +473,10 @@ class TimestampSelector(Selector):
 
 
 def elements_of(parts: Sequence[bytes | None]) -> list[bytes]:
-    """What becomes elements of a set or keys of a map. Cassandra falls over a null while it sorts them."""
+    """What becomes elements of a set or keys of a map. Cassandra fails on a null while it sorts them."""
     elements = [part for part in parts if part is not None]
     if len(elements) != len(parts):
-        raise ServerError("java.lang.NullPointerException")
+        raise InvalidRequest("null is not supported inside collections")
     return elements
 
 

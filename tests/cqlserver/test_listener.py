@@ -75,6 +75,19 @@ def test_batch_mode_answers_a_write_only_after_the_sync(version: int) -> None:
         done(one.receive(stream))
 
 
+def test_a_full_segment_is_synced_before_the_period_ends() -> None:
+    disk, settings = GatedDisk(), {"commitlog_sync_period_ms": 3_600_000, "commitlog_segment_bytes": 1 << 14}
+    with serving(disk, None, **settings) as server, server.connect() as one, server.connect() as two:
+        done(one.query(KEYSPACE))
+        done(one.query(TABLE))
+        disk.is_gated = True
+        for number in range(100):
+            done(one.query(INSERT.format(number).replace("'x'", f"'{'x' * 500}'")))
+        assert disk.syncing.wait(10)
+        assert row_count(two, "SELECT * FROM ks.t") == 100  # meanwhile everything goes on
+        disk.go_on.set()
+
+
 def test_batch_mode_answers_reads_of_a_connection_whose_writes_wait() -> None:
     disk = GatedDisk()
     with serving(disk, commitlog_sync="batch") as server, server.connect() as one:

@@ -41,6 +41,14 @@ def test_elements_of_maps_are_compared_as_their_keys(client: Client) -> None:
         client.run("UPDATE t SET d[2] = 2 WHERE k = 1 IF f[1] = 5")
 
 
+@pytest.mark.parametrize("literal", ["(set<int>){1, null}", "(map<int, int>){null: 1}"])
+def test_nulls_are_no_elements_of_sets_and_no_keys(client: Client, literal: str) -> None:
+    client.run("CREATE TABLE t (k int PRIMARY KEY)")
+    client.run("INSERT INTO t (k) VALUES (1)")
+    with pytest.raises(InvalidRequest, match="null is not supported inside collections"):
+        client.run(f"SELECT {literal} FROM t")
+
+
 def test_adding_to_an_empty_number_fails(client: Client) -> None:
     client.run("CREATE TABLE t (k int PRIMARY KEY, i int)")
     client.run("INSERT INTO t (k, i) VALUES (1, ?)", b"")
