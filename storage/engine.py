@@ -235,16 +235,20 @@ class Engine:
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
         changes. Raises what `apply` raises."""
-        row_prefix = layout.row_prefix
+        row_prefix, heads, apply = layout.row_prefix, _U16_HEADS, self.apply
         commit_log = self.commit_log
         if commit_log is None or store.table.id in self._unlogged:
 
             def write_unlogged(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
-                store.memtable.apply_packed_rows(key, row_prefix + timestamp, [ck], [values])
+                if len(ck) < len(heads):
+                    head = heads[len(ck)] + ck + row_prefix + timestamp
+                    store.memtable.apply_packed(key, head, head + values)
+                else:
+                    store.memtable.apply_packed_rows(key, row_prefix + timestamp, [ck], [values])
 
             return write_unlogged
 
-        append, record_prefix, heads, apply = commit_log.append, layout.record_prefix, _U16_HEADS, self.apply
+        append, record_prefix = commit_log.append, layout.record_prefix
 
         def write_long(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             if len(ck) <= CK_LENGTH_MAX:

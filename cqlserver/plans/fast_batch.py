@@ -18,6 +18,7 @@ from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
 from storage.engine import PackedRun
+from storage.environment_strands import paused
 from storage.packed import Layout
 from storage.reads import TableStore
 
@@ -26,6 +27,10 @@ PLANS_MAX = 1_000
 """Statements remembered; plans of before a change of the schema are among them until then."""
 ALIKE_MIN = 3
 """Fewer rows are taken as fast one by one."""
+ALIKE_MAX = 1_000
+"""More rows are taken one by one, so that others have their turn meanwhile."""
+OPTIONS_BYTES_MAX = 2 + 4 + 2 + 8
+"""Consistency, flags (v5), serial consistency, timestamp."""
 _HEAD_BYTES = 3
 _PREPARED = b"\x01\x00\x10"
 """A prepared statement whose id is 16 bytes long."""
@@ -94,12 +99,12 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
 
     def taken_alike(body: bytes, count: int) -> Taken | None:
         """All rows at once."""
-        if count < ALIKE_MIN:
+        if not ALIKE_MIN <= count <= ALIKE_MAX:
             return None
         row = row_of(body[_HEAD_BYTES : _HEAD_BYTES + _ENTRY_BYTES])
         if row is None or row.take_rows is None:
             return None
-        rows = row.take_rows(body, _HEAD_BYTES, _ENTRY_BYTES, count)
+        rows = row.take_rows(body, _HEAD_BYTES, _ENTRY_BYTES, count, OPTIONS_BYTES_MAX)
         if rows is None:
             return None
         end, key, cks, values = rows
@@ -111,7 +116,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         first: BatchRow | None = None
         runs: list[PackedRun] = []
         last_entry = b""
-        for _ in range(count):
+        for _ in paused(range(count)):
             entry = body[at : at + _ENTRY_BYTES]
             if entry != last_entry:  # mostly they are all the same
                 row = row_of(entry)

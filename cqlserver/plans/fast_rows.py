@@ -2,7 +2,7 @@
 written like this.
 
 What the first of them has where, the others have too. So struct takes all of them apart at once, and they are looked at
-column by column: a third of the time that fast_taker.py's functions take row by row.
+column by column, in less time than fast_taker.py's functions take row by row.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +16,9 @@ from storage.keys import OrderKey
 
 Rows: TypeAlias = tuple[int, bytes, list[bytes], list[bytes]]
 """(where the last row ends, the key, order keys, wire values)."""
-RowsTaker: TypeAlias = Callable[[bytes, int, int, int], Rows | None]
-"""(request, where the first row begins, bytes before a row's values, how many rows); None: they are not alike, or not
-plain. What stands before the values is the same in all of them."""
+RowsTaker: TypeAlias = Callable[[bytes, int, int, int, int], Rows | None]
+"""(request, where the first row begins, bytes before a row's values, how many rows, how many bytes there may be behind
+them); None: they are not alike, or not plain. What stands before the values is the same in all of them."""
 SHAPES_MAX = 64
 """Remembered of a statement."""
 
@@ -62,13 +62,13 @@ def maybe_rows_taker(
             shape = shapes[before, size] = _shape(before, lengths, checks, key_places, ck_places, wire_places)
         return shape
 
-    def take_rows(body: bytes, at: int, before: int, count: int) -> Rows | None:
+    def take_rows(body: bytes, at: int, before: int, count: int, behind_max: int) -> Rows | None:
         first = take(body, at + before)
         if first is None:
             return None
         size = first[0] - at
         end = at + size * count
-        if end > len(body):
+        if not end <= len(body) <= end + behind_max:  # mostly this is how rows differ
             return None
         shape = shape_of(body, at, before, size)
         rows = body[at:end]

@@ -216,3 +216,12 @@ def read_value(data: bytes, at: int) -> tuple[bytes | None, int]:
         if start + length <= len(data):
             return data[start : start + length], start + length
     raise MarshalError("Not enough bytes to read a value")
+
+
+def compare_next(type_: CqlType, a: bytes, at_a: int, b: bytes, at_b: int) -> tuple[int, int, int]:
+    """How the values of `type_` that begin there compare, nulls first, and where they end. MarshalError."""
+    value_a, at_a = read_value(a, at_a)
+    value_b, at_b = read_value(b, at_b)
+    if value_a is None or value_b is None:
+        return (value_a is not None) - (value_b is not None), at_a, at_b
+    return type_.compare(value_a, value_b), at_a, at_b

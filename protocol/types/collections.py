@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, read_value
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, compare_next
 from protocol.types.java_text import java_class, java_string, json_quoted
 from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
@@ -57,12 +57,7 @@ def _compare_values(a: bytes, b: bytes, types: Sequence[CqlType]) -> int:
     at_a = at_b = 4
     for _ in range(min(counts)):
         for type_ in types:
-            value_a, at_a = read_value(a, at_a)
-            value_b, at_b = read_value(b, at_b)
-            if value_a is None or value_b is None:
-                order = (value_a is not None) - (value_b is not None)
-            else:
-                order = type_.compare(value_a, value_b)
+            order, at_a, at_b = compare_next(type_, a, at_a, b, at_b)
             if order:
                 return order
     return (counts[0] > counts[1]) - (counts[0] < counts[1])

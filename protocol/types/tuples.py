@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key, read_value
+from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key, compare_next
 from protocol.types.collections import decode_json
 from protocol.types.identifiers import quoted_identifier
 from protocol.types.java_text import java_class, java_string, json_quoted
@@ -124,12 +124,7 @@ class _ComponentsType(CqlType):
         for type_ in self.component_types:
             if at_a >= len(a) or at_b >= len(b):
                 break
-            component_a, at_a = read_value(a, at_a)
-            component_b, at_b = read_value(b, at_b)
-            if component_a is None or component_b is None:
-                order = (component_a is not None) - (component_b is not None)
-            else:
-                order = type_.compare(component_a, component_b)
+            order, at_a, at_b = compare_next(type_, a, at_a, b, at_b)
             if order:
                 return order
         return (at_a < len(a)) - (at_b < len(b))

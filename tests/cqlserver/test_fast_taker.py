@@ -77,8 +77,8 @@ def rows_taken(statement: Statement, request: bytes, before: int, count: int) ->
     take_rows = maybe_rows_taker(checks, keys, clusterings, [upper] * len(clusterings), wire, take)
     assert take_rows is not None
     for _ in range(2):  # with and without a remembered shape
-        taken = take_rows(request, 1, before, count)
-        assert take_rows(request, 1, before, count) == taken
+        taken = take_rows(request, 1, before, count, 1)
+        assert take_rows(request, 1, before, count, 1) == taken
     return taken
 
 
