@@ -18,10 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from protocol.types import BIGINT, BLOB, INT, TEXT
 from storage.keys import clustering_order_key
+from storage.memtable.packed import Layout, join_wire_values
 from storage.mutation import Cell, PartitionUpdate, Row, packed_record
-from storage.packed import Layout, join_wire_values
 from storage.reads import EVERYTHING, Slice, TableStore
-from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 ROWS = 300_000
 BLOB_VALUE = bytes(range(100))

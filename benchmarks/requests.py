@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cqlserver.config import Config
-from cqlserver.server import open_node
-from cqlserver.session import Session
+from cqlserver.connections.session import Session
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 

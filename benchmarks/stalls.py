@@ -15,10 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cqlserver import garbage
-from cqlserver.config import Config
-from cqlserver.server import open_node
-from cqlserver.session import TURN_S, Session
+from cqlserver.connections import garbage
+from cqlserver.connections.session import TURN_S, Session
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions, Request, Startup

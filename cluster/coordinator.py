@@ -29,7 +29,7 @@ from cluster.consistency import (
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from protocol.errors import InternalError, RequestError, WriteFailure
-from storage.schema import KeyspaceMetadata, KeyspaceParams
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
 FAILURE_UNKNOWN = 0
 """RequestFailureReason.UNKNOWN: what a replica answers when its disk refused."""

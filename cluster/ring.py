@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from uuid import UUID
 
-from storage.environment import Rng
+from storage.environment.environment import Rng
 
 TOKEN_MIN = -(1 << 63)
 """No partition has it (Murmur3Partitioner's minimum); it stands for both ends of the ring."""

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cqlserver.config import Config, ConfigError, read_yaml
+from cqlserver.program.config import Config, ConfigError, read_yaml
 
 _EPILOG = """\
 examples:
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)-5s %(name)s %(message)s",
     )
-    from cqlserver.server import StartupError, run
+    from cqlserver.program.server import StartupError, run
 
     try:
         return run(config)

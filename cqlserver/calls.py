@@ -1,6 +1,6 @@
 """What CQL functions take from the node: its time, its timeuuids, its randomness (functions/model.py, CallContext)."""
 
-from storage.environment import Clock, Rng, TimeUuidSource
+from storage.environment.environment import Clock, Rng, TimeUuidSource
 
 CURRENT_VERSION = 5
 

@@ -8,23 +8,23 @@ from cluster.coordinator import Coordinator, RequestKind
 from cluster.ring import Node as RingNode
 from cluster.ring import Ring
 from cqlserver.calls import NodeCalls
-from cqlserver.config import Config
-from cqlserver.list_paths import ListPaths
+from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
-from cqlserver.system_tables import CQL_VERSION, LocalFacts, local_update, state_update
-from cqlserver.tracing import Tracing
+from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state_update
+from cqlserver.system.tracing import Tracing
+from cqlserver.terms.list_paths import ListPaths
 from protocol.compression import ALGORITHMS
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
-from storage.commitlog import CommitLog, CommitLogFailed
+from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
-from storage.environment import Environment, TimeUuidSource
-from storage.environment_strands import commit
+from storage.environment.environment import Environment, TimeUuidSource
+from storage.environment.strands import commit
 from storage.local_node import LocalNode
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
-from storage.schema_tables import schema_mutations
+from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
+from storage.schema.tables import schema_mutations
 from storage.token import token
 
 BUILT_IN_TIMESTAMP_US = 1
@@ -43,7 +43,7 @@ class Node:
         local: LocalNode,
         compiler: Callable[["Node"], StatementCompiler],
     ) -> None:
-        from cqlserver.virtual_tables import VirtualTables
+        from cqlserver.system.virtual_tables import VirtualTables
 
         self.environment, self.config, self.engine, self.local = environment, config, engine, local
         self.port = config.port

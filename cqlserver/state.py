@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cqlserver.tracing import Trace
+    from cqlserver.system.tracing import Trace
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, 
 from protocol.primitives import Value
 from protocol.requests import Batch, Execute, QueryOptions
 from protocol.responses import PreparedResult, Response, Result, RowsResult
-from storage.environment_strands import let_go_later, long_work, pause, paused
+from storage.environment.strands import let_go_later, long_work, pause, paused
 
 PREPARED_MAX = 10_000
 """Prepared statements kept; past it the oldest goes, and its clients prepare again."""

@@ -20,24 +20,24 @@ from typing import NamedTuple
 from uuid import UUID
 
 from protocol.errors import InternalError, InvalidRequest
-from storage.commitlog import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
-from storage.commitlog_format import POSITION_SHIFT
-from storage.drafts import ROWS_MIN as DRAFT_ROWS_MIN
-from storage.drafts import Draft, maybe_draft, maybe_update_draft
-from storage.elements import differences
-from storage.environment import Environment, FolderLock
-from storage.environment_strands import commit, paused
+from storage.commitlog.format import POSITION_SHIFT
+from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
+from storage.commitlog.records import Truncation, group_record, rows_record, truncate_record
+from storage.commitlog.replay import Replay
+from storage.environment.environment import Environment, FolderLock
+from storage.environment.strands import commit, paused
 from storage.keys import split_key
-from storage.log_records import Truncation, group_record, rows_record, truncate_record
-from storage.memtable import CK_LENGTH_MAX, single
+from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
+from storage.memtable.drafts import Draft, maybe_draft, maybe_update_draft
+from storage.memtable.memtable import CK_LENGTH_MAX, single
+from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
-from storage.packed import Layout
 from storage.projection import column_value
 from storage.reads import TableStore
-from storage.replay import Replay
-from storage.schema import ColumnKind, KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
-from storage.schema_loading import Values, load_schema
-from storage.schema_writes import SchemaWrite, apply_schema_write, schema_record
+from storage.schema.elements import differences
+from storage.schema.loading import Values, load_schema
+from storage.schema.metadata import ColumnKind, KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
+from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
 
 log = logging.getLogger("cqlserver.engine")
 

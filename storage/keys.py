@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from protocol.errors import CorruptionError, InvalidRequest
-from storage.schema import ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 KEY_LENGTH_MAX: Final = 65535
 AFTER: Final = b"\xff"

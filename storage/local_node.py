@@ -11,7 +11,7 @@ from protocol.errors import ConfigurationError
 from protocol.types import TEXT
 from storage.engine import Engine, stored_values
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 LOCAL_KEY = b"local"
 

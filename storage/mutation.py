@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
-from storage.environment_strands import paused
+from storage.environment.strands import paused
 
 NO_TIMESTAMP: Final = -(1 << 63)
 NEVER: Final = (1 << 63) - 1

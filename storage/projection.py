@@ -16,12 +16,12 @@ from operator import itemgetter
 from typing import Final
 
 from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserType
-from storage.counters import total_value
-from storage.environment_strands import paused
+from storage.counters.contexts import total_value
+from storage.environment.strands import paused
 from storage.keys import split_key
+from storage.memtable.packed import VALUES, Layouts, StoredRow
 from storage.mutation import Cell, ComplexColumn, Row
-from storage.packed import VALUES, Layouts, StoredRow
-from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 NULL: Final = b"\xff\xff\xff\xff"
 

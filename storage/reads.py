@@ -15,16 +15,16 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from storage.counter_cache import CounterCache, has_deletions
-from storage.memtable import Position, SingleRow, position_of, split_single
-from storage.merging_memtable import memtable_of
+from storage.memtable.counter_cache import CounterCache, has_deletions
+from storage.memtable.memtable import Position, SingleRow, position_of, split_single
+from storage.memtable.merging import memtable_of
+from storage.memtable.packed import VALUES, Layouts, StoredRow
+from storage.memtable.partition import Partition
+from storage.memtable.range_tombstones import RangeTombstones
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
-from storage.packed import VALUES, Layouts, StoredRow
-from storage.partition import Partition
 from storage.projection import PartitionProjector, Projector
-from storage.range_tombstones import RangeTombstones
 from storage.reconcile import live_row, merge_rows, resolver, uncovered_row
-from storage.schema import ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 RawChunk = tuple[list[bytes], list[StoredRow], bool]
 Chunk = tuple[list[bytes], list[StoredRow]]

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from protocol.types import CqlType, MapType, SetType
-from storage.counters import merge_contexts
+from storage.counters.contexts import merge_contexts
 from storage.mutation import (
     LIVE,
     NEVER,
@@ -31,7 +31,7 @@ from storage.mutation import (
     Liveness,
     Row,
 )
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 Identity = Callable[[bytes], bytes]
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {"protocol": 0, "grammar": 0, "storage": 1, "cluster": 2, "cqlserver": 3}
 OUTSIDE = {"time", "random", "socket", "threading", "secrets", "uuid1", "uuid4"}
 SOURCES = sorted(path for package in FLOORS for path in (ROOT / package).rglob("*.py"))
-PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] != "cqlserver" and "environment" not in path.name]
+PURE = [path for path in SOURCES if path.relative_to(ROOT).parts[0] != "cqlserver" and "environment" not in path.parts]
 LINES_MAX = 700
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from cqlserver.assignment import is_value_compatible
 from cqlserver.ddl.context import (
     TABLE,
     UPDATED,
@@ -20,7 +19,8 @@ from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import STATIC_WITHOUT_CLUSTERING, check_nested, check_table
 from cqlserver.ddl.type_walk import without_user_types
-from cqlserver.type_names import resolve_type
+from cqlserver.terms.assignment import is_value_compatible
+from cqlserver.terms.type_names import resolve_type
 from grammar.tree import (
     AlterTable,
     AlterTableAdd,
@@ -35,7 +35,7 @@ from grammar.tree import (
 from protocol.errors import ConfigurationError, InvalidRequest
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, CqlType, UserType, quoted_identifier
-from storage.schema import (
+from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
     DroppedColumn,

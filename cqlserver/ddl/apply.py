@@ -11,7 +11,7 @@ from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspa
 from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_index, drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
-from cqlserver.type_names import check_custom_types
+from cqlserver.terms.type_names import check_custom_types
 from grammar import tree
 from grammar.tree import (
     AlterKeyspace,
@@ -34,7 +34,7 @@ from grammar.tree import (
     TypeName,
 )
 from protocol.errors import InvalidRequest, RequestError, Unauthorized
-from storage.schema import Schema
+from storage.schema.metadata import Schema
 
 _Apply = Callable[[Schema, Any, DdlContext], DdlResult]
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from grammar.tree import QualifiedName
 from protocol.errors import InvalidRequest, Unauthorized
 from protocol.responses import SchemaChange
-from storage.schema import REPLICATED_SYSTEM_KEYSPACES, Schema, is_local_system_keyspace
+from storage.schema.metadata import REPLICATED_SYSTEM_KEYSPACES, Schema, is_local_system_keyspace
 
 CREATED: Final = "CREATED"
 UPDATED: Final = "UPDATED"

@@ -18,7 +18,7 @@ from cqlserver.ddl.replication import check_replication, prepare_replication, re
 from grammar.tree import AlterKeyspace, CreateKeyspace, DropKeyspace, Property
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest
 from protocol.responses import SchemaChange
-from storage.schema import KeyspaceMetadata, KeyspaceParams, Schema
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema
 
 _KNOWN = frozenset({"durable_writes", "replication"})
 

@@ -3,15 +3,15 @@
 from typing import Final
 from uuid import UUID
 
-from cqlserver.assignment import Match, match_type
 from cqlserver.ddl.context import DdlContext, written_name
 from cqlserver.functions.resolution import argument_spec, resolve
-from cqlserver.terms import BindContext, raw_term
+from cqlserver.terms.assignment import Match, match_type
+from cqlserver.terms.terms import BindContext, raw_term
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType
-from storage.schema import ColumnMask, Schema, TableMetadata
+from storage.schema.metadata import ColumnMask, Schema, TableMetadata
 
 MASKING_FUNCTIONS: Final = frozenset({"mask_default", "mask_hash", "mask_inner", "mask_null", "mask_outer", "mask_replace"})
 _NO_TABLE_ID: Final = UUID(int=0)

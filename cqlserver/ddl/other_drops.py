@@ -5,7 +5,7 @@ One that came with the data of another server is found, and refused as not suppo
 """
 
 from cqlserver.ddl.context import DdlContext, DdlResult, check_keyspace_name
-from cqlserver.type_names import type_text
+from cqlserver.terms.type_names import type_text
 from grammar.tree import (
     DropAggregate,
     DropFunction,
@@ -16,7 +16,7 @@ from grammar.tree import (
     TypeName,
 )
 from protocol.errors import InvalidRequest
-from storage.schema import KeyspaceMetadata, Schema
+from storage.schema.metadata import KeyspaceMetadata, Schema
 
 
 def _missing(schema: Schema, found: bool, if_exists: bool, message: str, words: str) -> DdlResult:

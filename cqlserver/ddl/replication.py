@@ -7,7 +7,7 @@ from typing import Final
 from cqlserver.ddl.context import DdlContext
 from protocol.errors import ConfigurationError, InvalidRequest, ServerError
 from protocol.types.java_text import parse_java_int
-from storage.schema import is_system_keyspace
+from storage.schema.metadata import is_system_keyspace
 
 _PACKAGE: Final = "org.apache.cassandra.locator."
 SIMPLE: Final = _PACKAGE + "SimpleStrategy"

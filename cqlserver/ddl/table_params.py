@@ -19,7 +19,7 @@ from cqlserver.ddl.properties import Properties
 from protocol.errors import ConfigurationError, ServerError
 from protocol.types.java_floats import double_text
 from protocol.types.java_text import parse_java_double
-from storage.schema import DEFAULT_PARAMS, TableParams
+from storage.schema.metadata import DEFAULT_PARAMS, TableParams
 
 KNOWN_PROPERTIES: Final = frozenset({*TableParams.__dataclass_fields__, "auto_repair", "id"})
 TTL_MAX_S: Final = 20 * 365 * 24 * 60 * 60

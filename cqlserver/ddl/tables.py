@@ -19,12 +19,12 @@ from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.type_walk import is_counter_name, references_duration
-from cqlserver.type_names import resolve_type
+from cqlserver.terms.type_names import resolve_type
 from grammar.tree import CreateTable, DropTable, PrimaryKey, UserTypeName
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, COUNTER, EMPTY, TEXT, CqlType, UserType
-from storage.schema import (
+from storage.schema.metadata import (
     ColumnKind,
     ColumnMask,
     ColumnMetadata,

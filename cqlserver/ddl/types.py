@@ -14,7 +14,7 @@ from cqlserver.ddl.context import (
     check_keyspace_name,
 )
 from cqlserver.ddl.type_walk import is_counter_name, qualified, references_user_type, with_user_type
-from cqlserver.type_names import resolve_type, type_text
+from cqlserver.terms.type_names import resolve_type, type_text
 from grammar.tree import (
     AlterType,
     AlterTypeAdd,
@@ -28,7 +28,7 @@ from grammar.tree import (
 from protocol.errors import InvalidRequest
 from protocol.responses import SchemaChange
 from protocol.types import UserType, quoted_identifier
-from storage.schema import KeyspaceMetadata, Schema, TableMetadata
+from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata
 
 
 def create_type(schema: Schema, statement: CreateType, context: DdlContext) -> DdlResult:

@@ -21,7 +21,7 @@ from grammar.tree import Describe, DescribeKind
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import TEXT, CqlType, ListType, MapType, UserType, quoted_identifier
-from storage.schema import (
+from storage.schema.metadata import (
     AggregateMetadata,
     FunctionMetadata,
     IndexMetadata,

@@ -12,7 +12,7 @@ from protocol.types import (
     quoted_identifier,
 )
 from protocol.types.java_floats import double_text
-from storage.schema import (
+from storage.schema.metadata import (
     AggregateMetadata,
     ColumnKind,
     ColumnMask,
@@ -24,7 +24,7 @@ from storage.schema import (
     TableParams,
     ViewMetadata,
 )
-from storage.type_text import parse_type
+from storage.schema.type_text import parse_type
 
 _INDENT = "    "
 _AND = f"\n{_INDENT}AND "

@@ -7,8 +7,8 @@ from another argument) and checks it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cqlserver.assignment import Assignable, Match, match_type
 from cqlserver.functions.model import SYSTEM, Function
+from cqlserver.terms.assignment import Assignable, Match, match_type
 from protocol.errors import InvalidRequest
 from protocol.types import (
     ASCII,

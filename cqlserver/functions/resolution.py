@@ -6,15 +6,15 @@ otherwise just one may fit. User functions are not executed by this server, so o
 
 from collections.abc import Sequence
 
-from cqlserver.assignment import Assignable, Match, match_type
 from cqlserver.functions.model import SYSTEM, Function
 from cqlserver.functions.natives import native_factories, native_functions
 from cqlserver.functions.operations import NEGATION, OPERATORS
 from cqlserver.functions.token import token_function
+from cqlserver.terms.assignment import Assignable, Match, match_type
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 
 def argument_spec(function: Function, index: int, keyspace: str, table: str) -> ColumnSpec:

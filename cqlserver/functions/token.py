@@ -3,7 +3,7 @@
 from cqlserver.functions.model import Arguments, CallContext, ScalarFunction
 from protocol.errors import InvalidRequest
 from protocol.types import BIGINT
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 from storage.token import token
 
 

@@ -9,20 +9,20 @@ from typing import Any
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest, CasShape
+from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
 from cqlserver.plans.modification import Modification, Updates, bound_timestamp
-from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState
-from cqlserver.terms import Term, Values
-from cqlserver.tracing import Trace
+from cqlserver.system.tracing import Trace
+from cqlserver.terms.terms import Term, Values
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
-from storage.environment_strands import long_work, paused, undisturbed
+from storage.environment.strands import long_work, paused, undisturbed
 from storage.mutation import NO_TIMESTAMP, ComplexColumn, PartitionUpdate, Row
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 SIZE_WARN_BYTES = 5 * 1024
 """batch_size_warn_threshold."""

@@ -12,30 +12,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cqlserver.binding import column_spec
-from cqlserver.bound_terms import LiteralTerm
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
-from cqlserver.plans.fast_cas import fast_insert_if_not_exists
-from cqlserver.plans.fast_write import maybe_fast_row
+from cqlserver.plans.fast.cas import fast_insert_if_not_exists
+from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
+from cqlserver.plans.fast.write import maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
-from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import incrementer
 from cqlserver.state import ClientState
-from cqlserver.terms import Values
-from cqlserver.tracing import READING_FOR_CAS, Trace
+from cqlserver.system.tracing import READING_FOR_CAS, Trace
+from cqlserver.terms.binding import column_spec
+from cqlserver.terms.bound_terms import LiteralTerm
+from cqlserver.terms.terms import Values
 from protocol.errors import InvalidRequest, ServerError
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import BOOLEAN
-from storage.environment_strands import undisturbed
+from storage.environment.strands import undisturbed
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, PartitionUpdate, Row
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, PartitionView, TableStore
-from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 EXISTS, NOT_EXISTS = "exists", "not exists"
 RowConditions = str | list[BoundCondition]

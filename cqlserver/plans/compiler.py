@@ -4,25 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from cqlserver.binding import BindContext
 from cqlserver.ddl.apply import is_ddl, not_supported
 from cqlserver.node import Node
 from cqlserver.plans.batch import BatchPlan, validate_batch
 from cqlserver.plans.cas import CasPlan
-from cqlserver.plans.fast_batch import fast_batch
-from cqlserver.plans.fast_query import fast_query, learn_twin
+from cqlserver.plans.fast.batch import fast_batch
+from cqlserver.plans.fast.query import fast_query, learn_twin
 from cqlserver.plans.modification import compile_modification, compile_using, validate_modification
 from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
 from cqlserver.plans.select import compile_select
 from cqlserver.plans.write import WritePlan
 from cqlserver.state import ClientState
+from cqlserver.terms.binding import BindContext
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.requests import BATCH_TYPES, Batch
 from protocol.responses import VoidResult
-from storage.environment_strands import let_go_later, paused
-from storage.schema import Schema, TableMetadata
+from storage.environment.strands import let_go_later, paused
+from storage.schema.metadata import Schema, TableMetadata
 
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
 

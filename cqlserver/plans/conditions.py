@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from struct import error as StructError
 from typing import Final
 
-from cqlserver.packing import pack_items, split_collection, split_tuple
 from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
-from cqlserver.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
+from cqlserver.terms.packing import pack_items, split_collection, split_tuple
+from cqlserver.terms.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
 from grammar import tree
 from grammar.tree import Operator
 from protocol.errors import InvalidRequest, ServerError
@@ -31,7 +31,7 @@ from protocol.types import (
     VectorType,
 )
 from storage.mutation import Cell, ComplexColumn, Row
-from storage.schema import ColumnKind, ColumnMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 UUID_BYTES: Final = 16
 SCALE_BYTES: Final = 4

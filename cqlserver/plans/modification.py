@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from cqlserver.binding import BindContext
-from cqlserver.json_values import JsonRow, compile_json
 from cqlserver.plans.conditions import ColumnCondition, compile_condition
 from cqlserver.plans.operations import (
     EXPIRY_MAX_S,
@@ -23,18 +21,20 @@ from cqlserver.plans.operations import (
     existing_column,
     set_operation,
 )
-from cqlserver.restrictions import Restrictions, compile_restrictions
-from cqlserver.restrictions_ranges import Interval
-from cqlserver.terms import Term, Values, compile_term
+from cqlserver.restrictions.ranges import Interval
+from cqlserver.restrictions.restrictions import Restrictions, compile_restrictions
+from cqlserver.terms.binding import BindContext
+from cqlserver.terms.json_values import JsonRow, compile_json
+from cqlserver.terms.terms import Term, Values, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import BIGINT, INT
-from storage.environment_strands import long_work, paused
+from storage.environment.strands import long_work, paused
 from storage.mutation import LIVE, NO_LIVENESS, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.reconcile import Resolve, merge_rows, resolver
-from storage.schema import ColumnKind, TableMetadata
+from storage.schema.metadata import ColumnKind, TableMetadata
 
 TTL_MAX_S = 20 * 365 * 24 * 60 * 60
 

@@ -7,17 +7,17 @@ row. Sets and maps come from terms in their order and without duplicates; what a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cqlserver.packing import split_collection, split_tuple
-from cqlserver.terms import BindContext, Constant, Term, Value, Values, column_spec, compile_term
+from cqlserver.terms.packing import split_collection, split_tuple
+from cqlserver.terms.terms import BindContext, Constant, Term, Value, Values, column_spec, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
-from storage.environment_strands import paused
+from storage.environment.strands import paused
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.reconcile import Identity, distinct_cells, reconcile
-from storage.schema import ColumnKind, ColumnMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 _NUMBERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint", "float", "double", "decimal"))
 _STRINGS = frozenset(("ascii", "text"))
@@ -486,7 +486,7 @@ def existing_column(context: BindContext, name: str) -> ColumnMetadata:
 
 
 def _text(expression: tree.Expression, context: BindContext) -> str:
-    from cqlserver.terms import raw_term
+    from cqlserver.terms.terms import raw_term
 
     return str(raw_term(expression, context))
 

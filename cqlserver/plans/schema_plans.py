@@ -25,7 +25,7 @@ from protocol.responses import (
     VoidResult,
 )
 from storage.projection import wire_values
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,11 +12,10 @@ from struct import Struct
 from typing import Any, Protocol
 
 from cluster.coordinator import RequestKind
-from cqlserver.binding import BindContext, Values, column_spec
 from cqlserver.functions.model import signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
-from cqlserver.plans.fast_read import maybe_fast_read
+from cqlserver.plans.fast.read import maybe_fast_read
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.select_rows import (
     ComputeSink,
@@ -30,26 +29,27 @@ from cqlserver.plans.select_rows import (
     SortSink,
 )
 from cqlserver.plans.select_run import Reading, ReadShape
-from cqlserver.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
-from cqlserver.restrictions_relations import existing_column
-from cqlserver.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
-from cqlserver.selection import Selectables, Selection, compile_selection, selects_only_statics
-from cqlserver.selectors import CallSelector, ColumnSelector, Selector
+from cqlserver.restrictions.relations import existing_column
+from cqlserver.restrictions.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
+from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
+from cqlserver.selection.selection import Selectables, Selection, compile_selection, selects_only_statics
+from cqlserver.selection.selectors import CallSelector, ColumnSelector, Selector
 from cqlserver.state import ClientState
-from cqlserver.terms import Term, compile_term
-from cqlserver.tracing import ReadTrace
+from cqlserver.system.tracing import ReadTrace
+from cqlserver.terms.binding import BindContext, Values, column_spec
+from cqlserver.terms.terms import Term, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
-from storage.environment_strands import paused
+from storage.environment.strands import paused
 from storage.keys import component_order_key
-from storage.packed import Layouts
+from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
-from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 _INT = Struct(">i")
 _MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))

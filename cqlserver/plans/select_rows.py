@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
-from cqlserver.binding import Values
-from cqlserver.restrictions_filter import FilterExpression
-from cqlserver.selection import Selection, json_writer
-from cqlserver.selectors import Evaluate, InputRow
+from cqlserver.restrictions.filters import FilterExpression
+from cqlserver.selection.selection import Selection, json_writer
+from cqlserver.selection.selectors import Evaluate, InputRow
+from cqlserver.terms.binding import Values
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.projection import BoundProjector, PartitionProjector
 from storage.reads import TableStore
-from storage.schema import ColumnKind, ColumnMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 _LENGTH = Struct(">i").pack
 _NULL = _LENGTH(-1)

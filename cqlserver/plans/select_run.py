@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from cqlserver.paging import NO_LIMIT, PagingState
 from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
-from cqlserver.restrictions import TokenRange
-from cqlserver.tracing import ReadTrace
-from storage.memtable import Position, position_of, token_position
+from cqlserver.restrictions.restrictions import TokenRange
+from cqlserver.system.tracing import ReadTrace
+from storage.memtable.memtable import Position, position_of, token_position
 from storage.reads import Chunk, PartitionView, Slice, TableStore
 
 STEP_WORK = 400

@@ -8,23 +8,23 @@ from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
 from cqlserver.node import Node
 from cqlserver.pending import Pending
-from cqlserver.plans.fast_counter import FastIncrement, fast_counter, maybe_fast_increment
-from cqlserver.plans.fast_write import FastRow, fast_write, maybe_fast_row
+from cqlserver.plans.fast.counter import FastIncrement, fast_counter, maybe_fast_increment
+from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
+from cqlserver.plans.fast.write import FastRow, fast_write, maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
 from cqlserver.plans.operations import WriteContext
-from cqlserver.plans.packed_write import PackedWrite, maybe_packed_write
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
-from cqlserver.terms import Values
-from cqlserver.tracing import REPLICAS_FOR_MUTATION
+from cqlserver.system.tracing import REPLICAS_FOR_MUTATION
+from cqlserver.terms.terms import Values
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
-from storage.counter_writes import incremented_row
-from storage.environment_strands import let_go_later, pause, undisturbed
+from storage.counters.writes import incremented_row
+from storage.environment.strands import let_go_later, pause, undisturbed
 from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING, TableStore
-from storage.schema import TableMetadata
+from storage.schema.metadata import TableMetadata
 
 VOID = VoidResult()
 

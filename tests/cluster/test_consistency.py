@@ -16,7 +16,7 @@ from cluster.coordinator import Coordinator, RequestKind
 from cluster.replication import NetworkTopologyStrategy
 from cluster.ring import Node, Ring
 from protocol.errors import InternalError, ProtocolError, RequestError, Unavailable
-from storage.schema import KeyspaceMetadata, KeyspaceParams
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
 LOCAL = Node(UUID(int=1), "127.0.0.1", tokens=(-5, 10, 99))
 OTHER = Node(UUID(int=2), "127.0.0.2", tokens=(0, 50))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cluster.replication import LocalStrategy, NetworkTopologyStrategy, SimpleStrategy, strategy_of
 from cluster.ring import Node, Ring, random_tokens
 from protocol.errors import ConfigurationError
-from storage.environment import Rng
+from storage.environment.environment import Rng
 
 
 def node(number: int, *tokens: int, datacenter: str = "dc1", rack: str = "r1") -> Node:

@@ -6,13 +6,13 @@ from typing import NoReturn
 from uuid import UUID
 
 from cluster.coordinator import RequestKind
-from cqlserver.binding import BindContext
 from cqlserver.ddl import DdlContext, apply_ddl
 from cqlserver.pending import Pending
 from cqlserver.plans.modification import STATIC_ROW, Updates, compile_modification
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.select import SelectPlan, compile_select
 from cqlserver.state import ClientState
+from cqlserver.terms.binding import BindContext
 from grammar import tree
 from grammar.parser import parse
 from protocol.errors import InvalidRequest
@@ -21,7 +21,7 @@ from protocol.requests import QueryOptions
 from protocol.responses import RowsResult
 from storage.mutation import Row
 from storage.reads import EVERYTHING, TableStore
-from storage.schema import Schema, TableMetadata
+from storage.schema.metadata import Schema, TableMetadata
 
 NOW_S = 1_700_000_000
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import trio
 
-from cqlserver.config import Config
-from cqlserver.listener import Listener
+from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
-from cqlserver.server import listen, open_node, open_sockets
+from cqlserver.program.config import Config
+from cqlserver.program.server import listen, open_node, open_sockets
 from protocol.client import Connection, connect
 from protocol.responses import Error, Reply
-from storage.environment import Disk, Environment, ManualClock, Rng
-from storage.environment_memory import FaultyDisk
-from storage.environment_strands import InlineWorkers
+from storage.environment.environment import Disk, Environment, ManualClock, Rng
+from storage.environment.memory import FaultyDisk
+from storage.environment.strands import InlineWorkers
 
 TIMEOUT_S = 10.0
 KEYSPACE = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"

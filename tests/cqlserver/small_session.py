@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from cqlserver.config import Config
-from cqlserver.server import open_node
-from cqlserver.session import Session
+from cqlserver.connections.session import Session
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.primitives import Value

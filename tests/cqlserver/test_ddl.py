@@ -11,22 +11,22 @@ from uuid import UUID
 
 import pytest
 
-from cqlserver.config import Config
 from cqlserver.ddl import DdlContext, apply_ddl
 from cqlserver.describe import ClusterFacts, describe
-from cqlserver.system_definitions import stored_system_keyspaces
-from cqlserver.virtual_definitions import virtual_keyspaces
-from cqlserver.virtual_tables import VirtualTables
+from cqlserver.program.config import Config
+from cqlserver.system.definitions import stored_system_keyspaces
+from cqlserver.system.virtual_definitions import virtual_keyspaces
+from cqlserver.system.virtual_tables import VirtualTables
 from grammar.errors import CqlSyntaxError as GrammarError
 from grammar.parser import parse
 from grammar.tree import Describe, Use
 from protocol.errors import RequestError
 from storage.engine import stored_values
 from storage.reads import TableStore
-from storage.schema import Schema, TableMetadata
-from storage.schema_definitions import schema_keyspace
-from storage.schema_tables import schema_mutations
-from storage.schema_writes import SchemaWrite, apply_schema_write
+from storage.schema.definitions import schema_keyspace
+from storage.schema.metadata import Schema, TableMetadata
+from storage.schema.tables import schema_mutations
+from storage.schema.writes import SchemaWrite, apply_schema_write
 
 DATA = Path(__file__).parent / "data" / "ddl.txt"
 

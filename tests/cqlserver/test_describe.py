@@ -12,7 +12,7 @@ from cqlserver.describe import ClusterFacts, describe, describe_page
 from grammar.tree import Describe, DescribeKind
 from protocol.errors import InvalidRequest
 from protocol.types import INT, TEXT, MapType, TupleType
-from storage.schema import (
+from storage.schema.metadata import (
     AggregateMetadata,
     ColumnKind,
     ColumnMetadata,

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from test_modifications import Client
 
-from cqlserver.packing import normalise
+from cqlserver.terms.packing import normalise
 from protocol.types import (
     BOOLEAN,
     DECIMAL,

@@ -5,11 +5,11 @@ import struct
 import pytest
 from small_server import KEYSPACE, TABLE, serving
 
-from cqlserver.config import Config
+from cqlserver.connections.session import Session
 from cqlserver.node import Node
-from cqlserver.plans import fast_query
-from cqlserver.server import open_node
-from cqlserver.session import Session
+from cqlserver.plans.fast import query as fast_query
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
 from grammar.shape import shape
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder

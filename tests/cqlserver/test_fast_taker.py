@@ -5,9 +5,9 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqlserver.plans.fast_rows import Rows, maybe_rows_taker
-from cqlserver.plans.fast_taker import Taker, compile_taker
-from cqlserver.plans.fast_values import Check
+from cqlserver.plans.fast.rows import Rows, maybe_rows_taker
+from cqlserver.plans.fast.taker import Taker, compile_taker
+from cqlserver.plans.fast.values import Check
 from storage.keys import compose_key
 
 Statement = tuple[list[Check], list[int], list[int], list[int]]

@@ -16,7 +16,7 @@ from protocol.client import Connection
 from protocol.errors import PeerError
 from protocol.requests import Query, QueryOptions
 from protocol.responses import Error, RowsResult
-from storage.environment_memory import FaultyDisk
+from storage.environment.memory import FaultyDisk
 
 INSERT = "INSERT INTO ks.t (k, c, v) VALUES (1, {}, 'x')"
 WRITE_FAILED = (

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from cqlserver.config import Config
+from cqlserver.connections.session import LONG_BODY_BYTES, PENDING_BYTES_MAX, Session, Unanswered
 from cqlserver.node import Node
-from cqlserver.server import open_node
-from cqlserver.session import LONG_BODY_BYTES, PENDING_BYTES_MAX, Session, Unanswered
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from protocol.requests import Batch, BatchEntry, Prepare, Query, QueryOptions, Request, Startup
 from protocol.responses import Error, PreparedResult, Response, RowsResult, VoidResult
-from storage.drafts import ROWS_MIN
-from storage.environment import Environment, ManualClock, Rng
-from storage.environment_memory import FaultyDisk
-from storage.environment_strands import InlineWorkers, ThreadWorkers
+from storage.environment.environment import Environment, ManualClock, Rng
+from storage.environment.memory import FaultyDisk
+from storage.environment.strands import InlineWorkers, ThreadWorkers
+from storage.memtable.drafts import ROWS_MIN
 from tests.cqlserver.small_server import KEYSPACE, TABLE
 
 SCHEMA = (

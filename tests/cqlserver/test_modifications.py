@@ -3,15 +3,15 @@
 import pytest
 from small_server import KEYSPACE, small_node
 
+from cqlserver.connections.session import Session
 from cqlserver.plans.batch import SIZE_WARN_BYTES, data_size, java_set_order, packed_size
-from cqlserver.session import Session
 from protocol.errors import RequestError
 from protocol.frames import EnvelopeDecoder
 from protocol.primitives import UNSET, Value
 from protocol.requests import Batch, BatchEntry, Execute, Prepare, Query, QueryOptions, Request, Startup, encode
 from protocol.responses import Error, PreparedResult, Reply, RowsResult, decode
 from storage.engine import PackedRowWrite
-from storage.environment import ManualClock
+from storage.environment.environment import ManualClock
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
 
 ANY = 0

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cqlserver.binding import BindContext
 from cqlserver.pending import Pending
 from cqlserver.plans.select import compile_select
+from cqlserver.terms.binding import BindContext
 from grammar import tree
 from grammar.parser import parse
 from protocol.errors import InvalidRequest, ProtocolError

@@ -5,8 +5,8 @@ import struct
 import pytest
 from small_server import KEYSPACE, TABLE, small_node
 
+from cqlserver.connections.session import ANSWER_BYTES_MAX, PENDING_MAX, Session
 from cqlserver.node import Node
-from cqlserver.session import ANSWER_BYTES_MAX, PENDING_MAX, Session
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder, SegmentDecoder, SegmentEncoder
 from protocol.requests import Options, Query, Request, Startup
@@ -189,7 +189,7 @@ def test_events_overtake_nothing_and_are_not_lost_when_requests_are_served_again
 
 
 def test_a_traced_statement_is_answered_though_its_trace_is_lost(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    from storage.commitlog import CommitLogFailed
+    from storage.commitlog.log import CommitLogFailed
 
     def fail(updates: object) -> None:
         raise CommitLogFailed("no disk")

@@ -7,23 +7,23 @@ from uuid import UUID
 
 import pytest
 
-from cqlserver.config import Config
+from cqlserver.program.config import Config
 from cqlserver.state import ClientState
-from cqlserver.system_definitions import stored_system_keyspaces
-from cqlserver.system_tables import (
+from cqlserver.system.definitions import stored_system_keyspaces
+from cqlserver.system.tables import (
     LocalFacts,
     local_table,
     local_update,
     state_update,
 )
-from cqlserver.virtual_definitions import virtual_keyspaces
-from cqlserver.virtual_tables import VirtualTables
+from cqlserver.system.virtual_definitions import virtual_keyspaces
+from cqlserver.system.virtual_tables import VirtualTables
+from storage.commitlog.records import Truncation
 from storage.engine import stored_values
-from storage.log_records import Truncation
-from storage.memtable import position_of, token_position
+from storage.memtable.memtable import position_of, token_position
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema import Schema, TableMetadata
+from storage.schema.metadata import Schema, TableMetadata
 
 HOST_ID = UUID("fe1e4cdb-198b-4417-973c-aa268a4acd4d")
 TABLE_ID = UUID("176c39cd-b93d-33a5-a218-8eb06a56f66e")

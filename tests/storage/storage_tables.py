@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from protocol.types import BIGINT, BLOB, COUNTER, INT, TEXT, CqlType, ListType, MapType
-from storage.schema import ColumnKind, ColumnMetadata, DroppedColumn, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, DroppedColumn, TableMetadata
 
 
 def column(name: str, kind: ColumnKind, column_type: CqlType, position: int = -1, reversed: bool = False) -> ColumnMetadata:

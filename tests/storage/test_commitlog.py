@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from protocol.errors import CorruptionError, StorageError
-from storage.commitlog import (
+from storage.commitlog.format import POSITION_SHIFT, SEGMENT_HEADER_BYTES
+from storage.commitlog.log import (
     CommitLog,
     CommitLogFailed,
     CommitLogOptions,
@@ -19,9 +20,8 @@ from storage.commitlog import (
     Replayed,
     SyncMode,
 )
-from storage.commitlog_format import POSITION_SHIFT, SEGMENT_HEADER_BYTES
-from storage.environment import ManualClock
-from storage.environment_memory import FaultyDisk
+from storage.environment.environment import ManualClock
+from storage.environment.memory import FaultyDisk
 
 FOLDER = "/d/commitlog"
 SMALL = CommitLogOptions(segment_bytes=1024)

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from storage_tables import int_value, wide_counter_table
 
 from protocol.types import INT
-from storage.counter_rows import merge_counter_rows
-from storage.counters import Shard, context_of, total
-from storage.memtable import single
+from storage.counters.contexts import Shard, context_of, total
+from storage.counters.rows import merge_counter_rows
+from storage.memtable.memtable import single
+from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, NO_LIVENESS, Cell, PartitionUpdate, Row, packed_record
-from storage.packed import Layouts
 from storage.projection import COMPILED_VALUES_MAX, compiled_cut, counted, cut_of, wire
 from storage.reads import TableStore
 from storage.reconcile import merge_rows, resolver

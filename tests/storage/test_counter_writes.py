@@ -7,9 +7,9 @@ import pytest
 from storage_tables import counter_table, int_value, wide_counter_table
 
 from protocol.types import INT
-from storage.counter_cache import ROWS_OF_DELETION_MAX, CounterCache
-from storage.counter_writes import incremented_row
-from storage.counters import total
+from storage.counters.contexts import total
+from storage.counters.writes import incremented_row
+from storage.memtable.counter_cache import ROWS_OF_DELETION_MAX, CounterCache
 from storage.mutation import Cell, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.reads import EVERYTHING, TableStore
 

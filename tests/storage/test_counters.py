@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import CorruptionError
-from storage.counters import Shard, context_of, increment, merge_contexts, shards, total, total_value
+from storage.counters.contexts import Shard, context_of, increment, merge_contexts, shards, total, total_value
 from storage.mutation import Cell
 from storage.reconcile import reconcile_counter
 

@@ -3,7 +3,7 @@
 import random
 from types import MappingProxyType
 
-from storage.elements import Elements, differences, with_element, without_element
+from storage.schema.elements import Elements, differences, with_element, without_element
 
 
 def test_one_change_is_known_without_a_look_at_the_rest() -> None:

@@ -8,17 +8,18 @@ from storage_tables import bigint_value, counter_table
 
 from protocol.errors import ConfigurationError, InvalidRequest, StorageError
 from protocol.types import BLOB, INT, TEXT
-from storage.commitlog import CommitLogFailed, CommitLogOptions
-from storage.counters import Shard, increment, shards
+from storage.commitlog.log import CommitLogFailed, CommitLogOptions
+from storage.counters.contexts import Shard, increment, shards
 from storage.engine import Engine, EngineOptions, PackedRun, key_text, stored_values
-from storage.environment import Environment, ManualClock, Rng
-from storage.environment_memory import FaultyDisk
-from storage.environment_strands import InlineWorkers
+from storage.environment.environment import Environment, ManualClock, Rng
+from storage.environment.memory import FaultyDisk
+from storage.environment.strands import InlineWorkers
 from storage.keys import compose_key
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
+from storage.memtable.packed import Layout, join_wire_values
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
-from storage.packed import Layout, join_wire_values
-from storage.schema import (
+from storage.schema.definitions import schema_keyspace
+from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
     KeyspaceMetadata,
@@ -27,9 +28,8 @@ from storage.schema import (
     TableMetadata,
     system_table_id,
 )
-from storage.schema_definitions import schema_keyspace
-from storage.schema_tables import schema_mutations
-from storage.table_definitions import define_table
+from storage.schema.table_definitions import define_table
+from storage.schema.tables import schema_mutations
 
 SIMPLE = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"}
 LOCAL_TABLE = define_table(

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import StorageError
-from storage.environment import Disk, ManualClock, Rng, SystemClock, TimeUuidSource
-from storage.environment_disk import RealDisk
-from storage.environment_memory import FaultyDisk, MemoryDisk
+from storage.environment.disk import RealDisk
+from storage.environment.environment import Disk, ManualClock, Rng, SystemClock, TimeUuidSource
+from storage.environment.memory import FaultyDisk, MemoryDisk
 
 DISKS: dict[str, Callable[[], Disk]] = {"real": RealDisk, "memory": MemoryDisk, "faulty": FaultyDisk}
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from storage.environment import ManualClock
-from storage.environment_strands import (
+from storage.environment.environment import ManualClock
+from storage.environment.strands import (
     STRAND_BYTES_MAX,
     STRANDS_MAX,
     InlineWorkers,

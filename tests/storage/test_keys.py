@@ -10,7 +10,7 @@ from storage_tables import bigint_value, column, int_value, narrow_table
 from protocol.errors import CorruptionError, InvalidRequest
 from protocol.types import BIGINT, INT, TEXT
 from storage.keys import after, before, clustering_order_key, compose_key, key_composer, row_end, split_key
-from storage.schema import ColumnKind, TableMetadata
+from storage.schema.metadata import ColumnKind, TableMetadata
 
 TABLE = TableMetadata(
     "ks",

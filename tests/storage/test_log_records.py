@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import CorruptionError
-from storage.log_records import group_record, rows_record, rows_table, split_group, split_rows
+from storage.commitlog.records import group_record, rows_record, rows_table, split_group, split_rows
+from storage.memtable.packed import join_wire_values
 from storage.mutation import packed_prefix
-from storage.packed import join_wire_values
-from storage.schema import system_table_id
+from storage.schema.metadata import system_table_id
 
 TABLE_ID = system_table_id("ks", "t")
 PREFIX = packed_prefix(TABLE_ID, 1, ("v", "w"), True)

@@ -6,12 +6,20 @@ from storage_strategies import NOW_S, TABLE, updates
 from storage_tables import bigint_value, int_value, narrow_table, wide_table
 
 from protocol.types import INT
-from storage.memtable import PLACED_KEYS, SHARD_AT, Memtable, position_of, position_token, split_single, token_position
+from storage.memtable.memtable import (
+    PLACED_KEYS,
+    SHARD_AT,
+    Memtable,
+    position_of,
+    position_token,
+    split_single,
+    token_position,
+)
+from storage.memtable.packed import LAYOUTS_MAX, Layouts, join_wire_values
+from storage.memtable.partition import BLOCK_ROWS_MAX, Partition, estimated_bytes
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, Row
-from storage.packed import LAYOUTS_MAX, Layouts, join_wire_values
-from storage.partition import BLOCK_ROWS_MAX, Partition, estimated_bytes
 from storage.reads import EVERYTHING, Slice, TableStore
-from storage.schema import DroppedColumn
+from storage.schema.metadata import DroppedColumn
 from storage.token import token
 
 KEY = bigint_value(1)

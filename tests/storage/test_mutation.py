@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from storage_strategies import updates
 
 from protocol.errors import CorruptionError
-from storage.memtable import single
+from storage.memtable.memtable import single
+from storage.memtable.packed import Layouts, join_wire_values
 from storage.mutation import (
     LIVE,
     Cell,
@@ -25,7 +26,6 @@ from storage.mutation import (
     packed_record,
     parse_packed_prefix,
 )
-from storage.packed import Layouts, join_wire_values
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "formats" / "mutation.md"
 TABLE_ID = UUID("00112233-4455-6677-8899-aabbccddeeff")

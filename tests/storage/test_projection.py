@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from storage_tables import bigint_value, counter_table, int_value, narrow_table, wide_table
 
 from protocol.types import INT, TEXT, SetType, UserType
-from storage.counters import increment
+from storage.counters.contexts import increment
 from storage.keys import clustering_order_key, compose_key
+from storage.memtable.packed import StoredRow
 from storage.mutation import LIVE, Cell, ComplexColumn, Liveness, PartitionUpdate, Row
-from storage.packed import StoredRow
 from storage.projection import COMPILED_VALUES_MAX, NULL, compiled_cut, complex_serializer, cut_of, wire
 from storage.reads import EVERYTHING, TableStore
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from storage_strategies import CLUSTERINGS, KEYS, NOW_S, ORDER_KEY, TABLE, updates
 from storage_twin import Twin
 
-from storage import partition
-from storage.memtable import Memtable, position_of
+from storage.memtable import partition
+from storage.memtable.memtable import Memtable, position_of
+from storage.memtable.packed import VALUES, Layouts
 from storage.mutation import LIVE, PartitionUpdate
-from storage.packed import VALUES, Layouts
 from storage.reads import ALL_ROWS, EVERYTHING, Slice, TableStore
 from storage.reconcile import resolver
 

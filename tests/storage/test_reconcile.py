@@ -16,8 +16,8 @@ from storage_strategies import (
     rows,
 )
 
+from storage.memtable.range_tombstones import RangeTombstones
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, RangeTombstone, Row
-from storage.range_tombstones import RangeTombstones
 from storage.reconcile import (
     live_row,
     merge_complex,

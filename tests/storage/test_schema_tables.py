@@ -15,7 +15,9 @@ from protocol.types import BIGINT, INT, TEXT, ListType, MapType, TupleType, User
 from storage.engine import stored_values
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema import (
+from storage.schema.definitions import schema_keyspace
+from storage.schema.loading import load_schema
+from storage.schema.metadata import (
     AggregateMetadata,
     ColumnKind,
     ColumnMask,
@@ -33,11 +35,9 @@ from storage.schema import (
     ordered_columns,
     system_table_id,
 )
-from storage.schema_definitions import schema_keyspace
-from storage.schema_loading import load_schema
-from storage.schema_tables import schema_mutations
-from storage.schema_writes import SchemaWrite, apply_schema_write, schema_record
-from storage.type_text import parse_type
+from storage.schema.tables import schema_mutations
+from storage.schema.type_text import parse_type
+from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
 
 SIMPLE = KeyspaceParams({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"})
 EMPTY = Schema.of([])

@@ -12,7 +12,6 @@ from uuid import UUID as Uuid
 
 import pytest
 
-from cqlserver.assignment import Match, match_type
 from cqlserver.functions import (
     FUNCTION_OF_OPERATOR,
     AggregateFunction,
@@ -21,6 +20,7 @@ from cqlserver.functions import (
     argument_spec,
     resolve,
 )
+from cqlserver.terms.assignment import Match, match_type
 from protocol.errors import FunctionFailure, InvalidRequest, RequestError
 from protocol.responses import ColumnSpec
 from protocol.types import (
@@ -45,7 +45,7 @@ from protocol.types import (
     VectorType,
     parse_java,
 )
-from storage.schema import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 from storage.token import token
 
 _ROWS = json.loads((Path(__file__).parent / "recorded_functions.json").read_text())

@@ -1,0 +1,449 @@
+"""All client sockets of a node, served by one trio task.
+
+A wake-up takes the sockets that have something to read, hands the bytes to their sessions (synchronous: session.py),
+writes the commit log once for all of them, and sends once per socket. A task, a cancel scope or a checkpoint per request
+would cost several times what the request costs. Work in steps (Pending: big scans) is done by a second task, a step of
+each in turn.
+
+Invariants:
+- No byte of an answer leaves before the promise behind it holds. In the commit log's batch and group modes the output of
+  a session that wrote waits until the log is synced; if writing or syncing the log fails, what the waiting sessions
+  received is served again, now that the log refuses writes, and those answers leave instead.
+- A go lasts GO_S and one request at most; what is left has its turn in the next one, after everybody else.
+- A client that does not take its answers, or has too much under way, is not read from, so what it can make the server
+  hold is bounded: RECEIVE_BYTES or one frame of requests, UNSENT_BYTES_MAX and one go's answers, HELD_MAX goes that wait
+  for a sync, and what Session.is_busy allows of requests in steps.
+"""
+
+import errno
+import logging
+import math
+import socket
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from cqlserver.connections.poller import Poller, Readiness, open_poller
+from cqlserver.connections.session import Served, Session, Unanswered
+from cqlserver.node import Node
+from protocol.errors import StorageError
+
+log = logging.getLogger("cqlserver")
+
+RECEIVE_BYTES = 1 << 16
+"""Read from one socket in one go: enough for hundreds of requests, small enough that all sockets get their turn."""
+UNSENT_BYTES_MAX = 1 << 23
+"""A client that lets more answers than this pile up is not read from until it has taken them."""
+UNSENT_EVENT_BYTES_MAX = 2 * UNSENT_BYTES_MAX
+"""A client that lets this much pile up and still has events coming is closed."""
+HELD_MAX = 64
+"""Goes of one connection that wait for the log's sync; it is not read from beyond that."""
+BACKLOG = 1024
+ACCEPTED_PER_GO_MAX = 64
+ACCEPT_PAUSE_S = 0.1
+"""How long nobody is accepted after the system ran out of descriptors."""
+GO_S = 0.002
+"""How long requests are served before the log is written and the answers leave."""
+TURN_S = 0.004
+"""How long busy sockets keep trio's other tasks waiting."""
+LINGER_S = 0.001
+"""How long the next request is waited for, where one was just served, before trio waits for it: a way through trio's loop
+costs as much as ten requests."""
+
+
+class Channel:
+    """One client's socket, its session, and what waits to be sent."""
+
+    __slots__ = ("closed", "closing", "fd", "held", "peer", "reading", "session", "sock", "unsent", "unsent_bytes",
+                 "writing")  # fmt: skip
+
+    def __init__(self, sock: socket.socket, session: Session, peer: str) -> None:
+        self.sock, self.session, self.peer = sock, session, peer
+        self.fd = sock.fileno()
+        self.unsent: deque[memoryview] = deque()
+        self.unsent_bytes = 0
+        # (position of the commit log that must be synced first, the output, what it answers)
+        self.held: deque[tuple[int, bytes, Served]] = deque()
+        self.reading, self.writing, self.closing, self.closed = True, False, False, False
+
+    @property
+    def may_serve(self) -> bool:
+        return (
+            self.unsent_bytes < UNSENT_BYTES_MAX
+            and not self.session.is_busy
+            and len(self.held) < HELD_MAX
+            and not self.closing
+        )
+
+
+class Listener:
+    """Accepts and serves clients on `sockets` until cancelled; see the module's text."""
+
+    def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
+        self._node = node
+        self._clock = node.environment.clock.monotonic
+        self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
+        self._poller: Poller = open_poller()
+        self._listening = {sock.fileno(): sock for sock in sockets}
+        self._channels: dict[int, Channel] = {}
+        self._held: dict[Channel, None] = {}
+        self._events: list[Readiness] = []  # not served yet
+        self._behind: dict[int, None] = {}  # descriptors of channels whose sessions have requests waiting
+        self._pushed: dict[Channel, None] = {}
+        self._serving = False
+        self._steps: deque[tuple[Channel, Unanswered]] = deque()
+        self._steps_wanted = trio.Event()
+        self._sync_wanted = trio.Event()
+        self._accept_paused = trio.Event()
+        self._waker, self._wakened = socket.socketpair()
+        self.longest_stall_ms = 0.0
+
+    @property
+    def sessions(self) -> list[Session]:
+        return [channel.session for channel in self._channels.values()]
+
+    async def run(self) -> None:
+        """Serves until cancelled, then closes every socket."""
+        for fd in (*self._listening, self._wakened.fileno()):
+            self._poller.watch(fd, read=True, write=False)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._step_forever)
+                nursery.start_soon(self._resume_accepting)
+                if self._node.durable:
+                    nursery.start_soon(self._sync_forever)
+                await self._serve_forever()
+        finally:
+            for channel in list(self._channels.values()):
+                self._close(channel)
+            for _, unanswered in self._steps:
+                unanswered.close()
+            for sock in (*self._listening.values(), self._waker, self._wakened):
+                sock.close()
+            self._poller.close()
+
+    async def _serve_forever(self) -> None:
+        clock, poller = self._clock, self._poller
+        descriptor = poller.fileno()
+        turn_began = clock()
+        has_served = False
+        while True:
+            if not self._events:
+                # other tasks that have something to do are not kept waiting
+                lingers = has_served and not self._behind and not self._steps and not self._held
+                self._events = poller.ready(LINGER_S if lingers else 0)
+                if self._behind:
+                    reported = {event[0] for event in self._events}
+                    self._events += [(fd, True, False, False) for fd in self._behind if fd not in reported]
+                    self._behind.clear()
+                elif not self._events:
+                    has_served = False
+                    await trio.lowlevel.wait_readable(descriptor)
+                    turn_began = clock()
+                    continue
+            began = clock()
+            self._serve(began + GO_S)
+            has_served = True
+            ended = clock()
+            self._note_stall(ended - began)
+            if ended - turn_began > TURN_S:
+                await trio.lowlevel.checkpoint()
+                turn_began = clock()
+
+    def _note_stall(self, seconds: float) -> None:
+        self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
+
+    def _serve(self, deadline: float) -> None:
+        """One go: what is ready, until the deadline."""
+        touched: list[Channel] = []
+        channels, clock = self._channels, self._clock
+        served = 0
+        self._serving = True
+        for fd, readable, writable, broken in self._events:
+            served += 1
+            channel = channels.get(fd)
+            if channel is None:
+                self._serve_other(fd)
+                continue
+            if writable:
+                self._flush(channel)
+            if not channel.reading:
+                if broken and not channel.closed:
+                    self._close(channel)
+                continue
+            if not readable:
+                continue
+            try:
+                if not self._receive(channel, deadline):
+                    continue
+            except Exception as error:
+                log.error("a bug in this server: %s", error, exc_info=error)
+                self._close(channel)
+                continue
+            touched.append(channel)
+            if clock() > deadline:
+                break
+        self._events = self._events[served:] if served < len(self._events) else []
+        self._serving = False
+        if touched or self._pushed:
+            self._settle(touched)
+
+    def _receive(self, channel: Channel, deadline: float) -> bool:
+        """Has a session serve what waits, or what the socket has; whether there was anything."""
+        session = channel.session
+        if session.waiting:
+            session.resume(deadline)
+            return True
+        try:
+            data = channel.sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            log.debug("%s: %s", channel.peer, error)
+            data = b""
+        if not data:
+            self._close(channel)
+            return False
+        session.receive(data, deadline)
+        return True
+
+    def _settle(self, touched: list[Channel]) -> None:
+        """Writes the commit log for all of `touched`, then sends, or holds what must wait for a sync."""
+        commit_log, sync_before_reply = self._commit_log, self._sync_before_reply
+        if commit_log is not None and commit_log.gathered:
+            try:
+                if commit_log.write():
+                    self._sync_wanted.set()
+            except (StorageError, OSError) as error:
+                log.error("writes are refused from now on, reads go on: %s", error)
+                for channel in touched:
+                    session = channel.session
+                    session.take_output()
+                    session.serve_again(session.take_served())
+        for channel in touched:
+            session = channel.session
+            if session.is_odd or channel.unsent or channel.closed or (session.wrote and sync_before_reply):
+                self._settle_odd(channel)
+                continue
+            output = session.take_output()
+            session.forget_served()
+            session.wrote = False
+            try:
+                sent = channel.sock.send(output) if output else 0
+            except OSError:
+                sent = 0  # _send finds out what is the matter
+            if sent < len(output):
+                self._send(channel, output[sent:])
+        if self._pushed:
+            pushed, self._pushed = self._pushed, {}
+            for channel in pushed:
+                if not channel.closed:
+                    self._send(channel, channel.session.take_later())
+                    if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:
+                        log.warning("%s does not read its events: the connection is closed", channel.peer)
+                        self._close(channel)
+        if self._steps:
+            self._steps_wanted.set()
+
+    def _settle_odd(self, channel: Channel) -> None:
+        """Everything that can be with a channel after its session served."""
+        if channel.closed:
+            return
+        session, node = channel.session, self._node
+        if session.wrote and node.sync_before_reply and node.commit_log is not None:
+            output = session.take_later()
+            channel.held.append((node.commit_log.written_position, session.take_output(), session.take_served()))
+            self._held[channel] = None
+            self._sync_wanted.set()
+        else:
+            output = session.take_later() + session.take_output()
+            session.forget_served()
+        session.wrote = False
+        for unanswered in session.take_pending():
+            self._steps.append((channel, unanswered))
+        channel.closing = channel.closing or session.closing
+        session.is_odd = bool(session.waiting)
+        self._send(channel, output)
+
+    # --- sockets ---------------------------------------------------------------------------------------------------
+
+    def _serve_other(self, fd: int) -> None:
+        listening = self._listening.get(fd)
+        if listening is not None:
+            self._accept(listening)
+        elif fd == self._wakened.fileno():
+            self._wakened.recv(1024)
+
+    def _wake(self) -> None:
+        """Has the serving task look at `_behind`, should it be waiting for sockets."""
+        self._waker.send(b"\0")
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(ACCEPTED_PER_GO_MAX):
+            try:
+                sock, address = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    # those who are here are served on; asking again at once would only burn the processor
+                    log.error("clients can't be accepted: %s; raise the limit of open files (ulimit -n)", error.strerror)
+                    for fd in self._listening:
+                        self._poller.watch(fd, read=False, write=False)
+                    self._accept_paused.set()
+                return  # or the client left again
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
+            channel.session.on_push = partial(self._push, channel)
+            self._channels[channel.fd] = channel
+            self._node.sessions[channel.session] = None
+            self._poller.watch(channel.fd, read=True, write=False)
+
+    async def _resume_accepting(self) -> None:
+        while True:
+            await self._accept_paused.wait()
+            await trio.sleep(ACCEPT_PAUSE_S)
+            self._accept_paused = trio.Event()
+            for fd in self._listening:
+                self._poller.watch(fd, read=True, write=False)
+
+    def _push(self, channel: Channel) -> None:
+        """Sends what a session has to say by itself (events); within a go, when the log is written."""
+        self._pushed[channel] = None
+        if not self._serving:
+            self._settle([])
+
+    def _send(self, channel: Channel, output: bytes) -> None:
+        """Sends, or keeps what the socket does not take; closes where that was all and the session says so."""
+        if output and not channel.unsent:
+            try:
+                sent = channel.sock.send(output)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                log.debug("%s: %s", channel.peer, error)
+                self._close(channel)
+                return
+            if sent < len(output):
+                channel.unsent.append(memoryview(output)[sent:])
+                channel.unsent_bytes = len(output) - sent
+        elif output:
+            channel.unsent.append(memoryview(output))
+            channel.unsent_bytes += len(output)
+        self._watch(channel)
+
+    def _flush(self, channel: Channel) -> None:
+        """Sends what the socket now takes of what waited."""
+        unsent = channel.unsent
+        try:
+            while unsent:
+                sent = channel.sock.send(unsent[0])
+                channel.unsent_bytes -= sent
+                if sent < len(unsent[0]):
+                    unsent[0] = unsent[0][sent:]
+                    break
+                unsent.popleft()
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            log.debug("%s: %s", channel.peer, error)
+            self._close(channel)
+            return
+        self._watch(channel)
+
+    def _watch(self, channel: Channel) -> None:
+        """Watches the socket for what its channel can do now; closes it where nothing is left to do."""
+        if channel.closing and not channel.unsent and not channel.held:
+            self._close(channel)
+            return
+        reading, writing = channel.may_serve, bool(channel.unsent)
+        if (reading, writing) != (channel.reading, channel.writing):
+            channel.reading, channel.writing = reading, writing
+            self._poller.watch(channel.fd, read=reading, write=writing)
+        if reading and channel.session.waiting:
+            self._behind[channel.fd] = None
+
+    def _close(self, channel: Channel) -> None:
+        if channel.closed:
+            return
+        channel.closed, channel.reading = True, False
+        del self._channels[channel.fd]
+        self._poller.forget(channel.fd)
+        self._held.pop(channel, None)
+        self._pushed.pop(channel, None)
+        self._behind.pop(channel.fd, None)
+        self._node.sessions.pop(channel.session, None)
+        channel.session.close()
+        channel.unsent.clear()
+        channel.held.clear()
+        channel.sock.close()
+
+    # --- what takes several steps, what waits for the disk ------------------------------------------------------------
+
+    async def _step_forever(self) -> None:
+        """Does a step of each request that takes several, in turn, and lets the sockets have theirs in between."""
+        clock, steps = self._clock, self._steps
+        while True:
+            if not steps:
+                self._steps_wanted = trio.Event()
+                await self._steps_wanted.wait()
+            channel, unanswered = steps.popleft()
+            if channel.closed:
+                unanswered.close()
+                continue
+            began = clock()
+            self._serving = True
+            is_done = channel.session.step(unanswered)
+            self._serving = False
+            if is_done or self._pushed:
+                self._settle([channel])
+            if is_done:
+                if self._behind:
+                    self._wake()
+            else:
+                steps.append((channel, unanswered))
+            self._note_stall(clock() - began)
+            await trio.lowlevel.checkpoint()
+
+    async def _sync_forever(self) -> None:
+        """Makes the commit log durable as commitlog_sync says: every period, or before the answers that wait for it."""
+        node = self._node
+        period_s = node.sync_period_s
+        while True:
+            with trio.move_on_after(period_s if not node.sync_before_reply else math.inf):
+                await self._sync_wanted.wait()
+            self._sync_wanted = trio.Event()
+            if node.sync_before_reply and period_s:
+                await trio.sleep(period_s)  # commitlog_sync_group_window: others may join
+            await self._sync_once()
+
+    async def _sync_once(self) -> None:
+        commit_log = self._node.commit_log
+        if commit_log is None:
+            return
+        had_failed = commit_log.failure is not None
+        try:
+            position = await trio.to_thread.run_sync(commit_log.sync)
+        except (StorageError, OSError) as error:
+            if not had_failed:
+                log.error("writes are refused from now on, reads go on: %s", error)
+            for channel in list(self._held):
+                # the first answers never left
+                held, channel.held = channel.held, deque()
+                for _, _, served in held:
+                    channel.session.serve_again(served)
+                self._settle([channel])
+            self._held.clear()
+        else:
+            for channel in list(self._held):
+                outputs = []
+                while channel.held and channel.held[0][0] <= position:
+                    outputs.append(channel.held.popleft()[1])
+                if not channel.held:
+                    del self._held[channel]
+                self._send(channel, b"".join(outputs))
+        if self._behind:
+            self._wake()

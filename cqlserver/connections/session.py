@@ -1,0 +1,558 @@
+"""One client connection: bytes in, requests served, bytes out. Synchronous; it knows no socket.
+
+The way of a request: `receive` -> envelopes -> `_serve`. An EXECUTE whose plan has a fast path is answered there and
+then; everything else goes through `_answer`, which decodes the message and runs its handler. Every error is turned into
+an ERROR message here, in one place (`_logged_error`).
+
+`take_output` hands over what is to be sent. What it answers, `take_served` hands over too, so that `serve_again` can
+answer it anew if the commit log fails before that output leaves. `take_later` gives what no write stands behind:
+events, and answers to requests that took several steps and only read.
+
+Nothing here takes long or much: a go ends at the listener's deadline or at ANSWER_BYTES_MAX of answers, and the rest
+waits in `waiting` for `resume`. A request that is long, or turns out to be (TooLong), is worked on by a strand
+(storage/environment/strands.py), a turn for each `step`.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from struct import Struct
+from typing import NamedTuple
+
+from cqlserver.node import Client, Node
+from cqlserver.pending import Pending
+from cqlserver.state import ClientState
+from cqlserver.system.tracing import Trace
+from protocol.compression import ALGORITHMS
+from protocol.errors import ProtocolError, RequestError, ServerError, StorageError
+from protocol.frames import (
+    COMPRESSED,
+    CURRENT_VERSION,
+    RESPONSE_BIT,
+    TRACING,
+    Decoder,
+    Encoder,
+    Envelope,
+    EnvelopeDecoder,
+    EnvelopeEncoder,
+    Refusal,
+    encoder,
+    negotiated,
+)
+from protocol.requests import (
+    BATCH,
+    EXECUTE,
+    OPTIONS,
+    QUERY,
+    STARTUP,
+    Batch,
+    Execute,
+    Options,
+    Prepare,
+    Query,
+    Register,
+    Request,
+    Startup,
+    decode,
+)
+from protocol.responses import (
+    EVENT_STREAM,
+    AuthSuccess,
+    Error,
+    Event,
+    EventMessage,
+    PreparedResult,
+    Ready,
+    Response,
+    RowsResult,
+    Supported,
+    VoidResult,
+    encode,
+    encode_refusal,
+)
+from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
+
+log = logging.getLogger("cqlserver")
+
+_HEAD = Struct(">BBh").pack
+_OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE", 0x0A: "EXECUTE", 0x0B: "REGISTER",
+                 0x0D: "BATCH", 0x0F: "AUTH_RESPONSE"}  # fmt: skip
+
+
+ANSWER_BYTES_MAX = 1 << 20
+"""Answers made in one go; a client that asks for more than that at once gets it in pieces."""
+CHECK_PERIOD = 64
+"""Requests on the fast path (a few microseconds each) between two looks at the time and at what was answered."""
+LONG_ANSWER_BYTES = 16_384
+"""Such an answer is looked at at once."""
+PENDING_MAX = 32
+"""Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
+PENDING_BYTES_MAX = 16 << 20
+"""The same of their bodies: one of the greatest length, or many that are short."""
+LONG_BODY_BYTES = 3_000
+"""A message of this length is worked on in turns from the start: of the shortest names it selects a thousand columns."""
+LONG_BATCH = b"\x02"
+"""A batch of 512 statements is such a message, however short its values."""
+TURN_S = 0.002
+"""How long a strand works before others have their turn."""
+
+Clock = Callable[[], float]
+Steps = Generator[None, None, Response | bytes]
+
+
+_CASSANDRA_VERSION = re.compile(r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII)
+"""utils/CassandraVersion.java."""
+
+
+class Served(NamedTuple):
+    """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
+
+    keyspace: str | None
+    messages: Sequence[Envelope | Refusal]
+
+
+@dataclass(slots=True, eq=False)
+class Unanswered:
+    """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
+    `wrote`: a log write stands behind it."""
+
+    envelope: Envelope
+    keyspace: str | None
+    trace: Trace | None = None
+    warnings: list[str] = field(default_factory=list)
+    pending: Pending[Response | bytes] | None = None
+    wrote: bool = False
+
+    def close(self) -> None:
+        """Nobody waits for it any more."""
+        if self.pending is not None:
+            self.pending.close()
+
+
+class Session(Client):
+    """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
+    `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
+    `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
+
+    def __init__(self, node: Node, address: str, port: int) -> None:
+        self.node = node
+        self.state = ClientState(address, port)
+        self.closing = False
+        self.wrote = False
+        self._awaited_log = node.commit_log if node.sync_before_reply else None
+        self.is_odd = False
+        self.waiting: list[Envelope] = []
+        self.pending_count = self.pending_bytes = 0
+        self.events: frozenset[str] = frozenset()
+        self.on_push: Callable[[], None] = _nothing
+        self._clock: Clock = node.environment.clock.monotonic
+        self._ready = self._has_begun = False
+        self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
+        self._encoder: Encoder = EnvelopeEncoder()
+        self._next: tuple[Decoder, Encoder] | None = None
+        self._answers: list[bytes] = []
+        self._before_switch = b""
+        self._later: list[bytes] = []
+        self._pending: list[Unanswered] = []
+        self._served: list[Envelope | Refusal] = []
+        self._served_keyspace: str | None = None
+        self._fast = node.statements.fast_paths(0)
+        self._fast_query = node.statements.fast_query(CURRENT_VERSION)
+        self._fast_batch = node.statements.fast_batch(CURRENT_VERSION)
+
+    # --- bytes ---------------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, deadline: float = inf) -> None:
+        """Serves the requests that `data` completes until `deadline` (of the node's clock); the answers are for
+        `take_output`, the rest for `resume`. Not to be called while there is a rest."""
+        log = self._awaited_log
+        if log is None:
+            self._receive(data, deadline)
+            return
+        gathered = log.gathered
+        self._receive(data, deadline)
+        self.wrote = self.wrote or log.gathered != gathered
+
+    def resume(self, deadline: float = inf) -> None:
+        """Goes on with what waits. Always serves one request at least."""
+        log = self._awaited_log
+        gathered = log.gathered if log is not None else 0
+        waiting, self.waiting = self.waiting, []
+        self._serve(waiting, deadline)
+        if not self.waiting and not self.closing:
+            self._receive(b"", deadline)
+        self.wrote = self.wrote or (log is not None and log.gathered != gathered)
+
+    def _receive(self, data: bytes, deadline: float) -> None:
+        while True:
+            decoder = self._decoder
+            envelopes = decoder.receive_data(data)
+            if envelopes:
+                self._serve(envelopes, deadline)
+            if decoder.refusals:
+                self._refuse(decoder.refusals)
+            if self.waiting or self.closing or not envelopes or (self._ready and decoder is self._decoder):
+                return
+            data = b""  # a decoder stops behind STARTUP
+
+    def take_output(self) -> bytes:
+        """What is to be sent now, or when the log has what was written."""
+        answers = self._answers
+        if not answers:
+            return b""
+        self._answers = []
+        return self._encoder.encode(answers)
+
+    def take_later(self) -> bytes:
+        """What is to be sent now, before all else."""
+        if not self._later and not self._before_switch:
+            return b""
+        output = self._before_switch + self._encoder.encode(self._later)
+        self._before_switch, self._later = b"", []
+        return output
+
+    @property
+    def is_busy(self) -> bool:
+        """So much is under way that nothing more is taken on."""
+        return self.pending_count >= PENDING_MAX or self.pending_bytes >= PENDING_BYTES_MAX
+
+    def take_pending(self) -> list[Unanswered]:
+        """Requests that take more steps, for `step`."""
+        if not self._pending:
+            return self._pending
+        pending, self._pending = self._pending, []
+        return pending
+
+    def take_served(self) -> Served:
+        """What the output until now answers."""
+        served = Served(self._served_keyspace, self._served)
+        self._served, self._served_keyspace = [], self.state.keyspace
+        return served
+
+    def forget_served(self) -> None:
+        """The promises behind all output until now hold."""
+        self._served.clear()
+        self._served_keyspace = self.state.keyspace
+
+    def serve_again(self, served: Served) -> None:
+        """The commit log failed under output that has not left and won't: answers the same requests anew."""
+        keyspace, self.state.keyspace = self.state.keyspace, served.keyspace
+        waiting, self.waiting = self.waiting, []
+        for message in served.messages:
+            if isinstance(message, Refusal):
+                self._refuse([message])
+            else:
+                self._serve([message], inf)
+        self.waiting = waiting
+        self.state.keyspace = keyspace
+        self.forget_served()
+        self.wrote = False
+
+    def push(self, event: Event) -> None:
+        """Sends an event to the client, if it registered for its kind."""
+        if event.kind in self.events and not self.closing:
+            self._later.append(encode(EventMessage(event), self.state.version, EVENT_STREAM))
+            self.is_odd = True
+            self.on_push()
+
+    def close(self) -> None:
+        for unanswered in self._pending:
+            unanswered.close()
+        self._pending.clear()
+        self.waiting = []
+        self.events = frozenset()
+        self.node.registered.pop(self, None)
+        self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
+
+    # --- requests --------------------------------------------------------------------------------------------------------
+
+    def _serve(self, envelopes: list[Envelope], deadline: float) -> None:
+        fast_paths, answers, clock = self._fast, self._answers, self._clock
+        counted = size = 0
+        for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
+            tail = None
+            if flags <= COMPRESSED and self._ready:
+                try:
+                    if opcode == EXECUTE:
+                        fast = fast_paths.get(body[2:18])
+                        if fast is not None:
+                            tail = fast(body)
+                    elif opcode == QUERY:
+                        tail = self._fast_query(body, self.state.keyspace)
+                    elif opcode == BATCH and body[1:2] < LONG_BATCH:
+                        tail = self._fast_batch(body)
+                except StorageError:
+                    pass  # the general path knows which error that is to the client
+                except Exception as error:  # noqa: BLE001 - logged, and told to the client
+                    answers.append(encode(self._logged_error(error), version, stream))
+                    continue
+            if tail is not None:
+                answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
+                if index % CHECK_PERIOD and len(tail) < LONG_ANSWER_BYTES:
+                    continue
+            else:
+                self._answer((version, flags, stream, opcode, body))
+                fast_paths = self._fast
+            size += sum(map(len, answers[counted:]))
+            counted = len(answers)
+            if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.is_busy:
+                if not self.closing and index < len(envelopes):
+                    self.waiting = envelopes[index:]
+                    self.is_odd = True
+                envelopes = envelopes[:index]
+                break
+        if self._pending:  # they are answered some other time, and have written nothing yet
+            streams = {unanswered.envelope[2] for unanswered in self._pending}
+            envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
+        self._served += envelopes
+        if self._next is not None:
+            self._switch()
+
+    def _answer(self, envelope: Envelope) -> None:
+        """One request, the general way."""
+        version, flags, stream, opcode, body = envelope
+        state = self.state
+        if state.warnings:
+            state.warnings.clear()
+        trace: Trace | None = None
+        try:
+            self._check_stage(opcode)
+            if not self._ready:
+                state.version = version
+            elif len(body) > LONG_BODY_BYTES:
+                raise TooLong
+            request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
+            if flags & TRACING:
+                trace = self.node.tracing.begin(state, request)
+            outcome = in_go(self._handle, request)
+        except TooLong:
+            self._await(Unanswered(envelope, state.keyspace, trace))
+            return
+        except Exception as error:  # noqa: BLE001 - logged, and told to the client
+            outcome = self._logged_error(error)
+            if not self._has_begun:
+                stream = 0  # InitialConnectionHandler.java forgets whom it answers
+        if isinstance(outcome, Pending):
+            self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
+            state.warnings = []
+            return
+        self._answers.append(self._encoded(outcome, version, stream, trace, state.warnings))
+
+    def _await(self, unanswered: Unanswered) -> None:
+        if unanswered.pending is None:
+            unanswered.pending = Pending(self._turns(unanswered))
+        self.state.trace = None  # until its next step
+        self._pending.append(unanswered)
+        self.pending_count += 1
+        self.pending_bytes += len(unanswered.envelope[4])
+        self.is_odd = True
+
+    def _turns(self, unanswered: Unanswered) -> Steps:
+        """Has a strand work on a request, a turn at each step. What was compiled against one schema must not meet another:
+        where the schema changes before anything is done, the work begins again, with longer turns, so there is an end."""
+        node, size = self.node, len(unanswered.envelope[4])
+        workers, clock, turn_s = node.environment.workers, self._clock, TURN_S
+        while True:
+            strand = workers.maybe_strand(partial(self._work_on, unanswered), _unchanged_schema(node), size)
+            if strand is None:
+                yield
+                continue
+            try:
+                while not strand.resume(clock() + turn_s):
+                    yield
+                outcome = strand.result
+            except Overtaken:
+                turn_s *= 2
+                continue
+            finally:
+                strand.abandon()
+            return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
+
+    def _work_on(self, unanswered: Unanswered) -> "Response | bytes | Pending[Response]":
+        """What a strand does for a request: all of it, but for what comes in steps of its own."""
+        version, flags, stream, opcode, body = unanswered.envelope
+        if opcode == BATCH and not flags & ~COMPRESSED:
+            try:
+                if self._fast_batch(body) is not None:
+                    return VoidResult()
+            except StorageError:
+                pass  # see _serve
+        request, _ = decode(version, flags & ~COMPRESSED, opcode, body, pause)
+        if flags & TRACING and unanswered.trace is None:
+            unanswered.trace = self.node.tracing.begin(self.state, request)
+        outcome = self._handle(request)
+        if isinstance(outcome, RowsResult):
+            outcome.metadata.make_ready(version, paused)
+        elif isinstance(outcome, PreparedResult):
+            outcome.result_metadata.make_ready(version, paused)
+        elif isinstance(outcome, Pending):
+            return outcome
+        commit()
+        return self._encoded(outcome, version, stream, unanswered.trace, self.state.warnings)
+
+    def _encoded(self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]) -> bytes:
+        if trace is None:
+            return encode(response, version, stream, None, tuple(warnings))
+        try:
+            trace.end()
+        except StorageError as error:
+            log.warning("a trace is lost: %s", error)
+        return encode(response, version, stream, trace.id, tuple(warnings))
+
+    def finish(self) -> None:
+        """Answers all that has come, for callers who serve nobody else."""
+        while self._pending or self.waiting:
+            for unanswered in self.take_pending():
+                while not self.step(unanswered):
+                    pass
+            if self.waiting:
+                self.resume()
+
+    def step(self, unanswered: Unanswered) -> bool:
+        """Goes on with a request, and answers it when that was the last step; whether it was. The answer is found with
+        `take_later`, or with `take_output` if there was anything to write."""
+        commit_log = self.node.commit_log
+        appended = commit_log.appended if commit_log is not None else 0
+        answer = self._maybe_answer(unanswered)
+        if commit_log is not None and commit_log.appended != appended:
+            unanswered.wrote = True
+        if answer is None:
+            return False
+        self.pending_count -= 1
+        self.pending_bytes -= len(unanswered.envelope[4])
+        self.is_odd = True
+        if unanswered.wrote:
+            self._answers.append(answer)
+            self._served.append(unanswered.envelope)
+            self.wrote = True
+        else:
+            self._later.append(answer)
+        return True
+
+    def _maybe_answer(self, unanswered: Unanswered) -> bytes | None:
+        """Does the next step, in the state in which the request came; the answer, if that was the last one."""
+        assert unanswered.pending is not None
+        state = self.state
+        others, state.warnings = state.warnings, unanswered.warnings
+        keyspace, state.keyspace = state.keyspace, unanswered.keyspace
+        state.trace = unanswered.trace
+        response: Response | bytes
+        try:
+            if not unanswered.pending.step():
+                return None
+            response = unanswered.pending.result
+        except Exception as error:  # noqa: BLE001 - logged, and told to the client
+            response = self._logged_error(error)
+        finally:
+            unanswered.warnings, state.warnings = state.warnings, others
+            state.trace = None
+            if state.keyspace == unanswered.keyspace:  # it was no USE
+                state.keyspace = keyspace
+        if isinstance(response, bytes):
+            return response
+        version, _, stream, _, _ = unanswered.envelope
+        return self._encoded(response, version, stream, unanswered.trace, unanswered.warnings)
+
+    def _check_stage(self, opcode: int) -> None:
+        """Which messages may come before and after STARTUP (transport/ServerConnection.java)."""
+        if self._ready:
+            if opcode == STARTUP:
+                raise ProtocolError("Unexpected message STARTUP, the connection is already initialized")
+        elif opcode not in (STARTUP, OPTIONS):
+            raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting STARTUP or OPTIONS")
+
+    def _handle(self, request: Request) -> "Response | Pending[Response]":
+        statements, state = self.node.statements, self.state
+        match request:
+            case Execute():
+                return statements.execute(state, request)
+            case Query():
+                return statements.query(state, request.query, request.options)
+            case Prepare():
+                return statements.prepare(state, request.query, request.keyspace)
+            case Batch():
+                return statements.batch(state, request)
+            case Startup():
+                return self._start_up(request)
+            case Options():
+                return Supported(self.node.supported)
+            case Register():
+                self.events = self.events | frozenset(request.event_types)
+                self.node.registered[self] = None
+                return Ready()
+        return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
+
+    def _logged_error(self, error: Exception) -> Error:
+        """The border: every exception becomes an ERROR message; a bug of ours is logged with its traceback."""
+        if isinstance(error, RequestError):
+            return Error(error)
+        if isinstance(error, StorageError):
+            log.error("%s", error)
+            return Error(ServerError(str(error)))
+        log.error("a bug in this server: %s", error, exc_info=error)
+        return Error(ServerError(f"{type(error).__name__}: {error}"))
+
+    # --- the connection --------------------------------------------------------------------------------------------------
+
+    def _start_up(self, request: Startup) -> Response:
+        """transport/messages/StartupMessage.java."""
+        self._has_begun = True
+        options = {name.upper(): value for name, value in request.options.items()}
+        cql_version = options.get("CQL_VERSION")
+        if cql_version is None:
+            raise ProtocolError("Missing value CQL_VERSION in STARTUP message")
+        numbers = _CASSANDRA_VERSION.fullmatch(cql_version)
+        if numbers is None:
+            raise ProtocolError(f"Invalid version value: {cql_version}")
+        if (int(numbers[1]), int(numbers[2])) < (2, 99):
+            raise ProtocolError(
+                f"CQL version {cql_version} is not supported by the binary protocol (supported version are >= 3.0.0)"
+            )
+        compression = options.get("COMPRESSION")
+        if compression is not None:
+            compression = compression.lower()
+            if compression not in ALGORITHMS:
+                raise ProtocolError(f"Unknown compression algorithm: {compression}")
+            if compression == "snappy" and self.state.version >= 5:
+                raise ProtocolError("Snappy compression is not supported in protocol V5")
+        self.state.options = options
+        version = self.state.version
+        statements = self.node.statements
+        self._fast = statements.fast_paths(version)
+        self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
+        assert isinstance(self._decoder, EnvelopeDecoder)
+        self._next = (negotiated(self._decoder, version, compression), encoder(version, compression))
+        self._ready = True
+        return Ready()
+
+    def _switch(self) -> None:
+        """From READY on both directions speak as agreed; in v5 it is itself the last message in the form of before."""
+        assert self._next is not None
+        decoder, encoder = self._next
+        first = self._encoder if self.state.version >= 5 else encoder
+        self.is_odd = True
+        self._before_switch += first.encode(self._answers)
+        self._answers.clear()
+        self._served.clear()
+        self._decoder, self._encoder, self._next = decoder, encoder, None
+
+    def _refuse(self, refusals: list[Refusal]) -> None:
+        """Answers bytes that were no acceptable message."""
+        for refusal in refusals:
+            self._answers.append(encode_refusal(refusal))
+            self.closing = self.closing or refusal.fatal
+            self.is_odd = True
+        self._served += refusals
+        refusals.clear()
+
+
+def _unchanged_schema(node: Node) -> Callable[[], bool]:
+    schema = node.schema
+    return lambda: node.schema is schema
+
+
+def _nothing() -> None:
+    pass

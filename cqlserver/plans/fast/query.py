@@ -1,0 +1,138 @@
+"""The hot path of QUERY: a text whose shape is known, without bind markers.
+
+The literals of one that writes a plain row are cut out of the text and bound as the plan of the shape says, in one of two
+ways. The first text that comes here with a shape is scanned (grammar/shape.py, packed_write.py). That also makes the
+shape's pattern, and the texts after it are matched with that (grammar/shape_pattern.py, literal_write.py), for a fraction
+of the time.
+
+All other texts, and every shape's first, take the general path. That makes patterns too: of shapes whose texts can be
+answered as an EXECUTE of the same statement with bind markers (`learn_twin`): reads, increments, INSERT IF NOT EXISTS.
+"""
+
+from collections.abc import Callable, Sequence
+from struct import Struct
+
+from cqlserver.node import Node
+from cqlserver.plans.fast.literals import maybe_literal_reader, maybe_literal_writer
+from cqlserver.plans.fast.values import PlainOptions, plain_heads
+from cqlserver.plans.fast.write import TIMESTAMP_MIN, VOID_TAIL
+from cqlserver.plans.plan import KnownShape, KnownShapes, Plan, QueryPath
+from cqlserver.plans.write import WritePlan
+from grammar.shape import LENGTH_MAX, shape
+from grammar.shape_pattern import maybe_pattern, text_with_markers
+from protocol.requests import VALUES
+
+PlanOfShape = Callable[[tuple[str | None, str]], Plan | None]
+"""By keyspace and shape; None for unknown ones."""
+
+BEGINNING = 24
+"""Bytes of a text by which its patterns are found; it may have its first literal behind them."""
+BEGINNINGS_MAX = 200
+"""Applications have one for each table and verb. A pattern with its plan takes some 20 kB."""
+PATTERNS_MAX = 8
+"""For texts of one beginning, tried one after the other. More shapes than that are scanned for literals each time."""
+
+_WRITES = frozenset((b"I", b"i", b"U", b"u"))
+"""How texts begin that may write one plain row."""
+_pack_long, _unpack_long = Struct(">q").pack, Struct(">q").unpack
+
+
+def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, version: int) -> QueryPath:
+    """The fast path of QUERY for one protocol version. `known` is filled here, and emptied when the schema changes."""
+    options_length = 2 + (4 if version >= 5 else 1)
+    heads = plain_query_heads(version)
+    wall_us = node.environment.clock.wall_us
+    beginning_end = 4 + BEGINNING
+
+    def fast(body: bytes, keyspace: str | None) -> bytes | None:
+        end = 4 + int.from_bytes(body[:4], "big")
+        options_end = end + options_length
+        head = heads.get(body[end:options_end])
+        if head is None or options_end + head.behind != len(body) or end > LENGTH_MAX:
+            return None
+        if head.timestamp_at < 0:
+            timestamp = _pack_long(wall_us())
+        else:
+            at = options_end + head.timestamp_at
+            timestamp = body[at : at + 8]
+            if timestamp == TIMESTAMP_MIN:
+                return None
+        for match_text, local_levels, write, execute in known.get((keyspace, body[4:beginning_end]), ()):
+            match = match_text(body, 4, end)
+            if match is not None:
+                if execute is not None:
+                    return execute(match.groups(), body[end:options_end], body[options_end:])
+                if body[end + 1] not in local_levels:
+                    return None
+                return VOID_TAIL if write(match.groups(), timestamp) else None
+        return scanned(body[4:end], body[end + 1], timestamp, keyspace)
+
+    def scanned(text: bytes, level: int, timestamp: bytes, keyspace: str | None) -> bytes | None:
+        if text[:1] not in _WRITES:
+            return None
+        try:
+            cut = shape(text.decode())
+        except UnicodeDecodeError:
+            return None
+        plan = plan_of_shape((keyspace, cut[0])) if cut is not None else None
+        if cut is None or not isinstance(plan, WritePlan) or plan.packed is None or plan.bind_specs:
+            return None
+        if level not in plan.local_levels or plan.modification.timestamp is not None:
+            return None
+        write = plan.packed.maybe_write(cut[1], _unpack_long(timestamp)[0])
+        if write is None:
+            return None
+        learn((keyspace, text[:BEGINNING]), cut[0], plan)
+        node.engine.apply_packed_all((write,))
+        return VOID_TAIL
+
+    def learn(beginning: tuple[str | None, bytes], key: str, plan: WritePlan) -> None:
+        patterns = maybe_room(known, beginning, key)
+        if patterns is not None and plan.packed is not None:
+            pattern = maybe_pattern(key)
+            write = maybe_literal_writer(node.engine, plan.packed, pattern[1]) if pattern is not None else None
+            match = pattern[0].fullmatch if pattern is not None and write is not None else _no_match
+            patterns.append(KnownShape(match, plan.local_levels, write or _not_written))
+
+    return fast
+
+
+def learn_twin(
+    known: KnownShapes, keyspace: str | None, key: str, compile_text: Callable[[str], Plan | None], version: int
+) -> None:
+    """Makes a pattern for a shape that is no plain write, if its twin (literal_write.py) has a fast path."""
+    patterns = maybe_room(known, (keyspace, key.encode()[:BEGINNING]), key)
+    pattern = maybe_pattern(key) if patterns is not None else None
+    if patterns is None or pattern is None:
+        return
+    twin = compile_text(text_with_markers(key))
+    execute = maybe_literal_reader(twin, pattern[1], version) if twin is not None else None
+    if execute is not None:
+        patterns.append(KnownShape(pattern[0].fullmatch, frozenset(), _not_written, execute))
+
+
+def maybe_room(known: KnownShapes, beginning: tuple[str | None, bytes], key: str) -> list[KnownShape] | None:
+    """The patterns for texts of one beginning, if one more may be among them."""
+    if len(key.partition("\0")[0]) < BEGINNING:
+        return None
+    patterns = known.get(beginning)
+    if patterns is None and len(known) < BEGINNINGS_MAX:
+        patterns = known[beginning] = []
+    return patterns if patterns is not None and len(patterns) < PATTERNS_MAX else None
+
+
+def _no_match(body: bytes, start: int, end: int) -> None:
+    """Of a shape that has no pattern: it is not tried to make one again."""
+
+
+def _not_written(literals: Sequence[bytes], timestamp: bytes) -> bool:
+    return False
+
+
+def plain_query_heads(version: int) -> dict[bytes, PlainOptions]:
+    """`[consistency][flags]` of all plain options without values -> how they end."""
+    heads = {}
+    for with_values, plain in plain_heads(range(11), 0, version).items():
+        flags = int.from_bytes(with_values[2:-2], "big") & ~VALUES
+        heads[with_values[:2] + flags.to_bytes(len(with_values) - 4, "big")] = plain
+    return heads

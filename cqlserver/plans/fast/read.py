@@ -1,0 +1,170 @@
+"""The hot path of SELECT: a prepared statement that reads one row, or the rows of one partition, as they are stored.
+
+Fits: every column of the partition key, and all or the first few of the clustering, is compared for equality with a bind
+marker of its own; columns are selected as they are, those of the partition key first, no static ones; the local node
+alone decides. Then the answer is a copy of what the request and the memtable hold. Odd options, pages that end before
+the rows do, and static rows are left to the general path.
+"""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from cluster.coordinator import RequestKind
+from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
+from cqlserver.plans.fast.values import PlainOptions, plain_heads, value_check, values_offset
+from cqlserver.plans.plan import OPTIONS_AT, FastPath
+from cqlserver.terms.bound_terms import Constant, MarkerTerm
+from protocol.responses import ResultMetadata
+from storage.environment.strands import paused
+from storage.keys import AFTER, component_order_keys, key_composer
+from storage.projection import Projector
+from storage.reads import Slice, TableStore
+from storage.schema.metadata import ColumnKind, ColumnMetadata, is_local_system_keyspace
+
+if TYPE_CHECKING:
+    from cqlserver.plans.select import SelectPlan
+
+NO_LIMIT = 0x7FFFFFFF
+ROWS_AT_ONCE_MAX = 5_000
+"""More rows than this are read by the general path, which pauses for others."""
+_ROWS_KIND = b"\x00\x00\x00\x02"
+_RESULT = b"\x08"
+_INT = Struct(">i")
+_pack_int = _INT.pack
+_unpack_int = _INT.unpack_from
+_pack_length = Struct(">I").pack
+
+
+def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
+    """The fast path of a statement for one protocol version, None where it does not fit."""
+    table, terms = plan.table, plan.restrictions.equality_terms
+    if (
+        terms is None
+        or is_local_system_keyspace(table.keyspace)  # Node.read_store has to be asked each time
+        or not plan.selection.is_plain
+        or plan.grouping is not None
+        or plan.order is not None
+        or plan.is_distinct
+        or plan.per_partition_limit is not None
+        or len(terms[0]) != len(table.partition_key)
+        or len(plan.bind_specs) > VALUES_MAX
+    ):
+        return None
+    limit = NO_LIMIT
+    if plan.limit is not None:
+        if not isinstance(plan.limit, Constant) or not isinstance(plan.limit.value, bytes):
+            return None
+        limit = int.from_bytes(plan.limit.value, "big", signed=True)
+    columns = plan.selection.plain_columns
+    key_columns = [column for column in paused(columns) if column.kind is ColumnKind.PARTITION_KEY]
+    if list(columns[: len(key_columns)]) != key_columns or any(c.kind is ColumnKind.STATIC for c in paused(columns)):
+        return None
+    restricted = (*table.partition_key, *table.clustering[: len(terms[1])])
+    bound: dict[int, ColumnMetadata] = {}
+    for column, term in zip(restricted, (*terms[0], *terms[1]), strict=True):
+        if not isinstance(term, MarkerTerm):
+            return None
+        bound[term.index] = column
+    if sorted(bound) != list(range(len(plan.bind_specs))) or limit <= 0:
+        return None
+    places = {column.name: place for place, column in bound.items()}
+    store = plan.node.read_store(table)
+    projector = store.projector(columns[len(key_columns) :])
+    find = _row_finder if len(terms[1]) == len(table.clustering) else _slice_finder
+    return _reader(
+        plain_heads(plan.node.local_levels(table, RequestKind.READ), len(bound), version),
+        version,
+        compile_taker(
+            [value_check(bound[place].type) for place in range(len(bound))],
+            [places[column.name] for column in table.partition_key],
+            key_composer(table),
+            [places[column.name] for column in table.clustering[: len(terms[1])]],
+            component_order_keys(table)[: len(terms[1])],
+            [places[column.name] for column in key_columns],
+        ),
+        plan.selection.metadata,
+        find(store, projector, limit, plan.node.now_s),
+    )
+
+
+Find = Callable[[bytes, bytes, bytes, int], tuple[int, bytes] | None]
+"""(key, order key, wire values that begin each row, page size) -> (number of rows, their wire values)."""
+
+
+def _reader(
+    heads: dict[bytes, PlainOptions],
+    version: int,
+    take: Taker,
+    metadata: ResultMetadata,
+    find: Find,
+) -> FastPath:
+    options_at = OPTIONS_AT[version]
+    values_at = values_offset(options_at, version)
+    full, skipped = _ROWS_KIND + metadata.encoded(version, False), _ROWS_KIND + metadata.encoded(version, True)
+    known_id = metadata.id if version >= 5 else b""
+
+    def fast(body: bytes) -> bytes | None:
+        options = heads.get(body[options_at:values_at])
+        if options is None or (known_id and body[20:36] != known_id):
+            return None
+        taken = take(body, values_at)
+        if taken is None:
+            return None
+        end, key, ck, head = taken
+        if end + options.behind != len(body):
+            return None
+        page_size = NO_LIMIT
+        if options.page_size_at >= 0:
+            page_size = _unpack_int(body, end + options.page_size_at)[0]
+            if page_size <= 0:
+                return None
+        found = find(key, ck, head, page_size)
+        if found is None:
+            return None
+        count, rows = found
+        meta = skipped if options.skips_metadata else full
+        return b"".join((_RESULT, _pack_length(len(meta) + 4 + len(rows)), meta, _pack_int(count), rows))
+
+    return fast
+
+
+def _row_finder(store: TableStore, projector: Projector, limit: int, now_s: Callable[[], int]) -> Find:
+    row_at, wire = store.row_at, projector.wire
+
+    def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
+        row = row_at(key, ck, now_s())
+        if row is None:
+            return 0, b""
+        if page_size == 1 < limit:  # a full page has a following one
+            return None
+        return 1, head + wire(row)
+
+    return find
+
+
+def _slice_finder(store: TableStore, projector: Projector, limit: int, now_s: Callable[[], int]) -> Find:
+    read, wire_rows = store.read, projector.wire_rows
+
+    def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
+        view = read(key, (Slice(ck, ck + AFTER),), now_s())
+        if view is None:
+            return 0, b""
+        if view.static is not None:
+            return None
+        left = limit
+        parts = []
+        for _, rows in view.chunks():
+            taken = rows if len(rows) <= left else rows[:left]
+            parts.append(wire_rows(taken, head))
+            left -= len(taken)
+            if left <= 0:
+                break
+            if limit - left >= page_size or limit - left > ROWS_AT_ONCE_MAX:
+                return None
+        count = limit - left
+        if count >= page_size and limit > page_size:
+            return None
+        return count, b"".join(parts)
+
+    return find

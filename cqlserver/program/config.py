@@ -1,0 +1,162 @@
+"""The configuration: one frozen value, read once from the command line and cassandra.yaml, checked here, passed down.
+
+cassandra.yaml is read with Cassandra's names, units and messages (config/YamlConfigurationLoader.java,
+config/DatabaseDescriptor.java). What the file says gives way to what the command line says.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from cqlserver.program.config_names import CASSANDRA_NAMES
+
+SyncMode = Literal["periodic", "group", "batch"]
+
+_DURATION_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1, "": 1}
+_SIZE_BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message says which setting and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`)."""
+
+    host: str = "127.0.0.1"
+    port: int = 9042
+    data: Path | None = Path("cqlserver-data")
+    init: tuple[Path, ...] = ()
+    ready_file: Path | None = None
+    log_level: str = "info"
+    cluster_name: str = "Test Cluster"
+    num_tokens: int = 16
+    commitlog_sync: SyncMode = "periodic"
+    commitlog_sync_period_ms: int = 10_000
+    commitlog_sync_group_window_ms: int = 10
+    commitlog_segment_bytes: int = 32 << 20
+    frame_bytes_max: int = 16 << 20
+    ignore_replay_errors: bool = False
+    default_keyspace_rf: int = 1
+    dynamic_data_masking_enabled: bool = False
+    drop_compact_storage_enabled: bool = False
+
+
+def parse_duration_ms(name: str, text: object) -> int:
+    """'10s', '10000ms', or a bare number of milliseconds."""
+    match = re.fullmatch(r"(\d+)\s*(d|h|ms|m|s|)", str(text).strip())
+    if not match:
+        raise ConfigError(f"Invalid duration: {text} of {name}. Write a number and ms, s, m, h or d, like 10000ms.")
+    return int(match[1]) * _DURATION_MS[match[2]]
+
+
+def parse_size_bytes(name: str, text: object, bare_unit: str = "MiB") -> int:
+    """'32MiB', or a bare number of `bare_unit`."""
+    match = re.fullmatch(r"(\d+)\s*(B|KiB|MiB|GiB|)", str(text).strip())
+    if not match:
+        raise ConfigError(f"Invalid data storage: {text} of {name}. Write a number and B, KiB, MiB or GiB, like 32MiB.")
+    return int(match[1]) * _SIZE_BYTES[match[2] or bare_unit]
+
+
+def read_yaml(config: Config, path: Path) -> Config:
+    """`config` with what the file at `path` says. Raises ConfigError."""
+    import yaml
+
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from error
+    try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        settings = yaml.load(text, Loader=loader)  # a safe loader either way
+    except yaml.YAMLError as error:
+        raise ConfigError(f"Invalid yaml: {path}: {error}") from error
+    if settings is None:
+        return config
+    if not isinstance(settings, dict):
+        raise ConfigError(f"Invalid yaml: {path} must hold names and values, like `cluster_name: Test`.")
+    unknown = [str(name) for name in settings if name not in CASSANDRA_NAMES]
+    if unknown:
+        raise ConfigError(f"Invalid yaml. Please remove properties [{', '.join(unknown)}] from your cassandra.yaml")
+    return _apply(config, {str(name): value for name, value in settings.items() if value is not None})
+
+
+def _apply(config: Config, settings: Mapping[str, object]) -> Config:
+    for name, values in (("authenticator", "AllowAllAuthenticator"), ("authorizer", "AllowAllAuthorizer")):
+        chosen = settings.get(name)
+        if isinstance(chosen, dict):
+            chosen = chosen.get("class_name")
+        if chosen is not None and str(chosen).rsplit(".", 1)[-1] != values:
+            raise ConfigError(f"{name}: {chosen} is not supported; remove the line, or use {values}")
+    partitioner = str(settings.get("partitioner", "Murmur3Partitioner")).rsplit(".", 1)[-1]
+    if partitioner != "Murmur3Partitioner":
+        raise ConfigError(f"partitioner: {partitioner} is not supported; use Murmur3Partitioner")
+    folders = settings.get("data_file_directories")
+    if isinstance(folders, list) and folders:
+        config = replace(config, data=Path(str(folders[0])))
+    if "rpc_address" in settings:
+        config = replace(config, host=str(settings["rpc_address"]))
+    if "native_transport_port" in settings:
+        config = replace(config, port=_integer("native_transport_port", settings["native_transport_port"]))
+    if "cluster_name" in settings:
+        config = replace(config, cluster_name=str(settings["cluster_name"]))
+    if "num_tokens" in settings:
+        config = replace(config, num_tokens=_integer("num_tokens", settings["num_tokens"]))
+    if "default_keyspace_rf" in settings:
+        config = replace(config, default_keyspace_rf=_integer("default_keyspace_rf", settings["default_keyspace_rf"]))
+    masking = _boolean(settings, "dynamic_data_masking_enabled", config.dynamic_data_masking_enabled)
+    drop_compact = _boolean(settings, "drop_compact_storage_enabled", config.drop_compact_storage_enabled)
+    config = replace(config, dynamic_data_masking_enabled=masking, drop_compact_storage_enabled=drop_compact)
+    frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
+    if frame is not None:
+        config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
+    return _apply_commitlog(config, settings)
+
+
+def _apply_commitlog(config: Config, settings: Mapping[str, object]) -> Config:
+    def duration(name: str) -> int:
+        value = settings.get(name, settings.get(f"{name}_in_ms", 0))
+        return parse_duration_ms(name, value)
+
+    segment = settings.get("commitlog_segment_size", settings.get("commitlog_segment_size_in_mb"))
+    if segment is not None:
+        config = replace(config, commitlog_segment_bytes=parse_size_bytes("commitlog_segment_size", segment))
+    if "commitlog_sync" not in settings:
+        return config
+    period, window = duration("commitlog_sync_period"), duration("commitlog_sync_group_window")
+    match str(settings["commitlog_sync"]):
+        case "periodic":
+            if not period:
+                raise ConfigError("Missing value for commitlog_sync_period.")
+            return replace(config, commitlog_sync="periodic", commitlog_sync_period_ms=period)
+        case "group":
+            if not window:
+                raise ConfigError("Missing value for commitlog_sync_group_window.")
+            if period:
+                raise ConfigError(
+                    "Group sync specified, but commitlog_sync_period found. "
+                    "Only specify commitlog_sync_group_window when using group sync"
+                )
+            return replace(config, commitlog_sync="group", commitlog_sync_group_window_ms=window)
+        case "batch":
+            if period:
+                raise ConfigError("Batch sync specified, but commitlog_sync_period found.")
+            return replace(config, commitlog_sync="batch")
+        case other:
+            raise ConfigError(f"commitlog_sync: {other} is none of periodic, group, batch")
+
+
+def _integer(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigError(f"{name}: {value} is no whole number")
+    return value
+
+
+def _boolean(settings: Mapping[str, object], name: str, default: bool) -> bool:
+    value = settings.get(name, default)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: {value} is neither true nor false")
+    return value

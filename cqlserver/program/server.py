@@ -1,0 +1,218 @@
+"""The program's life: environment, data, node, listener, readiness, signals, and the way out."""
+
+import errno
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import trio
+
+from cluster.ring import random_tokens
+from cqlserver.connections import garbage
+from cqlserver.connections.listener import BACKLOG, Listener
+from cqlserver.node import Node
+from cqlserver.plans.compiler import Compiler
+from cqlserver.program.config import Config
+from cqlserver.system.definitions import stored_system_keyspaces
+from cqlserver.system.virtual_definitions import virtual_keyspaces
+from grammar import parser
+from protocol.errors import ConfigurationError, RequestError, StorageError
+from storage.commitlog.log import CommitLogOptions, SyncMode
+from storage.engine import Engine, EngineOptions
+from storage.environment.disk import RealDisk
+from storage.environment.environment import Environment, Rng, SystemClock
+from storage.environment.strands import ThreadWorkers
+from storage.local_node import LocalNode, maybe_local_node, save_local_node
+
+log = logging.getLogger("cqlserver")
+
+PACKAGES = ("cluster", "grammar", "protocol", "storage")
+
+
+class StartupError(Exception):
+    """The server can't start; the message says why and what to do."""
+
+
+def run(config: Config) -> int:
+    """Runs a server until SIGTERM or SIGINT; the process's exit status. Raises StartupError."""
+    check_packages()
+    raise_file_limit()
+    try:
+        trio.run(serve, config)
+    except BaseExceptionGroup as group:  # a nursery wraps what its block raises
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if not isinstance(error, StartupError):
+            raise
+        raise error from None
+    log.info("Stopped")
+    logging.shutdown()
+    # the interpreter would take apart millions of objects one by one; everything that matters is closed
+    os._exit(0)
+
+
+def check_packages() -> None:
+    """Says so plainly when a module of somebody else's hides one of our packages."""
+    home = Path(__file__).resolve().parents[2]
+    for name in PACKAGES:
+        found = sys.modules.get(name)
+        path = Path(getattr(found, "__file__", None) or next(iter(getattr(found, "__path__", ["?"])))).resolve()
+        if home not in path.parents:
+            raise StartupError(f"the module {name} at {path} hides cqlserver's own: start with python -P, or rename it")
+
+
+def raise_file_limit() -> None:
+    """As many open files as the system lets us have: its first answer is often 1,024, and each client takes one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def serve(config: Config) -> None:
+    """A whole server in the current trio run, until cancelled or signalled."""
+    if config.ready_file is not None:
+        config.ready_file.unlink(missing_ok=True)  # of a server that was killed: we are not ready yet
+    sockets = open_sockets(config)
+    log.info("Data is kept in %s", config.data.resolve() if config.data is not None else "memory alone")
+    try:
+        node = open_node(config)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    try:
+        node.port = sockets[0].getsockname()[1]
+        node.describe_itself()
+        run_init_files(node, config)
+        if node.commit_log is not None:
+            node.commit_log.write()
+        listen(sockets)
+        listener = Listener(node, sockets)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.run)
+                nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
+                announce(node, config)
+                nursery.start_soon(warm_up)
+                async for signal_number in signals:
+                    log.info("Stopping on %s", signal.Signals(signal_number).name)
+                    break
+                nursery.cancel_scope.cancel()
+        log.info("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)
+    finally:
+        if config.ready_file is not None:
+            config.ready_file.unlink(missing_ok=True)
+        node.engine.close()
+
+
+def open_sockets(config: Config) -> list[socket.socket]:
+    """Listening sockets, bound but not announced. Raises StartupError."""
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise StartupError(f"--host {config.host}: {error.strerror}; give an address of this machine") from error
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise _cannot_listen(config.host, config.port, error) from error
+    return [sock]
+
+
+def open_node(config: Config, environment: Environment | None = None) -> Node:
+    """Opens the data and makes a node of it, in this machine's environment or another. Raises StartupError."""
+    if environment is None:
+        clock = SystemClock()
+        environment = Environment(clock, Rng.from_system(), RealDisk(), ThreadWorkers(clock.monotonic))
+    rng = environment.rng
+    options = CommitLogOptions(
+        SyncMode(config.commitlog_sync),
+        config.commitlog_sync_period_ms,
+        config.commitlog_sync_group_window_ms,
+        config.commitlog_segment_bytes,
+        ignore_replay_errors=config.ignore_replay_errors,
+    )
+    data = str(config.data.resolve()) if config.data is not None else None
+    engine = Engine(environment, EngineOptions(data, options), (*stored_system_keyspaces(), *virtual_keyspaces()))
+    try:
+        engine.start()
+        local = maybe_local_node(engine, config.cluster_name)
+        if local is None:
+            tokens = random_tokens(rng.fork("tokens"), config.num_tokens)
+            local = LocalNode(rng.fork("host id").uuid4(), tuple(sorted(tokens)), config.cluster_name)
+            save_local_node(engine, local)
+    except (StorageError, ConfigurationError) as error:
+        engine.close()
+        raise StartupError(str(error)) from error
+    except OSError as error:
+        engine.close()
+        raise StartupError(f"the data folder {data}: {error.strerror or error}; choose another with --data") from error
+    return Node(environment, config, engine, local, Compiler)
+
+
+def run_init_files(node: Node, config: Config) -> None:
+    """Executes the statements of --init before anyone may connect. Raises StartupError naming file and line."""
+    from cqlserver.program.init_files import InitError, run_file
+
+    for path in config.init:
+        try:
+            count = run_file(node, path)
+        except (InitError, RequestError) as error:
+            raise StartupError(f"--init {error}") from error
+        except OSError as error:
+            raise StartupError(f"--init {path}: {error.strerror or error}") from error
+        log.info("%s: %d statements", path, count)
+
+
+def announce(node: Node, config: Config) -> None:
+    """Opens the port and says so, in the words that other tools wait for."""
+    host = config.host
+    log.info("Starting listening for CQL clients on %s:%d (unencrypted)...", host, node.port)
+    log.info("Startup complete")
+    if config.ready_file is not None:
+        text = json.dumps({"host": host, "port": node.port, "pid": os.getpid()})
+        temporary = config.ready_file.with_name(config.ready_file.name + ".new")
+        try:
+            temporary.write_text(text + "\n")
+            temporary.replace(config.ready_file)
+        except OSError as error:
+            raise StartupError(f"--ready-file {config.ready_file}: {error.strerror}") from error
+    garbage.set_up()
+
+
+async def warm_up() -> None:
+    """What the first statement would wait for is done while nobody waits."""
+    await trio.lowlevel.checkpoint()
+    parser.warm_up()
+
+
+def listen(sockets: list[socket.socket]) -> None:
+    """Opens the ports. Raises StartupError."""
+    for sock in sockets:
+        try:
+            sock.listen(BACKLOG)
+        except OSError as error:  # another server took the port since open_sockets
+            host, port = sock.getsockname()[:2]
+            raise _cannot_listen(host, port, error) from error
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> StartupError:
+    advice = {
+        errno.EADDRINUSE: " Is another server running there? Stop it, or choose another --port (0 takes any free one).",
+        errno.EADDRNOTAVAIL: " Give an address of this machine as --host.",
+        errno.EACCES: " Choose a --port above 1023.",
+    }
+    return StartupError(f"can't listen on {host}:{port}: {error.strerror}.{advice.get(error.errno or 0, '')}")

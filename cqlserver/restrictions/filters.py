@@ -1,0 +1,154 @@
+"""Row filters: restrictions that no key or slice answers, tested value by value (db/filter/RowFilter.java)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cqlserver.restrictions.relations import (
+    ContainsRestriction,
+    EqRestriction,
+    InRestriction,
+    Restriction,
+    SliceBound,
+    SliceRestriction,
+)
+from cqlserver.terms.binding import Values
+from cqlserver.terms.packing import split_collection
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET, Value
+from protocol.types import DECIMAL, CqlType, ListType, MapType, SetType
+from storage.schema.metadata import ColumnKind, ColumnMetadata
+
+Test = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FilterExpression:
+    """`test` is given the column's serialised value; a column without a value never passes."""
+
+    column: ColumnMetadata
+    test: Test
+
+    @property
+    def is_of_partition(self) -> bool:
+        return self.column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)
+
+
+def _checked(value: Value, column: ColumnMetadata, what: str = "") -> bytes:
+    if value is None:
+        raise InvalidRequest(f"Unsupported null {what}value for column {column.name}")
+    if value is UNSET:
+        raise InvalidRequest(f"Unsupported unset {what}value for column {column.name}")
+    return value
+
+
+def _checked_key(value: Value, column: ColumnMetadata) -> bytes:
+    if value is None:
+        raise InvalidRequest(f"Unsupported null map key for column {column.name}")
+    if value is UNSET:
+        raise InvalidRequest(f"Unsupported unset map key for column {column.name}")
+    return value
+
+
+def filter_expressions(restriction: Restriction, values: Values) -> list[FilterExpression]:
+    """The restriction, with the values of one execution. Raises InvalidRequest for null and unset values."""
+    match restriction:
+        case EqRestriction():
+            return _equal(restriction, values)
+        case InRestriction():
+            return [_in(restriction, values)]
+        case SliceRestriction():
+            return _slice(restriction, values)
+        case ContainsRestriction():
+            return _contains(restriction, values)
+    raise TypeError(restriction)
+
+
+def _equal(restriction: EqRestriction, values: Values) -> list[FilterExpression]:
+    if restriction.is_multi:
+        parts: Sequence[Value] = restriction.term.elements(values) or [None] * len(restriction.columns)
+    else:
+        parts = [restriction.term.bind(values)]
+    return [
+        FilterExpression(column, _equals(column.type, _checked(part, column)))
+        for column, part in zip(restriction.columns, parts, strict=False)
+    ]
+
+
+def _equals(type_: CqlType, wanted: bytes) -> Test:
+    compare = type_.compare
+    return lambda value: value == wanted or compare(value, wanted) == 0
+
+
+def _equals_inside(collection: CqlType, element: CqlType, wanted: bytes) -> Test:
+    """In frozen collections Cassandra compares Java objects: decimals by their scale, too (1 is not 1.0); but
+    not keys."""
+    if element == DECIMAL and not collection.is_multicell:
+        return lambda value: value == wanted
+    return _equals(element, wanted)
+
+
+def _in(restriction: InRestriction, values: Values) -> FilterExpression:
+    if len(restriction.columns) > 1:
+        raise InvalidRequest("Multicolumn IN filters are not supported")
+    column = restriction.first
+    wanted = [candidate[0] for candidate in restriction.candidates(values)]
+    if None in wanted:  # Cassandra looks no further than the first null
+        wanted = wanted[: wanted.index(None)]
+    # and takes an unset value for an empty one
+    tests = [_equals(column.type, value if isinstance(value, bytes) else b"") for value in wanted]
+    return FilterExpression(column, lambda value: any(test(value) for test in tests))
+
+
+def _slice(restriction: SliceRestriction, values: Values) -> list[FilterExpression]:
+    if restriction.is_multi:
+        raise InvalidRequest("Multi-column slice restrictions cannot be used for filtering.")
+    column = restriction.first
+    found = []
+    for bound, is_start in ((restriction.start, True), (restriction.end, False)):
+        if bound is not None:
+            wanted = _checked(bound.term.bind(values), column)
+            found.append(FilterExpression(column, _compares(column.type, wanted, bound, is_start)))
+    return found
+
+
+def _compares(type_: CqlType, wanted: bytes, bound: SliceBound, is_start: bool) -> Test:
+    compare = type_.compare
+    if is_start:
+        return (lambda value: compare(value, wanted) >= 0) if bound.inclusive else (lambda v: compare(v, wanted) > 0)
+    return (lambda value: compare(value, wanted) <= 0) if bound.inclusive else (lambda v: compare(v, wanted) < 0)
+
+
+def _contains(restriction: ContainsRestriction, values: Values) -> list[FilterExpression]:
+    column = restriction.first
+    type_ = column.type
+    assert isinstance(type_, ListType | SetType | MapType)
+    found = []
+    for term in restriction.values:
+        element = type_.values if isinstance(type_, MapType) else type_.elements
+        wanted = _equals_inside(type_, element, _checked(term.bind(values), column))
+        offset, step = (1, 2) if isinstance(type_, MapType) else (0, 1)
+        found.append(FilterExpression(column, _any_element(wanted, offset, step)))
+    if isinstance(type_, MapType):
+        for term in restriction.keys:
+            wanted = _equals(type_.keys, _checked(term.bind(values), column))
+            found.append(FilterExpression(column, _any_element(wanted, 0, 2)))
+        for key_term, value_term in restriction.entries:
+            key_test = _equals(type_.keys, _checked_key(key_term.bind(values), column))
+            value_test = _equals(type_.values, _checked(value_term.bind(values), column, "map "))
+            found.append(FilterExpression(column, _entry(key_test, value_test)))
+    return found
+
+
+def _any_element(wanted: Test, offset: int, step: int) -> Test:
+    return lambda data: any(item is not None and wanted(item) for item in split_collection(data)[offset::step])
+
+
+def _entry(key_test: Test, value_test: Test) -> Test:
+    def test(data: bytes) -> bool:
+        items = split_collection(data)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if key is not None and key_test(key):
+                return value is not None and value_test(value)
+        return False
+
+    return test

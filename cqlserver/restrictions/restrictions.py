@@ -1,0 +1,609 @@
+"""A whole WHERE clause: which partitions, which clusterings, what else is tested row by row.
+
+Serves SELECT, INSERT, UPDATE and DELETE: compiled once, asked per execution.
+
+    restrictions = compile_restrictions(where, context, "SELECT", allow_filtering=...)
+    restrictions.is_key_range         partitions are scanned, `token_range(values)`; else `keys(values)`
+    restrictions.keys(values)         -> [key], in the order of the key columns' types
+    restrictions.intervals(values)    -> sorted, disjoint intervals of order keys (with the values of their ends)
+    restrictions.clusterings(values)  -> [(order key, clustering)], when all clustering columns have = or IN
+    restrictions.row_filter(values)   -> what neither keys nor intervals decide
+
+Order of checks, and messages: restrictions/StatementRestrictions.java, RestrictionSet, ClusteringColumnRestrictions,
+PartitionKeySingleRestrictionSet, TokenFilter. Secondary indexes do not exist yet.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from math import prod
+from struct import Struct
+
+from cqlserver.restrictions.filters import FilterExpression, filter_expressions
+from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
+from cqlserver.restrictions.relations import (
+    AnnRestriction,
+    ContainsRestriction,
+    EqRestriction,
+    InRestriction,
+    Restriction,
+    SliceRestriction,
+    TokenRestriction,
+    compile_relation,
+    existing_column,
+    merge,
+    merge_tokens,
+    relation_text,
+)
+from cqlserver.terms.binding import BindContext, Values
+from cqlserver.terms.terms import Term
+from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereClause
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET, Value
+from protocol.types import FLOAT, VectorType
+from storage.environment.strands import long_work, paused, sorted_in_turns
+from storage.keys import check_key_length, clustering_order_key, component_order_keys, compose_key
+from storage.schema.metadata import ColumnKind, ColumnMetadata
+from storage.token import token
+
+REQUIRES_ALLOW_FILTERING = (
+    "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. "
+    "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
+)
+COMBINATIONS_PER_GO = 300
+"""Of the values of IN: more of them take more than a millisecond, and then others must be able to interrupt."""
+Clustering = tuple[bytes, tuple[bytes, ...]]
+"""Order key and values of a clustering, or of the first few columns of one."""
+TOKEN_MIN = -(1 << 63)
+_LONG = Struct(">q")
+
+
+class StatementKind(Enum):
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    SELECT = "SELECT"
+
+    @property
+    def allows_clustering_slices(self) -> bool:
+        return self in (StatementKind.DELETE, StatementKind.SELECT)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRange:
+    """Of partitions by token, both ends inclusive."""
+
+    start: int = TOKEN_MIN
+    end: int = (1 << 63) - 1
+
+
+WHOLE_RING = TokenRange()
+
+
+class RestrictionSet:
+    """Restrictions by column, in the order of the columns (restrictions/RestrictionSet.java)."""
+
+    __slots__ = ("_by_column", "has_contains", "has_in", "has_only_equality", "has_slice")
+
+    def __init__(self) -> None:
+        self._by_column: dict[ColumnMetadata, Restriction] = {}
+        self.has_in = self.has_contains = self.has_slice = False
+        self.has_only_equality = True
+
+    def add(self, restriction: Restriction) -> None:
+        """Raises InvalidRequest where it can't stand beside one that is there."""
+        self.has_in |= isinstance(restriction, InRestriction)
+        self.has_contains |= isinstance(restriction, ContainsRestriction)
+        self.has_slice |= isinstance(restriction, SliceRestriction)
+        self.has_only_equality &= isinstance(restriction, EqRestriction | InRestriction)
+        existing = [self._by_column[c] for c in restriction.columns if c in self._by_column]
+        added = dict.fromkeys(restriction.columns, restriction)
+        for one in dict.fromkeys(map(_Identity, existing)):
+            added = dict.fromkeys(restriction.columns, merge(one.restriction, restriction))
+        self._by_column.update(added)
+        if len(self._by_column) > 1:
+            self._by_column = dict(sorted(self._by_column.items(), key=lambda item: _column_order(item[0])))
+
+    def __len__(self) -> int:
+        return len(self._by_column)
+
+    def __contains__(self, column: ColumnMetadata) -> bool:
+        return column in self._by_column
+
+    @property
+    def columns(self) -> list[ColumnMetadata]:
+        return list(self._by_column)
+
+    @property
+    def restrictions(self) -> list[Restriction]:
+        """Each once, by its first column."""
+        found: list[Restriction] = []
+        for restriction in self._by_column.values():
+            if not found or found[-1] is not restriction:
+                found.append(restriction)
+        return found
+
+    def maybe_get(self, column: ColumnMetadata) -> Restriction | None:
+        return self._by_column.get(column)
+
+    def column_after(self, column: ColumnMetadata) -> ColumnMetadata:
+        return next(c for c in self._by_column if _column_order(c) > _column_order(column))
+
+
+class _Identity:
+    """A restriction as a key of a dict: by identity, in the order of appearance."""
+
+    __slots__ = ("restriction",)
+
+    def __init__(self, restriction: Restriction) -> None:
+        self.restriction = restriction
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and other.restriction is self.restriction
+
+    def __hash__(self) -> int:
+        return hash(self.restriction.columns)
+
+
+def _column_order(column: ColumnMetadata) -> tuple[int, bytes]:
+    return column.position, column.name.encode()
+
+
+class Restrictions:
+    """`only_static`: a SELECT of static columns only, or a modification of such only. `orderings` matter for ANN
+    alone. `equal_terms`: columns and what they equal, compiled already, beside `where`."""
+
+    def __init__(
+        self,
+        kind: StatementKind,
+        where: WhereClause,
+        context: BindContext,
+        *,
+        only_static: bool = False,
+        allow_filtering: bool = False,
+        orderings: Sequence[Ordering] = (),
+        equal_terms: Mapping[str, Term] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.table = context.table
+        self.allow_filtering = allow_filtering
+        self._keys = RestrictionSet()
+        self._clustering = RestrictionSet()
+        self._others = RestrictionSet()
+        self.token: TokenRestriction | None = None
+        self.is_key_range = False
+        self._filtered: list[Restriction] = []
+        self._order_keys = component_order_keys(self.table)
+        self._order_key = clustering_order_key(self.table)
+        for relation in where.relations:
+            self._add(relation, context)
+        for name, term in (equal_terms or {}).items():
+            self._place(EqRestriction((existing_column(self.table, name),), False, term))
+        ann_column = self._maybe_ann_column(orderings)
+        if kind is StatementKind.SELECT and where.expressions:
+            self._refuse_index_expressions(where)
+        self._process_partition_key()
+        if only_static and len(self._clustering):
+            self._refuse_clustering()
+        self._process_clustering(only_static)
+        if ann_column is not None:
+            self._refuse_ann(ann_column)
+        self._process_others()
+
+    # --- compiling -----------------------------------------------------------------------------------------------------
+
+    def _add(self, relation: Relation, context: BindContext) -> None:
+        operator = getattr(relation, "operator", None)
+        if operator in (Operator.CONTAINS, Operator.CONTAINS_KEY) and self.kind in (
+            StatementKind.UPDATE,
+            StatementKind.DELETE,
+        ):
+            raise InvalidRequest(f"Cannot use {self.kind.value} with {operator.value}")
+        if isinstance(relation, IsNotNullRelation):
+            raise InvalidRequest(f"Unsupported restriction: {relation_text(relation, context)}")
+        restriction = compile_relation(relation, context)
+        if operator is Operator.LIKE:
+            raise InvalidRequest(
+                "LIKE restriction is only supported on properly indexed columns. "
+                f"{relation_text(relation, context)} is not valid."
+            )
+        self._place(restriction)
+
+    def _place(self, restriction: Restriction) -> None:
+        if isinstance(restriction, TokenRestriction):
+            self.token = restriction if self.token is None else merge_tokens(self.token, restriction)
+        elif restriction.first.kind is ColumnKind.PARTITION_KEY:
+            self._keys.add(restriction)
+        elif restriction.first.kind is ColumnKind.CLUSTERING:
+            self._add_clustering(restriction)
+        else:
+            self._others.add(restriction)
+
+    def _add_clustering(self, added: Restriction) -> None:
+        before = self._clustering.restrictions
+        self._clustering.add(added)
+        if not before or self.allow_filtering:
+            return
+        last = before[-1]
+        if isinstance(last, SliceRestriction) and added.first.position > last.first.position:
+            raise InvalidRequest(
+                f'Clustering column "{added.first.name}" cannot be restricted '
+                f'(preceding column "{last.first.name}" is restricted by a non-EQ relation)'
+            )
+        if added.first.position < last.first.position and isinstance(added, SliceRestriction):
+            following = self._clustering.column_after(added.first)
+            raise InvalidRequest(
+                f'PRIMARY KEY column "{following.name}" cannot be restricted '
+                f'(preceding column "{added.first.name}" is restricted by a non-EQ relation)'
+            )
+
+    def _maybe_ann_column(self, orderings: Sequence[Ordering]) -> ColumnMetadata | None:
+        ann = [ordering for ordering in orderings if ordering.ann_of is not None]
+        if len(ann) > 1:
+            raise InvalidRequest("Cannot specify more than one ANN ordering")
+        if not ann:
+            return None
+        if len(orderings) > 1:
+            raise InvalidRequest("ANN ordering does not support any other ordering")
+        if ann[0].descending:
+            raise InvalidRequest("Descending ANN ordering is not supported")
+        column = existing_column(self.table, ann[0].column)
+        if (existing := self._others.maybe_get(column)) is not None:
+            merge(existing, AnnRestriction((column,), False))
+        return column
+
+    @staticmethod
+    def _refuse_ann(column: ColumnMetadata) -> None:
+        if column.reversed or not isinstance(column.type, VectorType) or column.type.elements != FLOAT:
+            raise InvalidRequest("ANN ordering is only supported on float vector indexes")
+        raise InvalidRequest("ANN ordering by vector requires the column to be indexed")
+
+    def _refuse_index_expressions(self, where: WhereClause) -> None:
+        if len(where.expressions) > 1:
+            raise InvalidRequest("Multiple custom index expressions in a single query are not supported")
+        index = where.expressions[0].index
+        if index.keyspace is not None and index.keyspace != self.table.keyspace:
+            raise InvalidRequest(f"Target index {index.name} cannot be used to query {self.table}")
+        raise InvalidRequest(f"Invalid index expression, index {index.name} not found for {self.table}")
+
+    @property
+    def _needs_key_filtering(self) -> bool:
+        """PartitionKeySingleRestrictionSet.needFiltering."""
+        if not len(self._keys):
+            return False
+        return len(self._keys) < len(self.table.partition_key) or self._keys.has_slice or self._keys.has_contains
+
+    @property
+    def is_on_token(self) -> bool:
+        """Whether token(...) decides where to look, rather than keys that are all given."""
+        if self.token is None:
+            return False
+        return not len(self._keys) or self._needs_key_filtering
+
+    def _process_partition_key(self) -> None:
+        if self.kind is not StatementKind.SELECT:
+            if self.is_on_token:
+                raise InvalidRequest(f"The token function cannot be used in WHERE clauses for {self.kind.value} statements")
+            missing = [column.name for column in self.table.partition_key if column not in self._keys]
+            if missing:
+                raise InvalidRequest(f"Some partition key parts are missing: {', '.join(missing)}")
+            if self._keys.has_slice:
+                raise InvalidRequest(
+                    "Only EQ and IN relation are supported on the partition key (unless you use the token() function)"
+                    f" for {self.kind.value} statements"
+                )
+            return
+        if self.is_on_token or (self.token is None and not len(self._keys)):
+            self.is_key_range = True
+        if self._needs_key_filtering:
+            if not self.allow_filtering and not self.table.is_virtual:
+                raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+            self.is_key_range = True
+            self._filtered += self._keys.restrictions
+
+    def _refuse_clustering(self) -> None:
+        if self.kind in (StatementKind.UPDATE, StatementKind.DELETE):
+            raise InvalidRequest(
+                f"Invalid restrictions on clustering columns since the {self.kind.value} statement modifies "
+                "only static columns"
+            )
+        if self.kind is StatementKind.SELECT:
+            raise InvalidRequest("Cannot restrict clustering columns when selecting only static columns")
+
+    def _process_clustering(self, only_static: bool) -> None:
+        if not self.kind.allows_clustering_slices:
+            if self._clustering.has_slice:
+                raise InvalidRequest(
+                    f"Slice restrictions are not supported on the clustering columns in {self.kind.value} statements"
+                )
+            missing = [column.name for column in self.table.clustering if column not in self._clustering]
+            if missing and not only_static:
+                raise InvalidRequest(f"Some clustering keys are missing: {', '.join(missing)}")
+            return
+        if self._clustering.has_contains and not self.allow_filtering:
+            raise InvalidRequest(
+                "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering"
+            )
+        _in_slices, filtered = self._split_clustering()
+        if filtered and not self.allow_filtering:
+            for column, restricted in zip(self.table.clustering, self._clustering.columns, strict=False):
+                if column != restricted:
+                    raise InvalidRequest(
+                        f'PRIMARY KEY column "{restricted.name}" cannot be restricted as preceding column '
+                        f'"{column.name}" is not restricted'
+                    )
+        self._filtered += filtered
+
+    def _split_clustering(self) -> tuple[list[Restriction], list[Restriction]]:
+        """Those that make slices, and those that are left to the filter."""
+        in_slices: list[Restriction] = []
+        filtered: list[Restriction] = []
+        position = 0
+        for restriction in self._clustering.restrictions:
+            if isinstance(restriction, ContainsRestriction) or restriction.first.position != position:
+                filtered.append(restriction)
+            else:
+                in_slices.append(restriction)
+                if not isinstance(restriction, SliceRestriction):
+                    position = restriction.last.position + 1
+        return in_slices, filtered
+
+    def _process_others(self) -> None:
+        if not len(self._others):
+            return
+        if self.kind is not StatementKind.SELECT:
+            names = ", ".join(column.name for column in self._others.columns)
+            raise InvalidRequest(f"Non PRIMARY KEY columns found in where clause: {names} ")
+        if not self.allow_filtering and not self.table.is_virtual:
+            raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+        self._filtered += self._others.restrictions
+
+    # --- what a plan asks once -------------------------------------------------------------------------------------------
+
+    @property
+    def key_is_in_relation(self) -> bool:
+        return self._keys.has_in and not self.is_on_token
+
+    @property
+    def has_clustering_in(self) -> bool:
+        return self._clustering.has_in
+
+    @property
+    def has_partition_key_restrictions(self) -> bool:
+        return len(self._keys) > 0 or self.token is not None
+
+    @property
+    def has_clustering(self) -> bool:
+        return len(self._clustering) > 0
+
+    @property
+    def has_regular_restrictions(self) -> bool:
+        return any(column.kind is ColumnKind.REGULAR for column in self._others.columns)
+
+    @property
+    def returns_static_content(self) -> bool:
+        """Whether a partition without rows gives one row of its static columns."""
+        return not self.has_clustering and not self.has_regular_restrictions
+
+    @property
+    def filtered_columns(self) -> tuple[ColumnMetadata, ...]:
+        return tuple(column for restriction in self._filtered for column in restriction.columns)
+
+    @property
+    def needs_filtering(self) -> bool:
+        """StatementRestrictions.needFiltering: matters for scans."""
+        return bool(self._filtered) or len(self._clustering) > 0
+
+    @property
+    def is_range(self) -> bool:
+        """False: `clusterings` gives all rows one by one."""
+        return len(self._clustering) < len(self.table.clustering) or not self._clustering.has_only_equality
+
+    def is_restricted_by_eq(self, column: ColumnMetadata) -> bool:
+        if column.kind is ColumnKind.PARTITION_KEY:
+            return isinstance(self._keys.maybe_get(column), EqRestriction)
+        of_kind = self._clustering if column.kind is ColumnKind.CLUSTERING else self._others
+        return isinstance(of_kind.maybe_get(column), EqRestriction)
+
+    @property
+    def has_whole_primary_key_equal(self) -> bool:
+        """Whether = and IN name whole rows (hasAllPKColumnsRestrictedByEqualities)."""
+        return (
+            not self.is_on_token
+            and len(self._keys) == len(self.table.partition_key)
+            and self._keys.has_only_equality
+            and not self.is_range
+        )
+
+    @property
+    def equality_terms(self) -> tuple[tuple[Term, ...], tuple[Term, ...]] | None:
+        """The terms of partition key and clustering when all of the former and a prefix of the latter are restricted by
+        single = and nothing else is restricted: what a fast path can do by itself."""
+        if self.token is not None or self._filtered or self.is_key_range:
+            return None
+        terms: list[list[Term]] = [[], []]
+        for which, restrictions in enumerate((self._keys.restrictions, self._clustering.restrictions)):
+            for restriction in restrictions:
+                if not isinstance(restriction, EqRestriction) or restriction.is_multi:
+                    return None
+                terms[which].append(restriction.term)
+        return tuple(terms[0]), tuple(terms[1])
+
+    # --- what a plan asks per execution ----------------------------------------------------------------------------------
+
+    def keys(self, values: Values) -> list[bytes]:
+        """Raises InvalidRequest for nulls, unset values, empty and oversize keys."""
+        keys = self.unchecked_keys(values)
+        check_not_empty(keys)
+        return keys
+
+    def unchecked_keys(self, values: Values) -> list[bytes]:
+        """`keys`, of which some may be empty: a read refuses them only where there is something to read."""
+        rows_of = _rows_of(self._keys.restrictions, values)
+        if all(len(rows) == 1 for rows in rows_of):
+            keys = [compose_key([value for (row,) in rows_of for value in row])]
+        else:
+            sorted_rows = [
+                _sorted_distinct(rows[::-1], [column.type.order_key for column in restriction.columns])  # the first stays
+                for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
+            ]
+            keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]
+        if self.token is not None:
+            ranges = self._token_ranges(values)
+            keys = [key for key in paused(keys) if any(r.start <= token(key) <= r.end for r in ranges)]
+        return keys
+
+    def clusterings(self, values: Values) -> list[Clustering]:
+        """Order keys and values of the clusterings that = and IN name, in clustering order, each once."""
+        found = self._prefixes(self._clustering.restrictions, values)
+        for _, row in paused(found):
+            check_key_length(sum(map(len, row)))
+        return found
+
+    def _prefixes(self, restrictions: Sequence[Restriction], values: Values) -> list[Clustering]:
+        """The same of the first few clustering columns, which the restrictions name."""
+        rows_of = _rows_of(restrictions, values)
+        if all(len(rows) == 1 for rows in rows_of):
+            row = [value for (row,) in rows_of for value in row]
+            return [(self._order_key(row), tuple(row))]
+        return _product(
+            [
+                _sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
+                for restriction, rows in zip(restrictions, rows_of, strict=False)
+            ]
+        )
+
+    def intervals(self, values: Values) -> list[Interval]:
+        """Sorted and disjoint; none: no row can match."""
+        if not len(self._clustering):
+            return [EVERYTHING]
+        if not self.is_range:
+            return [prefix_interval(ck, row) for ck, row in paused(self.clusterings(values))]
+        in_slices, _ = self._split_clustering()
+        slices = [r for r in in_slices if isinstance(r, SliceRestriction)]
+        found: list[Interval] = []
+        for prefix, row in paused(self._prefixes([r for r in in_slices if not isinstance(r, SliceRestriction)], values)):
+            below = [prefix_interval(prefix, row)]
+            if slices:
+                below = intersect(below, self._slice(slices[0], prefix, row, values))
+            found += below
+        return union(found)
+
+    def _slice(self, restriction: SliceRestriction, base: bytes, prefix: Sequence[bytes], values: Values) -> list[Interval]:
+        columns = restriction.columns
+        first = columns[0].position
+        order_keys = self._order_keys[first : first + len(columns)]
+        found: list[Interval] | None = None
+        for bound, greater in ((restriction.start, True), (restriction.end, False)):
+            if bound is not None:
+                components = bound.components(values, columns)
+                side = beyond(base, tuple(prefix), components, bound.inclusive, greater, columns, order_keys)
+                found = side if found is None else intersect(found, side)
+        assert found is not None
+        return found
+
+    def row_filter(self, values: Values) -> list[FilterExpression]:
+        return [expression for r in self._filtered for expression in filter_expressions(r, values)]
+
+    def token_range(self, values: Values) -> TokenRange | None:
+        """Where a scan looks; None: nowhere."""
+        if self.token is None:
+            return WHOLE_RING
+        start, start_inclusive, end, end_inclusive = self._token_bounds(values)
+        low = TOKEN_MIN if start is None or start == TOKEN_MIN else start + (not start_inclusive)
+        high = WHOLE_RING.end if end is None or end == TOKEN_MIN else end - (not end_inclusive)
+        return TokenRange(low, high) if low <= high else None
+
+    def _token_bounds(self, values: Values) -> tuple[int | None, bool, int | None, bool]:
+        assert self.token is not None
+        if self.token.equal is not None:
+            exact = _token_value(self.token.equal.bind(values))
+            return exact, True, exact, True
+        start, end = self.token.start, self.token.end
+        return (
+            None if start is None else _token_value(start.term.bind(values)),
+            start is None or start.inclusive,
+            None if end is None else _token_value(end.term.bind(values)),
+            end is None or end.inclusive,
+        )
+
+    def _token_ranges(self, values: Values) -> list[TokenRange]:
+        """For keys that are given besides token(...): a start above the end means both sides (TokenFilter.java)."""
+        start, start_inclusive, end, end_inclusive = self._token_bounds(values)
+        low = TOKEN_MIN if start is None else start + (not start_inclusive)
+        high = WHOLE_RING.end if end is None else end - (not end_inclusive)
+        if start is not None and end is not None and start > end:
+            return [TokenRange(TOKEN_MIN, high), TokenRange(low, WHOLE_RING.end)]
+        return [TokenRange(low, high)]
+
+
+def check_not_empty(keys: Sequence[bytes]) -> None:
+    if b"" in keys:
+        raise InvalidRequest("Key may not be empty")
+
+
+def _token_value(value: Value) -> int:
+    if value is None:
+        raise InvalidRequest("Invalid null token value")
+    if value is UNSET:
+        raise InvalidRequest("Invalid unset value for column partition key token")
+    number: int = _LONG.unpack(value)[0]
+    return number
+
+
+def _rows_of(restrictions: Sequence[Restriction], values: Values) -> list[list[list[bytes]]]:
+    """For each = and IN restriction the combinations of values for its columns; what stands behind an empty IN () is
+    not looked at."""
+    found = []
+    for restriction in restrictions:
+        assert isinstance(restriction, EqRestriction | InRestriction), restriction
+        rows = restriction.rows(values)
+        found.append(rows)
+        if not rows:
+            break
+    return found
+
+
+def _sorted_distinct(rows: list[list[bytes]], order_keys: Sequence[Callable[[bytes], bytes]]) -> list[Clustering]:
+    """Values by their order keys; of equal ones the last."""
+    by_key = {}
+    for row in paused(rows):
+        by_key[b"".join([order_key(value) for order_key, value in zip(order_keys, row, strict=True)])] = tuple(row)
+    return sorted_in_turns(list(by_key.items()))
+
+
+def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:
+    """All combinations, in order if the parts are: order keys are prefix-free."""
+    if prod(map(len, parts)) > COMBINATIONS_PER_GO:
+        long_work()
+    found: Sequence[Clustering] = [(b"", ())]
+    for part in parts:
+        if len(found) == 1:
+            (key, row), found = found[0], part
+            if key:
+                found = [(key + right_key, row + right) for right_key, right in paused(part)]
+        else:
+            found = [(key + right_key, row + right) for key, row in paused(found) for right_key, right in paused(part)]
+    return list(found)
+
+
+def compile_restrictions(
+    where: WhereClause,
+    context: BindContext,
+    verb: str,
+    *,
+    only_static: bool = False,
+    allow_filtering: bool = False,
+    orderings: Sequence[Ordering] = (),
+    equal_terms: Mapping[str, Term] | None = None,
+) -> Restrictions:
+    """`verb`: SELECT, INSERT, UPDATE or DELETE. Raises InvalidRequest."""
+    return Restrictions(
+        StatementKind(verb),
+        where,
+        context,
+        only_static=only_static,
+        allow_filtering=allow_filtering,
+        orderings=orderings,
+        equal_terms=equal_terms,
+    )

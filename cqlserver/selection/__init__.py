@@ -1,0 +1,1 @@
+"""What a SELECT gives: `selection` of `selectables` (resolved), computed by `selectors` (compiled)."""

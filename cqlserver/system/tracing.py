@@ -1,0 +1,223 @@
+"""Tracing of single requests: what a client gets to read in system_traces (tracing/Tracing.java).
+
+A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day. Events
+are told in Cassandra's words, where they are true here: there are no stages, no sstables yet, no messages to oneself. Who
+works for a request finds its trace in the ClientState; untraced requests pay for a look at it, fast paths not even that.
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
+from cqlserver.state import ClientState
+from protocol.primitives import Value
+from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
+from protocol.responses import ColumnSpec
+from protocol.types import INET, INT, TEXT, TIMESTAMP
+from storage.memtable.tombstones import tombstone_count
+from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.reads import Slice, TableStore
+from storage.schema.metadata import TableMetadata
+
+if TYPE_CHECKING:
+    from cqlserver.node import Node
+
+TTL_S = 24 * 60 * 60
+"""trace_type_query_ttl."""
+BOUND_TEXT_MAX = 1000
+_THREAD = "Native-Transport-Requests-1"
+
+
+REPLICAS_FOR_MUTATION = "Determining replicas for mutation"
+REPLICAS_FOR_BATCH = "Determining replicas for atomic batch"
+READING_FOR_CAS = "Reading existing values for CAS precondition"
+_MINIMUM = f"min({WHOLE_RING.start})"
+
+
+class Trace:
+    """One traced request. `note` adds an event; `end` writes the session and its events."""
+
+    def __init__(self, node: "Node", trace_id: UUID, state: ClientState, request: Request) -> None:
+        self.id = trace_id
+        self._node, self._state = node, state
+        self._described = described(node, request)
+        self._began = node.environment.clock.monotonic()
+        self._began_us = node.environment.clock.wall_us()
+        self._events: list[tuple[bytes, str, int]] = []
+        self._unprepared = isinstance(request, Query)
+        if isinstance(request, Query):
+            self.note(f"Parsing {request.query}")
+
+    def note(self, activity: str) -> None:
+        self._events.append((self._node.timeuuids.bytes(), activity, self._elapsed_us()))
+
+    def _elapsed_us(self) -> int:
+        return int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
+
+    def preparing(self) -> None:
+        """A QUERY's statement is compiled, or its plan was found."""
+        if self._unprepared:
+            self._unprepared = False
+            self.note("Preparing statement")
+
+    def wrote(self, tables: Iterable[TableMetadata]) -> None:
+        """Changes of one partition each went to the log, in one record, and to the memtables."""
+        listed, engine = list(tables), self._node.engine
+        if engine.commit_log is not None and any(self._node.keyspace_of(t).params.durable_writes for t in listed):
+            self.note("Appending to commitlog")
+        for table in listed:
+            self.note(f"Adding to {table.name} memtable")
+
+    def note_batch(self, write_type: str, tables: Iterable[TableMetadata]) -> None:
+        """A batch was written: changes of one partition each."""
+        self.note(REPLICAS_FOR_BATCH if write_type == "BATCH" else REPLICAS_FOR_MUTATION)
+        self.wrote(tables)
+
+    def decided(self, table: TableMetadata, is_applied: bool) -> None:
+        """What became of a compare-and-set."""
+        if is_applied:
+            self.wrote((table,))
+            self.note("CAS applied successfully")
+        else:
+            self.note("CAS precondition does not match current values")
+
+    def end(self) -> None:
+        elapsed_us = self._elapsed_us()
+        self._state.trace = None
+        node = self._node
+        schema = node.schema
+        sessions, events = schema.maybe_table("system_traces", "sessions"), schema.maybe_table("system_traces", "events")
+        assert sessions is not None
+        assert events is not None
+        node.engine.apply_all([self._session_row(sessions, elapsed_us), self._event_rows(events)])
+
+    def _cell(self, value: bytes) -> Cell:
+        return Cell(self._began_us, value, TTL_S, self._began_us // 1_000_000 + TTL_S)
+
+    def _liveness(self) -> Liveness:
+        return Liveness(self._began_us, TTL_S, self._began_us // 1_000_000 + TTL_S)
+
+    def _session_row(self, table: TableMetadata, elapsed_us: int) -> PartitionUpdate:
+        cell = self._cell
+        command, request_text, parameters = self._described
+        entries = {TEXT.encode(name): cell(TEXT.encode(value)) for name, value in parameters.items()}
+        columns: dict[str, Cell | ComplexColumn] = {
+            "client": cell(INET.encode(ip_address(self._state.address))),
+            "command": cell(TEXT.encode(command)),
+            "coordinator": cell(INET.encode(ip_address(self._node.address))),
+            "coordinator_port": cell(INT.encode(self._node.ring_node.port)),
+            "duration": cell(INT.encode(max(1, elapsed_us))),
+            "parameters": ComplexColumn(Deletion(self._began_us - 1, self._began_us // 1_000_000), entries),
+            "request": cell(TEXT.encode(request_text)),
+            "started_at": cell(TIMESTAMP.encode(self._began_us // 1000)),
+        }
+        return PartitionUpdate(table.id, self.id.bytes, rows={b"": Row((), self._liveness(), LIVE, columns)})
+
+    def _event_rows(self, table: TableMetadata) -> PartitionUpdate:
+        from storage.keys import clustering_order_key
+
+        order_key = clustering_order_key(table)
+        cell = self._cell
+        rows = {}
+        for event_id, activity, elapsed_us in self._events:
+            columns: dict[str, Cell | ComplexColumn] = {
+                "activity": cell(TEXT.encode(activity)),
+                "source": cell(INET.encode(ip_address(self._node.address))),
+                "source_elapsed": cell(INT.encode(elapsed_us)),
+                "source_port": cell(INT.encode(self._node.ring_node.port)),
+                "thread": cell(TEXT.encode(_THREAD)),
+            }
+            rows[order_key((event_id,))] = Row((event_id,), self._liveness(), LIVE, columns)
+        return PartitionUpdate(table.id, self.id.bytes, rows=rows)
+
+
+class ReadTrace:
+    """What is told of reading one page: of each partition that was asked for, or of a scan as a whole."""
+
+    def __init__(
+        self, trace: Trace, store: TableStore, slices: Sequence[Slice], now_s: int, token_range: TokenRange | None
+    ) -> None:
+        self._trace, self._store, self._slices, self._now_s = trace, store, slices, now_s
+        self._is_scan = token_range is not None
+        self._rows = self._tombstones = 0
+        if token_range is not None:
+            trace.note("Computing ranges to query")
+            first = f"min({token_range.start})"
+            last = _MINIMUM if token_range.end == WHOLE_RING.end else f"max({token_range.end})"
+            trace.note(f"Executing seq scan across {len(store.flushed)} sstables for ({first}, {last}]")
+
+    def query(self) -> None:
+        """One partition is to be read."""
+        self._trace.note(f"Executing single-partition query on {self._store.table.name}")
+
+    def partition(self, key: bytes, row_count: int) -> None:
+        """A partition was read, and gave so many rows."""
+        self._rows += row_count
+        self._tombstones += tombstone_count(self._store, key, self._slices, self._now_s)
+        if not self._is_scan:
+            self._trace.note(f"Merged data from memtables and {len(self._store.flushed)} sstables")
+            self._told()
+
+    def end(self) -> None:
+        if self._is_scan:
+            self._told()
+
+    def _told(self) -> None:
+        self._trace.note(f"Read {self._rows} live rows and {self._tombstones} tombstone cells")
+        self._rows = self._tombstones = 0
+
+
+def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]:
+    """Command, request and parameters of system_traces.sessions."""
+    options = getattr(request, "options", None)
+    parameters: dict[str, str] = {}
+    if options is not None:
+        if options.page_size > 0:
+            parameters["page_size"] = str(options.page_size)
+        parameters["consistency_level"] = CONSISTENCY_NAMES[options.consistency]
+        parameters["serial_consistency_level"] = CONSISTENCY_NAMES[options.serial_consistency]
+    match request:
+        case Query(query=query):
+            return "QUERY", "Execute CQL3 query", {"query": query, **parameters}
+        case Prepare(query=query):
+            return "QUERY", "Preparing CQL3 query", {"query": query}
+        case Execute(statement_id=statement_id):
+            prepared = node.statements.maybe_prepared(statement_id)
+            if prepared is not None:
+                parameters["query"] = prepared.text
+                parameters |= _bound(prepared.plan.bind_specs, request.options.values)
+            return "QUERY", "Execute CQL3 prepared query", parameters
+        case Batch():
+            return "QUERY", "Execute batch of CQL3 queries", parameters
+    return "QUERY", type(request).__name__, {}
+
+
+def _bound(specs: Sequence[ColumnSpec], values: Sequence[Value]) -> dict[str, str]:
+    """The values of an EXECUTE as literals, the way that ExecuteMessage.java names and shortens them."""
+    bound = {}
+    for index, (spec, value) in enumerate(zip(specs, values, strict=False)):
+        text = "null"
+        if isinstance(value, bytes):
+            try:
+                text = spec.type.to_literal(value)
+            except ValueError:
+                text = "0x" + value.hex()  # it will be refused as a value
+        if len(text) > BOUND_TEXT_MAX:
+            text = text[:BOUND_TEXT_MAX] + "...'"
+        bound[f"bound_var_{index}_{spec.name}"] = text
+    return bound
+
+
+class Tracing:
+    """Begins traces for one node."""
+
+    def __init__(self, node: "Node") -> None:
+        self._node = node
+
+    def begin(self, state: ClientState, request: Request) -> Trace:
+        """From now on `state` has it, until it ends."""
+        trace = Trace(self._node, self._node.new_timeuuid(), state, request)
+        state.trace = trace
+        return trace

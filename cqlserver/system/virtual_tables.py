@@ -1,0 +1,196 @@
+"""The rows of virtual tables: system_virtual_schema, and of system_views what this server can tell.
+
+A virtual table has no store of its own: each read gets a `TableStore` made of the rows as they are at that moment, so
+that everything SELECT can do works on it. Tables of system_views without a source here are empty; docs/compatibility.md
+says which and why. Their partitions come in the order of their keys, as Cassandra's do (dht/LocalPartitioner.java).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from cqlserver.program.config import Config
+from cqlserver.state import ClientState
+from storage.keys import clustering_order_key, key_composer, split_key
+from storage.memtable.memtable import Position, position_of
+from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Slice, TableStore
+from storage.schema.metadata import Schema, TableMetadata
+from storage.schema.tables import clustering_order_of
+
+VirtualRow = Mapping[str, Any]
+"""Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
+
+_TIMESTAMP_US: Final = 0
+_TOKEN_BYTES: Final = 8
+
+
+class _KeyOrderStore(TableStore):
+    """A store whose scans go by key.
+
+    A range of tokens leaves out the keys outside of it; its lower bound is not in the position where a later page goes
+    on, so that only the first page of such a statement heeds it."""
+
+    __slots__ = ()
+
+    def scan(
+        self,
+        now_s: int,
+        start: Position = FIRST_POSITION,
+        end: Position | None = None,
+        slices: Sequence[Slice] = EVERYTHING,
+        reverse: bool = False,
+    ) -> Iterator[PartitionView]:
+        keys = sorted(self.memtable.keys(), key=self._key_order)
+        if len(start) > _TOKEN_BYTES:
+            keys = keys[_resumed(keys, start) :]
+        for key in keys:
+            position = position_of(key)
+            if (len(start) <= _TOKEN_BYTES and position < start) or (end is not None and position >= end):
+                continue
+            view = self.read(key, slices, now_s, reverse)
+            if view is not None:
+                yield view
+
+    def _key_order(self, key: bytes) -> tuple[bytes, ...]:
+        columns = self.table.partition_key
+        values = split_key(key, len(columns))
+        return tuple(column.type.order_key(value) for column, value in zip(columns, values, strict=True))
+
+
+def _resumed(keys: Sequence[bytes], start: Position) -> int:
+    """Where a page goes on: at the key whose position `start` is, or behind it (reads.TableStore.scan)."""
+    for index, key in enumerate(keys):
+        position = position_of(key)
+        if start == position:
+            return index
+        if start == position + b"\0":
+            return index + 1
+    return len(keys)
+
+
+class ServerFacts(Protocol):
+    """What the rows tell of the server. `sessions`: its connections, each with a `state`."""
+
+    config: Config
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def sessions(self) -> Iterable[object]: ...
+
+
+class VirtualTables:
+    """All virtual tables of one server."""
+
+    def __init__(self, server: ServerFacts) -> None:
+        self._sources: Mapping[tuple[str, str], Callable[[], Iterable[VirtualRow]]] = MappingProxyType(
+            {
+                ("system_virtual_schema", "keyspaces"): lambda: _keyspaces(server.schema),
+                ("system_virtual_schema", "tables"): lambda: _tables(server.schema),
+                ("system_virtual_schema", "columns"): lambda: _columns(server.schema),
+                ("system_views", "clients"): lambda: _clients(server.sessions),
+                ("system_views", "settings"): lambda: _settings(server.config),
+            }
+        )
+
+    def rows(self, table: TableMetadata) -> Iterable[VirtualRow]:
+        """The table's rows now; none where nothing fills it."""
+        source = self._sources.get((table.keyspace, table.name))
+        return source() if source is not None else ()
+
+    def store(self, table: TableMetadata) -> TableStore:
+        """The table's rows now, to be read like any table's."""
+        store = _KeyOrderStore(table)
+        compose_key, order_key = key_composer(table), clustering_order_key(table)
+        for values in self.rows(table):
+            key = compose_key([column.type.encode(values[column.name]) for column in table.partition_key])
+            clustering = tuple(column.type.encode(values[column.name]) for column in table.clustering)
+            cells = {
+                column.name: Cell(_TIMESTAMP_US, column.type.encode(value))
+                for column in table.regulars
+                if (value := values.get(column.name)) is not None
+            }
+            row = Row(clustering, Liveness(_TIMESTAMP_US), columns=cells)
+            store.apply(PartitionUpdate(table.id, key, rows={order_key(clustering): row}))
+        return store
+
+
+def _virtual_tables(schema: Schema) -> Iterator[TableMetadata]:
+    for keyspace in schema.keyspaces.values():
+        if keyspace.is_virtual:
+            yield from keyspace.tables.values()
+
+
+def _keyspaces(schema: Schema) -> Iterator[VirtualRow]:
+    for keyspace in schema.keyspaces.values():
+        if keyspace.is_virtual:
+            yield {"keyspace_name": keyspace.name}
+
+
+def _tables(schema: Schema) -> Iterator[VirtualRow]:
+    for table in _virtual_tables(schema):
+        yield {"keyspace_name": table.keyspace, "table_name": table.name, "comment": table.params.comment}
+
+
+def _columns(schema: Schema) -> Iterator[VirtualRow]:
+    for table in _virtual_tables(schema):
+        for column in table.columns:
+            yield {
+                "keyspace_name": table.keyspace,
+                "table_name": table.name,
+                "column_name": column.name,
+                "clustering_order": clustering_order_of(column),
+                "column_name_bytes": column.name.encode(),
+                "kind": column.kind.value,
+                "position": column.position,
+                "type": column.type.cql(),
+            }
+
+
+def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
+    for session in sessions:
+        state = getattr(session, "state", None)
+        if not isinstance(state, ClientState):
+            continue
+        address = ip_address(state.address)
+        yield {
+            "address": address,
+            "port": state.port,
+            "hostname": "localhost" if address.is_loopback else state.address,
+            "username": "anonymous",
+            "connection_stage": "ready",
+            "protocol_version": state.version,
+            "client_options": dict(state.options),
+            "driver_name": state.options.get("DRIVER_NAME"),
+            "driver_version": state.options.get("DRIVER_VERSION"),
+            "ssl_enabled": False,
+            "keyspace_name": state.keyspace,
+        }
+
+
+def _settings(config: Config) -> Iterator[VirtualRow]:
+    """The settings that mean something here, by Cassandra's names and in its units."""
+    settings = {
+        "authenticator": "AllowAllAuthenticator",
+        "authorizer": "AllowAllAuthorizer",
+        "cluster_name": config.cluster_name,
+        "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
+        "commitlog_sync": config.commitlog_sync,
+        "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",
+        "commitlog_sync_period": f"{config.commitlog_sync_period_ms}ms",
+        "data_file_directories": f"[{config.data}]" if config.data is not None else "[]",
+        "endpoint_snitch": "SimpleSnitch",
+        "listen_address": config.host,
+        "native_transport_max_frame_size": f"{config.frame_bytes_max >> 20}MiB",
+        "native_transport_port": str(config.port),
+        "num_tokens": str(config.num_tokens),
+        "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+        "role_manager": "CassandraRoleManager",
+        "rpc_address": config.host,
+        "start_native_transport": "true",
+    }
+    for name, value in settings.items():
+        yield {"name": name, "value": value}

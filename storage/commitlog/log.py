@@ -1,0 +1,411 @@
+"""The commit log: what the memtables hold, in the order in which it was written, so that a start finds it again.
+
+Records are opaque bytes here (engine.py knows them). `append` only gathers; `write` hands everything gathered to the
+system in one call, as one *section* with one checksum; `sync` makes it durable and may run in another thread. The
+format is described in docs/formats/commitlog.md; commitlog_format.py holds its constants, and reads it.
+
+Invariants:
+- A record is acknowledged only after the `write` (periodic) or the `sync` (group, batch) that covers it has returned.
+- A failed write or sync is final: the state is unknown, nothing is retried, every later `append` raises
+  CommitLogFailed. Reads go on. (Cassandra's commit_failure_policy stop_commit, of which this is the whole effect.)
+- A segment's file is never written again after a start: a start begins a new segment, and a torn tail is cut off
+  durably before, so that "only the newest segment may end early" holds at every start.
+- Segments never stall the caller: rotating opens a file, and leaves syncing and closing the old one to `sync`.
+- A full segment should be synced at once (`write` says so), and then leaves the system's cache: it is read at a start
+  only, and a log that fills memory with itself makes every further page of it dearer.
+"""
+
+import logging
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from itertools import accumulate
+from sys import byteorder
+from typing import NoReturn
+from zlib import crc32
+
+from protocol.errors import CorruptionError, StorageError
+from storage.commitlog.format import (
+    POSITION_SHIFT,
+    SECTION_HEADER,
+    SEGMENT_HEADER_BYTES,
+    CommitLogPosition,
+    Damage,
+    SectionReader,
+    is_foreign_segment,
+    maybe_segment_id,
+    section_header_checksum,
+    segment_file_name,
+    segment_header,
+)
+from storage.environment.environment import AppendFile, Clock, Disk
+
+log = logging.getLogger("cqlserver.commitlog")
+
+RecordHandler = Callable[[list[bytes], CommitLogPosition], None]
+
+SEGMENT_BYTES_DEFAULT = 32 << 20
+"""Cassandra's commitlog_segment_size. Larger segments are discarded later, smaller ones limit a mutation's size."""
+SEGMENT_BYTES_MIN = 1 << 10
+"""Room for the headers and for a record of half a segment."""
+_RECORD_OVERHEAD_BYTES = 4  # its length
+_SECTION_OVERHEAD_BYTES = SECTION_HEADER.size + 4
+
+
+class SyncMode(Enum):
+    """When a write is acknowledged (commitlog_sync of cassandra.yaml)."""
+
+    PERIODIC = "periodic"
+    """At once; the log is synced every `sync_period_ms`."""
+    GROUP = "group"
+    """After a sync, which comes `group_window_ms` after the first write that waits for it."""
+    BATCH = "batch"
+    """After a sync, which starts as soon as the one before has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLogOptions:
+    """The settings of cassandra.yaml, units in the names; `mutation_bytes_max` 0 means half a segment, as there."""
+
+    sync: SyncMode = SyncMode.PERIODIC
+    sync_period_ms: int = 10_000
+    group_window_ms: int = 10
+    segment_bytes: int = SEGMENT_BYTES_DEFAULT
+    mutation_bytes_max: int = 0
+    ignore_replay_errors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.segment_bytes < SEGMENT_BYTES_MIN:
+            raise ValueError(f"commitlog_segment_size must be at least {SEGMENT_BYTES_MIN} bytes")
+        if not self.mutation_bytes_max:
+            object.__setattr__(self, "mutation_bytes_max", self.segment_bytes // 2)
+        elif self.segment_bytes < 2 * self.mutation_bytes_max:
+            raise ValueError("commitlog_segment_size must be at least twice the size of max_mutation_size / 1024")
+
+    @property
+    def sync_before_reply(self) -> bool:
+        return self.sync is not SyncMode.PERIODIC
+
+
+class CommitLogFailed(StorageError):
+    """The commit log could not be written or synced; this node takes no more writes until it is started anew."""
+
+
+class RecordTooLarge(StorageError):
+    """A record of `size` bytes where `limit` are allowed (max_mutation_size); nothing was logged."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a record of {size} bytes is larger than the limit of {limit}")
+        self.size, self.limit = size, limit
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay found."""
+
+    segments: int
+    records: int
+    size: int
+    torn_bytes: int
+    """Cut off at the newest segment's end: writes that were never acknowledged, or not synced yet."""
+
+
+class _Segment:
+    """A segment that is written, or waits for its last sync. `synced` and `named` are set by `sync` alone."""
+
+    __slots__ = ("file", "id", "named", "offset", "synced")
+
+    def __init__(self, id: int, file: AppendFile) -> None:
+        self.id, self.file = id, file
+        self.offset = 0
+        self.synced = False
+        self.named = False
+
+
+class CommitLog:
+    """The log in `folder`. Replay first (once), then append and write. Single-threaded, but for `sync`."""
+
+    def __init__(self, disk: Disk, clock: Clock, folder: str, options: CommitLogOptions) -> None:
+        self.options = options
+        self.written_position = CommitLogPosition(0)
+        self.synced_position = CommitLogPosition(0)
+        self._lengths: list[int] = []  # of the gathered records, which are _parts, one behind the other
+        self._parts: list[bytes] = []
+        self._written = 0
+        self._disk, self._clock, self._folder = disk, clock, folder
+        self._record_bytes_max = options.mutation_bytes_max
+        self._failure: str | None = None
+        self._ids: list[int] = []
+        self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
+        self._last_length = 0  # of the newest segment, when it is not open
+        # Segments of the process before, which may have been killed before it synced them.
+        self._inherited: list[str] = []
+
+    # --- writing ---------------------------------------------------------------------------------------------------
+
+    @property
+    def gathered(self) -> int:
+        """How many records wait for the next `write`."""
+        return len(self._lengths)
+
+    @property
+    def appended(self) -> int:
+        """How many records have been appended since the start."""
+        return self._written + len(self._lengths)
+
+    def append(self, record: bytes, rest: bytes = b"") -> None:
+        """Gather a record, which may come in two parts, for the next `write`. Raises CommitLogFailed, RecordTooLarge."""
+        length = len(record) + len(rest)
+        if length > self._record_bytes_max:
+            raise RecordTooLarge(length, self._record_bytes_max)
+        if self._failure is not None:
+            raise CommitLogFailed(self._failure)
+        self._lengths.append(length)
+        self._parts += (record, rest)
+
+    def write(self) -> bool:
+        """Hand all gathered records to the system; whether that made a segment full. Raises CommitLogFailed."""
+        lengths, parts = self._lengths, self._parts
+        if not lengths:
+            return False
+        self._lengths, self._parts = [], []
+        self._written += len(lengths)
+        if self._failure is not None:
+            raise CommitLogFailed(self._failure)
+        try:
+            payload = _payload(lengths, parts)
+            room = self.options.segment_bytes - SECTION_HEADER.size - len(payload)
+            if self._open and (segment := self._open[-1]).offset <= room:
+                self._write_section(segment, payload)
+                return False
+            return self._write_rotating(payload)
+        except OSError as error:
+            self._fail("written", error)
+
+    def _write_section(self, segment: _Segment, payload: bytes) -> None:
+        offset = segment.offset
+        length = len(payload)
+        header = SECTION_HEADER.pack(length, section_header_checksum(segment.id, offset, length), crc32(payload))
+        segment.file.write(header + payload)
+        segment.offset = offset = offset + SECTION_HEADER.size + length
+        self.written_position = CommitLogPosition(segment.id << POSITION_SHIFT | offset)
+
+    def _write_rotating(self, payload: bytes) -> bool:
+        """Write records that the open segment has no room for: to new segments, as many as they need."""
+        is_first = not self._open
+        records = parse_payload(payload)
+        while records:
+            segment = self._rotate()
+            room = self.options.segment_bytes - segment.offset - _SECTION_OVERHEAD_BYTES
+            sizes = accumulate(len(record) + _RECORD_OVERHEAD_BYTES for record in records)
+            # a record is at most half a segment, so one always fits
+            count = sum(1 for size in sizes if size <= room)
+            self._write_section(segment, _payload([len(record) for record in records[:count]], records[:count]))
+            records = records[count:]
+        return not is_first
+
+    def _rotate(self) -> _Segment:
+        """Open the next segment and write its header."""
+        last_id = self._ids[-1] if self._ids else 0
+        last_length = self._open[-1].offset if self._open else self._last_length
+        segment_id = max(last_id + 1, self._clock.wall_us() // 1000)
+        segment = _Segment(segment_id, self._disk.open_append(self._path(segment_id)))
+        header = segment_header(segment_id, last_id, last_length)
+        segment.file.write(header)
+        segment.offset = len(header)
+        # the old segment's handle stays in the list until `sync` has synced and closed it
+        self._open = [*(s for s in self._open if not s.synced), segment]
+        self._ids.append(segment_id)
+        return segment
+
+    # --- durability ------------------------------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> str | None:
+        """Why the log takes no more records; None while it does."""
+        return self._failure
+
+    def sync(self) -> CommitLogPosition:
+        """Make everything written so far durable and give its position. May run in a thread beside `write`, but not
+        beside another `sync`. Raises CommitLogFailed."""
+        if self._failure is not None:
+            raise CommitLogFailed(self._failure)
+        position = self.written_position  # before the segments: what is written meanwhile is not promised
+        segments = self._open
+        if position <= self.synced_position:
+            return position
+        try:
+            if self._inherited:
+                self._sync_inherited()
+            for segment in segments:
+                if segment.synced:
+                    continue
+                segment.file.sync()
+                if not segment.named:
+                    self._disk.sync_folder(self._folder)
+                    segment.named = True
+                if segment is not segments[-1]:
+                    segment.synced = True
+                    segment.file.leave_cache()
+                    segment.file.close()
+        except OSError as error:
+            self._fail("synced", error)
+        self.synced_position = position
+        return position
+
+    def _sync_inherited(self) -> None:
+        for path in self._inherited:
+            if self._disk.exists(path):
+                file = self._disk.open_append(path)
+                try:
+                    file.sync()
+                finally:
+                    file.close()
+        self._disk.sync_folder(self._folder)
+        self._inherited = []
+
+    def _fail(self, verb: str, error: OSError) -> NoReturn:
+        self._failure = f"the commit log could not be {verb} ({error}); this node takes no writes until it is restarted"
+        self._lengths, self._parts = [], []
+        log.error("%s", self._failure)
+        raise CommitLogFailed(self._failure) from error
+
+    def close(self) -> None:
+        """Write and sync what is left, unless the log has failed, and close the files."""
+        try:
+            if self._failure is None:
+                self.write()
+                self.sync()
+        finally:
+            for segment in self._open:
+                if not segment.synced:
+                    segment.file.close()
+            if self._open:
+                self._last_length = self._open[-1].offset
+            self._open = []
+
+    # --- discarding ------------------------------------------------------------------------------------------------
+
+    def discard_completed(self, position: CommitLogPosition) -> list[int]:
+        """Remove the segments that lie wholly before `position` (everything before it is in SSTables) and give their
+        ids. The newest segment stays."""
+        until = position >> POSITION_SHIFT
+        gone = [segment_id for segment_id in self._ids[:-1] if segment_id < until]
+        still_open = {segment.id for segment in self._open if not segment.synced}
+        gone = [segment_id for segment_id in gone if segment_id not in still_open]
+        for segment_id in gone:
+            self._disk.unlink(self._path(segment_id))
+        self._ids = [segment_id for segment_id in self._ids if segment_id not in gone]
+        return gone
+
+    # --- replay ----------------------------------------------------------------------------------------------------
+
+    def replay(self, handler: RecordHandler) -> Replayed:
+        """Give every section's records, oldest first, and the position behind them to `handler`.
+
+        A newest segment that ends within a section is cut off there, durably, with a log line. Any other damage raises
+        CorruptionError, unless `ignore_replay_errors`: then the rest of that segment is skipped."""
+        if self._ids:
+            raise StorageError("the commit log was read already")
+        names = self._disk.list(self._folder)
+        for name in names:
+            if is_foreign_segment(name):
+                raise CorruptionError(
+                    f"{self._folder}/{name} has a commit log format that this version can't read. If it is Apache "
+                    "Cassandra's, run nodetool drain there first; then remove the file"
+                )
+        self._ids = sorted(i for name in names if (i := maybe_segment_id(name)) is not None)
+        # A file that did not even get its header was opened right before a crash; the one before it may end early then.
+        while len(self._ids) > 1 and self._disk.size(self._path(self._ids[-1])) < SEGMENT_HEADER_BYTES:
+            path = self._path(self._ids.pop())
+            log.warning("%s has no header yet: nothing was written to it, it is removed", path)
+            self._disk.unlink(path)
+        records = size = torn = 0
+        valid_lengths: dict[int, int] = {}
+        newest = self._ids[-1] if self._ids else 0
+        for number, segment_id in enumerate(list(self._ids), 1):
+            log.info("Replaying %s (%d of %d)", self._path(segment_id), number, len(self._ids))
+            reader = SectionReader(self._disk.read_file(self._path(segment_id)), segment_id)
+            for section, position in reader:
+                handler(section, position)
+                records += len(section)
+            self._check_predecessor(reader, valid_lengths)
+            valid_lengths[segment_id] = reader.valid_length
+            if reader.damage is not None:
+                torn += self._judge(reader, reader.damage, segment_id == newest)
+            size += reader.valid_length
+        if self._ids:
+            newest = self._ids[-1]
+            self._last_length = valid_lengths[newest]
+            self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
+            self._inherited = [self._path(segment_id) for segment_id in self._ids]
+        return Replayed(len(valid_lengths), records, size, torn)
+
+    def _judge(self, reader: SectionReader, damage: Damage, newest: bool) -> int:
+        """What to do about a damage: the bytes that were cut off, or CorruptionError."""
+        path = self._path(reader.segment_id)
+        lost = len(reader.data) - reader.valid_length
+        if damage.at_tail and newest:
+            if reader.valid_length:
+                self._disk.truncate(path, reader.valid_length)
+            else:  # not even a header: nothing was ever written to it
+                self._disk.unlink(path)
+                self._disk.sync_folder(self._folder)
+                self._ids.remove(reader.segment_id)
+            log.warning(
+                "%s ends within a section at offset %d (%s): the last %d bytes are ignored, they were not acknowledged "
+                "or not synced yet",
+                path,
+                reader.valid_length,
+                damage.text,
+                lost,
+            )
+            return lost
+        self._refuse(f"{path} is damaged at offset {reader.valid_length}: {damage.text}. {lost} bytes from there on")
+        return 0
+
+    def _check_predecessor(self, reader: SectionReader, valid_lengths: dict[int, int]) -> None:
+        """A segment knows how long the one before it was: what was cut off there exactly between two sections shows."""
+        expected, found = reader.previous_length, valid_lengths.get(reader.previous_id)
+        if found is not None and found < expected:
+            path = self._path(reader.previous_id)
+            self._refuse(f"{path} is cut off at offset {found} of {expected}. {expected - found} bytes of it")
+
+    def _refuse(self, what: str) -> None:
+        if self.options.ignore_replay_errors:
+            log.error("%s are skipped, as ignore-replay-errors says", what)
+            return
+        raise CorruptionError(
+            f"{what} can't be replayed, so acknowledged writes may be missing. Restore the file from a copy, or start "
+            "with --ignore-replay-errors to go on without them"
+        )
+
+    def _path(self, segment_id: int) -> str:
+        return f"{self._folder}/{segment_file_name(segment_id)}"
+
+
+def _payload(lengths: list[int], parts: list[bytes]) -> bytes:
+    """A section's payload: [u32 count][u32 length of each record][the records]; the records are `parts`, one behind the
+    other."""
+    numbers = array("I", (len(lengths), *lengths))
+    if byteorder == "little":
+        numbers.byteswap()
+    return b"".join((numbers.tobytes(), *parts))
+
+
+def parse_payload(payload: bytes) -> list[bytes]:
+    """The records of a payload whose checksum was right."""
+    return SectionReader.records_of(payload, 0)
+
+
+__all__ = [
+    "SEGMENT_HEADER_BYTES",
+    "CommitLog",
+    "CommitLogFailed",
+    "CommitLogOptions",
+    "CommitLogPosition",
+    "RecordTooLarge",
+    "Replayed",
+    "SyncMode",
+]

@@ -1,0 +1,226 @@
+"""Disks in memory: one that just works, and one that fails and forgets on command.
+
+Both know what a real disk would have kept: per file how much of it was synced, per folder which names were. A crash
+leaves that, and of what was not synced any prefix (FaultyDisk.crash chooses).
+"""
+
+import errno
+import os
+import posixpath
+from collections.abc import Callable
+
+from protocol.errors import StorageError
+from storage.environment.environment import AppendFile, FolderLock, ReadFile
+
+
+class _Contents:
+    """A file's bytes, and how many of them a crash would leave."""
+
+    __slots__ = ("data", "name_synced", "synced")
+
+    def __init__(self, data: bytes = b"", synced: bool = False) -> None:
+        self.data = bytearray(data)
+        self.synced = len(data) if synced else 0
+        self.name_synced = synced
+
+
+class MemoryAppendFile:
+    __slots__ = ("_contents", "_disk", "_generation", "path")
+
+    def __init__(self, disk: "MemoryDisk", path: str, contents: _Contents) -> None:
+        self._disk, self.path, self._contents = disk, path, contents
+        self._generation = disk.generation
+
+    def write(self, data: bytes) -> None:
+        self._check()
+        self._disk.before_write(self._contents.data, data, self.path)
+        self._contents.data += data
+
+    def sync(self) -> None:
+        self._check()
+        contents = self._contents
+        try:
+            self._disk.before("sync", self.path)
+        except OSError:
+            # as Linux does it: the pages are dropped, and the next sync would say that all is well
+            del contents.data[contents.synced :]
+            raise
+        contents.synced = len(contents.data)
+
+    def leave_cache(self) -> None:
+        self._disk.before("leave_cache", self.path)
+
+    def close(self) -> None:
+        pass
+
+    def _check(self) -> None:
+        if self._generation != self._disk.generation:
+            raise OSError(errno.EBADF, "the machine has crashed since this file was opened", self.path)
+
+
+class MemoryReadFile:
+    __slots__ = ("_data", "size")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def pread(self, offset: int, size: int) -> bytes:
+        return self._data[offset : offset + size]
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryFolderLock:
+    __slots__ = ("_folder", "_locked")
+
+    def __init__(self, locked: set[str], folder: str) -> None:
+        if folder in locked:
+            raise StorageError(f"the data folder {folder} is in use by another server (pid {os.getpid()})")
+        locked.add(folder)
+        self._locked, self._folder = locked, folder
+
+    def release(self) -> None:
+        self._locked.discard(self._folder)
+
+
+class MemoryDisk:
+    """Files in a dict. `generation` counts crashes."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._files: dict[str, _Contents] = {}
+        self._folders: set[str] = {"/", "."}
+        self._locked: set[str] = set()
+
+    # what FaultyDisk overrides
+    def before(self, operation: str, path: str) -> None:
+        """Called before each operation; raises to make it fail."""
+
+    def before_write(self, stored: bytearray, data: bytes, path: str) -> None:
+        """Called before each write; may store a part and raise."""
+
+    def mkdirs(self, folder: str) -> None:
+        folder = posixpath.normpath(folder)
+        while folder not in self._folders and folder:
+            self._folders.add(folder)
+            folder = posixpath.dirname(folder)
+
+    def open_append(self, path: str) -> AppendFile:
+        self.before("open", path)
+        self._check_folder(path)
+        return MemoryAppendFile(self, path, self._files.setdefault(posixpath.normpath(path), _Contents()))
+
+    def open_read(self, path: str) -> ReadFile:
+        return MemoryReadFile(self.read_file(path))
+
+    def read_file(self, path: str) -> bytes:
+        self.before("read", path)
+        return bytes(self._of(path).data)
+
+    def write_file_atomically(self, path: str, data: bytes) -> None:
+        self.before("write", path)
+        self._check_folder(path)
+        self._files[posixpath.normpath(path)] = _Contents(data, synced=True)
+
+    def list(self, folder: str) -> list[str]:
+        folder = posixpath.normpath(folder)
+        paths = [*self._files, *self._folders]
+        return sorted(posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder and path != folder)
+
+    def size(self, path: str) -> int:
+        return len(self._of(path).data)
+
+    def exists(self, path: str) -> bool:
+        path = posixpath.normpath(path)
+        return path in self._files or path in self._folders
+
+    def unlink(self, path: str) -> None:
+        self.before("unlink", path)
+        self._of(path)
+        del self._files[posixpath.normpath(path)]
+
+    def truncate(self, path: str, size: int) -> None:
+        self.before("truncate", path)
+        contents = self._of(path)
+        del contents.data[size:]
+        contents.data += bytes(size - len(contents.data))
+        contents.synced = size
+
+    def sync_folder(self, folder: str) -> None:
+        self.before("sync_folder", folder)
+        folder = posixpath.normpath(folder)
+        for path, contents in self._files.items():
+            if posixpath.dirname(path) == folder:
+                contents.name_synced = True
+
+    def lock(self, folder: str) -> FolderLock:
+        return MemoryFolderLock(self._locked, posixpath.normpath(folder))
+
+    def _of(self, path: str) -> _Contents:
+        found = self._files.get(posixpath.normpath(path))
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return found
+
+    def _check_folder(self, path: str) -> None:
+        folder = posixpath.dirname(posixpath.normpath(path)) or "."
+        if folder not in self._folders:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+class FaultyDisk(MemoryDisk):
+    """A disk that fails and forgets when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failures: dict[str, tuple[int, int]] = {}  # operation -> (calls that still succeed, errno)
+        self.free_bytes: int | None = None
+        """How much may still be written before ENOSPC; None: no limit."""
+
+    def fail(self, operation: str, after: int = 0, code: int = errno.EIO) -> None:
+        """Make an operation (open, write, sync, sync_folder, read, unlink, truncate) fail, from its call number
+        `after` (counted from now) on. A sync that fails loses what was not synced."""
+        self._failures[operation] = (after, code)
+
+    def heal(self) -> None:
+        self._failures.clear()
+        self.free_bytes = None
+
+    def damage(self, path: str, offset: int, mask: int) -> None:
+        """Flip the bits of `mask` in one byte."""
+        self._of(path).data[offset] ^= mask
+
+    def crash(self, keep: Callable[[int], int] = lambda unsynced: 0) -> None:
+        """The machine stops and starts again: open files are dead, locks are free. Of each file's unsynced bytes the
+        first `keep(how many there are)` survive; a file whose name was never synced survives if any of it does."""
+        self.generation += 1
+        self._locked.clear()
+        for path, contents in list(self._files.items()):
+            kept = keep(len(contents.data) - contents.synced)
+            if not contents.name_synced and not kept:
+                del self._files[path]
+                continue
+            del contents.data[contents.synced + kept :]
+            contents.synced, contents.name_synced = len(contents.data), True
+
+    def before(self, operation: str, path: str) -> None:
+        failure = self._failures.get(operation)
+        if failure is None:
+            return
+        left, code = failure
+        if left:
+            self._failures[operation] = (left - 1, code)
+        else:
+            raise OSError(code, os.strerror(code), path)
+
+    def before_write(self, stored: bytearray, data: bytes, path: str) -> None:
+        self.before("write", path)
+        if self.free_bytes is None:
+            return
+        if len(data) > self.free_bytes:
+            stored += data[: self.free_bytes]
+            self.free_bytes = 0
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        self.free_bytes -= len(data)

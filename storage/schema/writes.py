@@ -1,0 +1,61 @@
+"""What a change of the schema writes into system_schema: packed rows, and deletions of ranges and partitions.
+
+Each node keeps system_schema for itself, and nobody but a change of the schema writes there, one after the other. So a
+deletion is done when it has been applied: it isn't kept, and tables that come and go by the thousand leave nothing behind
+in memory. (It must be kept as soon as older rows may lie in flushed files.)
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from storage.commitlog.records import rows_record
+from storage.memtable.memtable import single
+from storage.memtable.packed import Layout
+from storage.mutation import LIVE, PartitionUpdate, packed_record
+from storage.reads import TableStore
+
+
+class PackedRows(NamedTuple):
+    """Whole rows of one partition with the same columns, none of them null. `rows`: (order key, wire values of clustering
+    and columns); `timestamp`: 8 bytes, as in a packed row."""
+
+    table_id: UUID
+    key: bytes
+    timestamp: bytes
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[bytes, bytes]]
+
+
+SchemaWrite: TypeAlias = PartitionUpdate | PackedRows
+
+
+def schema_record(write: SchemaWrite, store: TableStore) -> bytes:
+    """Its record in the commit log."""
+    if isinstance(write, PartitionUpdate):
+        return write.encode()
+    prefix = _layout(write, store).record_prefix
+    if len(write.rows) == 1:
+        ck, values = write.rows[0]
+        row = _layout(write, store).row_prefix + write.timestamp + values
+        return packed_record(prefix, write.key, single(ck, row))
+    return rows_record(prefix, write.key, write.timestamp, [values for _, values in write.rows])
+
+
+def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
+    memtable = store.memtable
+    if not isinstance(write, PartitionUpdate):
+        head = _layout(write, store).row_prefix + write.timestamp
+        memtable.apply_packed_rows(write.key, head, [ck for ck, _ in write.rows], [values for _, values in write.rows])
+    elif write.deletion is not LIVE:
+        memtable.remove(write.key)
+    elif write.range_tombstones:
+        memtable.cover_ranges(write.key, write.range_tombstones)
+    else:
+        memtable.apply(write)
+
+
+def _layout(write: PackedRows, store: TableStore) -> Layout:
+    layout = store.layouts.maybe_layout(write.columns, True)
+    assert layout is not None, write.columns  # there are not that many lists of columns
+    return layout
