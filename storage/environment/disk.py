@@ -145,8 +145,20 @@ class RealDisk:
     def exists(self, path: str) -> bool:
         return os.path.exists(path)
 
+    def is_folder(self, path: str) -> bool:
+        return os.path.isdir(path)
+
     def unlink(self, path: str) -> None:
         os.unlink(path)
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(old, new)
+
+    def link(self, old: str, new: str) -> None:
+        os.link(old, new)
+
+    def remove_folder(self, folder: str) -> None:
+        os.rmdir(folder)
 
     def truncate(self, path: str, size: int) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

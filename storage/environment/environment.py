@@ -207,7 +207,18 @@ class Disk(Protocol):
     def exists(self, path: str) -> bool:
         """Of a file or a folder."""
 
+    def is_folder(self, path: str) -> bool: ...
+
     def unlink(self, path: str) -> None: ...
+
+    def rename(self, old: str, new: str) -> None:
+        """Move a file or folder, over a file that is there; durable only after `sync_folder` of both folders."""
+
+    def link(self, old: str, new: str) -> None:
+        """Give a file a second name; durable only after `sync_folder`. FileExistsError where the name is taken."""
+
+    def remove_folder(self, folder: str) -> None:
+        """An empty one."""
 
     def truncate(self, path: str, size: int) -> None:
         """Cut a file to `size` bytes, durably."""

@@ -16,12 +16,11 @@ from storage.environment.environment import AppendFile, FolderLock, ReadFile
 class _Contents:
     """A file's bytes, and how many of them a crash would leave."""
 
-    __slots__ = ("data", "name_synced", "synced")
+    __slots__ = ("data", "synced")
 
     def __init__(self, data: bytes = b"", synced: bool = False) -> None:
         self.data = bytearray(data)
         self.synced = len(data) if synced else 0
-        self.name_synced = synced
 
 
 class MemoryAppendFile:
@@ -91,6 +90,7 @@ class MemoryDisk:
     def __init__(self) -> None:
         self.generation = 0
         self._files: dict[str, _Contents] = {}
+        self._durable: dict[str, _Contents] = {}  # the names that a crash would leave
         self._folders: set[str] = {"/", "."}
         self._locked: set[str] = set()
 
@@ -122,7 +122,8 @@ class MemoryDisk:
     def write_file_atomically(self, path: str, data: bytes) -> None:
         self.before("write", path)
         self._check_folder(path)
-        self._files[posixpath.normpath(path)] = _Contents(data, synced=True)
+        path = posixpath.normpath(path)
+        self._files[path] = self._durable[path] = _Contents(data, synced=True)
 
     def list(self, folder: str) -> list[str]:
         folder = posixpath.normpath(folder)
@@ -136,10 +137,43 @@ class MemoryDisk:
         path = posixpath.normpath(path)
         return path in self._files or path in self._folders
 
+    def is_folder(self, path: str) -> bool:
+        return posixpath.normpath(path) in self._folders
+
     def unlink(self, path: str) -> None:
         self.before("unlink", path)
         self._of(path)
         del self._files[posixpath.normpath(path)]
+
+    def rename(self, old: str, new: str) -> None:
+        self.before("rename", old)
+        self._check_folder(new)
+        old, new = posixpath.normpath(old), posixpath.normpath(new)
+        if old in self._folders:
+            for names in (self._files, self._durable):
+                for path in [path for path in names if path.startswith(old + "/")]:
+                    names[new + path[len(old) :]] = names.pop(path)
+            moved = {path for path in self._folders if path == old or path.startswith(old + "/")}
+            self._folders = self._folders - moved | {new + path[len(old) :] for path in moved}
+            return
+        self._files[new] = self._of(old)
+        del self._files[old]
+
+    def link(self, old: str, new: str) -> None:
+        self.before("link", old)
+        self._check_folder(new)
+        new = posixpath.normpath(new)
+        if new in self._files:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new)
+        self._files[new] = self._of(old)
+
+    def remove_folder(self, folder: str) -> None:
+        self.before("remove_folder", folder)
+        if self.list(folder):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), folder)
+        if not self.is_folder(folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        self._folders.discard(posixpath.normpath(folder))
 
     def truncate(self, path: str, size: int) -> None:
         self.before("truncate", path)
@@ -151,15 +185,19 @@ class MemoryDisk:
     def sync_folder(self, folder: str) -> None:
         self.before("sync_folder", folder)
         folder = posixpath.normpath(folder)
+        for path in [path for path in self._durable if posixpath.dirname(path) == folder]:
+            del self._durable[path]
         for path, contents in self._files.items():
             if posixpath.dirname(path) == folder:
-                contents.name_synced = True
+                self._durable[path] = contents
 
     def lock(self, folder: str) -> FolderLock:
         return MemoryFolderLock(self._locked, posixpath.normpath(folder))
 
     def _of(self, path: str) -> _Contents:
         found = self._files.get(posixpath.normpath(path))
+        if found is None and self.is_folder(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         return found
@@ -180,7 +218,7 @@ class FaultyDisk(MemoryDisk):
         """How much may still be written before ENOSPC; None: no limit."""
 
     def fail(self, operation: str, after: int = 0, code: int = errno.EIO) -> None:
-        """Make an operation (open, write, sync, sync_folder, read, unlink, truncate) fail, from its call number
+        """Make an operation (open, write, sync, sync_folder, read, unlink, truncate, rename, link, ...) fail, from its call number
         `after` (counted from now) on. A sync that fails loses what was not synced."""
         self._failures[operation] = (after, code)
 
@@ -192,18 +230,24 @@ class FaultyDisk(MemoryDisk):
         """Flip the bits of `mask` in one byte."""
         self._of(path).data[offset] ^= mask
 
-    def crash(self, keep: Callable[[int], int] = lambda unsynced: 0) -> None:
+    def crash(self, keep: Callable[[int], int] = lambda unsynced: 0, names_kept: bool = False) -> None:
         """The machine stops and starts again: open files are dead, locks are free. Of each file's unsynced bytes the
-        first `keep(how many there are)` survive; a file whose name was never synced survives if any of it does."""
+        first `keep(how many there are)` survive. Names made, moved and removed since their folder was synced survive as
+        they are with `names_kept`; else they are what they were, but that a new file survives if any of it does."""
         self.generation += 1
         self._locked.clear()
-        for path, contents in list(self._files.items()):
-            kept = keep(len(contents.data) - contents.synced)
-            if not contents.name_synced and not kept:
-                del self._files[path]
-                continue
-            del contents.data[contents.synced + kept :]
-            contents.synced, contents.name_synced = len(contents.data), True
+        known = {id(contents) for contents in self._durable.values()}
+        names = dict(self._files) if names_kept else dict(self._durable)
+        cut: set[int] = set()
+        for path, contents in [*self._files.items(), *self._durable.items()]:
+            if id(contents) not in cut:
+                cut.add(id(contents))
+                kept = keep(len(contents.data) - contents.synced)
+                del contents.data[contents.synced + kept :]
+                contents.synced = len(contents.data)
+                if kept and id(contents) not in known:
+                    names.setdefault(path, contents)
+        self._files, self._durable = names, dict(names)
 
     def before(self, operation: str, path: str) -> None:
         failure = self._failures.get(operation)

@@ -119,6 +119,40 @@ def test_unlink_and_exists(disk: Disk, folder: str) -> None:
         disk.unlink(f"{folder}/a")
 
 
+def test_files_and_folders_are_renamed(disk: Disk, folder: str) -> None:
+    disk.write_file_atomically(f"{folder}/a", b"new")
+    disk.write_file_atomically(f"{folder}/b", b"old")
+    disk.rename(f"{folder}/a", f"{folder}/b")
+    assert (disk.list(folder), disk.read_file(f"{folder}/b")) == (["b"], b"new")
+    disk.mkdirs(f"{folder}/x/y")
+    disk.write_file_atomically(f"{folder}/x/y/c", b"deep")
+    disk.rename(f"{folder}/x", f"{folder}/z")
+    assert disk.read_file(f"{folder}/z/y/c") == b"deep"
+    assert not disk.exists(f"{folder}/x")
+    with pytest.raises(FileNotFoundError):
+        disk.rename(f"{folder}/none", f"{folder}/c")
+
+
+def test_a_file_has_two_names(disk: Disk, folder: str) -> None:
+    disk.write_file_atomically(f"{folder}/a", b"data")
+    disk.link(f"{folder}/a", f"{folder}/b")
+    disk.unlink(f"{folder}/a")
+    assert disk.read_file(f"{folder}/b") == b"data"
+    with pytest.raises(FileExistsError):
+        disk.link(f"{folder}/b", f"{folder}/b")
+
+
+def test_empty_folders_are_removed(disk: Disk, folder: str) -> None:
+    disk.mkdirs(f"{folder}/x")
+    disk.write_file_atomically(f"{folder}/x/a", b"")
+    with pytest.raises(OSError):
+        disk.remove_folder(f"{folder}/x")
+    disk.unlink(f"{folder}/x/a")
+    assert disk.is_folder(f"{folder}/x")
+    disk.remove_folder(f"{folder}/x")
+    assert not disk.is_folder(f"{folder}/x")
+
+
 def test_truncate_cuts(disk: Disk, folder: str) -> None:
     disk.write_file_atomically(f"{folder}/a", b"0123456789")
     disk.truncate(f"{folder}/a", 4)
@@ -182,6 +216,19 @@ def test_a_crash_forgets_names_that_were_not_synced() -> None:
     file.sync()
     disk.crash()
     assert disk.list("/d") == ["a"]
+
+
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_a_crash_may_undo_what_was_renamed_and_removed(names_kept: bool) -> None:
+    disk = FaultyDisk()
+    disk.mkdirs("/d")
+    for name in "abc":
+        disk.write_file_atomically(f"/d/{name}", name.encode())
+    disk.rename("/d/a", "/d/b")
+    disk.unlink("/d/c")
+    disk.crash(names_kept=names_kept)
+    assert disk.list("/d") == (["b"] if names_kept else ["a", "b", "c"])
+    assert disk.read_file("/d/b") == (b"a" if names_kept else b"b")
 
 
 def test_a_failed_sync_loses_the_data_and_the_next_one_lies() -> None:
