@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from protocol.errors import InternalError, InvalidRequest
+from protocol.errors import CorruptionError, InvalidRequest
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
-from storage.commitlog.records import Truncation, group_record, rows_record, truncate_record
+from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
 from storage.commitlog.replay import Replay
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, paused
@@ -34,9 +34,10 @@ from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
 from storage.projection import column_value
 from storage.reads import TableStore
-from storage.schema.elements import differences
+from storage.schema.changes import ChangedTables, changed_tables
+from storage.schema.definitions import schema_tables
 from storage.schema.loading import Values, load_schema
-from storage.schema.metadata import ColumnKind, KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
+from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
 from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
 
 log = logging.getLogger("cqlserver.engine")
@@ -105,7 +106,9 @@ class Engine:
         """Take the data folder and bring back what the log holds; what it found, None where nothing is kept.
 
         Raises StorageError (the folder is in use), CorruptionError (the log is damaged), OSError."""
-        self._install(Schema.of(()), self.schema)
+        self._install(self.schema, changed_tables(Schema.of(()), self.schema))
+        for table in schema_tables().values():
+            self.stores.setdefault(table.id, TableStore(table))
         if self.commit_log is None:
             return None
         assert self.options.data is not None
@@ -126,24 +129,32 @@ class Engine:
     def _replay(self, commit_log: CommitLog) -> Replayed:
         clock = self.environment.clock.monotonic
         began = clock()
-        replay = Replay(self.stores, self.truncations, self._reload)
+        replay = Replay(self.stores, self.truncations, self._reload, commit_log.recovery.judge_record)
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if replayed.segments:
             log.info("Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000)
         if replay.skipped:
             log.info("Skipped %d mutations of dropped tables", replay.skipped)
+        if replay.unknown:
+            ids = ", ".join(map(str, replay.unknown))
+            count = sum(replay.unknown.values())
+            log.warning("Skipped %d mutations of unknown tables, whose making the log does not hold: ids %s", count, ids)
         return replayed
 
     def _reload(self) -> None:
         """Take the schema from the rows of system_schema."""
-        self._install(self.schema, load_schema(self._schema_rows, self._built_in))
+        try:
+            schema = load_schema(self._schema_rows, self._built_in)
+        except CorruptionError as error:
+            raise CorruptionError(
+                f"{error}. The commit log in {self.options.data}/{COMMIT_LOG_FOLDER} does not hold the whole schema: "
+                "restore the data folder from a copy"
+            ) from error
+        self._install(schema, changed_tables(self.schema, schema))
 
     def _schema_rows(self, table_name: str) -> Iterator[Values]:
-        table = self.schema.maybe_table("system_schema", table_name)
-        if table is None:
-            raise InternalError(f"system_schema.{table_name} is not defined")
-        return stored_values(self.stores[table.id], self.environment.clock.now_s())
+        return stored_values(self.stores[schema_tables()[table_name].id], self.environment.clock.now_s())
 
     def close(self) -> None:
         """Write and sync what is gathered, and release the folder."""
@@ -307,52 +318,37 @@ class Engine:
         """Make `new` the schema. `writes` are the rows of system_schema that say so (schema_tables.schema_mutations);
         logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed."""
         stores = self.stores
+        changed = changed_tables(self.schema, new)
         if self.commit_log is not None and writes:
             records = [schema_record(write, stores[write.table_id]) for write in writes]
+            records += [drop_record(table.id) for table in changed.dropped]
             try:
                 self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:
                 raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
         self.apply_unlogged(writes)
-        self._install(self.schema, new)
+        self._install(new, changed)
 
     def apply_unlogged(self, writes: Iterable[SchemaWrite]) -> None:
         """Rows that follow from the program, or from what is logged: the next start makes them again."""
         for write in writes:
             apply_schema_write(write, self.stores[write.table_id])
 
-    def _install(self, old: Schema, new: Schema) -> None:
-        """Make, change and drop stores. Costs as much as what changed: the rest is the same objects."""
-        for name in differences(old.keyspaces, new.keyspaces):
-            before, after = old.keyspaces.get(name), new.keyspaces.get(name)
-            if before is not after and not (after or before or _NO_KEYSPACE).is_virtual:
-                self._install_keyspace(before or _NO_KEYSPACE, after or _NO_KEYSPACE)
-        self.schema = new
-
-    def _install_keyspace(self, before: KeyspaceMetadata, after: KeyspaceMetadata) -> None:
-        durable = after.params.durable_writes
-        changed = [(before.tables.get(name), after.tables.get(name)) for name in differences(before.tables, after.tables)]
-        for name in differences(before.views, after.views):
-            views = before.views.get(name), after.views.get(name)
-            changed.append((views[0].table if views[0] else None, views[1].table if views[1] else None))
-        for old, new in changed:
-            if old is not None and (new is None or new.id != old.id):
-                self.stores.pop(old.id, None)
-                self._unlogged.discard(old.id)
-                self.truncations.pop(old.id, None)
-        for _, new in changed:
-            if new is None:
-                continue
-            store = self.stores.get(new.id)
+    def _install(self, new: Schema, changed: ChangedTables) -> None:
+        """Drop, make and change stores."""
+        for table in changed.dropped:
+            self.stores.pop(table.id, None)
+            self._unlogged.discard(table.id)
+            self.truncations.pop(table.id, None)
+        for table in changed.installed:
+            store = self.stores.get(table.id)
             if store is None:
-                self.stores[new.id] = TableStore(new)
-                if not durable:
-                    self._unlogged.add(new.id)
-            elif store.table is not new:
-                store.set_table(new)
-        if before.params.durable_writes != durable:
-            ids = {table.id for table in stored_tables(after)}
-            self._unlogged = self._unlogged - ids if durable else self._unlogged | ids
+                self.stores[table.id] = TableStore(table)
+            elif store.table is not table:
+                store.set_table(table)
+        self._unlogged -= {table.id for table in changed.durable}
+        self._unlogged |= {table.id for table in changed.unlogged}
+        self.schema = new
 
     # --- for flushing ----------------------------------------------------------------------------------------------
 
@@ -361,7 +357,6 @@ class Engine:
         return self.commit_log.written_position if self.commit_log is not None else CommitLogPosition(0)
 
 
-_NO_KEYSPACE = KeyspaceMetadata("", KeyspaceParams({}))
 _U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
 
 
@@ -371,15 +366,6 @@ def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:
     if any(write.store is not store or write.key != key for write in paused(writes)):
         return None
     return maybe_draft(store, key, [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)])
-
-
-def stored_tables(keyspace: KeyspaceMetadata) -> Iterator[TableMetadata]:
-    """The tables of a keyspace that have a store: tables and views, unless they are virtual."""
-    if keyspace.is_virtual:
-        return
-    yield from keyspace.tables.values()
-    for view in keyspace.views.values():
-        yield view.table
 
 
 def key_text(table: TableMetadata, key: bytes) -> str:

@@ -1,6 +1,7 @@
 """CREATE TABLE and DROP TABLE (cql3/statements/schema/CreateTableStatement.java, DropTableStatement.java)."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from cqlserver.ddl.context import (
@@ -21,9 +22,11 @@ from cqlserver.ddl.table_params import build_params, check_properties, maybe_tab
 from cqlserver.ddl.type_walk import is_counter_name, references_duration
 from cqlserver.terms.type_names import resolve_type
 from grammar.tree import CreateTable, DropTable, PrimaryKey, UserTypeName
-from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest
+from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, COUNTER, EMPTY, TEXT, CqlType, UserType
+from storage.schema.changes import stored_tables
+from storage.schema.definitions import schema_tables
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMask,
@@ -70,8 +73,20 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
         is_compound=not statement.compact_storage or len(primary_key.clustering) > 1,
     )
     check_table(table)
+    if "id" in properties:
+        _check_id(schema, table)
     change = SchemaChange(CREATED, TABLE, keyspace_name, name)
     return schema.with_keyspace(keyspace.with_table(table)), change
+
+
+def _check_id(schema: Schema, table: TableMetadata) -> None:
+    """Two tables with one id would share their rows. Cassandra refuses it in these words, for lack of a check, but for the
+    tables that each node keeps for itself."""
+    stored = chain.from_iterable(map(stored_tables, schema.keyspaces.values()))
+    for other in chain(stored, schema_tables().values()):
+        if other.id == table.id:
+            entries = f"{table.id}={table} and {other.id}={other}"
+            raise ServerError(f"java.lang.IllegalArgumentException: Multiple entries with same key: {entries}")
 
 
 def _check_shape(statement: CreateTable, context: DdlContext) -> PrimaryKey:

@@ -67,17 +67,18 @@ class Damage:
 
 class SectionReader:
     """The sections of one segment. After the iteration `valid_length` is where the last good section ends, and
-    `damage` says what is there, if that is not the end of the file."""
+    `damage` says what is there, if that is not the end of the file. `is_readable`: whether there are bytes at all."""
 
     def __init__(self, data: bytes, segment_id: int) -> None:
         self.data, self.segment_id = data, segment_id
         self.valid_length = 0
         self.damage: Damage | None = None
         self.previous_id = self.previous_length = 0
+        self.is_readable = True
 
     def __iter__(self) -> Iterator[tuple[list[bytes], CommitLogPosition]]:
         """Each section's records and the position behind it."""
-        if not self._read_header():
+        if not self.is_readable or not self._read_header():
             return
         data, segment_id = self.data, self.segment_id
         offset = SEGMENT_HEADER_BYTES

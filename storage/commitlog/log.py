@@ -2,7 +2,8 @@
 
 Records are opaque bytes here (engine.py knows them). `append` only gathers; `write` hands everything gathered to the
 system in one call, as one *section* with one checksum; `sync` makes it durable and may run in another thread. The
-format is described in docs/formats/commitlog.md; commitlog_format.py holds its constants, and reads it.
+format is described in docs/formats/commitlog.md; format.py holds its constants, and reads it; recovery.py is
+what a start does with it.
 
 Invariants:
 - A record is acknowledged only after the `write` (periodic) or the `sync` (group, batch) that covers it has returned.
@@ -17,33 +18,28 @@ Invariants:
 
 import logging
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from itertools import accumulate
+from itertools import accumulate, takewhile
 from sys import byteorder
 from typing import NoReturn
 from zlib import crc32
 
-from protocol.errors import CorruptionError, StorageError
+from protocol.errors import StorageError
 from storage.commitlog.format import (
     POSITION_SHIFT,
     SECTION_HEADER,
     SEGMENT_HEADER_BYTES,
     CommitLogPosition,
-    Damage,
     SectionReader,
-    is_foreign_segment,
-    maybe_segment_id,
     section_header_checksum,
     segment_file_name,
     segment_header,
 )
+from storage.commitlog.recovery import RecordHandler, Recovery, Replayed
 from storage.environment.environment import AppendFile, Clock, Disk
 
 log = logging.getLogger("cqlserver.commitlog")
-
-RecordHandler = Callable[[list[bytes], CommitLogPosition], None]
 
 SEGMENT_BYTES_DEFAULT = 32 << 20
 """Cassandra's commitlog_segment_size. Larger segments are discarded later, smaller ones limit a mutation's size."""
@@ -100,17 +96,6 @@ class RecordTooLarge(StorageError):
         self.size, self.limit = size, limit
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What a replay found."""
-
-    segments: int
-    records: int
-    size: int
-    torn_bytes: int
-    """Cut off at the newest segment's end: writes that were never acknowledged, or not synced yet."""
-
-
 class _Segment:
     """A segment that is written, or waits for its last sync. `synced` and `named` are set by `sync` alone."""
 
@@ -141,6 +126,7 @@ class CommitLog:
         self._last_length = 0  # of the newest segment, when it is not open
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
+        self.recovery = Recovery(disk, folder, options.ignore_replay_errors)
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -293,7 +279,12 @@ class CommitLog:
         until = position >> POSITION_SHIFT
         gone = [segment_id for segment_id in self._ids[:-1] if segment_id < until]
         still_open = {segment.id for segment in self._open if not segment.synced}
-        gone = [segment_id for segment_id in gone if segment_id not in still_open]
+        gone = list(takewhile(lambda segment_id: segment_id not in still_open, gone))
+        if gone:
+            losses = self.recovery.losses
+            losses.freed = gone[-1]
+            losses.forget_freed()
+            losses.save(self._disk, self._folder)
         for segment_id in gone:
             self._disk.unlink(self._path(segment_id))
         self._ids = [segment_id for segment_id in self._ids if segment_id not in gone]
@@ -302,84 +293,18 @@ class CommitLog:
     # --- replay ----------------------------------------------------------------------------------------------------
 
     def replay(self, handler: RecordHandler) -> Replayed:
-        """Give every section's records, oldest first, and the position behind them to `handler`.
-
-        A newest segment that ends within a section is cut off there, durably, with a log line. Any other damage raises
-        CorruptionError, unless `ignore_replay_errors`: then the rest of that segment is skipped."""
+        """Give every section's records, oldest first, and the position behind them to `handler` (recovery.py)."""
         if self._ids:
             raise StorageError("the commit log was read already")
-        names = self._disk.list(self._folder)
-        for name in names:
-            if is_foreign_segment(name):
-                raise CorruptionError(
-                    f"{self._folder}/{name} has a commit log format that this version can't read. If it is Apache "
-                    "Cassandra's, run nodetool drain there first; then remove the file"
-                )
-        self._ids = sorted(i for name in names if (i := maybe_segment_id(name)) is not None)
-        # A file that did not even get its header was opened right before a crash; the one before it may end early then.
-        while len(self._ids) > 1 and self._disk.size(self._path(self._ids[-1])) < SEGMENT_HEADER_BYTES:
-            path = self._path(self._ids.pop())
-            log.warning("%s has no header yet: nothing was written to it, it is removed", path)
-            self._disk.unlink(path)
-        records = size = torn = 0
-        valid_lengths: dict[int, int] = {}
-        newest = self._ids[-1] if self._ids else 0
-        for number, segment_id in enumerate(list(self._ids), 1):
-            log.info("Replaying %s (%d of %d)", self._path(segment_id), number, len(self._ids))
-            reader = SectionReader(self._disk.read_file(self._path(segment_id)), segment_id)
-            for section, position in reader:
-                handler(section, position)
-                records += len(section)
-            self._check_predecessor(reader, valid_lengths)
-            valid_lengths[segment_id] = reader.valid_length
-            if reader.damage is not None:
-                torn += self._judge(reader, reader.damage, segment_id == newest)
-            size += reader.valid_length
+        recovery = self.recovery
+        replayed = recovery.run(handler)
+        self._ids = list(recovery.lengths)
         if self._ids:
             newest = self._ids[-1]
-            self._last_length = valid_lengths[newest]
+            self._last_length = recovery.lengths[newest]
             self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
             self._inherited = [self._path(segment_id) for segment_id in self._ids]
-        return Replayed(len(valid_lengths), records, size, torn)
-
-    def _judge(self, reader: SectionReader, damage: Damage, newest: bool) -> int:
-        """What to do about a damage: the bytes that were cut off, or CorruptionError."""
-        path = self._path(reader.segment_id)
-        lost = len(reader.data) - reader.valid_length
-        if damage.at_tail and newest:
-            if reader.valid_length:
-                self._disk.truncate(path, reader.valid_length)
-            else:  # not even a header: nothing was ever written to it
-                self._disk.unlink(path)
-                self._disk.sync_folder(self._folder)
-                self._ids.remove(reader.segment_id)
-            log.warning(
-                "%s ends within a section at offset %d (%s): the last %d bytes are ignored, they were not acknowledged "
-                "or not synced yet",
-                path,
-                reader.valid_length,
-                damage.text,
-                lost,
-            )
-            return lost
-        self._refuse(f"{path} is damaged at offset {reader.valid_length}: {damage.text}. {lost} bytes from there on")
-        return 0
-
-    def _check_predecessor(self, reader: SectionReader, valid_lengths: dict[int, int]) -> None:
-        """A segment knows how long the one before it was: what was cut off there exactly between two sections shows."""
-        expected, found = reader.previous_length, valid_lengths.get(reader.previous_id)
-        if found is not None and found < expected:
-            path = self._path(reader.previous_id)
-            self._refuse(f"{path} is cut off at offset {found} of {expected}. {expected - found} bytes of it")
-
-    def _refuse(self, what: str) -> None:
-        if self.options.ignore_replay_errors:
-            log.error("%s are skipped, as ignore-replay-errors says", what)
-            return
-        raise CorruptionError(
-            f"{what} can't be replayed, so acknowledged writes may be missing. Restore the file from a copy, or start "
-            "with --ignore-replay-errors to go on without them"
-        )
+        return replayed
 
     def _path(self, segment_id: int) -> str:
         return f"{self._folder}/{segment_file_name(segment_id)}"

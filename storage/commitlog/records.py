@@ -5,6 +5,8 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
     group     [80][u32 length, record] ...      several records that take effect together or not at all
     truncate  [81][16 bytes table id][u64 segment][u32 offset][i64 timestamp_us]
               the table's rows before this record are gone; when that was, and where the log stood
+    drop      [83][16 bytes table id]
+              the table is gone, and with it its rows before this record: one with the same id that comes later is another
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
@@ -20,6 +22,7 @@ from storage.mutation import parse_packed_prefix
 RECORD_GROUP: Final = 0x80
 RECORD_TRUNCATE: Final = 0x81
 RECORD_ROWS: Final = 0x82
+RECORD_DROP: Final = 0x83
 
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
@@ -77,7 +80,7 @@ def rows_table(record: bytes) -> bytes:
 
 
 def group_record(records: Iterable[bytes]) -> bytes:
-    """Of mutations and rows records."""
+    """Of mutations, rows records and drops."""
     parts = [_GROUP_HEAD]
     for record in records:
         parts += (_U32.pack(len(record)), record)
@@ -115,3 +118,14 @@ def split_truncate(record: bytes) -> tuple[UUID, Truncation]:
         raise CorruptionError(f"truncate record of {len(record)} bytes")
     _, raw_id, *truncation = _TRUNCATE.unpack(record)
     return UUID(bytes=raw_id), Truncation(*truncation)
+
+
+def drop_record(table_id: UUID) -> bytes:
+    return bytes([RECORD_DROP]) + table_id.bytes
+
+
+def split_drop(record: bytes) -> UUID:
+    """The table. Raises CorruptionError."""
+    if len(record) != 17:
+        raise CorruptionError(f"drop record of {len(record)} bytes")
+    return UUID(bytes=record[1:])

@@ -3,12 +3,16 @@
 The schema is in the log too, as mutations of system_schema, and a table's rows come behind those that made the table.
 Building the schema anew at each of them would cost the square of their number, so records of tables that are not known
 yet are kept aside until there are many of them (more each time, up to DEFERRED_BYTES_MAX), or the log ends; then the
-schema is built, they are applied, and what belongs to no table belonged to one that was dropped since.
+schema is built and they are applied. A table that was dropped says so in the log, and takes what is before with it, so that
+one with the same id that is made later starts empty; what belongs to no table at all is told.
+
+A record that does not fit its table (or is none of ours) goes to `misfit`, which refuses the start or says that it may be
+lost.
 
 Packed records, nearly all there are in a large log, take a way of their own: their prefix says everything but the row.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -16,11 +20,13 @@ from uuid import UUID
 from protocol.errors import CorruptionError
 from storage.commitlog.format import CommitLogPosition
 from storage.commitlog.records import (
+    RECORD_DROP,
     RECORD_GROUP,
     RECORD_ROWS,
     RECORD_TRUNCATE,
     Truncation,
     rows_table,
+    split_drop,
     split_group,
     split_rows,
     split_truncate,
@@ -30,7 +36,7 @@ from storage.memtable.memtable import single
 from storage.memtable.packed import VALUES
 from storage.mutation import FORMAT_VERSION, KIND_FULL, KIND_PACKED, PartitionUpdate, maybe_packed, packed_record
 from storage.reads import TableStore
-from storage.schema.definitions import schema_keyspace
+from storage.schema.definitions import schema_tables
 from storage.schema.writes import apply_schema_write
 
 DEFERRED_BYTES_FIRST: Final = 1 << 16
@@ -47,25 +53,30 @@ _ApplyPacked = Callable[[bytes, bytes, bytes], None]
 
 class Replay:
     """`reload` brings `stores` up to what the stores of system_schema say; `truncations` are those of the tables that
-    there are. `skipped` counts mutations of tables that are no more."""
+    there are; `misfit(position, what)` raises where a record must not be left out. `skipped` counts mutations of tables that
+    are no more, `unknown` by id those of tables that never were."""
 
     def __init__(
         self,
         stores: MutableMapping[UUID, TableStore],
         truncations: MutableMapping[UUID, Truncation],
         reload: Callable[[], None],
+        misfit: Callable[[CommitLogPosition, str], None],
     ) -> None:
-        self._stores, self._truncations, self._reload = stores, truncations, reload
-        self._schema_ids = {table.id for table in schema_keyspace().tables.values()}
+        self._stores, self._truncations, self._reload, self._misfit = stores, truncations, reload, misfit
+        self._schema_ids = {table.id for table in schema_tables().values()}
         self._schema_changed = False
-        self._deferred: dict[bytes, list[bytes]] = {}  # by table id
+        self._deferred: dict[bytes, list[tuple[bytes, CommitLogPosition]]] = {}  # by table id
+        self._position = CommitLogPosition(0)  # of what is applied just now
         self._deferred_bytes = 0
         self._deferred_bytes_max = DEFERRED_BYTES_FIRST
         self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
         self.skipped = 0
+        self.unknown: dict[UUID, int] = {}
 
     def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
-        """One section of the log. Raises CorruptionError where a record is none of ours."""
+        """One section of the log. Raises what `misfit` raises."""
+        self._position = position
         self._apply_records(records)
         if self._deferred_bytes > self._deferred_bytes_max:
             self._deferred_bytes_max = min(2 * self._deferred_bytes_max, DEFERRED_BYTES_MAX)
@@ -77,7 +88,7 @@ class Replay:
         for table_id in [table_id for table_id in self._truncations if table_id not in self._stores]:
             del self._truncations[table_id]
 
-    def _apply_records(self, records: list[bytes]) -> None:
+    def _apply_records(self, records: Iterable[bytes]) -> None:
         targets = self._targets
         for record in records:
             if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
@@ -90,7 +101,10 @@ class Replay:
                     head = record[key_end:layout_at] + row_prefix + record[layout_at + 2 : layout_at + VALUES]
                     apply_packed(record[length + 2 : key_end], head, head + record[layout_at + VALUES :])
                     continue
-            self._apply(record)
+            try:
+                self._apply(record)
+            except Exception as error:  # noqa: BLE001  bytes that are no record of this table may fail in any way
+                self._misfit(self._position, f"{self._table_text(record)}: {error or type(error).__name__}")
 
     def _apply(self, record: bytes) -> None:
         kind = record[0]
@@ -99,6 +113,8 @@ class Replay:
                 self._apply(part)
         elif kind == RECORD_TRUNCATE:
             self._truncate(*split_truncate(record))
+        elif kind == RECORD_DROP:
+            self._drop(split_drop(record))
         elif kind == RECORD_ROWS:
             store = self._store_or_defer(rows_table(record), record)
             if store is not None:
@@ -111,7 +127,7 @@ class Replay:
         deferred = self._deferred.get(raw_id)
         store = self._stores.get(UUID(bytes=raw_id)) if deferred is None else None
         if store is None:
-            self._deferred.setdefault(raw_id, []).append(record)
+            self._deferred.setdefault(raw_id, []).append((record, self._position))
             self._deferred_bytes += len(record)
         return store
 
@@ -161,8 +177,28 @@ class Replay:
         if store is not None:
             store.truncate()
             self._targets.clear()  # they hold the memtable that was
-        for record in self._deferred.pop(table_id.bytes, ()):
-            self._deferred_bytes -= len(record)
+        self._forget_deferred(table_id)
+
+    def _drop(self, table_id: UUID) -> None:
+        self._truncations.pop(table_id, None)
+        self._stores.pop(table_id, None)
+        self._targets.clear()
+        self.skipped += self._forget_deferred(table_id)
+
+    def _forget_deferred(self, table_id: UUID) -> int:
+        """How many records of a table were kept aside, and are not any more."""
+        records = self._deferred.pop(table_id.bytes, ())
+        self._deferred_bytes -= sum(len(record) for record, _ in records)
+        return len(records)
+
+    def _table_text(self, record: bytes) -> str:
+        at = _TABLE_ID_OFFSETS.get(record[1], 0) if record[0] == FORMAT_VERSION else 5 if record[0] == RECORD_ROWS else 0
+        if not at or len(record) < at + 16:
+            return "a record"
+        table_id = UUID(bytes=record[at : at + 16])
+        store = self._stores.get(table_id)
+        name = f"{store.table.keyspace}.{store.table.name}" if store is not None else "an unknown table"
+        return f"a record of {name} (id {table_id})"
 
     def _apply_deferred(self) -> None:
         if self._schema_changed:
@@ -171,7 +207,10 @@ class Replay:
             self._targets.clear()  # a changed table may have other stores or layouts
         deferred, self._deferred, self._deferred_bytes = self._deferred, {}, 0
         for raw_id, records in deferred.items():
-            if UUID(bytes=raw_id) in self._stores:
-                self._apply_records(records)
-            else:
-                self.skipped += len(records)
+            table_id = UUID(bytes=raw_id)
+            if table_id not in self._stores:
+                self.unknown[table_id] = self.unknown.get(table_id, 0) + len(records)
+                continue
+            for record, position in records:
+                self._position = position
+                self._apply_records((record,))

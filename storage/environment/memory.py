@@ -218,8 +218,8 @@ class FaultyDisk(MemoryDisk):
         """How much may still be written before ENOSPC; None: no limit."""
 
     def fail(self, operation: str, after: int = 0, code: int = errno.EIO) -> None:
-        """Make an operation (open, write, sync, sync_folder, read, unlink, truncate, rename, link, ...) fail, from its call number
-        `after` (counted from now) on. A sync that fails loses what was not synced."""
+        """Make an operation (open, write, sync, sync_folder, read, unlink, truncate, rename, link, remove_folder) fail,
+        from its call number `after` (counted from now) on. A sync that fails loses what was not synced."""
         self._failures[operation] = (after, code)
 
     def heal(self) -> None:

@@ -3,6 +3,7 @@
 Rows: name, partition key, clustering, other columns, comment.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -116,3 +117,15 @@ def schema_keyspace() -> KeyspaceMetadata:
             "system_schema", name, partition_key, clustering, others, params=_PARAMS, comment=comment
         )
     return KeyspaceMetadata("system_schema", KeyspaceParams(LOCAL_REPLICATION), MappingProxyType(tables))
+
+
+@lru_cache(maxsize=1)
+def schema_tables() -> Mapping[str, TableMetadata]:
+    """The tables that hold the schema: those of system_schema, and one of our own that no client sees.
+
+    system_schema.dropped_columns has milliseconds, as Cassandra's, but what was deleted to the microsecond must stay deleted
+    after a start: `dropped_times` has the rest."""
+    dropped_times = define_table(
+        "system", "dropped_times", "keyspace_name text", "table_name text, column_name text", "dropped_time_us bigint"
+    )
+    return MappingProxyType({**schema_keyspace().tables, "dropped_times": dropped_times})

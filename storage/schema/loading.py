@@ -11,7 +11,8 @@ from uuid import UUID
 
 from protocol.errors import CorruptionError
 from protocol.types import CqlType, MarshalError, UserType
-from storage.schema.definitions import schema_keyspace
+from storage.mutation import NO_TIMESTAMP
+from storage.schema.definitions import schema_tables
 from storage.schema.metadata import (
     DEFAULT_PARAMS,
     AggregateMetadata,
@@ -108,7 +109,7 @@ def load_schema(rows_of: RowsOf, built_in: Iterable[KeyspaceMetadata] = ()) -> S
     unless each node keeps it for itself."""
     keyspaces = {keyspace.name: keyspace for keyspace in built_in}
     try:
-        gathered = {name: _gather(table, rows_of(name)) for name, table in schema_keyspace().tables.items()}
+        gathered = {name: _gather(table, rows_of(name)) for name, table in schema_tables().items()}
         for name, rows in gathered["keyspaces"].items():
             if not is_local_system_keyspace(name):
                 keyspaces[name] = _keyspace(name, rows[0], {t: by.get(name, []) for t, by in gathered.items()})
@@ -137,7 +138,7 @@ def _by_table(rows: Iterable[_Row]) -> dict[str, list[_Row]]:
 def _keyspace(name: str, row: _Row, rows: Mapping[str, list[_Row]]) -> KeyspaceMetadata:
     params = KeyspaceParams(row.text_map("replication"), row.boolean("durable_writes"))
     types = _types(name, rows["types"])
-    part_names = ("columns", "column_masks", "dropped_columns", "indexes", "triggers")
+    part_names = ("columns", "column_masks", "dropped_columns", "dropped_times", "indexes", "triggers")
     parts = {table: _by_table(rows[table]) for table in part_names}
     tables = {r.text("table_name"): _table(name, r, parts, types) for r in rows["tables"]}
     views = {r.text("view_name"): _view(name, r, parts, types) for r in rows["views"]}
@@ -191,7 +192,7 @@ def _table(
         is_counter="counter" in flags,
         is_dense="dense" in flags,
         is_compound="compound" in flags,
-        dropped_columns=_dropped_columns(parts["dropped_columns"].get(name, [])),
+        dropped_columns=_dropped_columns(name, parts),
         indexes=_indexes(parts["indexes"].get(name, [])),
         triggers=_triggers(parts["triggers"].get(name, [])),
     )
@@ -224,13 +225,17 @@ def _mask(row: _Row) -> ColumnMask:
     )
 
 
-def _dropped_columns(rows: list[_Row]) -> Mapping[str, DroppedColumn]:
+def _dropped_columns(table: str, parts: Mapping[str, Mapping[str, list[_Row]]]) -> Mapping[str, DroppedColumn]:
+    exact_us = {r.text("column_name"): r.integer("dropped_time_us") for r in parts["dropped_times"].get(table, [])}
     found = {}
-    for row in rows:
+    for row in parts["dropped_columns"].get(table, []):
         name = row.text("column_name")
         kind = ColumnKind(row.maybe_text("kind") or "regular")
         dropped_time_ms = int.from_bytes(row.raw("dropped_time"), "big", signed=True)
-        found[name] = DroppedColumn(name, parse_type(row.text("type")), dropped_time_ms * 1000, kind)
+        dropped_us = exact_us.get(name, NO_TIMESTAMP)
+        if dropped_us // 1000 != dropped_time_ms:  # somebody else wrote it
+            dropped_us = dropped_time_ms * 1000
+        found[name] = DroppedColumn(name, parse_type(row.text("type")), dropped_us, kind)
     return MappingProxyType(found)
 
 
@@ -279,7 +284,7 @@ def _view(
         row.uuid("id"),
         _columns(keyspace, name, parts, types),
         _params(row),
-        dropped_columns=_dropped_columns(parts["dropped_columns"].get(name, [])),
+        dropped_columns=_dropped_columns(name, parts),
     )
     base = (row.uuid("base_table_id"), row.text("base_table_name"))
     return ViewMetadata(table, *base, row.boolean("include_all_columns"), row.text("where_clause"))

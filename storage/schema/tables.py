@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from protocol.types import BOOLEAN, TEXT, ListType, SetType, UserType
 from storage.mutation import Deletion, PartitionUpdate, RangeTombstone
-from storage.schema.definitions import schema_keyspace
+from storage.schema.definitions import schema_tables
 from storage.schema.elements import differences
 from storage.schema.metadata import (
     AggregateMetadata,
@@ -65,7 +65,7 @@ def schema_mutations(old: Schema, new: Schema, timestamp_us: int) -> list[Schema
 def _keyspace_drop(name: str, timestamp_us: int) -> list[SchemaWrite]:
     deletion = Deletion(timestamp_us, timestamp_us // 1_000_000)
     key = name.encode()
-    return [PartitionUpdate(table.id, key, deletion) for table in schema_keyspace().tables.values()]
+    return [PartitionUpdate(table.id, key, deletion) for table in schema_tables().values()]
 
 
 def _wire(value: bytes) -> bytes:
@@ -123,7 +123,7 @@ class _KeyspaceWriter:
         self.deletion = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
         self.deleted: dict[str, list[RangeTombstone]] = {}
         self.rows: dict[tuple[str, tuple[str, ...]], list[tuple[bytes, bytes]]] = {}
-        self.tables = schema_keyspace().tables
+        self.tables = schema_tables()
 
     def writes(self) -> list[SchemaWrite]:
         writes: list[SchemaWrite] = [
@@ -210,6 +210,8 @@ class _KeyspaceWriter:
         for name, dropped in new.dropped_columns.items():
             if old_dropped.get(name) != dropped:
                 self._put("dropped_columns", (table, name.encode()), _columns(_dropped_values(dropped)))
+                exact: Values = {"dropped_time_us": LONG.pack(dropped.dropped_time_us)}
+                self._put("dropped_times", (table, name.encode()), _columns(exact))
         for name, trigger in new.triggers.items():
             if old is None or old.triggers.get(name) != trigger:
                 values: Values = {"options": _text_map({"class": trigger.java_class})}
@@ -264,6 +266,7 @@ class _KeyspaceWriter:
 def _parts_of(table: TableMetadata) -> tuple[tuple[str, Iterable[str]], ...]:
     return (
         ("dropped_columns", table.dropped_columns),
+        ("dropped_times", table.dropped_columns),
         ("triggers", table.triggers),
         ("indexes", table.indexes),
     )

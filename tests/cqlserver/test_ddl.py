@@ -23,7 +23,7 @@ from grammar.tree import Describe, Use
 from protocol.errors import RequestError
 from storage.engine import stored_values
 from storage.reads import TableStore
-from storage.schema.definitions import schema_keyspace
+from storage.schema.definitions import schema_tables
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite, apply_schema_write
@@ -47,14 +47,14 @@ class Rows:
     """system_schema as tables: what the mutations leave behind."""
 
     def __init__(self) -> None:
-        self.stores = {table.id: TableStore(table) for table in schema_keyspace().tables.values()}
+        self.stores = {table.id: TableStore(table) for table in schema_tables().values()}
 
     def apply(self, writes: Iterable[SchemaWrite]) -> None:
         for write in writes:
             apply_schema_write(write, self.stores[write.table_id])
 
     def of(self, name: str) -> Iterator[Mapping[str, bytes | None]]:
-        rows = stored_values(self.stores[schema_keyspace().tables[name].id], 0)
+        rows = stored_values(self.stores[schema_tables()[name].id], 0)
         return iter(sorted(rows, key=lambda row: row["keyspace_name"] or b""))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from protocol.errors import CorruptionError, StorageError
-from storage.commitlog.format import POSITION_SHIFT, SEGMENT_HEADER_BYTES
+from storage.commitlog.format import POSITION_SHIFT, SEGMENT_HEADER_BYTES, segment_file_name
 from storage.commitlog.log import (
     CommitLog,
     CommitLogFailed,
@@ -20,6 +20,7 @@ from storage.commitlog.log import (
     Replayed,
     SyncMode,
 )
+from storage.commitlog.losses import LOSSES_FILE_NAME
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 
@@ -148,7 +149,7 @@ def test_segments_before_a_position_are_discarded() -> None:
     ids = [int(path.rsplit("-", 1)[1][:-4]) for path in segment_paths(disk)]
     assert log.discard_completed(CommitLogPosition(ids[2] << POSITION_SHIFT)) == ids[:2]
     assert log.discard_completed(position) == ids[2:-1]
-    assert len(disk.list(FOLDER)) == 1
+    assert disk.list(FOLDER) == [segment_file_name(ids[-1]), LOSSES_FILE_NAME]
     log.close()
     assert [record[0] for record in replay(disk)[0]] == [16, 17, 18, 19]
 
@@ -300,7 +301,7 @@ def test_ignoring_errors_skips_the_rest_of_the_damaged_segment(caplog: pytest.Lo
     disk.damage(segment_paths(disk)[0], SEGMENT_HEADER_BYTES + 250, 1)
     found, _ = replay(disk, CommitLogOptions(segment_bytes=1024, ignore_replay_errors=True))
     assert found == records[:1] + records[4:]
-    assert "are skipped, as ignore-replay-errors says" in caplog.text
+    assert "skipped for good, as ignore-replay-errors says" in caplog.text
 
 
 def test_a_segment_under_another_name_is_refused() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from storage_tables import bigint_value, counter_table
 
-from protocol.errors import ConfigurationError, InvalidRequest, StorageError
+from protocol.errors import ConfigurationError, CorruptionError, InvalidRequest, StorageError
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog.log import CommitLogFailed, CommitLogOptions
 from storage.counters.contexts import Shard, increment, shards
@@ -22,6 +22,7 @@ from storage.schema.definitions import schema_keyspace
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
+    DroppedColumn,
     KeyspaceMetadata,
     KeyspaceParams,
     Schema,
@@ -462,3 +463,68 @@ def test_a_table_made_again_has_its_new_columns_only(node: Harness) -> None:
     node.create(table(number=3))
     node.kill()
     assert node.engine.schema.maybe_table("ks", "t") == table(number=3)
+
+
+def test_a_table_made_again_with_its_id_shows_nothing_of_the_one_before(node: Harness) -> None:
+    """The log's records say ids only: those of a table that was dropped came back as rows of its successor."""
+    first = table()
+    columns = (ColumnMetadata("k", ColumnKind.PARTITION_KEY, INT, 0), ColumnMetadata("v", ColumnKind.REGULAR, TEXT))
+    for second in (first, replace(first, columns=columns), replace(first, keyspace="another", name="u")):
+        node.create(first)
+        node.insert(first, 1, 1, "old")
+        node.change(node.engine.schema.without_keyspace("ks"))
+        node.create(second)
+        node.kill()
+        assert list(stored_values(node.engine.stores[second.id], 0)) == []
+        node.kill()
+        assert node.engine.stores[second.id].table.columns == second.columns
+        node.change(node.engine.schema.without_keyspace(second.keyspace))
+
+
+def test_a_dropped_column_is_gone_to_the_microsecond(node: Harness) -> None:
+    """system_schema has milliseconds: what was written in the same one before the drop came back with a start."""
+    made = table()
+    node.create(made)
+    dropped_us = 5_001_500
+    for k, timestamp_us in ((1, dropped_us), (2, dropped_us + 1)):
+        row = Row((INT.encode(1),), Liveness(timestamp_us), LIVE, {"v": Cell(timestamp_us, b"x")})
+        node.engine.apply(PartitionUpdate(made.id, INT.encode(k), rows={INT.order_key(INT.encode(1)): row}))
+    dropped = {"v": DroppedColumn("v", TEXT, dropped_us)}
+    node.create(replace(made, dropped_columns=dropped))
+    for _ in range(2):
+        assert node.rows(made) == [(1, 1, ""), (2, 1, "x")]
+        node.kill()
+
+
+def test_a_record_that_does_not_fit_is_refused_by_name_and_may_be_given_up(
+    node: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = table()
+    node.create(made)
+    node.insert(made, 1, 1, "misfit")
+    node.insert(made, 2, 1, "second")
+    log = node.engine.commit_log
+    assert log is not None
+    index = next(i for i, part in enumerate(log._parts) if b"misfit" in part)
+    log._lengths[index // 2] -= 1
+    log._parts[index] = log._parts[index][:-1]
+    node.insert(made, 3, 1, "third")
+    with pytest.raises(CorruptionError) as info:
+        node.kill()
+    for said in ("/d/commitlog/CommitLog-1-", "ks.t", str(made.id), "--ignore-replay-errors"):
+        assert said in str(info.value)
+    node.options = EngineOptions("/d", replace(node.options.commit_log, ignore_replay_errors=True))
+    node.start()
+    assert [row[2] for row in node.rows(made)] == ["second", "third"]
+    node.options = EngineOptions("/d", replace(node.options.commit_log, ignore_replay_errors=False))
+    node.kill()
+    assert [row[2] for row in node.rows(made)] == ["second", "third"]
+
+
+def test_rows_of_a_table_that_the_log_does_not_make_are_told(node: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    made = table()
+    assert node.engine.commit_log is not None
+    node.engine.commit_log.append(full_row(node.clock, made, 1, 1, "x").encode())
+    node.kill()
+    assert "Skipped 1 mutations of unknown tables" in caplog.text
+    assert str(made.id) in caplog.text

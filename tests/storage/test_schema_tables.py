@@ -15,7 +15,7 @@ from protocol.types import BIGINT, INT, TEXT, ListType, MapType, TupleType, User
 from storage.engine import stored_values
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema.definitions import schema_keyspace
+from storage.schema.definitions import schema_tables
 from storage.schema.loading import load_schema
 from storage.schema.metadata import (
     AggregateMetadata,
@@ -47,7 +47,7 @@ class Stores:
     """system_schema in memory tables."""
 
     def __init__(self) -> None:
-        self.by_id = {table.id: TableStore(table) for table in schema_keyspace().tables.values()}
+        self.by_id = {table.id: TableStore(table) for table in schema_tables().values()}
         self.now_us = 1_700_000_000_000_000
         self.schema = EMPTY
 
@@ -65,7 +65,7 @@ class Stores:
         return writes
 
     def rows_of(self, name: str) -> Iterable[Mapping[str, bytes | None]]:
-        return stored_values(self.by_id[schema_keyspace().tables[name].id], self.now_us // 1_000_000)
+        return stored_values(self.by_id[schema_tables()[name].id], self.now_us // 1_000_000)
 
     def loaded(self) -> Schema:
         return load_schema(self.rows_of)
@@ -137,7 +137,7 @@ def test_change_writes_only_what_changed() -> None:
     before = stores.schema.keyspaces["ks"]
     after = before.with_table(table("new", column("v")))
     writes = stores.take(stores.schema.with_keyspace(after))
-    names = {schema_keyspace().tables[n].id: n for n in schema_keyspace().tables}
+    names = {schema_tables()[n].id: n for n in schema_tables()}
     assert {names[w.table_id]: len(w.rows) for w in writes} == {"tables": 1, "columns": 2}
     assert stores.loaded().keyspaces["ks"] == after
 
@@ -164,7 +164,7 @@ def test_dropped_keyspace_leaves_no_rows() -> None:
     stores = Stores()
     stores.take(Schema.of([everything()]))
     stores.take(EMPTY)
-    assert all(list(stores.rows_of(name)) == [] for name in schema_keyspace().tables)
+    assert all(list(stores.rows_of(name)) == [] for name in schema_tables())
 
 
 def test_altered_table_forgets_parts_and_optional_params() -> None:
