@@ -119,6 +119,7 @@ _COLUMN_DELETION: Final = 8
 
 _U8 = struct.Struct(">B")
 _U16 = struct.Struct(">H")
+_U16_MAX: Final = 0xFFFF
 _U32 = struct.Struct(">I")
 _I32 = struct.Struct(">i")
 _I64 = struct.Struct(">q")
@@ -130,8 +131,13 @@ _PACKED_HEAD = struct.Struct(">BBH16sBHH")
 _FULL_HEAD = struct.Struct(">BB16sB")
 
 
+def fits_packed_prefix(columns: tuple[str, ...]) -> bool:
+    """Whether the prefix's own length can be said in its two bytes."""
+    return _PACKED_HEAD.size + sum(_U16.size + len(name.encode()) for name in columns) <= _U16_MAX
+
+
 def packed_prefix(table_id: UUID, clustering_count: int, columns: tuple[str, ...], has_marker: bool) -> bytes:
-    """What precedes the key in a packed record; constant per statement."""
+    """What precedes the key in a packed record; constant per statement. The columns are such as `fits_packed_prefix`."""
     names = b"".join(_U16.pack(len(raw)) + raw for raw in (name.encode() for name in columns))
     return (
         _PACKED_HEAD.pack(

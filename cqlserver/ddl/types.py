@@ -1,5 +1,6 @@
 """CREATE, ALTER and DROP TYPE (cql3/statements/schema/*TypeStatement.java)."""
 
+from collections import Counter
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -42,11 +43,11 @@ def create_type(schema: Schema, statement: CreateType, context: DdlContext) -> D
         if statement.if_not_exists:
             return schema, None
         raise InvalidRequest(f"A user type with name '{name}' already exists")
-    names: list[str] = []
+    names: dict[str, None] = {}
     for field, _ in statement.fields:
         if field in names:
             raise InvalidRequest(f"Duplicate field name '{field}' in type '{name}'")
-        names.append(field)
+        names[field] = None
     for _, type_name in statement.fields:
         _check_field_type(type_name)
     types = tuple(resolve_type(type_name, keyspace_name, schema) for _, type_name in statement.fields)
@@ -131,13 +132,15 @@ def _with_renamed_fields(keyspace: KeyspaceMetadata, before: UserType, statement
             f"{', '.join(aggregates)}"
         )
     names = list(before.field_names)
+    places = {name: place for place, name in enumerate(names)}
     for old, new in statement.renames:
-        if old in before.field_names:
-            names[before.field_names.index(old)] = new
+        if old in places:
+            names[places[old]] = new
         elif not statement.if_field_exists:
             raise InvalidRequest(f"Unkown field {old} in user type {_written(before)}")
+    counts = Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             raise InvalidRequest(f"Duplicate field name {name} in type {keyspace.name}")
     return replace(before, field_names=tuple(names))
 

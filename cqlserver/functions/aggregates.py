@@ -10,9 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cqlserver.functions.arithmetic import BITS, divide_at_scale, scale_of, truncated, wrap
+from cqlserver.functions.arithmetic import (
+    BITS,
+    ArithmeticFailure,
+    add_exactly,
+    decoded,
+    divide_at_scale,
+    encode_number,
+    scale_of,
+    truncated,
+    wrap,
+)
 from cqlserver.functions.factories import ANY_OR_RECEIVER, NUMERIC_TYPES, FunctionFactory
 from cqlserver.functions.model import Aggregate, AggregateFunction, Arguments, Function
+from protocol.errors import ServerError
 from protocol.types import BIGINT, BLOB, DECIMAL, DOUBLE, FLOAT, CqlType
 from protocol.types.big_integers import EXACT
 from protocol.types.java_floats import double_text
@@ -94,11 +105,16 @@ class DecimalSum:
         return Decimal(0)
 
     def add(self, state: Decimal, arguments: Arguments) -> Decimal:
-        value = DECIMAL.decode(arguments[0]) if arguments[0] else None
-        return state if value is None else EXACT.add(state, value)
+        data = arguments[0]
+        if not data:
+            return state
+        try:
+            return add_exactly(state, decoded(DECIMAL, data))
+        except ArithmeticFailure as failure:
+            raise _failed(failure) from None
 
     def result(self, state: Decimal) -> bytes:
-        return DECIMAL.encode(state)
+        return _encode_decimal(state)
 
 
 class DecimalAverage:
@@ -108,16 +124,30 @@ class DecimalAverage:
         return Decimal(0), 0
 
     def add(self, state: tuple[Decimal, int], arguments: Arguments) -> tuple[Decimal, int]:
-        value = DECIMAL.decode(arguments[0]) if arguments[0] else None
-        if value is None:
+        data = arguments[0]
+        if not data:
             return state
         mean, count = state[0], state[1] + 1
-        difference = EXACT.subtract(value, mean)
-        step = divide_at_scale(difference, Decimal(count), scale_of(difference), half_even=True)
-        return EXACT.add(mean, step), count
+        try:
+            difference = add_exactly(decoded(DECIMAL, data), mean.copy_negate())
+            step = divide_at_scale(difference, Decimal(count), scale_of(difference), half_even=True)
+            return add_exactly(mean, step), count
+        except ArithmeticFailure as failure:
+            raise _failed(failure) from None
 
     def result(self, state: tuple[Decimal, int]) -> bytes:
-        return DECIMAL.encode(state[0])
+        return _encode_decimal(state[0])
+
+
+def _encode_decimal(value: Decimal) -> bytes:
+    try:
+        return encode_number(DECIMAL, value)
+    except ArithmeticFailure as failure:
+        raise _failed(failure) from None
+
+
+def _failed(failure: ArithmeticFailure) -> ServerError:
+    return ServerError(f"java.lang.ArithmeticException: {failure}")
 
 
 class _Kahan:

@@ -22,7 +22,7 @@ from protocol.types import (
     VARINT,
     CqlType,
 )
-from protocol.types.big_integers import EXACT, decimal_to_int
+from protocol.types.big_integers import DIGITS_MAX, EXACT, NumberTooLong, decimal_to_int, int_to_decimal
 from protocol.types.java_floats import double_text, float_text
 from protocol.types.java_text import parse_java_float, to_float32
 
@@ -34,8 +34,12 @@ _MAX_SCALE = 1000
 _DIGITS_MAX = 10_000
 _LIMITED = Context(prec=_DIGITS_MAX, rounding=ROUND_HALF_UP, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
 
-# Beyond this, Java would spend minutes and gigabytes on digits.
-_POWER_MAX = 1_000_000
+OVERFLOW = "BigInteger would overflow supported range"
+"""What becomes of numbers with more digits than DIGITS_MAX. Java says so of more than two billion bits, and spends minutes
+and gigabytes on what is shorter."""
+_INT_MAX = (1 << 31) - 1
+_JAVA_POWER_MAX = 715_827_882
+"""BigInteger.pow refuses greater powers of ten."""
 
 
 class ArithmeticFailure(ArithmeticError):
@@ -88,7 +92,7 @@ def to_float(value: Any) -> float:
     """Number.floatValue."""
     if isinstance(value, float):
         return to_float32(value)
-    if abs(value) >= 1 << 130:
+    if (value.copy_abs() if isinstance(value, Decimal) else abs(value)) >= 1 << 130:
         return math.inf if value > 0 else -math.inf
     return parse_java_float(str(value))
 
@@ -98,7 +102,7 @@ def to_decimal(value: Any) -> Decimal:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        return Decimal(value)
+        return int_to_decimal(value)
     number = float(value)
     if math.isnan(number):
         raise ArithmeticFailure("A NaN cannot be converted into a decimal")
@@ -109,9 +113,9 @@ def to_decimal(value: Any) -> Decimal:
 
 def operand(type_: CqlType, result: CqlType, data: bytes) -> Any:
     """An operand of an operation with that result, converted as NumberType's methods do it."""
-    value = type_.decode(data)
+    value = decoded(type_, data)
     if result is DECIMAL:
-        return Decimal(value) if type_ is VARINT else to_decimal(value)
+        return int_to_decimal(value) if type_ is VARINT else to_decimal(value)
     if result is DOUBLE:
         return to_double(value)
     if result is FLOAT:
@@ -122,7 +126,28 @@ def operand(type_: CqlType, result: CqlType, data: bytes) -> Any:
 def encode_number(type_: CqlType, value: Any) -> bytes:
     """A number in its type, with what doesn't fit cut off."""
     bits = BITS.get(type_)
-    return type_.encode(value if bits is None else wrap(value, bits))
+    if bits is not None:
+        return type_.encode(wrap(value, bits))
+    if type_ is DECIMAL:
+        _check_scale(scale_of(value))
+    try:
+        return type_.encode(value)
+    except NumberTooLong:
+        raise ArithmeticFailure(OVERFLOW) from None
+
+
+def _check_scale(scale: int) -> None:
+    """BigDecimal.checkScale."""
+    if not -_INT_MAX - 1 <= scale <= _INT_MAX:
+        raise ArithmeticFailure("Underflow" if scale > 0 else "Overflow")
+
+
+def decoded(type_: CqlType, data: bytes) -> Any:
+    """A number of that type."""
+    try:
+        return type_.decode(data)
+    except NumberTooLong:
+        raise ArithmeticFailure(OVERFLOW) from None
 
 
 def add_values(type_: CqlType, left: bytes, right: bytes) -> bytes:
@@ -193,15 +218,15 @@ def unscaled(value: Decimal) -> int:
 
 
 def decimal_of(unscaled_value: int, scale: int) -> Decimal:
-    from protocol.types.big_integers import int_to_decimal
-
     return EXACT.scaleb(int_to_decimal(unscaled_value), -scale)
 
 
-def _power(exponent: int) -> int:
-    if exponent > _POWER_MAX:
-        raise ArithmeticFailure("Overflow")
-    return int(10**exponent)
+def add_exactly(left: Decimal, right: Decimal) -> Decimal:
+    """BigDecimal.add."""
+    highest = max((value.adjusted() for value in (left, right) if value), default=0)
+    if highest + max(scale_of(left), scale_of(right)) > DIGITS_MAX:
+        raise ArithmeticFailure(OVERFLOW)
+    return EXACT.add(left, right)
 
 
 def divide_at_scale(left: Decimal, right: Decimal, scale: int, half_even: bool = False) -> Decimal:
@@ -209,16 +234,25 @@ def divide_at_scale(left: Decimal, right: Decimal, scale: int, half_even: bool =
     divisor = unscaled(right)
     if not divisor:
         raise ArithmeticFailure("BigInteger divide by zero")
-    shift = scale - scale_of(left) + scale_of(right)
     dividend = unscaled(left)
     if not dividend:
         return decimal_of(0, scale)
-    if shift >= 0:
-        dividend *= _power(shift)
-    elif -shift > max(left.adjusted() - right.adjusted(), 0) + scale + abs(scale_of(left)) + _POWER_MAX:
-        return decimal_of(0, scale)
+    left_scale, right_scale = scale_of(left), scale_of(right)
+    digits = _precision(left) - _precision(right)
+    if scale + right_scale > left_scale:
+        _check_scale(scale + right_scale)
+        shift = wrap(scale + right_scale - left_scale, 32)  # Java's int: what overflows is not shifted
+        if digits + shift > DIGITS_MAX:
+            raise ArithmeticFailure(OVERFLOW)
+        dividend *= 10 ** max(shift, 0)
     else:
-        divisor *= _power(-shift)
+        _check_scale(left_scale - scale)
+        shift = wrap(left_scale - scale - right_scale, 32)
+        if shift > _JAVA_POWER_MAX:
+            raise ArithmeticFailure(OVERFLOW)
+        if shift > digits + 2:
+            return decimal_of(0, scale)
+        divisor *= 10 ** max(shift, 0)
     quotient, rest = divmod(abs(dividend), abs(divisor))
     twice = 2 * rest
     if twice > abs(divisor) or (twice == abs(divisor) and (not half_even or quotient & 1)):
@@ -229,7 +263,7 @@ def divide_at_scale(left: Decimal, right: Decimal, scale: int, half_even: bool =
 def divide_decimals(left: Decimal, right: Decimal) -> Decimal:
     """DecimalType.divide: at least 32 significant digits and 32 behind the point, at most 1000; no trailing zeros."""
     first_digit = (_precision(left) - scale_of(left)) - (_precision(right) - scale_of(right))
-    scale = max(_MIN_SCALE - first_digit, scale_of(left), scale_of(right), _MIN_SCALE)
+    scale = max(wrap(_MIN_SCALE - first_digit, 32), scale_of(left), scale_of(right), _MIN_SCALE)
     return strip_zeros(divide_at_scale(left, right, min(scale, _MAX_SCALE)))
 
 
@@ -246,23 +280,23 @@ def _decimal_remainder(left: Decimal, right: Decimal) -> Decimal:
     """BigDecimal.remainder, down to the scale that it leaves."""
     if not right:
         raise ArithmeticFailure("Division undefined" if not left else "Division by zero")
-    if abs(left.adjusted() - right.adjusted()) > _POWER_MAX and left.adjusted() > right.adjusted():
-        raise ArithmeticFailure("Overflow")
+    if left.adjusted() - right.adjusted() > DIGITS_MAX:
+        raise ArithmeticFailure(OVERFLOW)
     left_scale, right_scale = scale_of(left), scale_of(right)
     if EXACT.compare(left.copy_abs(), right.copy_abs()) < 0:
         return left
     common = max(left_scale, right_scale)
-    dividend = unscaled(left) * _power(common - left_scale)
-    divisor = unscaled(right) * _power(common - right_scale)
+    dividend: int = unscaled(left) * 10 ** (common - left_scale)
+    divisor: int = unscaled(right) * 10 ** (common - right_scale)
     quotient = truncated(dividend, divisor)
     rest = dividend - quotient * divisor
     # The quotient's own scale: as near to the difference of the scales as its zeros allow.
     preferred, scale = left_scale - right_scale, 0
     if preferred > 0:
         scale = preferred
-    while scale > preferred and quotient % 10 == 0 and quotient:
-        quotient //= 10
-        scale -= 1
+    if scale > preferred and quotient:
+        zeros = -scale_of(int_to_decimal(quotient).normalize(EXACT))
+        scale = max(scale - zeros, preferred)
     final = max(left_scale, scale + right_scale)
     return decimal_of(rest, common).quantize(Decimal((0, (1,), -final)), context=EXACT)
 
@@ -281,6 +315,8 @@ def absolute(type_: CqlType, value: Any) -> Any:
 def round_half_up(type_: CqlType, value: Any) -> Any:
     """Whole numbers stay; floats go over Math.round, which saturates; decimals lose their digits."""
     if type_ is DECIMAL:
+        if value and (value.adjusted() > DIGITS_MAX or scale_of(value) > _JAVA_POWER_MAX):
+            raise ArithmeticFailure(OVERFLOW)
         return value.quantize(Decimal(1), rounding=ROUND_HALF_UP, context=EXACT)
     if type_ is FLOAT or type_ is DOUBLE:
         if value - value != 0:
@@ -325,7 +361,7 @@ def transcendental(name: str, type_: CqlType, value: Any) -> Any:
         if type_ is DOUBLE:
             return floating
         return to_float32(floating) if type_ is FLOAT else to_integer(floating, BITS[type_])
-    number = Decimal(value)
+    number = value if isinstance(value, Decimal) else int_to_decimal(value)
     if name != "exp" and number <= 0:
         raise ArithmeticFailure(_ZERO_OR_LESS[name])
     if (name == "exp" and not number) or (name == "log" and number == 1):
@@ -334,8 +370,8 @@ def transcendental(name: str, type_: CqlType, value: Any) -> Any:
     result = _decimal_function(name, number, min(max(_MIN_SCALE, _precision(number)), _DIGITS_MAX))
     if type_ is DECIMAL:
         return result
-    if result.adjusted() > _POWER_MAX:
-        raise ArithmeticFailure("Overflow")
+    if result.adjusted() > DIGITS_MAX:
+        raise ArithmeticFailure(OVERFLOW)
     return decimal_to_int(result.to_integral_value("ROUND_DOWN", EXACT).quantize(Decimal(1), context=EXACT))
 
 
@@ -349,14 +385,14 @@ def _decimal_function(name: str, number: Decimal, digits: int) -> Decimal:
         return context.plus(wider.divide(logarithm, Decimal(10).ln(wider)))
     result = number.exp(context) if name == "exp" else number.ln(context)
     if not result.is_finite() or abs(result.adjusted()) > 1 << 31 or not result:
-        raise ArithmeticFailure("Overflow")
+        raise ArithmeticFailure(OVERFLOW if number.adjusted() > _JAVA_POWER_MAX else "Overflow")
     return result
 
 
 def cast_to_decimal(type_: CqlType, value: Any) -> Decimal:
     """CAST(... AS decimal): integers exactly, floats by the digits that they print with."""
     if isinstance(value, int):
-        return Decimal(value)
+        return int_to_decimal(value)
     if not math.isfinite(value):
         first = "N" if math.isnan(value) else "I"
         raise ArithmeticFailure(

@@ -3,7 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cqlserver.functions.arithmetic import BITS, ArithmeticFailure, cast_to_decimal, to_double, to_float, to_integer
+from cqlserver.functions.arithmetic import (
+    BITS,
+    ArithmeticFailure,
+    cast_to_decimal,
+    decoded,
+    encode_number,
+    to_double,
+    to_float,
+    to_integer,
+)
 from cqlserver.functions.factories import ANY, FIXED_TEXT, NUMERIC_TYPES, FunctionFactory
 from cqlserver.functions.model import SYSTEM, Arguments, CallContext, Function, ScalarFunction
 from cqlserver.functions.times import to_date_body, to_timestamp_body
@@ -59,7 +68,7 @@ def _number_cast(source: NativeType, target: NativeType) -> list[Function]:
         if not data:
             return None
         try:
-            return target.encode(_convert(source, target, source.decode(data)))
+            return encode_number(target, _convert(source, target, decoded(source, data)))
         except ArithmeticFailure as failure:
             raise ServerError(f"java.lang.NumberFormatException: {failure}") from None
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from cqlserver.functions import arithmetic
-from cqlserver.functions.arithmetic import ArithmeticFailure, encode_number
+from cqlserver.functions.arithmetic import ArithmeticFailure, decoded, encode_number
 from cqlserver.functions.factories import NUMERIC_TYPES
 from cqlserver.functions.model import Arguments, CallContext, Function, ScalarFunction
 from protocol.errors import ServerError
@@ -26,7 +26,7 @@ def _function(name: str, type_: CqlType, compute: Callable[[CqlType, Any], Any])
         if not data:
             return None
         try:
-            return encode_number(type_, compute(type_, type_.decode(data)))
+            return encode_number(type_, compute(type_, decoded(type_, data)))
         except ArithmeticFailure as failure:
             raise ServerError(f"java.lang.ArithmeticException: {failure}") from None
 

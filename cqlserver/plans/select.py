@@ -31,7 +31,8 @@ from cqlserver.plans.select_rows import (
 from cqlserver.plans.select_run import Reading, ReadShape
 from cqlserver.restrictions.relations import existing_column
 from cqlserver.restrictions.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
-from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, Fetched, selectable
+from cqlserver.selection.fetched import Fetched
+from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, selectable
 from cqlserver.selection.selection import Selectables, Selection, compile_selection, selects_only_statics
 from cqlserver.selection.selectors import CallSelector, ColumnSelector, Selector
 from cqlserver.state import ClientState
@@ -381,7 +382,6 @@ def _compile_grouping(
     remaining = [*table.partition_key, *table.clustering]
     prefix = 0
     function: tree.Expression | None = None
-    fetched: Fetched = []
     evaluate = None
     fault = None
     for expression in statement.group_by:
@@ -391,9 +391,9 @@ def _compile_grouping(
                 raise InvalidRequest(
                     f"Aggregate functions are not supported within the GROUP BY clause, got: {resolved.function.full_name}"
                 )
-            fetched = []
+            fetched = Fetched()
             selector = resolved.compile(None, fetched)
-            column = _grouped_column(fetched)
+            column = _grouped_column(fetched.columns)
             function, evaluate = expression, selector.bind(())
             fault = _maybe_not_monotonic(selector)
         else:

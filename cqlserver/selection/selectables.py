@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from cqlserver.functions.model import AggregateFunction, Function, ScalarFunction
 from cqlserver.functions.resolution import resolve
 from cqlserver.restrictions.relations import existing_column
+from cqlserver.selection.fetched import Fetched
 from cqlserver.selection.selectors import (
     AggregateSelector,
     CallSelector,
@@ -67,15 +68,6 @@ from protocol.types import (
     VectorType,
 )
 from storage.schema.metadata import ColumnMetadata
-
-Fetched = list[ColumnMetadata]
-
-
-def fetch(column: ColumnMetadata, fetched: Fetched) -> int:
-    """The column's place among the fetched ones."""
-    if column not in fetched:
-        fetched.append(column)
-    return fetched.index(column)
 
 
 class Selectable:
@@ -138,7 +130,7 @@ class ColumnSelectable(Selectable):
         return self.column.name
 
     def compile(self, expected: CqlType | None, fetched: Fetched) -> Selector:
-        return ColumnSelector(self.column, fetch(self.column, fetched))
+        return ColumnSelector(self.column, fetched.place(self.column))
 
     def maybe_exact_type(self) -> CqlType | None:
         return self.column.type
@@ -265,7 +257,7 @@ class CastSelectable(Selectable):
         name = ("system", f"cast_as_{self.type_name}")
         function = resolve(name, (self.selected,), None, self.context.table)
         if function is None:
-            raise InvalidRequest(f"{fetched[0].name} cannot be cast to {self.type_name}")
+            raise InvalidRequest(f"{fetched.columns[0].name} cannot be cast to {self.type_name}")
         return compile_call(function, (selector,), self.context)
 
     def maybe_exact_type(self) -> CqlType | None:

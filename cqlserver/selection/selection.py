@@ -7,7 +7,8 @@ selectors. SELECT JSON makes one text of the selectors' values (cql3/selection/S
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cqlserver.selection.selectables import ColumnSelectable, Fetched, Selectable, selectable
+from cqlserver.selection.fetched import Fetched
+from cqlserver.selection.selectables import ColumnSelectable, Selectable, selectable
 from cqlserver.selection.selectors import Selector
 from cqlserver.terms.binding import BindContext
 from grammar import tree
@@ -79,7 +80,7 @@ def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool
 
 def compile_selection(statement: tree.Select, selectables: Selectables, context: BindContext) -> Selection:
     table = context.table
-    fetched: Fetched = []
+    fetched = Fetched()
     aliases = [selector.alias for selector in paused(statement.selectors)]
     resolved: Iterable[Selectable] = selectables
     if not len(selectables):
@@ -94,7 +95,7 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
     shown = columns
     if statement.is_json:
         shown = (ColumnSpec(table.keyspace, table.name, JSON_COLUMN, TEXT),)
-    return Selection(columns, tuple(selectors), tuple(fetched), ResultMetadata(shown), statement.is_json)
+    return Selection(columns, tuple(selectors), tuple(fetched.columns), ResultMetadata(shown), statement.is_json)
 
 
 def json_writer(columns: Sequence[ColumnSpec]) -> Callable[[Sequence[bytes | None]], bytes]:

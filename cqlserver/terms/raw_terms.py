@@ -101,6 +101,8 @@ def preferred_type(kind: LiteralKind, text: str) -> CqlType:
         case LiteralKind.STRING:
             return ASCII if text.isascii() else TEXT
         case LiteralKind.INTEGER:
+            if len(text) > 40 and len(text.lstrip("-0")) > 19:
+                return VARINT
             number = text_int(text)
             if -INT32_LIMIT <= number < INT32_LIMIT:
                 return INT

@@ -5,11 +5,22 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from protocol.types.base import ORDER_EMPTY, MarshalError, NativeType
-from protocol.types.big_integers import EXACT, decimal_to_int, int_text, int_to_decimal, minimal_bytes, text_int
+from protocol.types.big_integers import (
+    DIGITS_MAX,
+    EXACT,
+    NumberTooLong,
+    check_length,
+    decimal_to_int,
+    int_text,
+    int_to_decimal,
+    minimal_bytes,
+    text_int,
+)
 from protocol.types.java_floats import double_text
 from protocol.types.java_text import java_string
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,11}))?")
+_EXPONENT = re.compile(r"[eE].*")
 _PLUS_ONE = bytes((i + 1) & 0xFF for i in range(256))
 _INVERTED = bytes(255 - i for i in range(256))
 
@@ -33,10 +44,12 @@ class VarIntType(NativeType):
         return minimal_bytes(value)
 
     def decode(self, data: bytes) -> int | None:
+        check_length(data)
         return int.from_bytes(data, "big", signed=True) if data else None
 
     def validate(self, data: bytes) -> None:
-        """All bytes are a varint."""
+        """All bytes are a varint, if there are not too many."""
+        check_length(data)
 
     def recoded(self, data: bytes) -> bytes:
         return _minimal(data) if data else data
@@ -60,6 +73,8 @@ class VarIntType(NativeType):
             return b""
         try:
             return minimal_bytes(text_int(text))
+        except NumberTooLong:
+            raise
         except ValueError:
             raise MarshalError(f"unable to make int from '{text}'") from None
 
@@ -73,6 +88,8 @@ class VarIntType(NativeType):
         text = java_string(value)
         try:
             return minimal_bytes(text_int(text))
+        except NumberTooLong:
+            raise
         except ValueError:
             raise MarshalError(f"Value '{text}' is not a valid representation of a varint value") from None
 
@@ -112,24 +129,22 @@ class DecimalType(NativeType):
         return (-exponent).to_bytes(4, "big", signed=True) + minimal_bytes(unscaled)
 
     def decode(self, data: bytes) -> Decimal | None:
-        if not data:
-            return None
-        unscaled = int_to_decimal(int.from_bytes(data[4:], "big", signed=True))
-        scale = int.from_bytes(data[:4], "big", signed=True)
-        return EXACT.scaleb(unscaled, -scale) if scale else unscaled
+        check_length(data[4:])
+        return _decimal(data) if data else None
 
     def validate(self, data: bytes) -> None:
         if data and len(data) < 4:
             raise MarshalError(f"Expected 0 or at least 4 bytes ({len(data)})")
+        check_length(data[4:])
 
     def recoded(self, data: bytes) -> bytes:
         return data[:4] + _minimal(data[4:]) if data else data
 
     def order_key(self, data: bytes) -> bytes:
         """Header (negative 40, zero 80, positive C0), exponent, digits plus one, 00; negatives inverted."""
-        value = self.decode(data)
-        if value is None:
+        if not data:
             return ORDER_EMPTY
+        value = _decimal(data)
         if not value:
             return b"\x80"
         digits = bytes(value.as_tuple().digits).rstrip(b"\x00").translate(_PLUS_ONE)
@@ -145,14 +160,18 @@ class DecimalType(NativeType):
         found = _DECIMAL.fullmatch(text)
         if found is None:
             raise MarshalError(message)
+        if len(text) > DIGITS_MAX and len(_EXPONENT.sub("", text).replace(".", "").lstrip("+-0")) > DIGITS_MAX:
+            raise NumberTooLong
         try:
             # ".5" and "5." are fine for both; sizes that only Java's int scale forbids end in ValueError.
             return self.encode(Decimal(text))
+        except NumberTooLong:
+            raise
         except (InvalidOperation, ValueError):
             raise MarshalError(message) from None
 
     def to_text(self, data: bytes) -> str:
-        return str(self.decode(data)) if data else ""
+        return str(_decimal(data)) if data else ""
 
     def to_json(self, data: bytes) -> str:
         return self.to_text(data) or '""'
@@ -163,3 +182,9 @@ class DecimalType(NativeType):
 
     def masked_value(self) -> bytes:
         return bytes(5)
+
+
+def _decimal(data: bytes) -> Decimal:
+    unscaled = int_to_decimal(int.from_bytes(data[4:], "big", signed=True))
+    scale = int.from_bytes(data[:4], "big", signed=True)
+    return EXACT.scaleb(unscaled, -scale) if scale else unscaled

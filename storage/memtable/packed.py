@@ -26,6 +26,7 @@ from storage.mutation import (
     Cell,
     Liveness,
     Row,
+    fits_packed_prefix,
     packed_prefix,
     parse_packed_prefix,
     split_wire_values,
@@ -74,12 +75,13 @@ class Layouts:
         self._by_record_prefix: dict[bytes, Layout] = {}
 
     def maybe_layout(self, columns: tuple[str, ...], has_marker: bool) -> Layout | None:
-        """The layout of these regular columns in this order; None when there are too many layouts already."""
+        """The layout of these regular columns in this order; None when there are too many layouts already, or when the
+        names are longer than a packed record can say."""
         found = self._by_columns.get((columns, has_marker))
         if found is not None:
             return found
         index = len(self.all)
-        if index >= LAYOUTS_MAX:
+        if index >= LAYOUTS_MAX or not fits_packed_prefix(columns):
             return None
         record_prefix = packed_prefix(self.table_id, self.clustering_count, columns, has_marker)
         layout = Layout(index, columns, has_marker, index.to_bytes(2, "big"), record_prefix)

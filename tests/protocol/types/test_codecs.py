@@ -48,6 +48,7 @@ from protocol.types import (
     quoted_identifier,
     vints,
 )
+from protocol.types.big_integers import BYTES_MAX, DIGITS_MAX, NumberTooLong
 
 _POINT = UserType("ks", "Point", ("x", "Y"), (INT, TEXT))
 
@@ -216,12 +217,35 @@ def test_text_is_not_quite_utf8() -> None:
 
 
 def test_huge_numbers_take_no_quadratic_time() -> None:
-    number = (1 << 250_000) - 12345
+    number = (1 << 66_000) - 12345
     started = time.process_time()
     data = VARINT.encode(number)
     text = VARINT.to_text(data)
     assert VARINT.from_text(text) == data
     assert DECIMAL.from_text(text[:-3] + "." + text[-3:])[4:] == data
+    assert time.process_time() - started < 2
+
+
+def test_numbers_have_as_many_digits_as_one_turn_can_do() -> None:
+    longest = "-" + "0" * 50_000 + "9" * DIGITS_MAX
+    assert VARINT.to_text(VARINT.from_text(longest)) == longest.replace("0", "")
+    assert len(VARINT.from_text(longest)) == BYTES_MAX
+    exponent = f"{longest}e-7"
+    assert DECIMAL.to_text(DECIMAL.from_text(exponent)).replace(".", "") == longest.replace("0", "")
+    small = "0." + "0" * 100_000 + "1"  # many zeros are no digits
+    assert DECIMAL.from_text(small) == (100_001).to_bytes(4, "big") + b"\x01"
+    started = time.process_time()
+    for too_long in ("1" + "0" * DIGITS_MAX, "7" * 1_000_000):
+        for refuse in (VARINT.from_text, DECIMAL.from_text, VARINT.from_json, DECIMAL.from_json):
+            with pytest.raises(NumberTooLong):
+                refuse(too_long)
+    for data in (b"\x7f" * (BYTES_MAX + 1), bytes(1_000_000)):
+        with pytest.raises(NumberTooLong):
+            VARINT.validate(data)
+        with pytest.raises(NumberTooLong):
+            DECIMAL.validate(bytes(4) + data)
+    with pytest.raises(NumberTooLong):
+        VARINT.encode(1 << (8 * BYTES_MAX))
     assert time.process_time() - started < 2
 
 
