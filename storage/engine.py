@@ -305,12 +305,18 @@ class Engine:
 
     def truncate(self, table: TableMetadata, timestamp_us: int) -> None:
         """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
+        self.truncate_all((table.id,), timestamp_us)
+
+    def truncate_all(self, table_ids: Sequence[UUID], timestamp_us: int) -> None:
+        """The same of several tables, as one record: all of them are empty after a crash, or none."""
         commit()
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
-        if self.commit_log is not None:
-            self.commit_log.append(truncate_record(table.id, truncation))
-        self.stores[table.id].truncate()
-        self.truncations[table.id] = truncation
+        if self.commit_log is not None and table_ids:
+            records = [truncate_record(table_id, truncation) for table_id in table_ids]
+            self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
+        for table_id in table_ids:
+            self.stores[table_id].truncate()
+            self.truncations[table_id] = truncation
 
     # --- schema ----------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from storage.memtable.counter_cache import CounterCache, has_deletions
-from storage.memtable.memtable import Position, SingleRow, position_of, split_single
+from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
 from storage.memtable.packed import VALUES, Layouts, StoredRow
 from storage.memtable.partition import Partition
@@ -61,6 +61,14 @@ class Source(Protocol):
 
     def maybe_partition(self, key: bytes) -> SourcePartition | None: ...
     def positions(self, start: Position, end: Position | None) -> Iterator[Position]: ...
+
+
+class SavedData(NamedTuple):
+    """A table's data at a moment; nobody writes to it."""
+
+    memtable: Memtable
+    flushed: tuple[Source, ...]
+    counter_cache: CounterCache
 
 
 class PartitionView:
@@ -115,6 +123,16 @@ class TableStore:
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed = ()
         self.counter_cache = CounterCache()
+
+    def save(self) -> SavedData:
+        """What there is now. Costs the copy of the memtable's dicts."""
+        return SavedData(self.memtable.copy(), self.flushed, self.counter_cache.copy())
+
+    def bring_back(self, saved: SavedData) -> None:
+        """Has again what there was then, and nothing else; views that are being read keep theirs."""
+        self.memtable = saved.memtable.copy()
+        self.flushed = saved.flushed
+        self.counter_cache = saved.counter_cache.copy()
 
     # -- writing ------------------------------------------------------------------------------------------------------
 

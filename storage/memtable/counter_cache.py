@@ -39,6 +39,11 @@ class CounterCache:
     def __len__(self) -> int:
         return len(self._contexts)
 
+    def copy(self) -> "CounterCache":
+        made = CounterCache()
+        made._contexts.update(self._contexts)
+        return made
+
     def put(self, place: Place, context: bytes) -> None:
         contexts = self._contexts
         if contexts.pop(place, None) is None and len(contexts) >= COUNTERS_MAX:

@@ -33,7 +33,7 @@ class Draft:
         self._memtable, self._key = memtable, key
         self._before = memtable.get(key)
         if isinstance(self._before, Partition):
-            self._seen, self._partition = _copy(self._before), _copy(self._before)
+            self._seen, self._partition = self._before.copy(), self._before.copy()
         else:
             self._seen, self._partition = Partition(), memtable.widened_copy(self._before)
 
@@ -71,16 +71,6 @@ def maybe_update_draft(store: "TableStore", update: PartitionUpdate) -> Draft | 
     if len(update.rows) < ROWS_MIN or update.deletion != LIVE or update.static is not None or update.range_tombstones:
         return None
     return maybe_draft(store, update.key, [(ck, row) for ck, row in paused(update.rows.items()) if not is_nothing(row)])
-
-
-def _copy(partition: Partition) -> Partition:
-    made = Partition()
-    made.firsts, made.fulls = partition.firsts[:], partition.fulls[:]
-    made.cks = [block[:] for block in partition.cks]
-    made.rows = [block[:] for block in partition.rows]
-    made.static, made.deletion, made.tombstones = partition.static, partition.deletion, partition.tombstones
-    made.guarded, made.live_bytes = partition.guarded, partition.live_bytes
-    return made
 
 
 def _same(left: Partition, right: Partition) -> bool:

@@ -9,6 +9,9 @@ are computed when a scan wants them, only for the keys that came since the last 
 TRUNCATE starts a new memtable). They are kept in buckets of neighbouring tokens, each
 sorted when a scan gets there: the first scan of a million keys never takes long at one time.
 
+A copy of a memtable (`copy`) shares the partitions with it: either copies one before it changes it, which it knows by the
+partition's owner. So a copy costs that of the dicts, and rows only where they are written again.
+
 A dict that grows is copied, at a million keys for some 30 ms. So the partitions are dealt to SHARDS dicts by their keys'
 hash as soon as there are SHARD_AT of them; while there are few, one dict is smaller and faster.
 """
@@ -100,7 +103,7 @@ class Memtable:
     """See the module. `live_bytes` estimates what it takes."""
 
     __slots__ = (
-        "_buckets", "_fresh", "_layouts", "_mask", "_numbers", "_resolve", "_shards", "_unsorted", "live_bytes"
+        "_buckets", "_fresh", "_layouts", "_mask", "_numbers", "_owner", "_resolve", "_shards", "_unsorted", "live_bytes"
     )  # fmt: skip
 
     def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
@@ -112,10 +115,20 @@ class Memtable:
         self._fresh: list[bytes] = []  # keys that are in no bucket yet
         self._shards: list[dict[bytes, StoredPartition]] = [{}]
         self._mask = 0
+        self._owner: object = None  # of the partitions that it may change
         self.live_bytes = 0
 
     def __len__(self) -> int:
         return sum(map(len, self._shards))
+
+    def copy(self) -> "Memtable":
+        """A memtable of its own with what is in this one. Where the keys stand in token order it finds out anew."""
+        made = type(self)(self._layouts, self._resolve)
+        made._shards = [type(shard)(shard) for shard in self._shards]
+        made._mask, made.live_bytes = self._mask, self.live_bytes
+        made._fresh = list(self.keys())
+        self._owner, made._owner = object(), object()
+        return made
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +151,8 @@ class Memtable:
                 self.live_bytes += len(partition) - len(old)
                 return
         elif isinstance(old, Partition):
+            if old.owner is not self._owner:
+                old = self._own(key, old)
             before = old.live_bytes
             old.put(head[2:-VALUES], partition[len(head) - VALUES :], self._layouts, self._resolve)
             self.live_bytes += old.live_bytes - before
@@ -151,8 +166,7 @@ class Memtable:
             begin = single(cks[0], head)
             self.apply_packed(key, begin, begin + values[0])
             return
-        old = self.get(key)
-        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        partition = self._changeable(key, self.get(key))
         before = partition.live_bytes
         partition.put_packed(head, cks, values, self._layouts, self._resolve)
         self.live_bytes += partition.live_bytes - before
@@ -171,6 +185,7 @@ class Memtable:
         """Puts a partition in the place of the one that there is."""
         old = self.get(key)
         before = old if isinstance(old, Partition) else self._widened(key, old)
+        partition.owner = self._owner
         self.live_bytes += partition.live_bytes - before.live_bytes
         self._keep(key, partition)
 
@@ -187,8 +202,7 @@ class Memtable:
                 packed = None if self.get(key) is not None else self._layouts.maybe_pack(uncovered)
                 self._apply_row(key, ck, packed or uncovered)
             return
-        old = self.get(key)
-        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        partition = self._changeable(key, self.get(key))
         before = partition.live_bytes
         if update.deletion != LIVE:
             partition.delete(update.deletion)
@@ -206,7 +220,7 @@ class Memtable:
         old = self.get(key)
         if old is None:
             return
-        partition = old if isinstance(old, Partition) else self._widened(key, old)
+        partition = self._changeable(key, old)
         before = partition.live_bytes
         for tombstone in tombstones:
             partition.cover_range(tombstone)
@@ -252,10 +266,10 @@ class Memtable:
                     self.live_bytes -= len(ck) + estimated_bytes(old_row)
                     self._keep_single(key, ck, merged)
                 return
-            old = self._widened(key, old)
-        before = old.live_bytes
-        old.put(ck, row, self._layouts, self._resolve)
-        self.live_bytes += old.live_bytes - before
+        partition = self._changeable(key, old)
+        before = partition.live_bytes
+        partition.put(ck, row, self._layouts, self._resolve)
+        self.live_bytes += partition.live_bytes - before
 
     def _keep_single(self, key: bytes, ck: bytes, row: StoredRow) -> None:
         self.live_bytes += len(ck) + estimated_bytes(row)
@@ -266,9 +280,23 @@ class Memtable:
             self._keep(key, single(ck, row))
         else:
             partition = Partition()
+            partition.owner = self._owner
             self._keep(key, partition)
             partition.put(ck, row, self._layouts, self._resolve)
             self.live_bytes += WIDE_PARTITION_BYTES
+
+    def _changeable(self, key: bytes, old: StoredPartition | None) -> Partition:
+        """The Partition of a key that may be changed in place."""
+        if not isinstance(old, Partition):
+            return self._widened(key, old)
+        return old if old.owner is self._owner else self._own(key, old)
+
+    def _own(self, key: bytes, shared: Partition) -> Partition:
+        """A copy takes the place of a partition that another memtable has too."""
+        partition = shared.copy()
+        partition.owner = self._owner
+        self._keep(key, partition)
+        return partition
 
     def _widened(self, key: bytes, old: bytes | SingleRow | None) -> Partition:
         """A Partition for the key from now on, with the one row that it may have."""
@@ -277,6 +305,7 @@ class Memtable:
             self.live_bytes += len(key) + PARTITION_OVERHEAD_BYTES
         self.live_bytes += WIDE_PARTITION_BYTES
         partition = self._general(old)
+        partition.owner = self._owner
         self._keep(key, partition)
         return partition
 

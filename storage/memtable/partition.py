@@ -52,9 +52,10 @@ def _may_replace(row: bytes, layouts: Layouts, resolve: Resolve) -> bool:
 
 
 class Partition:
-    """See the module. `live_bytes` is an estimate of what the rows take."""
+    """See the module. `live_bytes` is an estimate of what the rows take; `owner` is whose it is to change
+    (memtable.Memtable.copy)."""
 
-    __slots__ = ("cks", "deletion", "firsts", "fulls", "guarded", "live_bytes", "rows", "static", "tombstones")
+    __slots__ = ("cks", "deletion", "firsts", "fulls", "guarded", "live_bytes", "owner", "rows", "static", "tombstones")
 
     def __init__(self) -> None:
         self.firsts: list[bytes] = []
@@ -66,6 +67,18 @@ class Partition:
         self.tombstones: RangeTombstones | None = None
         self.guarded = False  # a deletion exists: what enters must be checked against it
         self.live_bytes = 0
+        self.owner: object = None
+
+    def copy(self) -> "Partition":
+        """With the same rows, which nobody changes in place."""
+        made = Partition()
+        made.firsts, made.fulls = self.firsts[:], self.fulls[:]
+        made.cks = [block[:] for block in self.cks]
+        made.rows = [block[:] for block in self.rows]
+        made.static, made.deletion = self.static, self.deletion
+        made.tombstones = self.tombstones.copy() if self.tombstones is not None else None
+        made.guarded, made.live_bytes = self.guarded, self.live_bytes
+        return made
 
     def row_count(self) -> int:
         """Of stored rows, tombstones among them."""

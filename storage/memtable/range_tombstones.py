@@ -26,6 +26,11 @@ class RangeTombstones:
     def __len__(self) -> int:
         return len(self._items)
 
+    def copy(self) -> "RangeTombstones":
+        made = RangeTombstones()
+        made._starts, made._ends, made._items = self._starts[:], self._ends[:], self._items[:]
+        return made
+
     def __iter__(self) -> Iterator[RangeTombstone]:
         return iter(self._items)
 
