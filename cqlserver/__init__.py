@@ -3,6 +3,6 @@
 What a user's own process imports stands here and needs nothing but the standard library; the server is a child process.
 """
 
-from cqlserver.launcher import Server, StartError, start
+from cqlserver.launcher import ControlError, Server, ServerDied, StartError, start
 
-__all__ = ["Server", "StartError", "start"]
+__all__ = ["ControlError", "Server", "ServerDied", "StartError", "start"]

@@ -1,4 +1,4 @@
-"""The command line of the server: `cqlserver --help`."""
+"""The command line: `cqlserver` alone (with options) is the server, `cqlserver NAME` a command beside it (commands/)."""
 
 import argparse
 import logging
@@ -6,7 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cqlserver.program.config import Config, ConfigError, read_yaml
+from cqlserver.commands import COMMANDS
+from cqlserver.program.config import Config, ConfigError, apply_setting, read_yaml
 
 _EPILOG = """\
 examples:
@@ -15,6 +16,8 @@ examples:
   cqlserver --init schema.cql                 runs the statements of schema.cql before the port opens
   cqlserver --config cassandra.yaml           settings as Cassandra names them
 
+commands (`cqlserver NAME --help` says more):
+%s
 Ctrl-C or SIGTERM stops the server. Connect with any Cassandra driver, or `cqlsh 127.0.0.1 9042`.
 """
 
@@ -23,7 +26,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="cqlserver",
         description="A CQL server that Cassandra's drivers, cqlsh and tools use unchanged.",
-        epilog=_EPILOG,
+        epilog=_EPILOG % "".join(f"  cqlserver {name:<12}{command.summary}\n" for name, command in COMMANDS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", help="address to listen on (default 127.0.0.1)")
@@ -33,6 +36,20 @@ def _arguments() -> argparse.ArgumentParser:
     where.add_argument("--memory", action="store_true", help="keep nothing on disk")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a cassandra.yaml; the other options win over it")
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of cassandra.yaml; repeatable, and wins over --config",
+    )
+    parser.add_argument(
+        "--control-port",
+        default=None,
+        metavar="N",
+        help="port on 127.0.0.1 for the verbs (reset, snapshot, ...), 0 for any free one, or none "
+        "(default 7199, or a free one where that is taken)",
+    )
+    parser.add_argument(
         "--init",
         type=Path,
         action="append",
@@ -41,7 +58,13 @@ def _arguments() -> argparse.ArgumentParser:
         help="CQL to run before clients may connect; repeatable",
     )
     parser.add_argument(
-        "--ready-file", type=Path, metavar="FILE", help="written when clients may connect: JSON with host, port and pid"
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help="written when clients may connect: JSON with host, port, control_port and pid; - is standard output",
+    )
+    parser.add_argument(
+        "--until-stdin-ends", action="store_true", help="stop when standard input ends, as it does when its writer dies"
     )
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="how much is logged (info)"
@@ -60,12 +83,16 @@ def configure(arguments: list[str]) -> Config:
     config = Config()
     if options.config:
         config = read_yaml(config, options.config)
+    for text in options.set:
+        config = apply_setting(config, text)
     if options.host is not None:
         config = replace(config, host=options.host)
     if options.port is not None:
         if not 0 <= options.port <= 65535:
             raise ConfigError(f"--port {options.port}: a port is 0 to 65535")
         config = replace(config, port=options.port)
+    if options.control_port is not None:
+        config = replace(config, control_port=_control_port(options.control_port))
     if options.data is not None:
         config = replace(config, data=options.data)
     if options.memory:
@@ -74,15 +101,33 @@ def configure(arguments: list[str]) -> Config:
         config,
         init=tuple(options.init),
         ready_file=options.ready_file,
+        until_stdin_ends=options.until_stdin_ends,
         log_level=options.log_level,
         ignore_replay_errors=options.ignore_replay_errors,
     )
 
 
+def _control_port(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) > 65535:
+        raise ConfigError(f"--control-port {text}: a port is 0 to 65535, or none")
+    return int(text)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a server until it is told to stop; the process's exit status."""
+    """Runs a server until it is told to stop, or a command; the process's exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and not arguments[0].startswith("-"):
+        name, *rest = arguments
+        command = COMMANDS.get(name)
+        if command is None:
+            known = ", ".join(COMMANDS)
+            print(f"cqlserver: there is no command {name!r}; there are: {known}. See cqlserver --help.", file=sys.stderr)
+            return 2
+        return command.main(name, rest)
     try:
-        config = configure(sys.argv[1:] if arguments is None else arguments)
+        config = configure(arguments)
     except ConfigError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
         return 2

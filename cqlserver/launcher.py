@@ -1,48 +1,133 @@
 """Starts a server as a child process and stops it again; only the standard library, so that any program can import it.
 
-The child runs with `python -P`: a module of the user's own that is called `storage` or `protocol` can't get in its way.
+The child runs with `python -P`: a module of the user's own that is called `storage` or `protocol` can't get in its way. It
+ends when its standard input does, so it lives no longer than this process, however that ends; and it leaves nothing behind:
+it says on its standard output where it listens, and logs to a file without a name.
 """
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Sequence
+import weakref
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+
+from cqlserver.control.client import ControlClient, ControlError
 
 READY_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
-_POLL_S = 0.005
-_READY, _LOG = "ready.json", "log"
+LOG_BYTES_MAX = 1 << 20
+"""Of a long log the end is shown."""
+
+StrPath = str | os.PathLike[str]
 
 
 class StartError(RuntimeError):
     """The server did not come up; the message carries what it said."""
 
 
-class Server:
-    """A running server. `host` and `port` are where clients connect; leaving the `with` block stops it."""
+class ServerDied(RuntimeError):
+    """The server ended by itself, or was killed, while it was wanted; the message carries the end of its log."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", host: str, port: int, folder: Path) -> None:
-        self.process, self.host, self.port, self._folder = process, host, port, folder
+
+class Server:
+    """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
+    leaving the `with` block stops it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", told: Mapping[str, object], log: int) -> None:
+        self.process, self._log = process, log
+        self.host, self.port, self.control_port = str(told["host"]), _port(told["port"]), _port(told["control_port"])
+        self._control = ControlClient("127.0.0.1", self.control_port)
+        weakref.finalize(self, os.close, log)
+        self._end = weakref.finalize(self, _end, process)
+
+    def __repr__(self) -> str:
+        status = self.process.poll()
+        state = "running" if status is None else f"ended with status {status}"
+        return f"<cqlserver.Server {self.contact}, {state}, pid {self.pid}, control port {self.control_port}>"
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    @property
     def log(self) -> str:
-        """What the server has written to its log until now; empty once it is stopped."""
-        return _log_text(self._folder)
+        """What the server has written to its log until now (or until it ended); of a long one the end."""
+        return _log_text(self._log)
 
     @property
     def contact(self) -> str:
         return f"{self.host}:{self.port}"
+
+    # --- verbs -----------------------------------------------------------------------------------------------------------
+
+    def reset(self, *, schema: bool = False) -> None:
+        """Removes all rows of all keyspaces but the system's; with `schema=True` the keyspaces too. Sessions and prepared
+        statements of drivers live on."""
+        self.call("reset", schema=schema)
+
+    def snapshot(self, name: str) -> None:
+        """Remembers schema and data under a name, in place of what the name may have stood for."""
+        self.call("snapshot", name=name)
+
+    def restore(self, name: str) -> None:
+        """Brings back the schema and data of a snapshot. It stays, and can be restored again."""
+        self.call("restore", name=name)
+
+    def snapshots(self) -> list[str]:
+        """The names of the snapshots that there are."""
+        names: list[str] = self.call("snapshots")["snapshots"]
+        return names
+
+    def forget(self, name: str) -> None:
+        """Forgets a snapshot."""
+        self.call("forget", name=name)
+
+    def execute(self, cql: str, *, keyspace: str | None = None) -> list[dict[str, object]]:
+        """Executes CQL, one statement or several; the rows of the last one, with values as JSON has them."""
+        answer = self.call("execute", cql=cql, keyspace=keyspace)
+        rows: list[dict[str, object]] = answer["rows"]
+        while answer["paging_state"] is not None:
+            answer = self.call("execute", cql=cql, keyspace=keyspace, paging_state=answer["paging_state"])
+            rows += answer["rows"]
+        return rows
+
+    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """Any operation of the control port, with what it answers. Raises ControlError, ServerDied."""
+        try:
+            answer = self._control.call(operation, arguments)
+        except OSError as error:
+            raise ServerDied(self._obituary(error)) from error
+        assert isinstance(answer, dict), answer
+        return answer
+
+    def check_alive(self) -> None:
+        """Raises ServerDied where it has ended."""
+        if self.process.poll() is not None:
+            raise ServerDied(self._obituary(None))
+
+    def _obituary(self, error: OSError | None) -> str:
+        try:
+            status: int | None = self.process.wait(0.5 if error is not None else 0)
+        except subprocess.TimeoutExpired:
+            status = None
+        if status is None:
+            return f"the server at {self.contact} (pid {self.pid}) does not answer on its control port: {error}"
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return f"the server at {self.contact} (pid {self.pid}) {how}. Its log:\n{self.log or '(empty)'}"
+
+    # --- the end ---------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Asks the server to stop and waits until it has; what it acknowledged is on disk as commitlog_sync says."""
@@ -51,18 +136,20 @@ class Server:
         try:
             self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             raise
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._ended()
 
     def kill(self) -> None:
         """Ends the server at once, as a crash would."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(STOP_TIMEOUT_S)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._ended()
+
+    def _ended(self) -> None:
+        self._control.close()
+        self._end()
 
     def __enter__(self) -> "Server":
         return self
@@ -75,44 +162,68 @@ class Server:
 
 def start(
     *,
-    data: str | os.PathLike[str] | None = None,
+    data: StrPath | None = None,
     memory: bool | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
-    config: str | os.PathLike[str] | None = None,
-    init: Sequence[str | os.PathLike[str]] = (),
+    config: StrPath | None = None,
+    settings: Mapping[str, object] | None = None,
+    init: StrPath | Iterable[StrPath] = (),
     log_level: str = "warning",
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Server:
     """Starts a server and returns when a client would succeed. Without `data` everything is kept in memory.
 
+    `init`: files of CQL that are executed first, one or several; `settings`: names and values of cassandra.yaml.
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
-    folder = Path(tempfile.mkdtemp(prefix="cqlserver-"))
-    command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port)]
-    command += ["--ready-file", str(folder / _READY), "--log-level", log_level]
+    command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port), "--control-port", "0"]
+    command += ["--ready-file", "-", "--until-stdin-ends", "--log-level", log_level]
     if memory or (memory is None and data is None):
         command.append("--memory")
     if data is not None:
         command += ["--data", os.fspath(data)]
     if config is not None:
         command += ["--config", os.fspath(config)]
-    for file in init:
+    for name, value in (settings or {}).items():
+        command += ["--set", f"{name}={json.dumps(value)}"]
+    for file in [init] if isinstance(init, str | os.PathLike) else init:
         command += ["--init", os.fspath(file)]
-    process = None
+    return launch(command, ready_timeout_s)
+
+
+def launch(command: list[str], ready_timeout_s: float = READY_TIMEOUT_S) -> Server:
+    """Runs a command that is a server's, with --ready-file - and --until-stdin-ends. Raises as `start`."""
+    with tempfile.TemporaryFile(prefix="cqlserver-log-") as file:
+        log = os.dup(file.fileno())
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        env=_environment(),
+        process_group=0,  # Ctrl-C is for this process, which may want to look at the server before it stops it
+    )
     try:
-        with (folder / _LOG).open("wb") as output:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment()
-            )
-        address = _wait_ready(process, folder, ready_timeout_s)
+        told = _wait_ready(process, log, ready_timeout_s)
     except BaseException:
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        process.kill()
+        _end(process)
+        os.close(log)
         raise
-    return Server(process, address["host"], int(address["port"]), folder)
+    return Server(process, told, log)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Lets go of a server: where it still runs, that tells it to stop."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _environment() -> dict[str, str]:
@@ -123,23 +234,35 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": home + (os.pathsep + inherited if inherited else "")}
 
 
-def _wait_ready(process: "subprocess.Popen[bytes]", folder: Path, timeout_s: float) -> dict[str, str]:
-    deadline = time.monotonic() + timeout_s
-    ready = folder / _READY
-    while not ready.exists():
-        if process.poll() is not None:
-            raise StartError(f"the server ended with status {process.returncode}:\n{_log_text(folder)}")
-        if time.monotonic() > deadline:
-            process.kill()
-            process.wait()
-            raise StartError(f"the server was not ready after {timeout_s} s:\n{_log_text(folder)}")
-        time.sleep(_POLL_S)
-    address: dict[str, str] = json.loads(ready.read_text())
-    return address
+def _wait_ready(process: "subprocess.Popen[bytes]", log: int, timeout_s: float) -> dict[str, object]:
+    """What the server says on its standard output when it is ready."""
+    output = process.stdout
+    assert output is not None
+    lines: list[bytes] = []
+    reader = threading.Thread(target=lambda: lines.append(output.readline()), daemon=True)  # Windows can't wait for pipes
+    began = time.monotonic()
+    reader.start()
+    reader.join(timeout_s)
+    if lines and lines[0]:
+        told: dict[str, object] = json.loads(lines[0])
+        return told
+    if lines:
+        status = process.wait(max(0.1, timeout_s - (time.monotonic() - began)))
+        raise StartError(f"the server ended with status {status}:\n{_log_text(log)}")
+    process.kill()
+    reader.join()
+    raise StartError(f"the server was not ready after {timeout_s} s:\n{_log_text(log)}")
 
 
-def _log_text(folder: Path) -> str:
-    try:
-        return (folder / _LOG).read_text(errors="replace")
-    except FileNotFoundError:
-        return ""
+def _log_text(log: int) -> str:
+    """The server writes at the file's end all the time: the place to read from is not the file's own."""
+    size = os.fstat(log).st_size
+    return os.pread(log, LOG_BYTES_MAX, max(0, size - LOG_BYTES_MAX)).decode(errors="replace")
+
+
+def _port(told: object) -> int:
+    assert isinstance(told, int), told
+    return told
+
+
+__all__ = ["ControlError", "Server", "ServerDied", "StartError", "start"]

@@ -172,7 +172,11 @@ class Node:
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
-        self.engine.truncate(table, self.environment.clock.wall_us())
+        self.truncate_all((table.id,))
+
+    def truncate_all(self, table_ids: Sequence[UUID]) -> None:
+        """The same of several, all of them or none. Raises CommitLogFailed."""
+        self.engine.truncate_all(table_ids, self.environment.clock.wall_us())
         self._told_schema = None
 
     def assure_schema_changes(self) -> None:

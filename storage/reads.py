@@ -124,6 +124,11 @@ class TableStore:
         self.flushed = ()
         self.counter_cache = CounterCache()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever written, or all of it was truncated."""
+        return not self.flushed and not len(self.memtable)
+
     def save(self) -> SavedData:
         """What there is now. Costs the copy of the memtable's dicts."""
         return SavedData(self.memtable.copy(), self.flushed, self.counter_cache.copy())

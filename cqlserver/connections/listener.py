@@ -20,8 +20,9 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import trio
 
@@ -31,6 +32,8 @@ from cqlserver.node import Node
 from protocol.errors import StorageError
 
 log = logging.getLogger("cqlserver")
+
+T = TypeVar("T")
 
 RECEIVE_BYTES = 1 << 16
 """Read from one socket in one go: enough for hundreds of requests, small enough that all sockets get their turn."""
@@ -98,6 +101,7 @@ class Listener:
         self._sync_wanted = trio.Event()
         self._accept_paused = trio.Event()
         self._waker, self._wakened = socket.socketpair()
+        self._gate: trio.Event | None = None  # what is served waits for it
         self.longest_stall_ms = 0.0
 
     @property
@@ -143,6 +147,8 @@ class Listener:
                     await trio.lowlevel.wait_readable(descriptor)
                     turn_began = clock()
                     continue
+            if self._gate is not None:
+                await self._gate.wait()
             began = clock()
             self._serve(began + GO_S)
             has_served = True
@@ -151,6 +157,21 @@ class Listener:
             if ended - turn_began > TURN_S:
                 await trio.lowlevel.checkpoint()
                 turn_began = clock()
+
+    async def exclusively(self, action: Callable[[], T]) -> T:
+        """Runs `action` while no request is under way: those that are get their answers first, the next ones wait. One
+        such action at a time."""
+        await trio.lowlevel.checkpoint()
+        if not self._steps:
+            return action()
+        self._gate = gate = trio.Event()
+        try:
+            while self._steps:
+                await trio.lowlevel.checkpoint()
+            return action()
+        finally:
+            self._gate = None
+            gate.set()
 
     def _note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)

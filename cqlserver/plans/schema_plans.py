@@ -83,14 +83,14 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if change is None:
             return VoidResult()
         node.change_schema(schema)
-        _forget(node, change)
+        forget(node, change)
         node.publish(change)
         return SchemaChangeResult(change)
 
     return ImmediatePlan(run)
 
 
-def _forget(node: Node, change: SchemaChange) -> None:
+def forget(node: Node, change: SchemaChange) -> None:
     """Has the node forget what it knew of what changed."""
     table = change.name if change.target == TABLE else None
     node.statements.schema_changed(change.keyspace, table)

@@ -24,12 +24,15 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`)."""
+    """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`); `control_port` None: there is
+    none; `ready_file` "-": standard output; `until_stdin_ends`: the server lives as long as whoever started it."""
 
     host: str = "127.0.0.1"
     port: int = 9042
     data: Path | None = Path("cqlserver-data")
     init: tuple[Path, ...] = ()
+    control_port: int | None = 7199
+    until_stdin_ends: bool = False
     ready_file: Path | None = None
     log_level: str = "info"
     cluster_name: str = "Test Cluster"
@@ -82,6 +85,22 @@ def read_yaml(config: Config, path: Path) -> Config:
     if unknown:
         raise ConfigError(f"Invalid yaml. Please remove properties [{', '.join(unknown)}] from your cassandra.yaml")
     return _apply(config, {str(name): value for name, value in settings.items() if value is not None})
+
+
+def apply_setting(config: Config, text: str) -> Config:
+    """`config` with NAME=VALUE of the command line, the value written as in cassandra.yaml. Raises ConfigError."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {text}: write a name of cassandra.yaml and its value, like num_tokens=4")
+    if name not in CASSANDRA_NAMES:
+        raise ConfigError(f"--set {text}: cassandra.yaml knows no {name}")
+    try:
+        setting = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is no YAML: {error}") from error
+    return _apply(config, {name: setting}) if setting is not None else config
 
 
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:

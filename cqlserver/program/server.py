@@ -15,6 +15,8 @@ import trio
 from cluster.ring import random_tokens
 from cqlserver.connections import garbage
 from cqlserver.connections.listener import BACKLOG, Listener
+from cqlserver.control import port as control_port
+from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
@@ -31,6 +33,8 @@ from storage.local_node import LocalNode, maybe_local_node, save_local_node
 
 log = logging.getLogger("cqlserver")
 
+STANDARD_OUTPUT = Path("-")
+"""As a ready file."""
 PACKAGES = ("cluster", "grammar", "protocol", "storage")
 
 
@@ -79,14 +83,15 @@ def raise_file_limit() -> None:
 
 async def serve(config: Config) -> None:
     """A whole server in the current trio run, until cancelled or signalled."""
-    if config.ready_file is not None:
+    if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
         config.ready_file.unlink(missing_ok=True)  # of a server that was killed: we are not ready yet
     sockets = open_sockets(config)
+    control = open_control_socket(config)
     log.info("Data is kept in %s", config.data.resolve() if config.data is not None else "memory alone")
     try:
         node = open_node(config)
     except BaseException:
-        for sock in sockets:
+        for sock in (*sockets, *([control] if control is not None else [])):
             sock.close()
         raise
     try:
@@ -101,17 +106,45 @@ async def serve(config: Config) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
-                announce(node, config)
+                if control is not None:
+                    nursery.start_soon(serve_control, control, node, listener)
+                if config.until_stdin_ends:
+                    nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
+                announce(node, config, control)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
                 nursery.cancel_scope.cancel()
-        log.info("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)
+        log.debug("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)
     finally:
-        if config.ready_file is not None:
+        if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
             config.ready_file.unlink(missing_ok=True)
         node.engine.close()
+
+
+async def stop_when_stdin_ends(scope: trio.CancelScope) -> None:
+    """Whoever started the server holds the other end of its standard input, and when that is closed, is gone."""
+    while True:
+        await trio.lowlevel.wait_readable(0)
+        if not os.read(0, 1024):
+            log.info("Stopping: whoever started this server has ended")
+            scope.cancel()
+            return
+
+
+def open_control_socket(config: Config) -> socket.socket | None:
+    """Raises StartupError."""
+    if config.control_port is None:
+        return None
+    try:
+        return control_port.open_control_socket(config.control_port)
+    except OSError as error:
+        port = config.control_port
+        raise StartupError(
+            f"can't listen on {control_port.HOST}:{port}: {error.strerror}. Choose another --control-port "
+            "(0 takes any free one), or none."
+        ) from error
 
 
 def open_sockets(config: Config) -> list[socket.socket]:
@@ -177,20 +210,31 @@ def run_init_files(node: Node, config: Config) -> None:
         log.info("%s: %d statements", path, count)
 
 
-def announce(node: Node, config: Config) -> None:
+def announce(node: Node, config: Config, control: socket.socket | None = None) -> None:
     """Opens the port and says so, in the words that other tools wait for."""
     host = config.host
+    told: dict[str, object] = {"host": host, "port": node.port, "pid": os.getpid()}
+    if control is not None:
+        told["control_port"] = port = control.getsockname()[1]
+        taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"
+        log.info("The control port is %s:%d%s", control_port.HOST, port, taken)
     log.info("Starting listening for CQL clients on %s:%d (unencrypted)...", host, node.port)
     log.info("Startup complete")
     if config.ready_file is not None:
-        text = json.dumps({"host": host, "port": node.port, "pid": os.getpid()})
-        temporary = config.ready_file.with_name(config.ready_file.name + ".new")
-        try:
-            temporary.write_text(text + "\n")
-            temporary.replace(config.ready_file)
-        except OSError as error:
-            raise StartupError(f"--ready-file {config.ready_file}: {error.strerror}") from error
+        _tell_ready(config.ready_file, json.dumps(told) + "\n")
     garbage.set_up()
+
+
+def _tell_ready(file: Path, text: str) -> None:
+    temporary = file.with_name(file.name + ".new")
+    try:
+        if file == STANDARD_OUTPUT:
+            os.write(1, text.encode())
+        else:
+            temporary.write_text(text)
+            temporary.replace(file)
+    except OSError as error:
+        raise StartupError(f"--ready-file {file}: {error.strerror}") from error
 
 
 async def warm_up() -> None:

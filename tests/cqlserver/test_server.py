@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import cqlserver
-from cqlserver.launcher import StartError
+from cqlserver.launcher import StartError, launch
 from protocol.client import connect
 from protocol.responses import Error, RowsResult
 
@@ -65,12 +65,15 @@ def test_a_second_server_on_the_data_folder_says_so(tmp_path: Path) -> None:
         ),
         (("--memory", "--init", "missing.cql"), "--init missing.cql: No such file or directory"),
         (("--memory", "--config", "missing.yaml"), "can't read the configuration missing.yaml: No such file or directory"),
+        (("--memory", "--set", "num_token=1"), "--set num_token=1: cassandra.yaml knows no num_token"),
+        (("--memory", "--control-port", "x"), "--control-port x: a port is 0 to 65535, or none"),
+        (("rest",), "there is no command 'rest'; there are: reset, "),
         (("--data", __file__), f"the data folder {__file__}: Not a directory; choose another with --data"),
     ],
-    ids=["host", "init", "config", "data"],
+    ids=["host", "init", "config", "set", "control port", "command", "data"],
 )
 def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) -> None:
-    ended = run("--port", "0", *arguments)
+    ended = run(*arguments) if arguments == ("rest",) else run("--port", "0", *arguments)
     assert ended.returncode in (1, 2)
     assert f"cqlserver: {said}" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -78,8 +81,12 @@ def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) ->
 
 def test_the_start_says_where_the_data_is_and_where_clients_connect(tmp_path: Path) -> None:
     with cqlserver.start(data=tmp_path / "data", log_level="info") as server:
+        assert repr(server) == (
+            f"<cqlserver.Server 127.0.0.1:{server.port}, running, pid {server.pid}, control port {server.control_port}>"
+        )
         assert [line.split("cqlserver ", 1)[1] for line in server.log.splitlines()] == [
             f"Data is kept in {tmp_path / 'data'}",
+            f"The control port is 127.0.0.1:{server.control_port}",
             f"Starting listening for CQL clients on 127.0.0.1:{server.port} (unencrypted)...",
             "Startup complete",
         ]
@@ -108,7 +115,7 @@ def test_more_clients_than_the_soft_limit_of_open_files() -> None:
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_at_once_with_connections_and_a_scan(signal_number: int) -> None:
-    with cqlserver.start(log_level="info") as server, connect(server.host, server.port) as connection:
+    with cqlserver.start(log_level="debug") as server, connect(server.host, server.port) as connection:
         for text in (KEYSPACE[:-1], "CREATE TABLE ks.t (k int PRIMARY KEY, v int)"):
             assert not isinstance(connection.query(text).response, Error)
         from protocol.requests import Query
@@ -150,10 +157,9 @@ def test_init_files_run_before_anyone_connects(tmp_path: Path) -> None:
     file = tmp_path / "schema.cql"
     file.write_text(f"{KEYSPACE}\n-- a comment; with a semicolon\nCREATE TABLE ks.t (k int PRIMARY KEY, v text);\n"
                     "BEGIN BATCH INSERT INTO ks.t (k, v) VALUES (1, 'a;b'); APPLY BATCH;\n")  # fmt: skip
-    with cqlserver.start(init=[file]) as server, connect(server.host, server.port) as connection:
-        response = connection.query("SELECT v FROM ks.t").response
-        assert isinstance(response, RowsResult)
-        assert b"a;b" in response.content
+    for init in (str(file), file, [str(file)]):
+        with cqlserver.start(init=init) as server:
+            assert server.execute("SELECT v FROM ks.t") == [{"v": "a;b"}]
 
 
 def test_an_error_in_an_init_file_names_file_and_line(tmp_path: Path) -> None:
@@ -177,10 +183,8 @@ def test_an_init_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 def test_cassandra_yaml_is_taken_and_told_what_is_wrong_in_it(tmp_path: Path) -> None:
     file = tmp_path / "cassandra.yaml"
     file.write_text("cluster_name: Mine\nnum_tokens: 4\ncommitlog_sync: batch\n")
-    with cqlserver.start(config=file, data=tmp_path / "data") as server, connect(server.host, server.port) as connection:
-        response = connection.query("SELECT cluster_name FROM system.local").response
-        assert isinstance(response, RowsResult)
-        assert b"Mine" in response.content
+    with cqlserver.start(config=file, settings={"cluster_name": "Ours"}, data=tmp_path / "data") as server:
+        assert server.execute("SELECT cluster_name FROM system.local") == [{"cluster_name": "Ours"}]
     file.write_text("cluster_nam: Mine\n")
     refused = run("--config", str(file), "--memory")
     assert refused.returncode == 2
@@ -197,3 +201,87 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         response = connection.query("SELECT k FROM ks.t").response
         assert isinstance(response, RowsResult)
         assert response.row_count == 1
+
+
+PARENT = """
+import cqlserver, os, sys
+server = cqlserver.start()
+print(server.pid, server.port, flush=True)
+{}
+"""
+
+
+@pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), 9)", "os._exit(3)", "raise RuntimeError"])
+def test_a_server_ends_with_the_process_that_started_it(end: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PARENT.format(end)],
+        env={**os.environ, "PYTHONPATH": str(HOME), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=20,
+        check=False,
+    )
+    pid = int(ended.stdout.split()[0])
+    deadline = time.monotonic() + 10
+    while _is_running(pid):
+        assert time.monotonic() < deadline, f"the server {pid} still runs"
+        time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_what_a_server_that_died_said_is_told() -> None:
+    with cqlserver.start(log_level="info") as server:
+        server.process.kill()
+        server.process.wait()
+        with pytest.raises(cqlserver.ServerDied) as caught:
+            server.reset()
+        with pytest.raises(cqlserver.ServerDied):
+            server.check_alive()
+    assert "was killed by SIGKILL" in str(caught.value)
+    assert "Startup complete" in str(caught.value)
+    assert "ended with status -9" in repr(server)
+
+
+def test_the_control_port_gives_way_and_says_so(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 7199))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        command = [sys.executable, "-P", "-m", "cqlserver", "--memory", "--port", "0"]
+        ready = ["--ready-file", "-", "--until-stdin-ends"]
+        with launch([*command, *ready]) as server:
+            assert server.control_port != 7199
+            assert f"The control port is 127.0.0.1:{server.control_port} (7199 is taken)" in server.log
+            used = run("--memory", "--port", "0", "--control-port", str(server.control_port))
+        assert used.returncode == 1
+        assert "Choose another --control-port" in used.stderr
+
+
+def test_commands_ask_a_running_server() -> None:
+    with cqlserver.start() as server:
+        port = str(server.control_port)
+        assert run("snapshot", "empty", CQLSERVER_CONTROL_PORT=port).returncode == 0
+        assert run("execute", KEYSPACE, "--control-port", port).returncode == 0
+        shown = run("execute", "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = 'ks'",
+                    CQLSERVER_CONTROL_PORT=port)  # fmt: skip
+        assert '"keyspace_name": "ks"' in shown.stdout
+        assert run("restore", "full", "--control-port", port).stderr == (
+            "cqlserver restore: there is no snapshot 'full'; there are: empty. `snapshot` makes one\n"
+        )
+        assert run("reset", "--schema", "--control-port", port).returncode == 0
+        assert server.execute("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = 'ks'") == []
+    nobody = run("reset", "--control-port", port)
+    assert nobody.returncode == 1
+    assert f"no server answers on control port {port}" in nobody.stderr

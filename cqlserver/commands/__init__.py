@@ -1,0 +1,31 @@
+"""What `cqlserver NAME ...` does beside serving. A command's module is imported when it is run.
+
+To add a command: write a module with `main(name, arguments) -> exit status`, and an entry here.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    module: str
+    summary: str
+
+    def main(self, name: str, arguments: list[str]) -> int:
+        """Runs it; the exit status."""
+        module = importlib.import_module(f"{__name__}.{self.module}")
+        status: int = module.main(name, arguments)
+        return status
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "reset": Command("verbs", "empties a running server's tables"),
+    "snapshot": Command("verbs", "remembers its schema and data under a name"),
+    "restore": Command("verbs", "brings back what a snapshot remembers"),
+    "snapshots": Command("verbs", "names the snapshots"),
+    "forget": Command("verbs", "forgets a snapshot"),
+    "execute": Command("verbs", "executes CQL"),
+}

@@ -1,0 +1,59 @@
+"""The operations of the control port on the command line: `cqlserver reset --schema`, `cqlserver snapshot NAME`, ...
+
+Arguments that an operation needs stand by themselves, the others are options; all of it is read off the table of operations.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.control.operations import BOOLEAN, BY_NAME, Operation
+from cqlserver.control.port import DEFAULT_PORT
+
+PORT_VARIABLE = "CQLSERVER_CONTROL_PORT"
+
+
+def main(name: str, arguments: list[str]) -> int:
+    operation = BY_NAME[name]
+    options = _parser(operation).parse_args(arguments)
+    given = {argument.name: getattr(options, argument.name) for argument in operation.arguments}
+    client = ControlClient("127.0.0.1", options.control_port)
+    try:
+        answer = client.call(name, given)
+    except ControlError as error:
+        print(f"cqlserver {name}: {error.message}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(
+            f"cqlserver {name}: no server answers on control port {options.control_port} ({error}); "
+            f"say which with --control-port or {PORT_VARIABLE}",
+            file=sys.stderr,
+        )
+        return 1
+    finally:
+        client.close()
+    if answer != {}:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _parser(operation: Operation) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"cqlserver {operation.name}", description=operation.summary + ".")
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        default=int(os.environ.get(PORT_VARIABLE) or DEFAULT_PORT),
+        metavar="N",
+        help=f"the running server's control port (default {PORT_VARIABLE}, or {DEFAULT_PORT})",
+    )
+    for argument in operation.arguments:
+        if argument.is_required:
+            parser.add_argument(argument.name, type=argument.kind.type, help=argument.summary)
+        elif argument.kind is BOOLEAN:
+            parser.add_argument(f"--{argument.name.replace('_', '-')}", action="store_true", help=argument.summary)
+        else:
+            option = f"--{argument.name.replace('_', '-')}"
+            parser.add_argument(option, type=argument.kind.type, default=argument.default, help=argument.summary)
+    return parser

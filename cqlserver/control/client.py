@@ -1,0 +1,113 @@
+"""A client of the control port: JSON over HTTP/1.1 on connections that are kept; of the standard library, and little of it.
+
+Python's own http.client takes longer to import than a server takes to answer a hundred times. What comes from our own
+server is simple: a status line, headers with Content-Length, a body.
+"""
+
+import json
+import os
+import socket
+from collections import deque
+from typing import Final
+
+TIMEOUT_S: Final = 600.0
+"""For one answer: dumps and loads take what they take."""
+_HEAD_BYTES_MAX: Final = 65_536
+
+
+class ControlError(RuntimeError):
+    """The server refused an operation, or could not do it. `code`: the name of the error, as Cassandra's
+    ("InvalidRequest") or the control port's own ("BadArgument", "NoSuchSnapshot", ...)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class ControlClient:
+    """Operations on the control port at `host`:`port`. Threads and forked processes may share one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        self._idle: deque[tuple[int, socket.socket]] = deque()  # with the process that opened it
+
+    def call(self, operation: str, arguments: dict[str, object] | None = None) -> object:
+        """What the operation answers. Raises ControlError, and OSError where there is no server."""
+        body = json.dumps({name: value for name, value in (arguments or {}).items() if value is not None}).encode()
+        head = (
+            f"POST /{operation} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        status, answer = self._exchange(head.encode() + body)
+        content = json.loads(answer)
+        if status != 200:
+            error = content["error"]
+            raise ControlError(error["code"], error["message"])
+        return content
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _exchange(self, request: bytes) -> tuple[int, bytes]:
+        sock = self._maybe_idle()
+        if sock is not None:
+            try:
+                return self._on(sock, request)
+            except _ClosedBeforeAnswer:
+                pass  # the server had closed it while nobody looked
+        sock = socket.create_connection((self.host, self.port), TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._on(sock, request)
+
+    def _maybe_idle(self) -> socket.socket | None:
+        while self._idle:
+            try:
+                pid, sock = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if pid == os.getpid():
+                return sock
+            sock.close()  # of the process that this one was forked from, which goes on with it
+        return None
+
+    def _on(self, sock: socket.socket, request: bytes) -> tuple[int, bytes]:
+        try:
+            status, answer = _exchange(sock, request)
+        except BaseException:
+            sock.close()
+            raise
+        self._idle.append((os.getpid(), sock))
+        return status, answer
+
+
+class _ClosedBeforeAnswer(ConnectionError):
+    """Not a byte of an answer came."""
+
+
+def _exchange(sock: socket.socket, request: bytes) -> tuple[int, bytes]:
+    try:
+        sock.sendall(request)
+        data = sock.recv(65_536)
+    except (ConnectionResetError, BrokenPipeError) as error:
+        raise _ClosedBeforeAnswer("the server closed the connection") from error
+    if not data:
+        raise _ClosedBeforeAnswer("the server closed the connection")
+    while b"\r\n\r\n" not in data:
+        data += _more(sock, len(data) > _HEAD_BYTES_MAX)
+    head, _, body = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    length = int(headers["content-length"])
+    parts, size = [body], len(body)
+    while size < length:
+        parts.append(_more(sock, False))
+        size += len(parts[-1])
+    return int(lines[0].split()[1]), b"".join(parts)
+
+
+def _more(sock: socket.socket, is_too_much: bool) -> bytes:
+    data = b"" if is_too_much else sock.recv(1 << 20)
+    if not data:
+        raise ConnectionError("the control port's answer is none of a cqlserver, or was cut off")
+    return data

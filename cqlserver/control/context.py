@@ -1,0 +1,102 @@
+"""What operations work on: the node, its listener, the snapshots; and how they take turns with the clients."""
+
+from collections.abc import Callable, Generator
+from typing import ClassVar, Protocol, TypeVar
+
+import trio
+
+from cqlserver.control.saved_state import SavedState
+from cqlserver.node import Node
+from cqlserver.pending import Pending
+from protocol.errors import CqlServerError
+from storage.environment.strands import Overtaken, TooLong, in_go
+
+T = TypeVar("T")
+
+TURN_S = 0.002
+"""As long as a strand of a session has (connections/session.py)."""
+
+
+class Refused(CqlServerError):
+    """An operation is not done, and the message says why and what to do."""
+
+    code: ClassVar[str] = "Refused"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadArgument(Refused):
+    code = "BadArgument"
+
+
+class Exclusive(Protocol):
+    async def exclusively(self, action: Callable[[], T]) -> T:
+        """Runs `action` while no client's request is under way."""
+        ...
+
+
+class Control:
+    """Operations run one at a time."""
+
+    def __init__(self, node: Node, listener: Exclusive) -> None:
+        self.node = node
+        self.snapshots: dict[str, SavedState] = {}
+        self.lock = trio.Lock()
+        self._listener = listener
+
+    async def exclusively(self, action: Callable[[], T]) -> T:
+        """Runs `action` between the clients' requests: those that are under way are answered before it, and the next ones
+        begin after it. What it wrote is as safe as commitlog_sync says when this returns."""
+        result = await self._listener.exclusively(action)
+        await self.settle()
+        return result
+
+    async def in_turns(self, work: Callable[[], T | Pending[T]], size: int = 0) -> T:
+        """Does work that may be long in turns with the clients (storage/environment/strands.py); `size`: of what it is
+        about, in bytes."""
+        try:
+            outcome = in_go(lambda _: work(), None)
+        except TooLong:
+            pending: Pending[T] = Pending(self._strand_turns(work, size))
+        else:
+            if not isinstance(outcome, Pending):
+                return outcome
+            pending = outcome
+        try:
+            while not pending.step():
+                await trio.lowlevel.checkpoint()
+        finally:
+            pending.close()
+        return pending.result
+
+    def _strand_turns(self, work: Callable[[], T | Pending[T]], size: int) -> Generator[None, None, T]:
+        node, turn_s = self.node, TURN_S
+        clock, workers = node.environment.clock.monotonic, node.environment.workers
+        while True:
+            schema = node.schema
+            strand = workers.maybe_strand(work, lambda schema=schema: node.schema is schema, size)  # type: ignore[misc]
+            if strand is None:
+                yield
+                continue
+            try:
+                while not strand.resume(clock() + turn_s):
+                    yield
+                outcome = strand.result
+            except Overtaken:
+                turn_s *= 2
+                continue
+            finally:
+                strand.abandon()
+            return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
+
+    async def settle(self) -> None:
+        """Has the commit log keep what was written. Raises StorageError."""
+        await trio.lowlevel.checkpoint()
+        commit_log = self.node.commit_log
+        if commit_log is None:
+            return
+        commit_log.write()
+        if self.node.sync_before_reply:
+            await trio.to_thread.run_sync(commit_log.sync)

@@ -1,0 +1,105 @@
+"""What the operations of a test double do: reset, snapshot, restore, execute."""
+
+import json
+from typing import Final
+
+from cqlserver.control import saved_state
+from cqlserver.control.context import BadArgument, Control, Refused
+from cqlserver.control.raw_json import RawJson, rows_json
+from cqlserver.program.init_files import split_statements
+from cqlserver.state import ClientState
+from protocol.errors import RequestError
+from protocol.requests import QueryOptions
+from protocol.responses import Response, RowsResult
+
+PAGE_SIZE: Final = 5_000
+SNAPSHOTS_MAX: Final = 100
+"""Each holds a whole state in memory, so a test that makes one in a loop is told."""
+_VERSION: Final = 5
+
+
+class NoSuchSnapshot(Refused):
+    code = "NoSuchSnapshot"
+
+
+class NotInMemory(Refused):
+    code = "NotInMemory"
+
+
+async def reset(control: Control, *, schema: bool) -> object:
+    node = control.node
+    await control.exclusively(lambda: saved_state.drop_all(node) if schema else saved_state.empty(node))
+    return {}
+
+
+async def snapshot(control: Control, *, name: str) -> object:
+    _check_in_memory(control, "snapshot")
+    if len(control.snapshots) >= SNAPSHOTS_MAX and name not in control.snapshots:
+        raise Refused(f"there are {SNAPSHOTS_MAX} snapshots already; `forget` some of them")
+    control.snapshots[name] = await control.exclusively(lambda: saved_state.save(control.node))
+    return {}
+
+
+async def restore(control: Control, *, name: str) -> object:
+    _check_in_memory(control, "restore")
+    saved = _snapshot(control, name)
+    await control.exclusively(lambda: saved_state.bring_back(control.node, saved))
+    return {}
+
+
+async def snapshots(control: Control) -> object:
+    return {"snapshots": list(control.snapshots)}
+
+
+async def forget(control: Control, *, name: str) -> object:
+    _snapshot(control, name)
+    del control.snapshots[name]
+    return {}
+
+
+def _snapshot(control: Control, name: str) -> saved_state.SavedState:
+    found = control.snapshots.get(name)
+    if found is None:
+        names = ", ".join(control.snapshots) or "none"
+        raise NoSuchSnapshot(f"there is no snapshot {name!r}; there are: {names}. `snapshot` makes one")
+    return found
+
+
+def _check_in_memory(control: Control, verb: str) -> None:
+    if control.node.durable:
+        raise NotInMemory(f"{verb} works on servers that keep nothing on disk: start with --memory")
+
+
+async def execute(
+    control: Control, *, cql: str, keyspace: str | None, page_size: int, paging_state: str | None
+) -> object:
+    if page_size < 1:
+        raise BadArgument(f"execute: page_size is {page_size}, and less than 1")
+    try:
+        options = QueryOptions(page_size=page_size, paging_state=bytes.fromhex(paging_state) if paging_state else None)
+    except ValueError:
+        raise BadArgument("execute: paging_state is none that an answer had") from None
+    state = ClientState("127.0.0.1", 0, keyspace, _VERSION)
+    statements = list(split_statements(cql))
+    if not statements:
+        raise BadArgument("execute: there is no statement in cql")
+    result: Response | None = None
+    for line, text in statements:
+        state.warnings.clear()
+        try:
+            result = await run_statement(control, state, text, options)
+        except RequestError as error:
+            if len(statements) > 1:
+                error.message = f"line {line}: {error.message}"
+            raise
+    await control.settle()
+    warnings = json.dumps(state.warnings)
+    if not isinstance(result, RowsResult):
+        return RawJson(f'{{"columns": [], "rows": [], "paging_state": null, "warnings": {warnings}}}')
+    return RawJson(rows_json(result, warnings))
+
+
+async def run_statement(control: Control, state: ClientState, text: str, options: QueryOptions) -> Response:
+    """One statement, in turns with the clients. Raises RequestError."""
+    statements = control.node.statements
+    return await control.in_turns(lambda: statements.query(state, text, options), len(text))
