@@ -1,0 +1,1 @@
+"""A whole cluster in one process, without time: `schedule`, `network`, and worlds of nodes that run in them."""
