@@ -1,0 +1,29 @@
+"""A replica's side of Paxos: (state, request) -> (state, answer), pure.
+
+Whoever calls this keeps the new state durably *before* the answer leaves. What a Commit brings is applied to the table in
+any case, also where a later one is known already: its timestamp decides what of it still counts. Both are one record.
+"""
+
+from dataclasses import replace
+
+from cluster.paxos.messages import Accept, Commit, Committed, PaxosAnswer, PaxosRequest, Prepare, Promise, Propose, Refusal
+from cluster.paxos.state import PaxosState
+
+
+def answered(state: PaxosState, request: PaxosRequest) -> tuple[PaxosState, PaxosAnswer]:
+    """The state from now on, and the answer. The same state object: there is nothing to be kept."""
+    match request:
+        case Prepare(ballot):
+            if ballot <= state.latest:
+                return state, Refusal(ballot, state.latest)
+            return replace(state, promised=ballot), Promise(ballot, state.accepted, state.committed)
+        case Propose(proposal):
+            if proposal.ballot < state.latest:
+                return state, Refusal(proposal.ballot, state.latest)
+            if proposal.ballot == state.committed.ballot:  # it was decided without this replica, and it knows already
+                return state, Accept(proposal.ballot)
+            return replace(state, accepted=proposal), Accept(proposal.ballot)
+        case Commit(proposal):
+            if proposal.ballot <= state.committed.ballot:
+                return state, Committed(proposal.ballot)
+            return replace(state, committed=proposal), Committed(proposal.ballot)
