@@ -7,6 +7,7 @@ from uuid import UUID
 from cluster.coordinator import Coordinator, RequestKind
 from cluster.ring import Node as RingNode
 from cluster.ring import Ring
+from cqlserver.border import Border
 from cqlserver.calls import NodeCalls
 from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
@@ -46,6 +47,7 @@ class Node:
         from cqlserver.system.virtual_tables import VirtualTables
 
         self.environment, self.config, self.engine, self.local = environment, config, engine, local
+        self.border = Border(environment.clock.monotonic)
         self.port = config.port
         address = config.host if _is_ip(config.host) else "127.0.0.1"
         self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)

@@ -9,6 +9,8 @@ Invariants:
 - No byte of an answer leaves before the promise behind it holds. In the commit log's batch and group modes the output of
   a session that wrote waits until the log is synced; if writing or syncing the log fails, what the waiting sessions
   received is served again, now that the log refuses writes, and those answers leave instead.
+- Whatever is raised for a client ends at worst that client's connection (`_for`), and what belongs to none ends one round
+  of a task, which goes on (cqlserver/border.py).
 - A go lasts GO_S and one request at most; what is left has its turn in the next one, after everybody else.
 - A client that does not take its answers, or has too much under way, is not read from, so what it can make the server
   hold is bounded: RECEIVE_BYTES or one frame of requests, UNSENT_BYTES_MAX and one go's answers, HELD_MAX goes that wait
@@ -22,7 +24,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import trio
 
@@ -30,10 +32,12 @@ from cqlserver.connections.poller import Poller, Readiness, open_poller
 from cqlserver.connections.session import Served, Session, Unanswered
 from cqlserver.node import Node
 from protocol.errors import StorageError
+from storage.commitlog.log import CommitLog
 
 log = logging.getLogger("cqlserver")
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 RECEIVE_BYTES = 1 << 16
 """Read from one socket in one go: enough for hundreds of requests, small enough that all sockets get their turn."""
@@ -86,6 +90,7 @@ class Listener:
 
     def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
         self._node = node
+        self._border = node.border
         self._clock = node.environment.clock.monotonic
         self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
         self._poller: Poller = open_poller()
@@ -114,25 +119,39 @@ class Listener:
             self._poller.watch(fd, read=True, write=False)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._step_forever)
-                nursery.start_soon(self._resume_accepting)
+                tasks = [self._step_forever, self._resume_accepting]
                 if self._node.durable:
-                    nursery.start_soon(self._sync_forever)
-                await self._serve_forever()
+                    tasks.append(self._sync_forever)
+                for task in tasks:
+                    nursery.start_soon(self._border.forever, task)
+                await self._border.forever(self._serve_forever)
         finally:
             for channel in list(self._channels.values()):
                 self._close(channel)
             for _, unanswered in self._steps:
-                unanswered.close()
+                self._border.attempt(unanswered.close)
             for sock in (*self._listening.values(), self._waker, self._wakened):
                 sock.close()
             self._poller.close()
+
+    def _for(self, channel: Channel, action: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> bool:
+        """Does something for a client; whether it ended well. What is raised ends its connection, and nothing else."""
+        try:
+            action(*arguments, **named)
+        except Exception as error:  # noqa: BLE001 - told
+            self._border.tell(error)
+            self._close(channel)
+            return False
+        return True
 
     async def _serve_forever(self) -> None:
         clock, poller = self._clock, self._poller
         descriptor = poller.fileno()
         turn_began = clock()
         has_served = False
+        # what a round before this one left behind when it raised
+        self._serving, self._events = False, []
+        self._behind.update((fd, None) for fd, channel in self._channels.items() if channel.session.waiting)
         while True:
             if not self._events:
                 # other tasks that have something to do are not kept waiting
@@ -189,21 +208,15 @@ class Listener:
                 self._serve_other(fd)
                 continue
             if writable:
-                self._flush(channel)
+                self._for(channel, self._flush, channel)
             if not channel.reading:
                 if broken and not channel.closed:
                     self._close(channel)
                 continue
             if not readable:
                 continue
-            try:
-                if not self._receive(channel, deadline):
-                    continue
-            except Exception as error:
-                log.error("a bug in this server: %s", error, exc_info=error)
-                self._close(channel)
-                continue
             touched.append(channel)
+            self._for(channel, self._receive, channel, deadline)
             if clock() > deadline:
                 break
         self._events = self._events[served:] if served < len(self._events) else []
@@ -211,67 +224,82 @@ class Listener:
         if touched or self._pushed:
             self._settle(touched)
 
-    def _receive(self, channel: Channel, deadline: float) -> bool:
-        """Has a session serve what waits, or what the socket has; whether there was anything."""
+    def _receive(self, channel: Channel, deadline: float) -> None:
+        """Has a session serve what waits, or what the socket has."""
         session = channel.session
         if session.waiting:
             session.resume(deadline)
-            return True
+            return
         try:
             data = channel.sock.recv(RECEIVE_BYTES)
         except BlockingIOError:
-            return False
+            return
         except OSError as error:
             log.debug("%s: %s", channel.peer, error)
             data = b""
         if not data:
             self._close(channel)
-            return False
+            return
         session.receive(data, deadline)
-        return True
 
     def _settle(self, touched: list[Channel]) -> None:
         """Writes the commit log for all of `touched`, then sends, or holds what must wait for a sync."""
-        commit_log, sync_before_reply = self._commit_log, self._sync_before_reply
+        commit_log = self._commit_log
         if commit_log is not None and commit_log.gathered:
-            try:
-                if commit_log.write():
-                    self._sync_wanted.set()
-            except (StorageError, OSError) as error:
-                log.error("writes are refused from now on, reads go on: %s", error)
-                for channel in touched:
-                    session = channel.session
-                    session.take_output()
-                    session.serve_again(session.take_served())
+            self._write(commit_log, touched)
         for channel in touched:
-            session = channel.session
-            if session.is_odd or channel.unsent or channel.closed or (session.wrote and sync_before_reply):
-                self._settle_odd(channel)
-                continue
-            output = session.take_output()
-            session.forget_served()
-            session.wrote = False
-            try:
-                sent = channel.sock.send(output) if output else 0
-            except OSError:
-                sent = 0  # _send finds out what is the matter
-            if sent < len(output):
-                self._send(channel, output[sent:])
+            if not channel.closed:
+                self._for(channel, self._settle_one, channel)
         if self._pushed:
             pushed, self._pushed = self._pushed, {}
             for channel in pushed:
                 if not channel.closed:
-                    self._send(channel, channel.session.take_later())
-                    if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:
-                        log.warning("%s does not read its events: the connection is closed", channel.peer)
-                        self._close(channel)
+                    self._for(channel, self._send_pushed, channel)
         if self._steps:
             self._steps_wanted.set()
 
+    def _write(self, commit_log: CommitLog, touched: list[Channel]) -> None:
+        try:
+            if commit_log.write():
+                self._sync_wanted.set()
+        except (StorageError, OSError) as error:
+            log.error("writes are refused from now on, reads go on: %s", error)
+            for channel in touched:
+                if not channel.closed:
+                    self._for(channel, self._serve_again, channel.session)
+        except Exception as error:  # noqa: BLE001 - told
+            self._border.tell(error)
+            for channel in touched:  # nobody knows what became of their writes
+                self._close(channel)
+
+    def _serve_again(self, session: Session) -> None:
+        session.take_output()
+        session.serve_again(session.take_served())
+
+    def _settle_one(self, channel: Channel) -> None:
+        session = channel.session
+        if session.is_odd or channel.unsent or (session.wrote and self._sync_before_reply):
+            self._settle_odd(channel)
+            return
+        output = session.take_output()
+        session.forget_served()
+        session.wrote = False
+        try:
+            sent = channel.sock.send(output) if output else 0
+        except OSError:
+            sent = 0  # _send finds out what is the matter
+        if sent < len(output):
+            self._send(channel, output[sent:])
+
+    def _send_pushed(self, channel: Channel) -> None:
+        channel.closing = channel.closing or channel.session.closing
+        self._send(channel, channel.session.take_later())
+        if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:
+            log.warning("%s does not read its events: the connection is closed", channel.peer)
+            self._close(channel)
+
     def _settle_odd(self, channel: Channel) -> None:
         """Everything that can be with a channel after its session served."""
-        if channel.closed:
-            return
         session, node = channel.session, self._node
         if session.wrote and node.sync_before_reply and node.commit_log is not None:
             output = session.take_later()
@@ -315,13 +343,17 @@ class Listener:
                         self._poller.watch(fd, read=False, write=False)
                     self._accept_paused.set()
                 return  # or the client left again
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
-            channel.session.on_push = partial(self._push, channel)
-            self._channels[channel.fd] = channel
-            self._node.sessions[channel.session] = None
-            self._poller.watch(channel.fd, read=True, write=False)
+            if not self._border.attempt(self._welcome, sock, address):
+                sock.close()
+
+    def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
+        self._poller.watch(channel.fd, read=True, write=False)
+        channel.session.on_push = partial(self._push, channel)
+        self._channels[channel.fd] = channel
+        self._node.sessions[channel.session] = None
 
     async def _resume_accepting(self) -> None:
         while True:
@@ -392,42 +424,50 @@ class Listener:
             return
         channel.closed, channel.reading = True, False
         del self._channels[channel.fd]
-        self._poller.forget(channel.fd)
         self._held.pop(channel, None)
         self._pushed.pop(channel, None)
         self._behind.pop(channel.fd, None)
         self._node.sessions.pop(channel.session, None)
-        channel.session.close()
         channel.unsent.clear()
         channel.held.clear()
-        channel.sock.close()
+        for release in (partial(self._poller.forget, channel.fd), channel.session.close, channel.sock.close):
+            self._border.attempt(release)
 
     # --- what takes several steps, what waits for the disk ------------------------------------------------------------
 
     async def _step_forever(self) -> None:
         """Does a step of each request that takes several, in turn, and lets the sockets have theirs in between."""
-        clock, steps = self._clock, self._steps
+        steps = self._steps
         while True:
             if not steps:
                 self._steps_wanted = trio.Event()
                 await self._steps_wanted.wait()
-            channel, unanswered = steps.popleft()
-            if channel.closed:
-                unanswered.close()
-                continue
-            began = clock()
-            self._serving = True
-            is_done = channel.session.step(unanswered)
-            self._serving = False
-            if is_done or self._pushed:
-                self._settle([channel])
-            if is_done:
-                if self._behind:
-                    self._wake()
-            else:
-                steps.append((channel, unanswered))
-            self._note_stall(clock() - began)
+            self._step(*steps.popleft())
             await trio.lowlevel.checkpoint()
+
+    def _step(self, channel: Channel, unanswered: Unanswered) -> None:
+        if channel.closed:
+            self._border.attempt(unanswered.close)
+            return
+        began = self._clock()
+        self._serving = True
+        is_done = False
+
+        def step() -> None:
+            nonlocal is_done
+            is_done = channel.session.step(unanswered)
+
+        self._for(channel, step)
+        self._serving = False
+        if channel.closed:
+            self._border.attempt(unanswered.close)
+        elif not is_done:
+            self._steps.append((channel, unanswered))
+        if is_done or self._pushed or channel.closed:
+            self._settle([channel])
+        if is_done and self._behind:
+            self._wake()
+        self._note_stall(self._clock() - began)
 
     async def _sync_forever(self) -> None:
         """Makes the commit log durable as commitlog_sync says: every period, or before the answers that wait for it."""
@@ -440,6 +480,14 @@ class Listener:
             if node.sync_before_reply and period_s:
                 await trio.sleep(period_s)  # commitlog_sync_group_window: others may join
             await self._sync_once()
+
+    def _send_held(self, channel: Channel, position: int) -> None:
+        outputs = []
+        while channel.held and channel.held[0][0] <= position:
+            outputs.append(channel.held.popleft()[1])
+        if not channel.held:
+            self._held.pop(channel, None)
+        self._send(channel, b"".join(outputs))
 
     async def _sync_once(self) -> None:
         commit_log = self._node.commit_log
@@ -455,16 +503,16 @@ class Listener:
                 # the first answers never left
                 held, channel.held = channel.held, deque()
                 for _, _, served in held:
-                    channel.session.serve_again(served)
+                    if not channel.closed:
+                        self._for(channel, channel.session.serve_again, served)
                 self._settle([channel])
             self._held.clear()
+        except Exception:
+            for channel in list(self._held):  # nobody knows what became of their writes
+                self._close(channel)
+            raise
         else:
             for channel in list(self._held):
-                outputs = []
-                while channel.held and channel.held[0][0] <= position:
-                    outputs.append(channel.held.popleft()[1])
-                if not channel.held:
-                    del self._held[channel]
-                self._send(channel, b"".join(outputs))
+                self._for(channel, self._send_held, channel, position)
         if self._behind:
             self._wake()

@@ -13,7 +13,6 @@ waits in `waiting` for `resume`. A request that is long, or turns out to be (Too
 (storage/environment/strands.py), a turn for each `step`.
 """
 
-import logging
 import re
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from cqlserver.pending import Pending
 from cqlserver.state import ClientState
 from cqlserver.system.tracing import Trace
 from protocol.compression import ALGORITHMS
-from protocol.errors import ProtocolError, RequestError, ServerError, StorageError
+from protocol.errors import ProtocolError, StorageError
 from protocol.frames import (
     COMPRESSED,
     CURRENT_VERSION,
@@ -74,8 +73,6 @@ from protocol.responses import (
     encode_refusal,
 )
 from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
-
-log = logging.getLogger("cqlserver")
 
 _HEAD = Struct(">BBh").pack
 _OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE", 0x0A: "EXECUTE", 0x0B: "REGISTER",
@@ -128,8 +125,9 @@ class Unanswered:
 
     def close(self) -> None:
         """Nobody waits for it any more."""
-        if self.pending is not None:
-            self.pending.close()
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            pending.close()
 
 
 class Session(Client):
@@ -252,20 +250,25 @@ class Session(Client):
         self.wrote = False
 
     def push(self, event: Event) -> None:
-        """Sends an event to the client, if it registered for its kind."""
-        if event.kind in self.events and not self.closing:
-            self._later.append(encode(EventMessage(event), self.state.version, EVENT_STREAM))
-            self.is_odd = True
-            self.on_push()
+        """Sends an event to the client, if it registered for its kind. What goes wrong with it concerns nobody else."""
+        if event.kind in self.events and not self.closing and not self.node.border.attempt(self._push, event):
+            self.closing = True
+            self.node.border.attempt(self.on_push)
+
+    def _push(self, event: Event) -> None:
+        self._later.append(encode(EventMessage(event), self.state.version, EVENT_STREAM))
+        self.is_odd = True
+        self.on_push()
 
     def close(self) -> None:
-        for unanswered in self._pending:
-            unanswered.close()
-        self._pending.clear()
-        self.waiting = []
+        pending, self._pending = self._pending, []
+        self.waiting, self._answers, self._later = [], [], []
+        self._served, self._before_switch = [], b""
         self.events = frozenset()
         self.node.registered.pop(self, None)
         self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
+        for unanswered in pending:
+            self.node.border.attempt(unanswered.close)
 
     # --- requests --------------------------------------------------------------------------------------------------------
 
@@ -287,7 +290,7 @@ class Session(Client):
                 except StorageError:
                     pass  # the general path knows which error that is to the client
                 except Exception as error:  # noqa: BLE001 - logged, and told to the client
-                    answers.append(encode(self._logged_error(error), version, stream))
+                    answers.append(self._refused(error, version, stream))
                     continue
             if tail is not None:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
@@ -328,18 +331,19 @@ class Session(Client):
             if flags & TRACING:
                 trace = self.node.tracing.begin(state, request)
             outcome = in_go(self._handle, request)
+            if isinstance(outcome, Pending):
+                self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
+                state.warnings = []
+                return
+            answer = self._encoded(outcome, version, stream, trace, state.warnings)
         except TooLong:
             self._await(Unanswered(envelope, state.keyspace, trace))
             return
-        except Exception as error:  # noqa: BLE001 - logged, and told to the client
-            outcome = self._logged_error(error)
+        except Exception as error:  # noqa: BLE001 - told to the client
             if not self._has_begun:
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
-        if isinstance(outcome, Pending):
-            self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
-            state.warnings = []
-            return
-        self._answers.append(self._encoded(outcome, version, stream, trace, state.warnings))
+            answer = self._refused(error, version, stream, trace, state.warnings)
+        self._answers.append(answer)
 
     def _await(self, unanswered: Unanswered) -> None:
         if unanswered.pending is None:
@@ -363,7 +367,7 @@ class Session(Client):
             try:
                 while not strand.resume(clock() + turn_s):
                     yield
-                outcome = strand.result
+                outcome = strand.take_result()
             except Overtaken:
                 turn_s *= 2
                 continue
@@ -396,11 +400,14 @@ class Session(Client):
     def _encoded(self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]) -> bytes:
         if trace is None:
             return encode(response, version, stream, None, tuple(warnings))
-        try:
-            trace.end()
-        except StorageError as error:
-            log.warning("a trace is lost: %s", error)
+        self.node.border.attempt(trace.end)
         return encode(response, version, stream, trace.id, tuple(warnings))
+
+    def _refused(
+        self, error: Exception, version: int, stream: int, trace: Trace | None = None, warnings: Sequence[str] = ()
+    ) -> bytes:
+        """What is answered where a request raised, or its answer could not be made."""
+        return self._encoded(Error(self.node.border.answer_to(error)), version, stream, trace, warnings)
 
     def finish(self) -> None:
         """Answers all that has come, for callers who serve nobody else."""
@@ -439,22 +446,21 @@ class Session(Client):
         others, state.warnings = state.warnings, unanswered.warnings
         keyspace, state.keyspace = state.keyspace, unanswered.keyspace
         state.trace = unanswered.trace
-        response: Response | bytes
+        version, _, stream, _, _ = unanswered.envelope
         try:
             if not unanswered.pending.step():
                 return None
             response = unanswered.pending.result
-        except Exception as error:  # noqa: BLE001 - logged, and told to the client
-            response = self._logged_error(error)
+            if isinstance(response, bytes):
+                return response
+            return self._encoded(response, version, stream, unanswered.trace, state.warnings)
+        except Exception as error:  # noqa: BLE001 - told to the client
+            return self._refused(error, version, stream, unanswered.trace, state.warnings)
         finally:
             unanswered.warnings, state.warnings = state.warnings, others
             state.trace = None
             if state.keyspace == unanswered.keyspace:  # it was no USE
                 state.keyspace = keyspace
-        if isinstance(response, bytes):
-            return response
-        version, _, stream, _, _ = unanswered.envelope
-        return self._encoded(response, version, stream, unanswered.trace, unanswered.warnings)
 
     def _check_stage(self, opcode: int) -> None:
         """Which messages may come before and after STARTUP (transport/ServerConnection.java)."""
@@ -484,16 +490,6 @@ class Session(Client):
                 self.node.registered[self] = None
                 return Ready()
         return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
-
-    def _logged_error(self, error: Exception) -> Error:
-        """The border: every exception becomes an ERROR message; a bug of ours is logged with its traceback."""
-        if isinstance(error, RequestError):
-            return Error(error)
-        if isinstance(error, StorageError):
-            log.error("%s", error)
-            return Error(ServerError(str(error)))
-        log.error("a bug in this server: %s", error, exc_info=error)
-        return Error(ServerError(f"{type(error).__name__}: {error}"))
 
     # --- the connection --------------------------------------------------------------------------------------------------
 

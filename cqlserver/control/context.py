@@ -83,7 +83,7 @@ class Control:
             try:
                 while not strand.resume(clock() + turn_s):
                     yield
-                outcome = strand.result
+                outcome = strand.take_result()
             except Overtaken:
                 turn_s *= 2
                 continue

@@ -38,7 +38,7 @@ from cqlserver.restrictions.relations import (
 from cqlserver.terms.binding import BindContext, Values
 from cqlserver.terms.terms import Term
 from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereClause
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
 from storage.environment.strands import long_work, paused, sorted_in_turns
@@ -547,6 +547,8 @@ def _token_value(value: Value) -> int:
         raise InvalidRequest("Invalid null token value")
     if value is UNSET:
         raise InvalidRequest("Invalid unset value for column partition key token")
+    if not value:  # it passes as a bigint
+        raise ServerError("java.lang.IndexOutOfBoundsException")
     number: int = _LONG.unpack(value)[0]
     return number
 

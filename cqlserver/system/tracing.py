@@ -3,8 +3,12 @@
 A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day. Events
 are told in Cassandra's words, where they are true here: there are no stages, no sstables yet, no messages to oneself. Who
 works for a request finds its trace in the ClientState; untraced requests pay for a look at it, fast paths not even that.
+
+A request decides how much there is to tell of it, so a trace has bounds: so many events, so much of a text. It is written
+in pieces that any commit log takes; what the log refuses is lost, with a warning, and the request is answered all the same.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -12,6 +16,7 @@ from uuid import UUID
 
 from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
 from cqlserver.state import ClientState
+from protocol.errors import RequestError, StorageError
 from protocol.primitives import Value
 from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
 from protocol.responses import ColumnSpec
@@ -27,6 +32,15 @@ if TYPE_CHECKING:
 TTL_S = 24 * 60 * 60
 """trace_type_query_ttl."""
 BOUND_TEXT_MAX = 1000
+BOUND_TEXTS_MAX = 100_000
+"""Characters of all bound values; those behind are not told."""
+LITERAL_BYTES_MAX = 10_000
+"""A longer value is told in hexadecimal: its literal can take a while, and of it so much is cut."""
+TEXT_MAX = 16_384
+"""Characters of a text that a trace tells: the statement comes up in it twice."""
+EVENTS_MAX = 1_000
+"""Events of one trace: of a request for many partitions there are some for each of them."""
+EVENTS_PER_RECORD = 100
 _THREAD = "Native-Transport-Requests-1"
 
 
@@ -35,12 +49,15 @@ REPLICAS_FOR_BATCH = "Determining replicas for atomic batch"
 READING_FOR_CAS = "Reading existing values for CAS precondition"
 _MINIMUM = f"min({WHOLE_RING.start})"
 
+log = logging.getLogger("cqlserver")
+
 
 class Trace:
     """One traced request. `note` adds an event; `end` writes the session and its events."""
 
     def __init__(self, node: "Node", trace_id: UUID, state: ClientState, request: Request) -> None:
         self.id = trace_id
+        self._left_out = 0
         self._node, self._state = node, state
         self._described = described(node, request)
         self._began = node.environment.clock.monotonic()
@@ -51,7 +68,10 @@ class Trace:
             self.note(f"Parsing {request.query}")
 
     def note(self, activity: str) -> None:
-        self._events.append((self._node.timeuuids.bytes(), activity, self._elapsed_us()))
+        if len(self._events) >= EVENTS_MAX:
+            self._left_out += 1
+            return
+        self._events.append((self._node.timeuuids.bytes(), _cut(activity), self._elapsed_us()))
 
     def _elapsed_us(self) -> int:
         return int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
@@ -91,7 +111,15 @@ class Trace:
         sessions, events = schema.maybe_table("system_traces", "sessions"), schema.maybe_table("system_traces", "events")
         assert sessions is not None
         assert events is not None
-        node.engine.apply_all([self._session_row(sessions, elapsed_us), self._event_rows(events)])
+        if self._left_out:
+            log.warning("a trace is cut: it leaves out %d events", self._left_out)
+            self._events.append((node.timeuuids.bytes(), f"{self._left_out} more events are not told", elapsed_us))
+        try:
+            node.engine.apply(self._session_row(sessions, elapsed_us))
+            for start in range(0, len(self._events), EVENTS_PER_RECORD):
+                node.engine.apply(self._event_rows(events, self._events[start : start + EVENTS_PER_RECORD]))
+        except (StorageError, RequestError) as error:
+            log.warning("a trace is lost: %s", error)
 
     def _cell(self, value: bytes) -> Cell:
         return Cell(self._began_us, value, TTL_S, self._began_us // 1_000_000 + TTL_S)
@@ -102,7 +130,7 @@ class Trace:
     def _session_row(self, table: TableMetadata, elapsed_us: int) -> PartitionUpdate:
         cell = self._cell
         command, request_text, parameters = self._described
-        entries = {TEXT.encode(name): cell(TEXT.encode(value)) for name, value in parameters.items()}
+        entries = {TEXT.encode(name): cell(TEXT.encode(_cut(value))) for name, value in parameters.items()}
         columns: dict[str, Cell | ComplexColumn] = {
             "client": cell(INET.encode(ip_address(self._state.address))),
             "command": cell(TEXT.encode(command)),
@@ -115,13 +143,13 @@ class Trace:
         }
         return PartitionUpdate(table.id, self.id.bytes, rows={b"": Row((), self._liveness(), LIVE, columns)})
 
-    def _event_rows(self, table: TableMetadata) -> PartitionUpdate:
+    def _event_rows(self, table: TableMetadata, events: Sequence[tuple[bytes, str, int]]) -> PartitionUpdate:
         from storage.keys import clustering_order_key
 
         order_key = clustering_order_key(table)
         cell = self._cell
         rows = {}
-        for event_id, activity, elapsed_us in self._events:
+        for event_id, activity, elapsed_us in events:
             columns: dict[str, Cell | ComplexColumn] = {
                 "activity": cell(TEXT.encode(activity)),
                 "source": cell(INET.encode(ip_address(self._node.address))),
@@ -196,18 +224,28 @@ def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]
 
 def _bound(specs: Sequence[ColumnSpec], values: Sequence[Value]) -> dict[str, str]:
     """The values of an EXECUTE as literals, the way that ExecuteMessage.java names and shortens them."""
-    bound = {}
+    bound: dict[str, str] = {}
+    told = 0
     for index, (spec, value) in enumerate(zip(specs, values, strict=False)):
         text = "null"
-        if isinstance(value, bytes):
+        if isinstance(value, bytes) and len(value) > LITERAL_BYTES_MAX:
+            text = "0x" + value[:BOUND_TEXT_MAX].hex()
+        elif isinstance(value, bytes):
             try:
                 text = spec.type.to_literal(value)
             except ValueError:
                 text = "0x" + value.hex()  # it will be refused as a value
         if len(text) > BOUND_TEXT_MAX:
             text = text[:BOUND_TEXT_MAX] + "...'"
+        told += len(text) + len(spec.name)
+        if told > BOUND_TEXTS_MAX:
+            break
         bound[f"bound_var_{index}_{spec.name}"] = text
     return bound
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
 
 
 class Tracing:

@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from protocol.errors import ServerError
 from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, byte_order_key, compare_next
 from protocol.types.collections import decode_json
 from protocol.types.identifiers import quoted_identifier
 from protocol.types.java_text import java_class, java_string, json_quoted
+
+_SHORT_MAX = 0xFFFF
 
 
 def pack_components(components: Iterable[bytes | None]) -> bytes:
@@ -19,6 +22,13 @@ def pack_components(components: Iterable[bytes | None]) -> bytes:
             parts.append(len(component).to_bytes(4, "big"))
             parts.append(component)
     return b"".join(parts)
+
+
+def _count(components: Sequence[object]) -> bytes:
+    """As a [short]. Cassandra writes the lowest 16 bits of a greater number, which no client can read."""
+    if len(components) > _SHORT_MAX:
+        raise ServerError(f"A type of {len(components)} components can't be told: the protocol has two bytes for it")
+    return len(components).to_bytes(2, "big")
 
 
 def _component_key(type_: CqlType, component: bytes) -> bytes:
@@ -196,7 +206,7 @@ class TupleType(_ComponentsType):
         return f"{JAVA_PACKAGE}TupleType({','.join(e.java(True) for e in self.elements)})"
 
     def option(self, version: int) -> bytes:
-        return b"\x00\x31" + len(self.elements).to_bytes(2, "big") + b"".join(e.option(version) for e in self.elements)
+        return b"\x00\x31" + _count(self.elements) + b"".join(e.option(version) for e in self.elements)
 
     def encode(self, value: Any) -> bytes:
         if isinstance(value, str | bytes) or not isinstance(value, Sequence):
@@ -269,7 +279,7 @@ class UserType(_ComponentsType):
         return f"{FROZEN}({text})" if self.frozen and not ignore_freezing else text
 
     def option(self, version: int) -> bytes:
-        parts = [b"\x00\x30", _string(self.keyspace), _string(self.name), len(self.field_names).to_bytes(2, "big")]
+        parts = [b"\x00\x30", _string(self.keyspace), _string(self.name), _count(self.field_names)]
         for name, type_ in zip(self.field_names, self.field_types, strict=True):
             parts.append(_string(name))
             parts.append(type_.option(version))

@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 Sortable = TypeVar("Sortable", bound="_Ordered")
 Argument = TypeVar("Argument")
 Returned = TypeVar("Returned")
@@ -30,7 +31,6 @@ STRANDS_MAX = 8
 """Strands under way at once; what comes then waits until one of them has ended."""
 STRAND_BYTES_MAX = 16 << 20
 """Of the requests of all strands under way, unless it is just one: a parsed text takes a hundred times its length."""
-ABANDON_S_MAX = 5.0
 _RUN_ITEMS = 1_024
 _PAUSE_MASK = 0x3F
 """Of the number of an item: there is a pause at each 64th."""
@@ -50,6 +50,23 @@ class Overtaken(BaseException):
 
 class Abandoned(BaseException):
     """Nobody waits for this strand any more."""
+
+
+def without_frames(error: E) -> E:
+    """The error, without the frames that it and those behind it came through. Frames hold what a request had, and where
+    one of them holds the error in turn nothing is let go: only a full collection would find that."""
+    errors: list[BaseException] = [error]
+    seen = set()
+    while errors:
+        one = errors.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = None
+        errors += [other for other in (one.__cause__, one.__context__) if other is not None]
+        if isinstance(one, BaseExceptionGroup):
+            errors += one.exceptions
+    return error
 
 
 class _Turn(Protocol):
@@ -167,9 +184,8 @@ class Strand(Protocol[Result]):
     def resume(self, until: float) -> bool:
         """Lets it go on until it pauses after that time (of the clock) or ends; whether it has ended."""
 
-    @property
-    def result(self) -> Result:
-        """When it has ended. Raises what the function raised."""
+    def take_result(self) -> Result:
+        """Once, when it has ended. Raises what the function raised."""
 
     def abandon(self) -> None:
         """Ends it where it stands, if it has not ended."""
@@ -206,18 +222,23 @@ class ThreadStrand(Generic[T]):
             self._on_end()
         return self._ended
 
-    @property
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return cast(T, self._result)
+    def take_result(self) -> T:
+        result, error = self._result, self._error
+        self._result = self._error = None
+        try:
+            if error is not None:
+                raise error
+            return cast(T, result)
+        finally:
+            del error  # which has this frame
 
     def abandon(self) -> None:
+        self._result = self._error = None
         if not self._ended:
             self._abandoned = True
             self._its_turn.release()
-            if self._our_turn.acquire(timeout=ABANDON_S_MAX):
-                self._on_end()
+            self._our_turn.acquire()
+            self._on_end()
 
     # --- for the thread --------------------------------------------------------------------------------------------
 
@@ -230,7 +251,9 @@ class ThreadStrand(Generic[T]):
                 self._result = self._function()
                 self._committed = True
                 self._let_go()
-        except BaseException as error:  # noqa: BLE001 - raised by `result`
+        except Abandoned as error:
+            without_frames(error)
+        except BaseException as error:  # noqa: BLE001 - raised by `take_result`
             self._error = error
         finally:
             _turn.reset(token)
@@ -246,8 +269,8 @@ class ThreadStrand(Generic[T]):
                 self.pause()
 
     def pause(self) -> None:
-        if self._clock() < self._until:
-            return
+        if self._abandoned or self._clock() < self._until:
+            return  # what cleans up behind Abandoned is not interrupted
         self._our_turn.release()
         self._its_turn.acquire()
         if self._abandoned:
@@ -276,20 +299,24 @@ class InlineStrand(Generic[T]):
         try:
             if function is not None:
                 self._result = function()
-        except BaseException as error:  # noqa: BLE001 - raised by `result`
+        except BaseException as error:  # noqa: BLE001 - raised by `take_result`
             self._error = error
         finally:
             _turn.reset(token)
         return True
 
-    @property
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return cast(T, self._result)
+    def take_result(self) -> T:
+        result, error = self._result, self._error
+        self._result = self._error = None
+        try:
+            if error is not None:
+                raise error
+            return cast(T, result)
+        finally:
+            del error  # which has this frame
 
     def abandon(self) -> None:
-        self._function = None
+        self._function = self._result = self._error = None
 
 
 class ThreadWorkers:

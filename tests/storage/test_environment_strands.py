@@ -51,7 +51,7 @@ def test_a_strand_runs_only_in_its_turns() -> None:
     assert done == [0, 1]
     assert strand.resume(1.0)  # the clock stands still, so this turn is long enough
     assert done == [0, 1, 2]
-    assert strand.result == "ended"
+    assert strand.take_result() == "ended"
 
 
 def test_an_error_is_that_of_the_result() -> None:
@@ -63,7 +63,7 @@ def test_an_error_is_that_of_the_result() -> None:
     assert not strand.resume(NOW)
     assert strand.resume(NOW)
     with pytest.raises(ValueError, match="wrong"):
-        _ = strand.result
+        strand.take_result()
 
 
 def test_an_abandoned_strand_ends_where_it_stands() -> None:
@@ -96,7 +96,7 @@ def test_a_strand_is_overtaken_until_it_commits() -> None:
     strand.resume(NOW)
     assert strand.resume(NOW)
     with pytest.raises(Overtaken):
-        _ = strand.result
+        strand.take_result()
 
     def committed() -> None:
         commit()
@@ -114,7 +114,7 @@ def test_what_is_undisturbed_does_not_pause() -> None:
 
     strand = begun(work)
     assert strand.resume(NOW)
-    assert strand.result == "whole"
+    assert strand.take_result() == "whole"
 
 
 def test_long_work_is_refused_in_a_go_of_the_loop_alone() -> None:
@@ -130,7 +130,7 @@ def test_long_work_is_refused_in_a_go_of_the_loop_alone() -> None:
     strand = begun(lambda: work("a strand"))
     assert not strand.resume(NOW)
     assert strand.resume(NOW)
-    assert strand.result == "a strand"
+    assert strand.take_result() == "a strand"
 
 
 def test_a_long_loop_pauses() -> None:
@@ -142,7 +142,7 @@ def test_a_long_loop_pauses() -> None:
     while not strand.resume(NOW):
         turns += 1
     assert turns > 10
-    assert strand.result == work()
+    assert strand.take_result() == work()
 
 
 @pytest.mark.parametrize("count", [0, 1, 1024, 1025, 10_000])
@@ -152,7 +152,7 @@ def test_sorting_in_turns_sorts(count: int) -> None:
     strand = begun(lambda: sorted_in_turns(items))
     while not strand.resume(NOW):
         pass
-    assert strand.result == sorted(items) == sorted_in_turns(items)
+    assert strand.take_result() == sorted(items) == sorted_in_turns(items)
 
 
 def test_strands_under_way_are_bounded_in_number_and_size() -> None:
@@ -176,7 +176,7 @@ def test_inline_workers_do_all_at_the_first_turn() -> None:
     strand = InlineWorkers().maybe_strand(lambda: [pause(), 7], lambda: False, 1)
     assert strand is not None
     assert strand.resume(NOW)
-    assert strand.result == [None, 7]
+    assert strand.take_result() == [None, 7]
 
 
 def test_what_is_let_go_later_is_let_go_in_turns() -> None:
@@ -201,4 +201,4 @@ def test_what_is_let_go_later_is_let_go_in_turns() -> None:
     assert len(living) > 10
     assert living == sorted(living, reverse=True)
     assert Item.living == 0
-    assert strand.result == "done"
+    assert strand.take_result() == "done"

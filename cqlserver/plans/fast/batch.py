@@ -115,7 +115,7 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         at, partition = _HEAD_BYTES, b""
         first: BatchRow | None = None
         runs: list[PackedRun] = []
-        last_entry = b""
+        last_entry: bytes | None = None
         for _ in paused(range(count)):
             entry = body[at : at + _ENTRY_BYTES]
             if entry != last_entry:  # mostly they are all the same
