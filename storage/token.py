@@ -35,28 +35,31 @@ _hash64: _Hash64 = _first_hash64
 
 def token(key: bytes) -> int:
     """The token of a partition key, -(2**63) + 1 .. 2**63 - 1; of no bytes, the ring's minimum."""
-    if key.isascii():
-        if not key:
-            return MIN_TOKEN
-        found = _hash64(key)[0]
-    else:
-        length = len(key)
-        if length < 9:
-            # Bytes from 0x80 on, one bit each at the bottom of their byte; then the parity of those below each.
-            number = int.from_bytes(key, "little")
-            parity = (number >> 7) & 0x0101010101010101
-            parity ^= parity << 8
-            parity ^= parity << 16
-            parity ^= parity << 32
-            number ^= ((parity << 8) & _M) * 0xFF & _M
-            found = _hash64(number.to_bytes(8, "little"), 8 ^ length)[0]
-        elif key[length & ~15 :].isascii():
-            found = _hash64(key)[0]
-        elif length & 15 == 8:
-            found = _hash64(key[:-8] + signed_tail(key[-8:]).to_bytes(8, "little"))[0]
-        else:
-            found = murmur3(key)
+    if not key:
+        return MIN_TOKEN
+    found = key_hashes(key)[0]
     return found if found != MIN_TOKEN else MAX_TOKEN
+
+
+def key_hashes(key: bytes) -> tuple[int, int]:
+    """Both halves of a key's hash, signed: the first is the token, both together are what a bloom filter looks at."""
+    if key.isascii():
+        return _hash64(key)
+    length = len(key)
+    if length < 9:
+        # Bytes from 0x80 on, one bit each at the bottom of their byte; then the parity of those below each.
+        number = int.from_bytes(key, "little")
+        parity = (number >> 7) & 0x0101010101010101
+        parity ^= parity << 8
+        parity ^= parity << 16
+        parity ^= parity << 32
+        number ^= ((parity << 8) & _M) * 0xFF & _M
+        return _hash64(number.to_bytes(8, "little"), 8 ^ length)
+    if key[length & ~15 :].isascii():
+        return _hash64(key)
+    if length & 15 == 8:
+        return _hash64(key[:-8] + signed_tail(key[-8:]).to_bytes(8, "little"))
+    return murmur3(key)
 
 
 def signed_tail(tail: bytes) -> int:
@@ -67,8 +70,8 @@ def signed_tail(tail: bytes) -> int:
     return word & _M
 
 
-def murmur3(key: bytes) -> int:
-    """The first half of the hash, signed, by Cassandra's rules (utils/MurmurHash.java), for any key."""
+def murmur3(key: bytes) -> tuple[int, int]:
+    """Both halves of the hash, signed, by Cassandra's rules (utils/MurmurHash.java), for any key."""
     length = len(key)
     h1 = h2 = 0
     body = length & ~15
@@ -88,8 +91,13 @@ def murmur3(key: bytes) -> int:
     h2 ^= length
     h1 = (h1 + h2) & _M
     h2 = (h2 + h1) & _M
-    first = (_final(h1) + _final(h2)) & _M
-    return first - (1 << 64) if first >> 63 else first
+    second = _final(h2)
+    first = (_final(h1) + second) & _M
+    return _signed(first), _signed((first + second) & _M)
+
+
+def _signed(word: int) -> int:
+    return word - (1 << 64) if word >> 63 else word
 
 
 def _mix1(k: int) -> int:

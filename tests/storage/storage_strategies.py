@@ -55,19 +55,25 @@ livenesses = st.one_of(
 )
 
 
+def _fit(name: str, cell: Cell) -> Cell:
+    """A value of the column's length: `a` is an int."""
+    return cell._replace(value=cell.value.ljust(4, b"\0")) if name == "a" and cell.value else cell
+
+
 @st.composite
 def uniform_rows(draw: st.DrawFn, clustering: tuple[bytes, ...]) -> Row:
     """What an INSERT or UPDATE of simple columns writes: fits a packed row."""
     timestamp_us = draw(timestamps)
     columns = draw(st.dictionaries(st.sampled_from(["a", "b"]), values, min_size=1))
     marker = Liveness(timestamp_us) if draw(st.booleans()) else NO_LIVENESS
-    return Row(clustering, marker, LIVE, {name: Cell(timestamp_us, value) for name, value in columns.items()})
+    return Row(clustering, marker, LIVE, {name: _fit(name, Cell(timestamp_us, value)) for name, value in columns.items()})
 
 
 @st.composite
 def any_rows(draw: st.DrawFn, clustering: tuple[bytes, ...]) -> Row:
     columns: dict[str, Cell | ComplexColumn] = {}
-    columns.update(draw(st.dictionaries(st.sampled_from(["a", "b"]), cells())))
+    simple = draw(st.dictionaries(st.sampled_from(["a", "b"]), cells()))
+    columns.update((name, _fit(name, cell)) for name, cell in simple.items())
     if draw(st.booleans()):
         columns["m"] = draw(complex_columns)
     return Row(clustering, draw(livenesses), draw(maybe_deletions), columns)
@@ -82,13 +88,14 @@ static_rows = st.dictionaries(st.just("s"), cells(), min_size=1).map(lambda colu
 
 @st.composite
 def range_tombstones(draw: st.DrawFn) -> RangeTombstone:
-    bounds = [b"", b"\xff"]
+    bounds: list[tuple[bytes, tuple[bytes, ...]]] = [(b"", ()), (b"\xff", ())]
     for clustering in CLUSTERINGS:
-        bounds += (ORDER_KEY((clustering,)), after(ORDER_KEY((clustering,))))
+        bounds += ((ORDER_KEY((clustering,)), (clustering,)), (after(ORDER_KEY((clustering,))), (clustering,)))
     bounds.sort()
     first = draw(st.integers(0, len(bounds) - 2))
     last = draw(st.integers(first + 1, len(bounds) - 1))
-    return RangeTombstone(bounds[first], bounds[last], draw(deletions))
+    (start, start_values), (end, end_values) = bounds[first], bounds[last]
+    return RangeTombstone(start, end, draw(deletions), start_values, end_values)
 
 
 @st.composite

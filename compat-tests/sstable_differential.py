@@ -1,0 +1,169 @@
+"""Random tables, written alike to Cassandra and to us: each must read the other's SSTables, and both must say the same of
+them.
+
+    python compat-tests/sstable_differential.py --oracle 127.0.0.2:9142 --node 2 --seed 1 --tables 50
+
+The oracle has to run on this machine (its data folder is read); CASSANDRA_ORACLE_HOME says where. For each table:
+
+1. Cassandra's files, flushed: our dump of them equals sstabledump's, and our node on top of them answers SELECT * as
+Cassandra does; 2. our memtable written as an SSTable: sstabledump and our dump say the same of it, and reading it gives
+the memtable back.
+
+The exit code is 1 where something differs. The seed makes the same tables again.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from harness.runner import Address  # noqa: E402
+from sstables.inspector import HOME, ORACLE, Inspector, Refused  # noqa: E402
+from sstables.pairs import (  # noqa: E402
+    OurNode,
+    asked,
+    contents,
+    opened,
+    our_dump,
+    random_tables,
+    write_memtable,
+)
+from twins.statement import Statement  # noqa: E402
+
+from protocol.client import connect  # noqa: E402
+from protocol.requests import QueryOptions  # noqa: E402
+from protocol.responses import Error, RowsResult  # noqa: E402
+from storage.sstable.constants import DATA  # noqa: E402
+from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
+
+REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+
+
+class Round:
+    """The tables of one seed, in one keyspace."""
+
+    def __init__(self, address: Address, node: int, seed: int, count: int, inspector: Inspector, version: str) -> None:
+        self.keyspace = f"files_{seed}"
+        self.data = HOME / f"node{node}" / "data" / self.keyspace
+        self.node, self.seed, self.count, self.version = node, seed, count, version
+        self.inspector = inspector
+        self.theirs = connect(address.host, address.port, 5, timeout_s=120)
+        self.ours = OurNode()
+        self.failures: list[str] = []
+        self.files = self.rows = 0
+
+    def run(self) -> None:
+        create = f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}"
+        self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
+        self._same(create)
+        tables = []
+        for table, statements in random_tables(Random(self.seed), self.keyspace, self.count):
+            for each in statements:
+                self._both(each)
+            tables.append(table)
+        port = str(7198 + self.node)
+        subprocess.run([str(ORACLE), "tool", "nodetool", "-p", port, "flush", self.keyspace], check=True)
+        scratch = Path(tempfile.mkdtemp(prefix="sstables"))
+        try:
+            for table in tables:
+                for check in (self.check_theirs, self.check_ours):
+                    try:
+                        check(table.name, scratch)
+                    except (AssertionError, Refused, Exception) as error:  # noqa: BLE001 - reported, the next goes on
+                        where = "".join(traceback.format_exception(error)[-3:])
+                        self.failures.append(f"{table.definition()}\n{check.__name__}: {where[:3000]}")
+        finally:
+            shutil.rmtree(scratch)
+            self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
+            self.theirs.close()
+
+    def check_theirs(self, name: str, scratch: Path) -> None:
+        folder = self.data / table_folder(name, self._table_id(name))
+        store = self.ours.store(self.keyspace, name)
+        for descriptor in descriptors(sorted(path.name for path in folder.iterdir()), DATA):
+            self.files += 1
+            expected = self.inspector.dump(folder / descriptor.file_name(DATA))
+            same(our_dump(folder, descriptor), expected)
+        readers = opened(folder, store.table, store)
+        text = f"SELECT * FROM {self.keyspace}.{name}"
+        expected_rows = asked(self.theirs, text)
+        memtable = store.memtable
+        store.truncate()
+        store.flushed = tuple(readers)
+        result = self.ours.query(text)
+        assert isinstance(result, RowsResult), result
+        self.rows += result.row_count
+        store.truncate()
+        store.memtable = memtable
+        assert result.content == b"".join(expected_rows), f"SELECT *: {result.content!r} not {expected_rows!r}"
+
+    def check_ours(self, name: str, scratch: Path) -> None:
+        folder = scratch / "ks" / f"{name}-{'0' * 32}"
+        store = self.ours.store(self.keyspace, name)
+        descriptor = write_memtable(store, folder, self.version, 1)
+        if descriptor is None:
+            return
+        self.files += 1
+        expected = self.inspector.dump(folder / descriptor.file_name(DATA))
+        same(our_dump(folder, descriptor), expected)
+        (reader,) = opened(folder, store.table, store)
+        read, written = contents(reader, store), contents(store.memtable, store)
+        assert read == written, f"{read}\nnot {written}"
+
+    def _table_id(self, name: str) -> UUID:
+        where = f"keyspace_name = '{self.keyspace}' AND table_name = '{name}'"
+        (content,) = asked(self.theirs, f"SELECT id FROM system_schema.tables WHERE {where}")
+        return UUID(bytes=content[4:])
+
+    def _same(self, text: str) -> None:
+        ours, theirs = self.ours.query(text), self.theirs.query(text).response
+        assert not isinstance(ours, Error), (text, ours)
+        assert not isinstance(theirs, Error), (text, theirs)
+
+    def _both(self, wanted: Statement) -> None:
+        theirs = self.theirs.query(wanted.text(), QueryOptions(values=wanted.values())).response
+        ours = self.ours.execute(wanted)
+        assert isinstance(ours, Error) == isinstance(theirs, Error), (wanted.text(), ours, theirs)
+
+
+def same(ours: list[object], theirs: list[object]) -> None:
+    for left, right in zip(ours, theirs, strict=True):
+        assert left == right, f"ours {left}\nsstabledump {right}"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--oracle", type=Address.parse, required=True)
+    parser.add_argument("--node", type=int, default=1, help="the oracle's number")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="each with the next seed")
+    parser.add_argument("--tables", type=int, default=25, help="of a round")
+    parser.add_argument("--version", default="nb", help="of the SSTables that are written here")
+    given = parser.parse_args(arguments)
+    failures = files = tables = rows = 0
+    with tempfile.TemporaryDirectory() as classes:
+        inspector = Inspector(given.node, Path(classes))
+        try:
+            for seed in range(given.seed, given.seed + given.rounds):
+                done = Round(given.oracle, given.node, seed, given.tables, inspector, given.version)
+                done.run()
+                for failure in done.failures:
+                    print(f"== seed {seed}: {failure}")
+                failures += len(done.failures)
+                files, tables, rows = files + done.files, tables + given.tables, rows + done.rows
+                print(f"seed {seed}: {tables} tables, {files} files, {rows} rows, {failures} differences", flush=True)
+        finally:
+            inspector.close()
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+import java.io.BufferedReader;
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.util.Map;
+import java.util.Set;
+
+import org.apache.cassandra.db.ColumnFamilyStore;
+import org.apache.cassandra.db.Directories;
+import org.apache.cassandra.db.Keyspace;
+import org.apache.cassandra.io.sstable.Component;
+import org.apache.cassandra.io.sstable.Descriptor;
+import org.apache.cassandra.io.sstable.ISSTableScanner;
+import org.apache.cassandra.io.sstable.IVerifier;
+import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.io.util.File;
+import org.apache.cassandra.schema.Schema;
+import org.apache.cassandra.schema.TableMetadata;
+import org.apache.cassandra.schema.TableMetadataRef;
+import org.apache.cassandra.tools.JsonTransformer;
+import org.apache.cassandra.tools.Util;
+import org.apache.cassandra.utils.OutputHandler;
+
+/**
+ * Cassandra's own eyes on SSTables, many in one process: what sstabledump and sstableverify -e do, asked for on the standard input.
+ * A line is "dump FILE", or "verify KEYSPACE TABLE" (the folder's system tables must know it); the answer ends with a line "." or "! reason".
+ */
+public class Inspect
+{
+    public static void main(String[] args) throws Exception
+    {
+        Util.initDatabaseDescriptor();
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+        System.out.println(".");
+        System.out.flush();
+        for (String line = in.readLine(); line != null; line = in.readLine())
+        {
+            String[] words = line.split(" ");
+            try
+            {
+                if (words[0].equals("dump"))
+                    dump(words[1]);
+                else if (words[0].equals("schema"))
+                    Schema.instance.loadFromDisk();
+                else if (words[0].equals("verify"))
+                    verify(words[1], words[2]);
+                System.out.println();
+                System.out.println(".");
+            }
+            catch (Throwable error)
+            {
+                StringBuilder text = new StringBuilder();
+                for (Throwable each = error; each != null; each = each.getCause())
+                    text.append(each.toString().replace('\n', ' ')).append(" <- ");
+                error.printStackTrace(System.err);
+                System.out.println();
+                System.out.println("! " + text);
+            }
+            System.out.flush();
+        }
+        System.exit(0);
+    }
+
+    private static void dump(String path) throws Exception
+    {
+        Descriptor descriptor = Descriptor.fromFileWithComponent(new File(path), false).left;
+        TableMetadata metadata = Util.metadataFromSSTable(descriptor);
+        SSTableReader sstable = SSTableReader.openNoValidation(null, descriptor, TableMetadataRef.forOfflineTools(metadata));
+        try (ISSTableScanner scanner = sstable.getScanner())
+        {
+            JsonTransformer.toJsonLines(scanner, Util.iterToStream(scanner), true, metadata, new Unclosed(System.out));
+        }
+        finally
+        {
+            sstable.selfRef().release();
+        }
+    }
+
+    private static void verify(String keyspaceName, String table) throws Exception
+    {
+        Keyspace keyspace = Keyspace.openWithoutSSTables(keyspaceName);
+        ColumnFamilyStore store = keyspace.getColumnFamilyStore(table);
+        OutputHandler handler = new OutputHandler.SystemOutput(false, false);
+        int count = 0;
+        Directories.SSTableLister lister = store.getDirectories().sstableLister(Directories.OnTxnErr.THROW).skipTemporary(true);
+        for (Map.Entry<Descriptor, Set<Component>> entry : lister.list().entrySet())
+        {
+            SSTableReader sstable = SSTableReader.openNoValidation(entry.getKey(), entry.getValue(), store);
+            try (IVerifier verifier = sstable.getVerifier(store, handler, true,
+                     IVerifier.options().invokeDiskFailurePolicy(false).extendedVerification(true).checkVersion(false)
+                              .mutateRepairStatus(false).checkOwnsTokens(false).build()))
+            {
+                verifier.verify();
+                count++;
+            }
+            finally
+            {
+                sstable.selfRef().release();
+            }
+        }
+        System.out.println("verified " + count);
+    }
+
+    /** The standard output, which the printer of JSON may not close. */
+    private static final class Unclosed extends FilterOutputStream
+    {
+        Unclosed(OutputStream out)
+        {
+            super(out);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException
+        {
+            out.write(bytes, offset, length);
+        }
+
+        @Override
+        public void close() throws IOException
+        {
+            flush();
+        }
+    }
+}

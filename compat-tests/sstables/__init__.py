@@ -1,0 +1,1 @@
+"""SSTables of this project and of Apache Cassandra, read by each other."""

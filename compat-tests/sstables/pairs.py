@@ -1,0 +1,185 @@
+"""Random tables, written alike to a Cassandra and to a node in this process, and what both make of each other's files."""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from twins.statement import Statement, statement
+from twins.tables import Table, random_table, random_user_types, random_writes, user_type_definition
+from twins.writes import Writes, dense_table
+
+from cqlserver.connections.session import Session
+from cqlserver.program.config import Config
+from cqlserver.program.server import open_node
+from protocol import requests, responses
+from protocol.client import Connection
+from protocol.frames import EnvelopeDecoder
+from protocol.requests import Execute, Prepare, Query, QueryOptions
+from storage.environment.disk import RealDisk
+from storage.memtable.memtable import position_of
+from storage.reads import Source, TableStore
+from storage.schema.metadata import TableMetadata
+from storage.sstable.chunks import ChunkCache
+from storage.sstable.constants import DATA, VERSIONS
+from storage.sstable.descriptor import Descriptor, descriptors
+from storage.sstable.dump import Dump, table_of
+from storage.sstable.reader import SSTableReader
+from storage.sstable.unfiltered import PartitionData
+from storage.sstable.writer import SSTableWriter, WriterOptions
+
+VERSION = 5
+EVERYTHING = (b"", b"\xff")
+
+
+class OurNode:
+    """A node without network and disk."""
+
+    def __init__(self) -> None:
+        self.node = open_node(Config(data=None))
+        self.node.describe_itself()
+        self._session = Session(self.node, "127.0.0.1", 1)
+        self._ask(requests.Startup({"CQL_VERSION": "3.0.0"}), 4)
+
+    def execute(self, wanted: Statement) -> responses.Response:
+        prepared = self._ask(Prepare(wanted.text()), 4)
+        if not isinstance(prepared, responses.PreparedResult):
+            return prepared
+        return self._ask(Execute(prepared.statement_id, None, QueryOptions(values=wanted.values())), 4)
+
+    def query(self, text: str) -> responses.Response:
+        return self._ask(Query(text), 4)
+
+    def store(self, keyspace: str, table: str) -> TableStore:
+        found = self.node.engine.schema.maybe_table(keyspace, table)
+        assert found is not None
+        return self.node.engine.stores[found.id]
+
+    def _ask(self, request: requests.Request, version: int) -> responses.Response:
+        self._session.receive(requests.encode(request, version, 0))
+        self._session.forget_served()
+        output = self._session.take_later() + self._session.take_output()
+        version, flags, _, opcode, body = EnvelopeDecoder(version, responses=True).receive_data(output)[0]
+        return responses.decode(version, flags, opcode, body).response
+
+
+def random_tables(rng: Random, keyspace: str, count: int) -> Iterator[tuple[Table, list[Statement]]]:
+    """Tables, and the writes of each; types come with the first."""
+    user_types = random_user_types(rng, keyspace)
+    for number in range(count):
+        is_dense = rng.random() < 0.5
+        make = dense_table if is_dense else random_table
+        table = make(rng, keyspace, f"t{number}", user_types)
+        statements = [statement(user_type_definition(each)) for each in user_types] if not number else []
+        statements.append(statement(f"{table.definition()}{_options(rng, table)}"))
+        if is_dense:
+            made = Writes(rng, table, int(time.time()), False)
+            pairs = chain.from_iterable(made.statements() for _ in range(40))
+            statements += [each for each in pairs if not each.text().startswith("SELECT")]
+        else:
+            statements += random_writes(rng, table, None)  # type: ignore[arg-type]  # no time: it is now
+        yield table, statements
+
+
+COMPRESSIONS = (
+    "{'class': 'LZ4Compressor'}",
+    "{'class': 'LZ4Compressor', 'chunk_length_in_kb': 4}",
+    "{'enabled': false}",
+    "{'class': 'SnappyCompressor'}",
+    "{'class': 'DeflateCompressor', 'chunk_length_in_kb': 8}",
+    "{'class': 'ZstdCompressor'}",
+    "{'class': 'LZ4Compressor', 'min_compress_ratio': 1.5, 'chunk_length_in_kb': 4}",
+)
+
+
+def _options(rng: Random, table: Table) -> str:
+    word = "AND" if " WITH " in table.definition() else "WITH"
+    return f" {word} compression = {rng.choice(COMPRESSIONS)}"
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def opened(folder: Path, table: TableMetadata, store: TableStore) -> list[SSTableReader]:
+    """All SSTables of a folder."""
+    disk, cache = RealDisk(), ChunkCache()
+    return [
+        SSTableReader.open(disk, str(folder), descriptor, table, store.layouts, cache)
+        for descriptor in descriptors(disk.list(str(folder)), DATA)
+    ]
+
+
+def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
+    """What our reader says of a file, without a schema."""
+    from storage.memtable.packed import Layouts
+    from storage.sstable import statistics
+    from storage.sstable.constants import STATISTICS
+
+    disk = RealDisk()
+    path = f"{folder}/{descriptor.file_name(STATISTICS)}"
+    header = statistics.decode(disk.read_file(path), descriptor.version, path).header
+    table = table_of(header)
+    layouts = Layouts(UUID(int=0), len(table.clustering))
+    reader = SSTableReader.open(disk, str(folder), descriptor, table, layouts, ChunkCache())
+    try:
+        return [json.loads(line, parse_float=str) for line in Dump(reader, int(time.time()), True).partitions()]
+    finally:
+        reader.close()
+
+
+def write_memtable(store: TableStore, folder: Path, version: str, generation: int) -> Descriptor | None:
+    """Our memtable as an SSTable; None where there is nothing in it."""
+    memtable = store.memtable
+    keys = sorted(memtable.keys(), key=position_of)
+    if not keys:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = Descriptor(VERSIONS[version], generation)
+    writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, WriterOptions(len(keys)))
+    for key in keys:
+        partition = memtable.maybe_partition(key)
+        assert partition is not None
+        items = (item for cks, rows, _ in partition.chunks(*EVERYTHING, False) for item in zip(cks, rows, strict=True))
+        tombstones = partition.range_tombstones(*EVERYTHING)
+        writer.append(key, PartitionData(partition.deletion, partition.static, tombstones, items))
+    if not writer.partition_count:
+        writer.abort()
+        return None
+    writer.finish()
+    return descriptor
+
+
+def contents(source: Source, store: TableStore) -> dict[bytes, object]:
+    """All of a source, in one form, with what is empty left out."""
+    explode = store.layouts.explode
+    found: dict[bytes, object] = {}
+    for position in source.positions(b"", None):
+        partition = source.maybe_partition(position[8:])
+        assert partition is not None
+        rows = {
+            ck: explode(row)._replace(columns=dict(explode(row).columns))
+            for cks, rows, _ in partition.chunks(*EVERYTHING, False)
+            for ck, row in zip(cks, rows, strict=True)
+        }
+        static = partition.static
+        what = (partition.deletion, static and static._replace(columns=dict(static.columns)), rows)
+        found[position[8:]] = (*what, list(partition.range_tombstones(*EVERYTHING)))
+    return found
+
+
+def asked(connection: Connection, text: str) -> list[bytes]:
+    """The rows of a query, page after page."""
+    pages: list[bytes] = []
+    options = QueryOptions(page_size=5000)
+    while True:
+        result = connection.query(text, options).response
+        if not isinstance(result, responses.RowsResult):
+            raise AssertionError(f"{text}: {result}")
+        pages.append(result.content)
+        if result.paging_state is None:
+            return pages
+        options = options._replace(paging_state=result.paging_state)

@@ -1,0 +1,2 @@
+"""SSTables in Apache Cassandra's own formats: one module per component, constants in `constants.py`, `writer.py`,
+`reader.py`."""

@@ -1,0 +1,197 @@
+"""The index of a big SSTable: Index.db, with the samples of Summary.db in memory.
+
+Looking for a key: bisect in the samples' positions, one pread of the piece of Index.db between two of them, `find` of
+`[u16 length][key]` in it: a tenth of the time of going through its entries. What `find` finds may be part of something
+else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`). """
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from protocol.errors import CorruptionError
+from storage.environment.environment import Disk, ReadFile
+from storage.memtable.memtable import Position, position_of
+from storage.sstable import summary
+from storage.sstable.constants import DAMAGE, INDEX, SUMMARY, Version, corrupted, named
+from storage.sstable.index import Entry, PromotedIndex, decode_entry
+from storage.sstable.prefixes import PrefixCodec
+from storage.sstable.summary import Summary
+from storage.sstable.vints import read_unsigned
+
+ENTRY_BYTES: Final = 2 + 9 + 9
+"""An entry is at most so long, its key and its index aside."""
+PIECE_BYTES_MAX: Final = 256 * 1024
+"""A piece between two samples that is longer has indexes of wide partitions in it, and is gone through instead of read."""
+READ_BYTES: Final = 64 * 1024
+"""As much is read together where it is gone through."""
+
+PathOf = Callable[[str], str]
+
+
+class Found(NamedTuple):
+    """Where a partition is in Data.db. `following`: where the next one begins, None at the end."""
+
+    start: int
+    following: int | None
+    promoted: PromotedIndex | None
+
+    def end(self, data_bytes: int) -> int:
+        return data_bytes if self.following is None else self.following
+
+
+class BigIndex:
+    """See the module."""
+
+    def __init__(self, path: str, file: ReadFile, samples: Summary, codec: PrefixCodec, version: Version) -> None:
+        self.path, self.file = path, file
+        self._samples, self._codec, self._version = samples, codec, version
+        self.first_key, self.last_key = samples.first, samples.last
+
+    @staticmethod
+    def open(
+        disk: Disk, path: PathOf, components: tuple[str, ...], interval: int, codec: PrefixCodec, version: Version
+    ) -> "BigIndex":
+        """Without a Summary.db all of Index.db is gone through once."""
+        try:
+            file = disk.open_read(path(INDEX))
+        except FileNotFoundError:
+            raise corrupted(path(INDEX), "the file is missing") from None
+        try:
+            if SUMMARY in components:
+                try:
+                    samples = summary.decode(disk.read_file(path(SUMMARY)))
+                    _check(samples, file.size)
+                except DAMAGE as error:
+                    raise named(error, path(SUMMARY)) from None
+            else:
+                samples = _sampled(path(INDEX), file, interval)
+            return BigIndex(path(INDEX), file, samples, codec, version)
+        except BaseException:
+            file.close()
+            raise
+
+    def close(self) -> None:
+        self.file.close()
+
+    def maybe_find(self, position: Position) -> Found | None:
+        """The partition at a position of the ring, None where there is none."""
+        key = position[8:]
+        sample = bisect_right(self._positions, position) - 1
+        if sample < 0:
+            return None
+        try:
+            start, size = self._piece(sample)
+            if size > PIECE_BYTES_MAX:
+                return self._found_by_walking(key, start, start + size)
+            piece = self.file.pread(start, size)
+            needle = len(key).to_bytes(2, "big") + key
+            at = piece.find(needle)
+            if at < 0:
+                return None
+            return self._found(piece, decode_entry(piece, at))
+        except DAMAGE as error:
+            raise named(error, self.path) from None
+
+    def find_surely(self, position: Position) -> Found | None:
+        """The same, entry by entry: for where what `maybe_find` found turns out to be something else."""
+        sample = bisect_right(self._positions, position) - 1
+        start, size = self._piece(sample)
+        return self._found_by_walking(position[8:], start, start + size)
+
+    def entries(self, start: Position) -> Iterator[tuple[Position, Found]]:
+        """All from a position on, in order."""
+        sample = max(bisect_right(self._positions, start) - 1, 0) if start else 0
+        before: tuple[Position, Entry] | None = None
+        last = b""
+        for entry in _walk(self.path, self.file, self._samples.positions[sample], self.file.size):
+            position = position_of(entry.key)
+            if position <= last:
+                raise corrupted(self.path, f"keys out of order before {entry.end}")
+            last = position
+            if before is not None:
+                yield before[0], Found(before[1].position, entry.position, self._promoted(before[1]))
+                before = None
+            if position >= start:
+                before = position, entry
+        if before is not None:
+            yield before[0], Found(before[1].position, None, self._promoted(before[1]))
+
+    @cached_property
+    def _positions(self) -> list[Position]:
+        found = [position_of(key) for key in self._samples.keys]
+        if any(left >= right for left, right in pairwise(found)):
+            raise corrupted(self.path, "the keys of the summary are out of order")
+        return found
+
+    def _piece(self, sample: int) -> tuple[int, int]:
+        """Where the entries from a sample up to the next one stand, with the head of the next one."""
+        positions = self._samples.positions
+        start = positions[sample]
+        if sample + 1 == len(positions):
+            return start, self.file.size - start
+        end = positions[sample + 1] + ENTRY_BYTES + len(self._samples.keys[sample + 1])
+        return start, min(end, self.file.size) - start
+
+    def _found(self, piece: bytes, entry: Entry) -> Found:
+        following = None
+        if entry.end + 2 <= len(piece):
+            at = entry.end + 2 + int.from_bytes(piece[entry.end : entry.end + 2], "big")
+            following = read_unsigned(piece, at)[0]
+        return Found(entry.position, following, self._promoted(entry))
+
+    def _found_by_walking(self, key: bytes, start: int, end: int) -> Found | None:
+        found: Entry | None = None
+        for entry in _walk(self.path, self.file, start, self.file.size):
+            if found is not None:
+                return Found(found.position, entry.position, self._promoted(found))
+            if entry.key == key:
+                found = entry
+            elif entry.end >= end:
+                return None
+        return None if found is None else Found(found.position, None, self._promoted(found))
+
+    def _promoted(self, entry: Entry) -> PromotedIndex | None:
+        return PromotedIndex(entry.promoted, self._codec, self._version) if entry.promoted else None
+
+
+def _walk(path: str, file: ReadFile, start: int, end: int) -> Iterator[Entry]:
+    """The entries from `start` up to `end`; `Entry.end` counts in the file."""
+    data, base, at = b"", start, 0
+    while base + at < end:
+        try:
+            entry = decode_entry(data, at)
+        except IndexError:
+            base, at = base + at, 0
+            wanted = max(READ_BYTES, 2 * len(data) if len(data) > READ_BYTES else 0)
+            more = file.pread(base, wanted)
+            if len(more) <= len(data) and data[: len(more)] == more and base + len(more) >= file.size:
+                raise corrupted(path, f"the entry at {base} is cut off") from None
+            data = more
+            continue
+        at = entry.end
+        yield entry._replace(end=base + at)
+
+
+def _check(samples: Summary, index_bytes: int) -> None:
+    before = -1
+    for position in samples.positions:
+        if not before < position < index_bytes:
+            raise CorruptionError(f"a position of {position} behind {before}, in an index of {index_bytes} bytes")
+        before = position
+
+
+def _sampled(path: str, file: ReadFile, interval: int) -> Summary:
+    samples = Summary(interval, [], [], b"", b"", 0)
+    at = count = 0
+    key = b""
+    for count, entry in enumerate(_walk(path, file, 0, file.size), 1):
+        key = entry.key
+        if (count - 1) % interval == 0:
+            samples.keys.append(key)
+            samples.positions.append(at)
+        at = entry.end
+    if not count:
+        raise corrupted(path, "the index is empty")
+    return samples._replace(first=samples.keys[0], last=key, full_count=-(-count // interval))

@@ -1,0 +1,271 @@
+"""Data.db, chunk by chunk: every chunk's checksum is verified when it is read, then it is kept in a cache shared by all
+files.
+
+Compressed (CompressionInfo.db): each chunk is its bytes and their CRC32, u32. Uncompressed (CRC.db: i32 chunk length,
+then a CRC32 a chunk): Data.db is the plain bytes. A chunk that compression would not shorten stands plain, where the file
+says so. """
+
+import struct
+import sys
+import zlib
+from array import array
+from typing import Final
+
+from protocol.errors import CorruptionError
+from storage.environment.environment import AppendFile, ReadFile
+from storage.sstable.compression import (
+    CHUNK_BYTES_MAX,
+    CompressionInfo,
+    CompressionParams,
+    compressor,
+)
+from storage.sstable.constants import UNCOMPRESSED_CHUNK_BYTES, corrupted
+
+CACHE_BYTES_MAX: Final = 64 * 1024 * 1024
+WRITE_BYTES: Final = 64 * 1024
+"""As many bytes go to the disk together."""
+_ENTRY_BYTES: Final = 120
+
+_U32 = struct.Struct(">I")
+
+
+class ChunkCache:
+    """The chunks read last, of all files, bounded in bytes. Two generations: what is used while it is in the older one
+    goes to the younger one; when that is full it becomes the older one, and what was in it is forgotten."""
+
+    __slots__ = ("_bytes", "_half", "_next_file", "_old", "_young", "hits", "misses")
+
+    def __init__(self, bytes_max: int = CACHE_BYTES_MAX) -> None:
+        self._half = bytes_max // 2
+        self._young: dict[tuple[int, int], bytes] = {}
+        self._old: dict[tuple[int, int], bytes] = {}
+        self._bytes = 0
+        self._next_file = 0
+        self.hits = 0
+        self.misses = 0
+
+    def file_number(self) -> int:
+        """A number for a file that is opened."""
+        self._next_file += 1
+        return self._next_file
+
+    def get(self, key: tuple[int, int]) -> bytes | None:
+        chunk = self._young.get(key)
+        if chunk is None:
+            chunk = self._old.pop(key, None)
+            if chunk is None:
+                self.misses += 1
+                return None
+            self.put(key, chunk)
+        self.hits += 1
+        return chunk
+
+    def put(self, key: tuple[int, int], chunk: bytes) -> None:
+        size = len(chunk) + _ENTRY_BYTES
+        if self._bytes + size > self._half:
+            self._old, self._young, self._bytes = self._young, {}, 0
+        if size <= self._half:
+            self._young[key] = chunk
+            self._bytes += size
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it holds."""
+        return sum(len(chunk) + _ENTRY_BYTES for chunks in (self._young, self._old) for chunk in chunks.values())
+
+
+class DataFile:
+    """The plain bytes of a Data.db. `size` is how many there are."""
+
+    __slots__ = ("_cache", "_file", "_number", "chunk_bytes", "path", "size")
+
+    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, size: int, chunk_bytes: int) -> None:
+        self.path, self._file, self._cache = path, file, cache
+        self.size, self.chunk_bytes = size, chunk_bytes
+        self._number = cache.file_number()
+
+    def chunk(self, index: int) -> bytes:
+        """Plain bytes; the last chunk may be shorter."""
+        key = (self._number, index)
+        found = self._cache.get(key)
+        if found is None:
+            found = self.load(index)
+            self._cache.put(key, found)
+        return found
+
+    def load(self, index: int) -> bytes:
+        """A chunk from the disk, verified; it does not go into the cache."""
+        raise NotImplementedError
+
+    def read(self, start: int, end: int, keep: bool = True) -> bytes:
+        """The plain bytes from `start` up to `end`. `keep`: whether what is read on the way goes into the cache."""
+        size = self.chunk_bytes
+        index = start // size
+        base = index * size
+        chunk_of = self.chunk if keep else self.load
+        if end <= base + size:
+            if end > self.size:
+                raise corrupted(self.path, f"{end - start} bytes at {start} of {self.size}")
+            return chunk_of(index)[start - base : end - base]
+        if end > self.size:
+            raise corrupted(self.path, f"{end - start} bytes at {start} of {self.size}")
+        parts = [chunk_of(index)[start - base :]]
+        last = (end - 1) // size
+        parts += [chunk_of(i) for i in range(index + 1, last)]
+        parts.append(chunk_of(last)[: end - last * size])
+        return b"".join(parts)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _expected(self, index: int) -> int:
+        return min(self.chunk_bytes, self.size - index * self.chunk_bytes)
+
+
+class CompressedDataFile(DataFile):
+    __slots__ = ("_decompress", "_limit", "_offsets")
+
+    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, info: CompressionInfo) -> None:
+        super().__init__(path, file, cache, info.data_bytes, info.params.chunk_bytes)
+        offsets = info.offsets
+        offsets.append(file.size)
+        self._offsets = offsets
+        self._limit = info.params.max_compressed_bytes
+        try:
+            self._decompress = compressor(info.params)[1]
+        except (KeyError, ValueError):
+            raise corrupted(path, f"compressed by {info.params.name}, which is not known here") from None
+
+    def load(self, index: int) -> bytes:
+        offsets = self._offsets
+        offset = offsets[index]
+        size = offsets[index + 1] - offset
+        if not 4 < size <= 2 * CHUNK_BYTES_MAX:
+            raise corrupted(self.path, f"chunk {index} at {offset} of {size} bytes")
+        raw = self._file.pread(offset, size)
+        data = raw[:-4]
+        if len(raw) != size or zlib.crc32(data) != _U32.unpack_from(raw, size - 4)[0]:
+            raise corrupted(self.path, f"chunk {index} at {offset}: checksum does not match")
+        expected = self._expected(index)
+        if len(data) >= self._limit:
+            return data[:expected]
+        try:
+            plain = self._decompress(data, expected)
+        except Exception as error:  # noqa: BLE001 - each library has its own
+            raise corrupted(self.path, f"chunk {index} at {offset}: {error}") from None
+        if len(plain) != expected:
+            raise corrupted(self.path, f"chunk {index} at {offset}: {len(plain)} bytes of {expected}")
+        return plain
+
+
+class ChecksummedDataFile(DataFile):
+    __slots__ = ("_checksums",)
+
+    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, checksums: "tuple[int, array[int]]") -> None:
+        chunk_bytes, self._checksums = checksums
+        super().__init__(path, file, cache, file.size, chunk_bytes)
+        if len(self._checksums) != -(-file.size // chunk_bytes):
+            raise corrupted(path, f"{file.size} bytes, {len(self._checksums)} checksums of {chunk_bytes} bytes each")
+
+    def load(self, index: int) -> bytes:
+        expected = self._expected(index)
+        data = self._file.pread(index * self.chunk_bytes, expected)
+        if len(data) != expected or zlib.crc32(data) != self._checksums[index]:
+            raise corrupted(self.path, f"chunk {index} at {index * self.chunk_bytes}: checksum does not match")
+        return data
+
+
+def decode_checksums(data: bytes) -> "tuple[int, array[int]]":
+    """CRC.db: the length of a chunk, and the checksum of each."""
+    chunk_bytes = int.from_bytes(data[:4], "big")
+    if len(data) % 4 or not 0 < chunk_bytes <= CHUNK_BYTES_MAX:
+        raise CorruptionError(f"checksums of chunks of {chunk_bytes} bytes in {len(data)} bytes")
+    checksums = array("I", data[4:])
+    if sys.byteorder == "little":
+        checksums.byteswap()
+    return chunk_bytes, checksums
+
+
+class ChunkWriter:
+    """Writes Data.db. `position` counts plain bytes, `file_bytes` those on the disk; `digest` is Digest.crc32's."""
+
+    __slots__ = (
+        "_buffered", "_compress", "_file", "_parts", "_pending", "_pending_bytes", "chunk_bytes", "digest", "file_bytes",
+        "offsets", "params", "position",
+    )  # fmt: skip
+
+    def __init__(self, file: AppendFile, params: CompressionParams | None) -> None:
+        self._file = file
+        self.params = params
+        self.chunk_bytes = params.chunk_bytes if params is not None else UNCOMPRESSED_CHUNK_BYTES
+        self._compress = compressor(params)[0] if params is not None else None
+        self._parts: list[bytes] = []
+        self._buffered = 0
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self.offsets = array("q")  # where chunks begin; their checksums where nothing is compressed
+        self.digest = 0
+        self.file_bytes = 0
+        self.position = 0
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._buffered += len(data)
+        self.position += len(data)
+        if self._buffered >= self.chunk_bytes:
+            self._cut(self.chunk_bytes)
+
+    def finish(self) -> None:
+        """Everything to the file, durably; it is closed."""
+        self._cut(1)
+        self._flush()
+        self._file.sync()
+        self._file.close()
+
+    def abandon(self) -> None:
+        self._file.close()
+
+    def _cut(self, least: int) -> None:
+        """Makes chunks of what is there, as long as it is at least so much."""
+        data = b"".join(self._parts)
+        at, size = 0, self.chunk_bytes
+        while len(data) - at >= least:
+            self._chunk(data[at : at + size])
+            at += size
+        self._parts = [data[at:]]
+        self._buffered = max(len(data) - at, 0)
+
+    def _chunk(self, plain: bytes) -> None:
+        if self._compress is None:
+            self.offsets.append(zlib.crc32(plain))
+            self._put(plain)
+            return
+        assert self.params is not None
+        self.offsets.append(self.file_bytes)
+        data = self._compress(plain)
+        limit = self.params.max_compressed_bytes
+        if len(data) >= limit:
+            data = plain + bytes(max(limit - len(plain), 0))
+        self._put(data + _U32.pack(zlib.crc32(data)))
+
+    def _put(self, data: bytes) -> None:
+        self.digest = zlib.crc32(data, self.digest)
+        self.file_bytes += len(data)
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        if self._pending_bytes >= WRITE_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._file.write(b"".join(self._pending))
+            self._pending, self._pending_bytes = [], 0
+
+    def encode_checksums(self) -> bytes:
+        """CRC.db."""
+        return _U32.pack(self.chunk_bytes) + b"".join(map(_U32.pack, self.offsets))
+
+    @property
+    def compressed_bytes(self) -> int:
+        """Without the checksums behind the chunks."""
+        return self.file_bytes - (4 * len(self.offsets) if self.params is not None else 0)

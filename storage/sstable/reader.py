@@ -1,0 +1,318 @@
+"""An open SSTable: a Source of storage/reads.py.
+
+What is held in memory: Statistics, the bloom filter, the index's samples (every 128th key, with its position), the
+offsets of the chunks. A point read: token and filter, the index (big_index.py), the chunk, the row. The key stands in
+Data.db too: an index that leads to another partition is damaged.
+
+Checksums: Statistics.db's and every chunk's are verified before use. Filter, Summary and Index have none: of what they say
+all that can be is checked (order, bounds, that the key stands where they lead).
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final
+from uuid import UUID
+
+from protocol.errors import CorruptionError
+from storage.environment.environment import Disk, ReadFile
+from storage.memtable.memtable import Position, position_of
+from storage.memtable.packed import Layouts
+from storage.mutation import NEVER
+from storage.schema.metadata import TableMetadata
+from storage.sstable import compression, statistics
+from storage.sstable.big_index import BigIndex, PathOf
+from storage.sstable.chunks import ChecksummedDataFile, ChunkCache, CompressedDataFile, DataFile, decode_checksums
+from storage.sstable.constants import (
+    COMPRESSION_INFO,
+    CRC,
+    DAMAGE,
+    DATA,
+    FILTER,
+    STATISTICS,
+    TOC,
+    corrupted,
+    named,
+)
+from storage.sstable.decoder import RowDecoder
+from storage.sstable.descriptor import Descriptor
+from storage.sstable.filter import BloomFilter
+from storage.sstable.header import header_of
+from storage.sstable.partition import ReadBytes, RowPlaces, SSTablePartition
+from storage.sstable.prefixes import PrefixCodec
+from storage.sstable.statistics import LogPosition, Statistics
+from storage.token import MAX_TOKEN, MIN_TOKEN, key_hashes
+
+_TOKEN_BIAS: Final = 1 << 63
+SCAN_BYTES: Final = 256 * 1024
+"""As much is read together where a file is read through."""
+
+
+class SSTableReader:
+    """See the module. `open` makes one."""
+
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        components: tuple[str, ...],
+        found: Statistics,
+        bloom: BloomFilter | None,
+        index: BigIndex,
+        data: DataFile,
+        disk_bytes: int,
+    ) -> None:
+        self.descriptor, self.components = descriptor, components
+        self.statistics = found
+        self.disk_bytes = disk_bytes
+        self.path = data.path
+        self.places = RowPlaces()
+        self._filter, self._index, self._data = bloom, index, data
+        self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
+
+    @classmethod
+    def open(
+        cls, disk: Disk, folder: str, descriptor: Descriptor, table: TableMetadata, layouts: Layouts, cache: ChunkCache
+    ) -> "SSTableReader":
+        """Raises CorruptionError naming the file that is damaged or missing, OSError."""
+        return _open(cls, disk, folder, descriptor, table, layouts, cache)
+
+    def set_table(self, table: TableMetadata, layouts: Layouts) -> None:
+        """The table's schema changed, or is told for the first time."""
+        found = self.statistics
+        may_have_deletions = found.stats.deletions_s[0] != NEVER
+        try:
+            self.decoder = RowDecoder(found.header, self.descriptor.version, table, layouts, may_have_deletions)
+        except CorruptionError as error:
+            raise named(error, self.path) from None
+        self._table = table
+
+    def close(self) -> None:
+        self._data.close()
+        self._index.close()
+
+    # -- Source -------------------------------------------------------------------------------------------------------
+
+    def may_contain(self, key: bytes) -> bool:
+        """Whether the key's range and the bloom filter allow it."""
+        return self._located(key) is not None
+
+    def maybe_partition(self, key: bytes) -> SSTablePartition | None:
+        position = self._located(key)
+        if position is None:
+            return None
+        found = self._index.maybe_find(position)
+        if found is None:
+            return None
+        data = self._data
+        try:
+            partition = SSTablePartition(self, key, found.start, found.end(data.size), found.promoted, data.read)
+            partition.read_head()
+        except CorruptionError:
+            surely = self._index.find_surely(position)
+            if surely is None:
+                return None
+            if (surely.start, surely.following) == (found.start, found.following):
+                raise
+            partition = SSTablePartition(self, key, surely.start, surely.end(data.size), surely.promoted, data.read)
+            partition.read_head()
+        return partition
+
+    def positions(self, start: Position, end: Position | None) -> Iterator[Position]:
+        for position, _ in self._index.entries(start):
+            if end is not None and position >= end:
+                return
+            yield position
+
+    def partitions(self, start: Position = b"") -> Iterator[tuple[Position, SSTablePartition]]:
+        """All partitions from a position on, in order. What is read for them does not go into the cache; each is to be used
+        before the next one is asked for."""
+        read = _window(self._data)
+        for position, found in self._index.entries(start):
+            end = found.end(self._data.size)
+            yield position, SSTablePartition(self, position[8:], found.start, end, found.promoted, read)
+
+    def _located(self, key: bytes) -> Position | None:
+        hashes = key_hashes(key)
+        token = (hashes[0] if hashes[0] != MIN_TOKEN else MAX_TOKEN) if key else MIN_TOKEN
+        position = (token + _TOKEN_BIAS).to_bytes(8, "big") + key
+        if not self.first_position <= position <= self.last_position:
+            return None
+        if self._filter is not None and not self._filter.may_contain(hashes):
+            return None
+        return position
+
+    # -- what it says of itself ---------------------------------------------------------------------------------------
+
+    @property
+    def data_bytes(self) -> int:
+        """Plain ones."""
+        return self._data.size
+
+    @cached_property
+    def key_count(self) -> int:
+        return self.statistics.stats.partition_sizes.count
+
+    @property
+    def first_key(self) -> bytes:
+        return self._index.first_key
+
+    @property
+    def last_key(self) -> bytes:
+        return self._index.last_key
+
+    @property
+    def min_timestamp_us(self) -> int:
+        return self.statistics.stats.timestamps_us[0]
+
+    @property
+    def max_timestamp_us(self) -> int:
+        return self.statistics.stats.timestamps_us[1]
+
+    @property
+    def min_local_deletion_s(self) -> int:
+        return self.statistics.stats.deletions_s[0]
+
+    @property
+    def max_local_deletion_s(self) -> int:
+        return self.statistics.stats.deletions_s[1]
+
+    @property
+    def min_ttl_s(self) -> int:
+        return self.statistics.stats.ttls_s[0]
+
+    @property
+    def max_ttl_s(self) -> int:
+        return self.statistics.stats.ttls_s[1]
+
+    @property
+    def level(self) -> int:
+        return self.statistics.stats.level
+
+    @property
+    def repaired_at_ms(self) -> int:
+        return self.statistics.stats.repaired_at_ms
+
+    @property
+    def partition_deletion_possible(self) -> bool:
+        return self.statistics.stats.has_partition_deletions
+
+    @property
+    def commit_log_intervals(self) -> tuple[tuple[LogPosition, LogPosition], ...]:
+        return self.statistics.stats.commit_log_intervals
+
+    @property
+    def originating_host(self) -> UUID | None:
+        return self.statistics.stats.originating_host
+
+    @cached_property
+    def is_current(self) -> bool:
+        """Whether its partitions may be copied as bytes into an SSTable that is written of the table now."""
+        found = self.statistics
+        if found.header != header_of(self._table):
+            return False
+        dropped = self._table.dropped_columns
+        return not any(
+            name in dropped and found.stats.timestamps_us[0] <= dropped[name].dropped_time_us
+            for name, _ in (*found.header.statics, *found.header.regulars)
+        )
+
+
+def _window(data: DataFile) -> ReadBytes:
+    """Reads Data.db from one end to the other, by the SCAN_BYTES."""
+    chunk = data.chunk_bytes
+    base = 0
+    window = b""
+
+    def read(start: int, end: int) -> bytes:
+        nonlocal base, window
+        if start < base or end > base + len(window):
+            base = start // chunk * chunk
+            window = data.read(base, min(max(base + SCAN_BYTES, end), data.size), keep=False)
+            if end > data.size:
+                return data.read(start, end)  # which says what is wrong
+        return window[start - base : end - base]
+
+    return read
+
+
+# -- opening ----------------------------------------------------------------------------------------------------------
+
+
+def _open(
+    cls: type[SSTableReader],
+    disk: Disk,
+    folder: str,
+    descriptor: Descriptor,
+    table: TableMetadata,
+    layouts: Layouts,
+    cache: ChunkCache,
+) -> SSTableReader:
+    def path(component: str) -> str:
+        return f"{folder}/{descriptor.file_name(component)}"
+
+    components = components_of(disk, folder, descriptor)
+    files: list[ReadFile] = []
+    try:
+        found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
+        bloom = None
+        if FILTER in components:
+            try:
+                bloom = BloomFilter.decode(_read(disk, path(FILTER)))
+            except DAMAGE as error:
+                raise named(error, path(FILTER)) from None
+        index = BigIndex.open(
+            disk, path, components, table.params.min_index_interval, PrefixCodec(found.header.clustering), descriptor.version
+        )
+        files.append(index.file)
+        file = _opened(disk, path(DATA))
+        files.append(file)
+        data = _data_file(disk, path, components, file, cache)
+        sizes = sum(disk.size(path(component)) for component in components)
+        reader = cls(descriptor, components, found, bloom, index, data, sizes)
+        reader.set_table(table, layouts)
+    except BaseException:
+        for file in files:
+            file.close()
+        raise
+    return reader
+
+
+def components_of(disk: Disk, folder: str, descriptor: Descriptor) -> tuple[str, ...]:
+    """What TOC.txt lists, all of which must be there; without one, what there is."""
+    prefix = descriptor.file_name("")
+    there = [name.removeprefix(prefix) for name in disk.list(folder) if name.startswith(prefix)]
+    if TOC not in there:
+        return tuple(there)
+    path = f"{folder}/{descriptor.file_name(TOC)}"
+    listed = _read(disk, path).decode("utf-8", "replace").split()
+    for component in listed:
+        if component not in there:
+            raise corrupted(path, f"{descriptor.file_name(component)} is missing")
+    return tuple(component for component in there if component in listed)
+
+
+def _read(disk: Disk, path: str) -> bytes:
+    try:
+        return disk.read_file(path)
+    except FileNotFoundError:
+        raise corrupted(path, "the file is missing") from None
+
+
+def _opened(disk: Disk, path: str) -> ReadFile:
+    try:
+        return disk.open_read(path)
+    except FileNotFoundError:
+        raise corrupted(path, "the file is missing") from None
+
+
+def _data_file(disk: Disk, path: PathOf, components: tuple[str, ...], file: ReadFile, cache: ChunkCache) -> DataFile:
+    if COMPRESSION_INFO in components:
+        try:
+            info = compression.decode_info(_read(disk, path(COMPRESSION_INFO)))
+        except DAMAGE as error:
+            raise named(error, path(COMPRESSION_INFO)) from None
+        return CompressedDataFile(path(DATA), file, cache, info)
+    try:
+        checksums = decode_checksums(_read(disk, path(CRC)))
+    except DAMAGE as error:
+        raise named(error, path(CRC)) from None
+    return ChecksummedDataFile(path(DATA), file, cache, checksums)

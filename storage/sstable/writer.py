@@ -1,0 +1,309 @@
+"""Writes one SSTable, partition by partition, in token order (io/sstable/format/SortedTableWriter.java).
+
+The files get their final names at once; they are durable when `finish` returns, TOC.txt last: an SSTable without it was
+never finished. `abort` removes them. What is written while other work waits is up to the caller: rows may come from a
+generator that pauses. """
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from storage.environment.environment import AppendFile, Disk
+from storage.keys import clustering_order_key
+from storage.memtable.memtable import Position, position_of
+from storage.memtable.packed import Layouts
+from storage.mutation import LIVE, Deletion, Row
+from storage.schema.metadata import TableMetadata
+from storage.sstable import compression, statistics, summary
+from storage.sstable.chunks import ChunkWriter
+from storage.sstable.collector import MetadataCollector
+from storage.sstable.constants import (
+    BIG_INDEX_BYTES,
+    COMPRESSION_INFO,
+    CRC,
+    DATA,
+    DIGEST,
+    END_OF_PARTITION,
+    FILTER,
+    INDEX,
+    STATISTICS,
+    SUMMARY,
+    TOC,
+    BoundKind,
+)
+from storage.sstable.deletions import encode_deletion
+from storage.sstable.descriptor import Descriptor
+from storage.sstable.encoder import RowEncoder
+from storage.sstable.filter import maybe_filter
+from storage.sstable.header import header_of
+from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
+from storage.sstable.prefixes import Prefix
+from storage.sstable.statistics import LogPosition, Statistics, Stats
+from storage.sstable.unfiltered import Marker, PartitionData, Unfiltered, interleaved
+from storage.token import key_hashes
+
+_END: Final = bytes((END_OF_PARTITION,))
+_FIRST_PREFIX: Final = Prefix(BoundKind.EXCL_START, ())
+_LAST_PREFIX: Final = Prefix(BoundKind.EXCL_END, ())
+_FLUSH_BYTES: Final = 64 * 1024
+
+
+class WriterOptions(NamedTuple):
+    """What an SSTable says of itself beside its data. `key_count`: about how many partitions will come, for the bloom
+    filter."""
+
+    key_count: int
+    level: int = 0
+    repaired_at_ms: int = 0
+    pending_repair: UUID | None = None
+    originating_host: UUID | None = None
+    commit_log_intervals: tuple[tuple[LogPosition, LogPosition], ...] = ()
+    index_block_bytes: int = BIG_INDEX_BYTES
+
+
+class _ComponentWriter:
+    """A component that grows: bytes go to the file by the 64 KiB."""
+
+    __slots__ = ("_file", "_parts", "_size", "position")
+
+    def __init__(self, file: AppendFile) -> None:
+        self._file = file
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.position = 0
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        self.position += len(data)
+        if self._size >= _FLUSH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._file.write(b"".join(self._parts))
+        self._parts, self._size = [], 0
+
+    def finish(self) -> None:
+        self._flush()
+        self._file.sync()
+        self._file.close()
+
+    def abandon(self) -> None:
+        self._file.close()
+
+
+class SSTableWriter:
+    """See the module. `partition_count` and `bytes_written` (plain ones) say how far it is."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: str,
+        descriptor: Descriptor,
+        table: TableMetadata,
+        layouts: Layouts,
+        options: WriterOptions,
+    ) -> None:
+        self._disk, self._folder, self._table, self._options = disk, folder, table, options
+        self.descriptor = descriptor
+        self._version = descriptor.version
+        self._header = header_of(table)
+        self._has_statics = bool(self._header.statics)
+        self._order_key = clustering_order_key(table)
+        self._clustering_of = layouts.clustering
+        self._collector = MetadataCollector()
+        self._encoder = RowEncoder(self._header, layouts, self._version, self._collector)
+        self._filter = maybe_filter(options.key_count, table.params.bloom_filter_fp_chance)
+        self._interval = table.params.min_index_interval
+        self._summary = summary.Summary(self._interval, [], [], b"", b"", 0)
+        self._low: tuple[bytes, Prefix] | None = None
+        self._high: tuple[bytes, Prefix] | None = None
+        self._last_position: Position = b""
+        self._first_key = self._last_key = b""
+        self.partition_count = 0
+        self._components: list[str] = []
+        params = compression.maybe_params(table.params.compression)
+        self._data = ChunkWriter(self._open(DATA), params)
+        self._index = _ComponentWriter(self._open(INDEX))
+
+    @property
+    def bytes_written(self) -> int:
+        return self._data.position
+
+    def append(self, key: bytes, partition: PartitionData) -> None:
+        """A partition behind all before. One that holds nothing is left out."""
+        unfiltereds = interleaved(partition.rows, partition.tombstones, self._order_key)
+        first = next(unfiltereds, None)
+        if first is None and partition.static is None and partition.deletion == LIVE:
+            return
+        position = self._begin(key)
+        start = self._data.position
+        self._collector.partition_deletion(partition.deletion)
+        head = len(key).to_bytes(2, "big") + key + encode_deletion(partition.deletion, self._version)
+        if self._has_statics:
+            head += self._encoder.static_row(partition.static)
+        self._data.write(head)
+        blocks = [] if first is None else self._write_unfiltereds(start, first, unfiltereds)
+        self._data.write(_END)
+        self._end(key, position, start, len(head), partition.deletion, blocks)
+
+    def _begin(self, key: bytes) -> Position:
+        position = position_of(key)
+        assert position > self._last_position, (key, self._last_position)
+        self._last_position = position
+        return position
+
+    def _write_unfiltereds(self, start: int, first: Unfiltered, rest: Iterator[Unfiltered]) -> list[Block]:
+        """Writes rows and markers; the blocks of an index of them, cut where one has reached its size."""
+        data, encoder, blocks = self._data, self._encoder, list[Block]()
+        packed_row = encoder.packed_row
+        block_bytes = self._options.index_block_bytes
+        open_deletion = LIVE
+        previous = 0
+        block_start, block_first = data.position - start, first
+        item: Unfiltered | None = first
+        last = first
+        while item is not None:
+            offset = data.position - start
+            unfiltered = item[1]
+            if type(unfiltered) is bytes:
+                data.write(packed_row(unfiltered, offset - previous))
+            elif type(unfiltered) is Marker:
+                data.write(encoder.marker(unfiltered, offset - previous))
+                open_deletion = unfiltered.opening or LIVE
+            else:
+                assert isinstance(unfiltered, Row)
+                data.write(encoder.row(unfiltered, offset - previous))
+            previous, last = offset, item
+            item = next(rest, None)
+            width = data.position - start - block_start
+            if width >= block_bytes:
+                blocks.append(self._block(block_first, last, block_start, width, open_deletion))
+                if item is not None:
+                    block_start, block_first = data.position - start, item
+                else:
+                    block_start = -1
+        if block_start >= 0 and blocks:
+            # the byte that ends the partition counts into the last one
+            width = data.position - start - block_start + 1
+            blocks.append(self._block(block_first, last, block_start, width, open_deletion))
+        self._widen(first)
+        self._widen(last)
+        return blocks
+
+    def _block(self, first: Unfiltered, last: Unfiltered, offset: int, width: int, open_deletion: Deletion) -> Block:
+        return Block(self._prefix(first), self._prefix(last), offset, width, open_deletion)
+
+    def _prefix(self, unfiltered: Unfiltered) -> Prefix:
+        what = unfiltered[1]
+        if type(what) is Marker:
+            return Prefix(what.kind, what.values)
+        return Prefix(BoundKind.CLUSTERING, self._clustering_of(what))  # type: ignore[arg-type]
+
+    def _widen(self, unfiltered: Unfiltered) -> None:
+        """Takes a first or last unfiltered of a partition into the range of clusterings."""
+        place = unfiltered[0]
+        if self._low is None or place < self._low[0]:
+            self._low = place, self._prefix(unfiltered)
+        if self._high is None or place > self._high[0]:
+            self._high = place, self._prefix(unfiltered)
+
+    def _end(self, key: bytes, position: Position, start: int, head: int, deletion: Deletion, blocks: list[Block]) -> None:
+        promoted = b""
+        if len(blocks) > 1:
+            codec, version = self._encoder.codec, self._version
+            encoded = [encode_block(block, codec, version) for block in blocks]
+            promoted = encode_promoted(head, deletion, encoded, version)
+        if self.partition_count % self._interval == 0:
+            self._summary.keys.append(key)
+            self._summary.positions.append(self._index.position)
+        self._index.write(encode_entry(key, start, promoted))
+        if self._filter is not None:
+            self._filter.add(key_hashes(key))
+        if not self.partition_count:
+            self._first_key = key
+        self._last_key = key
+        self.partition_count += 1
+        self._collector.end_partition(key, self._data.position - start)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> Statistics:
+        """Completes the SSTable, durably. There must be a partition in it. A failure leaves it to `abort`."""
+        assert self.partition_count, "an SSTable without partitions"
+        self._data.finish()
+        self._index.finish()
+        found = self._statistics()
+        last = self._summary._replace(
+            first=self._first_key, last=self._last_key, full_count=-(-self.partition_count // self._interval)
+        )
+        if self._data.params is not None:
+            info = compression.CompressionInfo(self._data.params, self._data.position, self._data.offsets)
+            self._put(COMPRESSION_INFO, compression.encode_info(info))
+        else:
+            self._put(CRC, self._data.encode_checksums())
+        if self._filter is not None:
+            self._put(FILTER, self._filter.encode())
+        self._put(SUMMARY, summary.encode(last))
+        self._put(DIGEST, str(self._data.digest).encode())
+        self._put(STATISTICS, statistics.encode(found, self._version))
+        self._disk.sync_folder(self._folder)
+        self._put(TOC, "".join(f"{name}\n" for name in [*self._components, TOC]).encode())
+        self._disk.sync_folder(self._folder)
+        return found
+
+    def abort(self) -> None:
+        """Removes what was written."""
+        self._data.abandon()
+        self._index.abandon()
+        for component in reversed(self._components):
+            path = self._path(component)
+            if self._disk.exists(path):
+                self._disk.unlink(path)
+        self._disk.sync_folder(self._folder)
+
+    def _statistics(self) -> Statistics:
+        collector, options, data = self._collector, self._options, self._data
+        compressed = data.params is not None
+        stats = Stats(
+            partition_sizes=collector.partition_sizes,
+            cells_per_partition=collector.cells_per_partition,
+            timestamps_us=collector.time_range_us(),
+            deletions_s=collector.deletion_range_s(),
+            ttls_s=collector.ttl_range_s(),
+            compression_ratio=data.compressed_bytes / data.position if compressed else -1.0,
+            tombstones=collector.tombstones.points(),
+            level=options.level,
+            repaired_at_ms=options.repaired_at_ms,
+            min_clustering=self._low[1] if self._low is not None else _FIRST_PREFIX,
+            max_clustering=self._high[1] if self._high is not None else _LAST_PREFIX,
+            columns_set=collector.columns_set,
+            rows=collector.rows,
+            commit_log_intervals=options.commit_log_intervals,
+            pending_repair=options.pending_repair,
+            originating_host=options.originating_host,
+            has_partition_deletions=collector.has_partition_deletions,
+            first_key=self._first_key,
+            last_key=self._last_key,
+        )
+        chance = self._table.params.bloom_filter_fp_chance
+        return Statistics(chance, collector.cardinality.encode(), stats, self._header)
+
+    def _path(self, component: str) -> str:
+        return f"{self._folder}/{self.descriptor.file_name(component)}"
+
+    def _open(self, component: str) -> AppendFile:
+        path = self._path(component)
+        if self._disk.exists(path):  # of a process that died: nothing of it counts without its TOC.txt
+            self._disk.unlink(path)
+        self._components.append(component)
+        return self._disk.open_append(path)
+
+    def _put(self, component: str, data: bytes) -> None:
+        file = self._open(component)
+        try:
+            file.write(data)
+            file.sync()
+        finally:
+            file.close()
+
