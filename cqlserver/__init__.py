@@ -3,6 +3,8 @@
 What a user's own process imports stands here and needs nothing but the standard library; the server is a child process.
 """
 
-from cqlserver.launcher import ControlError, Server, ServerDied, StartError, start
+from cqlserver.control.client import ControlError
+from cqlserver.launcher import Server, StartError, start
+from cqlserver.running import Running, ServerDied, attach
 
-__all__ = ["ControlError", "Server", "ServerDied", "StartError", "start"]
+__all__ = ["ControlError", "Running", "Server", "ServerDied", "StartError", "attach", "start"]

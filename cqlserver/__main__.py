@@ -54,8 +54,8 @@ def _arguments() -> argparse.ArgumentParser:
         type=Path,
         action="append",
         default=[],
-        metavar="FILE",
-        help="CQL to run before clients may connect; repeatable",
+        metavar="PATH",
+        help="a file of CQL or rows (CSV, JSON, YAML), or a folder of them, to run before clients may connect; repeatable",
     )
     parser.add_argument(
         "--ready-file",

@@ -17,34 +17,26 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.running import Running, ServerDied, StrPath
 
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
+"""A start takes a quarter of a second; a machine that is busy with other things may take a hundred times that."""
 STOP_TIMEOUT_S = 10.0
 LOG_BYTES_MAX = 1 << 20
 """Of a long log the end is shown."""
-
-StrPath = str | os.PathLike[str]
-
 
 class StartError(RuntimeError):
     """The server did not come up; the message carries what it said."""
 
 
-class ServerDied(RuntimeError):
-    """The server ended by itself, or was killed, while it was wanted; the message carries the end of its log."""
-
-
-class Server:
+class Server(Running):
     """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
     leaving the `with` block stops it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", told: Mapping[str, object], log: int) -> None:
+        super().__init__(str(told["host"]), _port(told["port"]), _port(told["control_port"]))
         self.process, self._log = process, log
-        self.host, self.port, self.control_port = str(told["host"]), _port(told["port"]), _port(told["control_port"])
-        self._control = ControlClient("127.0.0.1", self.control_port)
         weakref.finalize(self, os.close, log)
         self._end = weakref.finalize(self, _end, process)
 
@@ -65,52 +57,6 @@ class Server:
     def log(self) -> str:
         """What the server has written to its log until now (or until it ended); of a long one the end."""
         return _log_text(self._log)
-
-    @property
-    def contact(self) -> str:
-        return f"{self.host}:{self.port}"
-
-    # --- verbs -----------------------------------------------------------------------------------------------------------
-
-    def reset(self, *, schema: bool = False) -> None:
-        """Removes all rows of all keyspaces but the system's; with `schema=True` the keyspaces too. Sessions and prepared
-        statements of drivers live on."""
-        self.call("reset", schema=schema)
-
-    def snapshot(self, name: str) -> None:
-        """Remembers schema and data under a name, in place of what the name may have stood for."""
-        self.call("snapshot", name=name)
-
-    def restore(self, name: str) -> None:
-        """Brings back the schema and data of a snapshot. It stays, and can be restored again."""
-        self.call("restore", name=name)
-
-    def snapshots(self) -> list[str]:
-        """The names of the snapshots that there are."""
-        names: list[str] = self.call("snapshots")["snapshots"]
-        return names
-
-    def forget(self, name: str) -> None:
-        """Forgets a snapshot."""
-        self.call("forget", name=name)
-
-    def execute(self, cql: str, *, keyspace: str | None = None) -> list[dict[str, object]]:
-        """Executes CQL, one statement or several; the rows of the last one, with values as JSON has them."""
-        answer = self.call("execute", cql=cql, keyspace=keyspace)
-        rows: list[dict[str, object]] = answer["rows"]
-        while answer["paging_state"] is not None:
-            answer = self.call("execute", cql=cql, keyspace=keyspace, paging_state=answer["paging_state"])
-            rows += answer["rows"]
-        return rows
-
-    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
-        """Any operation of the control port, with what it answers. Raises ControlError, ServerDied."""
-        try:
-            answer = self._control.call(operation, arguments)
-        except OSError as error:
-            raise ServerDied(self._obituary(error)) from error
-        assert isinstance(answer, dict), answer
-        return answer
 
     def check_alive(self) -> None:
         """Raises ServerDied where it has ended."""
@@ -148,7 +94,7 @@ class Server:
         self._ended()
 
     def _ended(self) -> None:
-        self._control.close()
+        self.close()
         self._end()
 
     def __enter__(self) -> "Server":
@@ -264,5 +210,3 @@ def _port(told: object) -> int:
     assert isinstance(told, int), told
     return told
 
-
-__all__ = ["ControlError", "Server", "ServerDied", "StartError", "start"]

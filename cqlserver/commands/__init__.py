@@ -27,5 +27,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "restore": Command("verbs", "brings back what a snapshot remembers"),
     "snapshots": Command("verbs", "names the snapshots"),
     "forget": Command("verbs", "forgets a snapshot"),
+    "about": Command("verbs", "says where it is, and what"),
     "execute": Command("verbs", "executes CQL"),
+    "load": Command("verbs", "executes files of CQL, writes rows of CSV, JSON or YAML"),
 }

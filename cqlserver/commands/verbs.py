@@ -52,7 +52,9 @@ def _parser(operation: Operation) -> argparse.ArgumentParser:
         if argument.is_required:
             parser.add_argument(argument.name, type=argument.kind.type, help=argument.summary)
         elif argument.kind is BOOLEAN:
-            parser.add_argument(f"--{argument.name.replace('_', '-')}", action="store_true", help=argument.summary)
+            option = f"--{argument.name.replace('_', '-')}"
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(option, action=action, default=argument.default, help=argument.summary)
         else:
             option = f"--{argument.name.replace('_', '-')}"
             parser.add_argument(option, type=argument.kind.type, default=argument.default, help=argument.summary)

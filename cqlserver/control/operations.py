@@ -101,19 +101,43 @@ _SNAPSHOTS: Final[Mapping[str, object]] = {
     "type": "object",
     "properties": {"snapshots": {"type": "array", "items": STRING.schema}},
 }
+_ONLY = Argument("keyspace", STRING, "of this keyspace alone", None)
 _NAME = Argument("name", STRING, "the snapshot's name")
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "reset",
         "Empties all tables of all keyspaces but the system's",
-        (Argument("schema", BOOLEAN, "drop the keyspaces too", False),),
+        (Argument("schema", BOOLEAN, "drop the keyspaces too", False), _ONLY),
         NOTHING,
         verbs.reset,
     ),
-    Operation("snapshot", "Remembers schema and data under a name", (_NAME,), NOTHING, verbs.snapshot),
-    Operation("restore", "Brings back the schema and data of a snapshot, which stays", (_NAME,), NOTHING, verbs.restore),
+    Operation("snapshot", "Remembers schema and data under a name", (_NAME, _ONLY), NOTHING, verbs.snapshot),
+    Operation(
+        "restore",
+        "Brings back the schema and data of a snapshot, which stays",
+        (_NAME, Argument("schema", BOOLEAN, "the schema too, not the rows alone", True)),
+        NOTHING,
+        verbs.restore,
+    ),
     Operation("snapshots", "The names of the snapshots that there are", (), _SNAPSHOTS, verbs.snapshots, reads=True),
+    Operation(
+        "about",
+        "What the server says of itself",
+        (),
+        {
+            "type": "object",
+            "properties": {
+                "host": STRING.schema,
+                "port": INTEGER.schema,
+                "pid": INTEGER.schema,
+                "release_version": STRING.schema,
+                "data": {"type": ["string", "null"], "description": "the data folder"},
+            },
+        },
+        verbs.about,
+        reads=True,
+    ),
     Operation("forget", "Forgets a snapshot", (_NAME,), NOTHING, verbs.forget),
     Operation(
         "execute",
@@ -126,6 +150,16 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         _ROWS,
         verbs.execute,
+    ),
+    Operation(
+        "load",
+        "Executes a file of CQL, or writes one of rows (CSV, JSON, YAML), or does so with a folder's files",
+        (
+            Argument("path", STRING, "the file or folder, on the server's machine"),
+            Argument("keyspace", STRING, "of names without one", None),
+        ),
+        {"type": "object", "properties": {"statements": INTEGER.schema}},
+        verbs.load,
     ),
 )
 

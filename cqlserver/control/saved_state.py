@@ -25,51 +25,68 @@ _NONE: Final = KeyspaceMetadata("", KeyspaceParams({}))
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """Stores are kept with their data: packed rows hang on the numbers of their table's layouts."""
+    """Stores are kept with their data: packed rows hang on the numbers of their table's layouts. `only`: the one keyspace
+    that it is about, None for all."""
 
+    only: str | None
     keyspaces: Mapping[str, KeyspaceMetadata]
     tables: Mapping[UUID, tuple[TableStore, SavedData]]
 
 
-def user_keyspaces(schema: Schema) -> dict[str, KeyspaceMetadata]:
-    return {name: keyspace for name, keyspace in schema.keyspaces.items() if not is_system_keyspace(name)}
+def _concerns(name: str, only: str | None) -> bool:
+    return not is_system_keyspace(name) if only is None else name == only and not is_system_keyspace(name)
 
 
-def user_stores(node: Node) -> list[TableStore]:
+def user_keyspaces(schema: Schema, only: str | None = None) -> dict[str, KeyspaceMetadata]:
+    return {name: keyspace for name, keyspace in schema.keyspaces.items() if _concerns(name, only)}
+
+
+def user_stores(node: Node, only: str | None = None) -> list[TableStore]:
     """Of all tables that are not the system's."""
-    return [store for store in node.engine.stores.values() if not is_system_keyspace(store.table.keyspace)]
+    return [store for store in node.engine.stores.values() if _concerns(store.table.keyspace, only)]
 
 
-def empty(node: Node) -> None:
+def empty(node: Node, only: str | None = None) -> None:
     """Removes all rows, as one record of the log. Raises CommitLogFailed."""
-    node.truncate_all([store.table.id for store in user_stores(node) if not store.is_empty])
+    node.truncate_all([store.table.id for store in user_stores(node, only) if not store.is_empty])
 
 
-def drop_all(node: Node) -> None:
+def drop_all(node: Node, only: str | None = None) -> None:
     """Drops all keyspaces. Raises CommitLogFailed."""
     node.assure_schema_changes()
     schema = node.schema
-    for name in user_keyspaces(schema):
+    for name in user_keyspaces(schema, only):
         schema = schema.without_keyspace(name)
     _change_schema(node, schema)
 
 
-def save(node: Node) -> SavedState:
-    return SavedState(user_keyspaces(node.schema), {store.table.id: (store, store.save()) for store in user_stores(node)})
+def save(node: Node, only: str | None = None) -> SavedState:
+    tables = {store.table.id: (store, store.save()) for store in user_stores(node, only)}
+    return SavedState(only, user_keyspaces(node.schema, only), tables)
 
 
-def bring_back(node: Node, saved: SavedState) -> None:
-    """Has schema and data as they were, and nothing else. Only for nodes that keep nothing on disk."""
+def bring_back(node: Node, saved: SavedState, with_schema: bool = True) -> None:
+    """Has schema and data as they were, and nothing else; or the data alone, of the tables that are still there. Only for
+    nodes that keep nothing on disk."""
+    if with_schema:
+        _bring_schema_back(node, saved)
+    else:
+        empty(node, saved.only)
+    stores = node.engine.stores
+    for table_id, (store, data) in saved.tables.items():
+        if stores.get(table_id) is store:
+            store.bring_back(data)
+
+
+def _bring_schema_back(node: Node, saved: SavedState) -> None:
     schema = node.schema
-    for name in differences(user_keyspaces(schema), saved.keyspaces):
+    for name in differences(user_keyspaces(schema, saved.only), saved.keyspaces):
         keyspace = saved.keyspaces.get(name)
         schema = schema.without_keyspace(name) if keyspace is None else schema.with_keyspace(keyspace)
     if schema is not node.schema:
         for table_id, (store, _) in saved.tables.items():
             node.engine.stores.setdefault(table_id, store)
         _change_schema(node, schema)
-    for table_id, (_, data) in saved.tables.items():
-        node.engine.stores[table_id].bring_back(data)
 
 
 def _change_schema(node: Node, new: Schema) -> None:

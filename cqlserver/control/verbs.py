@@ -1,19 +1,28 @@
 """What the operations of a test double do: reset, snapshot, restore, execute."""
 
 import json
+import os
+from functools import partial
+from pathlib import Path
 from typing import Final
+
+import trio
 
 from cqlserver.control import saved_state
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.raw_json import RawJson, rows_json
-from cqlserver.program.init_files import split_statements
+from cqlserver.program.init_files import is_counter
+from cqlserver.seeding.cql_text import split_statements
+from cqlserver.seeding.errors import SeedError
+from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.state import ClientState
+from cqlserver.system.tables import RELEASE_VERSION
 from protocol.errors import RequestError
 from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
 
 PAGE_SIZE: Final = 5_000
-SNAPSHOTS_MAX: Final = 100
+SNAPSHOTS_MAX: Final = 1_000
 """Each holds a whole state in memory, so a test that makes one in a loop is told."""
 _VERSION: Final = 5
 
@@ -22,33 +31,48 @@ class NoSuchSnapshot(Refused):
     code = "NoSuchSnapshot"
 
 
+class BadSeed(Refused):
+    code = "BadSeed"
+
+
 class NotInMemory(Refused):
     code = "NotInMemory"
 
 
-async def reset(control: Control, *, schema: bool) -> object:
-    node = control.node
-    await control.exclusively(lambda: saved_state.drop_all(node) if schema else saved_state.empty(node))
+async def reset(control: Control, *, schema: bool, keyspace: str | None) -> object:
+    do = saved_state.drop_all if schema else saved_state.empty
+    await control.exclusively(partial(do, control.node, keyspace))
     return {}
 
 
-async def snapshot(control: Control, *, name: str) -> object:
+async def snapshot(control: Control, *, name: str, keyspace: str | None) -> object:
     _check_in_memory(control, "snapshot")
     if len(control.snapshots) >= SNAPSHOTS_MAX and name not in control.snapshots:
         raise Refused(f"there are {SNAPSHOTS_MAX} snapshots already; `forget` some of them")
-    control.snapshots[name] = await control.exclusively(lambda: saved_state.save(control.node))
+    control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
     return {}
 
 
-async def restore(control: Control, *, name: str) -> object:
+async def restore(control: Control, *, name: str, schema: bool) -> object:
     _check_in_memory(control, "restore")
     saved = _snapshot(control, name)
-    await control.exclusively(lambda: saved_state.bring_back(control.node, saved))
+    await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
     return {}
 
 
 async def snapshots(control: Control) -> object:
     return {"snapshots": list(control.snapshots)}
+
+
+async def about(control: Control) -> object:
+    node = control.node
+    return {
+        "host": node.config.host,
+        "port": node.port,
+        "pid": os.getpid(),
+        "release_version": RELEASE_VERSION,
+        "data": str(node.config.data.resolve()) if node.config.data is not None else None,
+    }
 
 
 async def forget(control: Control, *, name: str) -> object:
@@ -97,6 +121,27 @@ async def execute(
     if not isinstance(result, RowsResult):
         return RawJson(f'{{"columns": [], "rows": [], "paging_state": null, "warnings": {warnings}}}')
     return RawJson(rows_json(result, warnings))
+
+
+async def load(control: Control, *, path: str, keyspace: str | None) -> object:
+    node, count = control.node, 0
+    try:
+        for file in files_of(Path(path)):
+            state = ClientState("127.0.0.1", 0, keyspace, _VERSION)
+            for statement in statements_of(file, partial(is_counter, node, state)):
+                try:
+                    await run_statement(control, state, statement.text, QueryOptions())
+                except RequestError as error:
+                    raise statement.failed(error.message) from error
+                count += 1
+                await trio.lowlevel.checkpoint()
+    except SeedError as error:
+        raise BadSeed(str(error)) from error
+    except OSError as error:
+        raise BadSeed(f"{path}: {error.strerror or error}") from error
+    finally:
+        await control.settle()
+    return {"statements": count}
 
 
 async def run_statement(control: Control, state: ClientState, text: str, options: QueryOptions) -> Response:

@@ -23,7 +23,7 @@ from cqlserver.program.config import Config
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.virtual_definitions import virtual_keyspaces
 from grammar import parser
-from protocol.errors import ConfigurationError, RequestError, StorageError
+from protocol.errors import ConfigurationError, StorageError
 from storage.commitlog.log import CommitLogOptions, SyncMode
 from storage.engine import Engine, EngineOptions
 from storage.environment.disk import RealDisk
@@ -198,16 +198,15 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
 
 def run_init_files(node: Node, config: Config) -> None:
     """Executes the statements of --init before anyone may connect. Raises StartupError naming file and line."""
-    from cqlserver.program.init_files import InitError, run_file
+    from cqlserver.program.init_files import SeedError, run_path
 
     for path in config.init:
         try:
-            count = run_file(node, path)
-        except (InitError, RequestError) as error:
+            run_path(node, path)
+        except SeedError as error:
             raise StartupError(f"--init {error}") from error
         except OSError as error:
             raise StartupError(f"--init {path}: {error.strerror or error}") from error
-        log.info("%s: %d statements", path, count)
 
 
 def announce(node: Node, config: Config, control: socket.socket | None = None) -> None:

@@ -1,0 +1,99 @@
+"""A running server as Python has it: where it is, and the verbs. `launcher.Server` is one that this process started."""
+
+import os
+from typing import Any
+
+from cqlserver.control.client import ControlClient
+
+StrPath = str | os.PathLike[str]
+
+HOST = "127.0.0.1"
+
+
+class ServerDied(RuntimeError):
+    """The server ended by itself, or was killed, while it was wanted; the message carries the end of its log."""
+
+
+class Running:
+    """`host` and `port` are where clients connect, `control_port` is where the verbs go. All of them raise
+    cqlserver.ControlError where the server refuses, and ServerDied where it is gone."""
+
+    def __init__(self, host: str, port: int, control_port: int) -> None:
+        self.host, self.port, self.control_port = host, port, control_port
+        self._control = ControlClient(HOST, control_port)
+
+    def __repr__(self) -> str:
+        return f"<cqlserver.Running {self.contact}, control port {self.control_port}>"
+
+    @property
+    def contact(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def reset(self, *, schema: bool = False, keyspace: str | None = None) -> None:
+        """Removes all rows of all keyspaces but the system's (or of one); with `schema=True` the keyspaces too. Sessions and
+        prepared statements of drivers live on."""
+        self.call("reset", schema=schema, keyspace=keyspace)
+
+    def snapshot(self, name: str, *, keyspace: str | None = None) -> None:
+        """Remembers schema and data (or those of one keyspace) under a name, in place of what it may have stood for."""
+        self.call("snapshot", name=name, keyspace=keyspace)
+
+    def restore(self, name: str, *, schema: bool = True) -> None:
+        """Brings back the schema and data of a snapshot, which stays. With `schema=False` the rows alone: tables that are
+        new since then are emptied, what was dropped stays so."""
+        self.call("restore", name=name, schema=schema)
+
+    def snapshots(self) -> list[str]:
+        """The names of the snapshots that there are."""
+        names: list[str] = self.call("snapshots")["snapshots"]
+        return names
+
+    def forget(self, name: str) -> None:
+        """Forgets a snapshot."""
+        self.call("forget", name=name)
+
+    def execute(self, cql: str, *, keyspace: str | None = None) -> list[dict[str, Any]]:
+        """Executes CQL, one statement or several; the rows of the last one, with values as JSON has them."""
+        answer = self.call("execute", cql=cql, keyspace=keyspace)
+        rows: list[dict[str, Any]] = answer["rows"]
+        while answer["paging_state"] is not None:
+            answer = self.call("execute", cql=cql, keyspace=keyspace, paging_state=answer["paging_state"])
+            rows += answer["rows"]
+        return rows
+
+    def load(self, path: StrPath, *, keyspace: str | None = None) -> int:
+        """Executes a file of CQL, or writes one of rows (CSV, JSON, YAML), or does so with a folder's files; how many
+        statements that were."""
+        count: int = self.call("load", path=os.path.abspath(path), keyspace=keyspace)["statements"]
+        return count
+
+    def about(self) -> dict[str, Any]:
+        """What the server says of itself: host, port, pid, release_version, ..."""
+        return self.call("about")
+
+    def call(self, operation: str, **arguments: object) -> dict[str, Any]:
+        """Any operation of the control port, with what it answers."""
+        try:
+            answer = self._control.call(operation, arguments)
+        except OSError as error:
+            raise ServerDied(self._obituary(error)) from error
+        assert isinstance(answer, dict), answer
+        return answer
+
+    def check_alive(self) -> None:
+        """Raises ServerDied where it has ended."""
+        self.call("about")
+
+    def close(self) -> None:
+        """Lets go of the connections to the control port."""
+        self._control.close()
+
+    def _obituary(self, error: OSError) -> str:
+        return f"no server answers on control port {self.control_port}: {error}"
+
+
+def attach(control_port: int) -> Running:
+    """The running server that has this control port. Raises ServerDied where there is none."""
+    first = Running(HOST, 0, control_port)
+    about = first.about()
+    return Running(about["host"], about["port"], control_port)

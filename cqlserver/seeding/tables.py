@@ -1,0 +1,56 @@
+"""A row of a file as a statement that writes it.
+
+INSERT ... JSON takes text for every type (numbers, UUIDs, dates; collections as JSON in the text), so what a file says is
+passed on as it is, and it is the server that judges it. A counter is not inserted but added to.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+_WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
+_BARE: Final = re.compile(
+    r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|0x[0-9a-fA-F]*"
+    r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+)
+
+
+class TableName(NamedTuple):
+    """`keyspace` None: the one in use."""
+
+    keyspace: str | None
+    name: str
+
+    @property
+    def cql(self) -> str:
+        name = quoted(self.name)
+        return f"{quoted(self.keyspace)}.{name}" if self.keyspace is not None else name
+
+
+def quoted(name: str) -> str:
+    """A name as CQL has to have it."""
+    return name if _WORD.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+
+
+def row_statement(table: TableName, row: Mapping[str, object], is_counter: Callable[[str], bool]) -> str:
+    """`row`: values as JSON has them; what is null is left out, and writes no tombstone."""
+    given = {name: value for name, value in row.items() if value is not None}
+    counters = [name for name in given if is_counter(name)]
+    if counters:
+        added = ", ".join(f"{quoted(name)} = {quoted(name)} + {given[name]}" for name in counters)
+        keys = " AND ".join(f"{quoted(name)} = {_literal(given[name])}" for name in given if name not in counters)
+        return f"UPDATE {table.cql} SET {added} WHERE {keys}"
+    text = json.dumps({_json_name(name): value for name, value in given.items()}, ensure_ascii=False, default=str)
+    return f"INSERT INTO {table.cql} JSON '{text.replace(chr(39), chr(39) * 2)}' DEFAULT UNSET"
+
+
+def _json_name(name: str) -> str:
+    """Names in JSON are folded to lower case unless they are quoted."""
+    return name if name == name.lower() else f'"{name}"'
+
+
+def _literal(value: object) -> str:
+    """Of a counter table's key."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if _BARE.fullmatch(text) else "'" + text.replace("'", "''") + "'"

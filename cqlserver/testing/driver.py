@@ -1,0 +1,35 @@
+"""The Python driver's Cluster and Session for a server, made when a test wants them and kept as long as the server."""
+
+from typing import Any, Final
+
+from cqlserver.running import Running
+from cqlserver.testing.options import wrong
+
+_KEPT: Final = ("row_factory", "default_timeout", "default_consistency_level", "default_serial_consistency_level",
+                "default_fetch_size", "use_client_timestamp", "encoder")  # fmt: skip
+
+
+class Driver:
+    """One Cluster, one Session; what a test changes of the Session is as before for the next one."""
+
+    def __init__(self, server: Running) -> None:
+        try:
+            from cassandra.cluster import Cluster
+            from cassandra.policies import RoundRobinPolicy
+        except ImportError as error:
+            raise wrong(f"cassandra_session needs the Python driver (pip install cassandra-driver): {error}") from None
+        self._cluster: Any = Cluster([server.host], port=server.port, load_balancing_policy=RoundRobinPolicy())
+        self._session: Any = self._cluster.connect()
+        self._settings = {name: getattr(self._session, name) for name in _KEPT if hasattr(self._session, name)}
+
+    def session(self, keyspace: str) -> Any:
+        session = self._session
+        for name, value in self._settings.items():
+            if getattr(session, name) is not value:
+                setattr(session, name, value)
+        if session.keyspace != keyspace:
+            session.set_keyspace(keyspace)
+        return session
+
+    def close(self) -> None:
+        self._cluster.shutdown()
