@@ -12,7 +12,7 @@ from cqlserver.calls import NodeCalls
 from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
 from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state_update
-from cqlserver.system.tracing import Tracing
+from cqlserver.system.tracing import TracedNode, TracedStatement, Tracing
 from cqlserver.terms.list_paths import ListPaths
 from protocol.compression import ALGORITHMS
 from protocol.frames import VERSION_NAMES
@@ -58,7 +58,11 @@ class Node:
         self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
         self.counter_id = local.host_id.bytes
-        self.tracing = Tracing(self)
+        self.tracing = Tracing(
+            TracedNode(
+                environment.clock, engine, self.timeuuids, address, self.ring_node.port, self._traced
+            )
+        )
         self.sessions: dict[Client, None] = {}
         self.registered: dict[Client, None] = {}  # those that want events
         self.statements = Statements(compiler(self))
@@ -94,6 +98,10 @@ class Node:
                 return self.config.commitlog_sync_group_window_ms / 1000
             case "batch":
                 return 0.0
+
+    def _traced(self, statement_id: bytes) -> TracedStatement | None:
+        prepared = self.statements.maybe_prepared(statement_id)
+        return None if prepared is None else TracedStatement(prepared.text, prepared.plan.bind_specs)
 
     def describe_itself(self) -> None:
         """Writes what system.local says of this node. To be called when the port is known."""

@@ -1,10 +1,20 @@
 """What the server remembers of one connection between requests."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from cqlserver.system.tracing import Trace
+from storage.schema.metadata import TableMetadata
+
+
+class RequestTrace(Protocol):
+    """What those who work for a traced request tell of it (system/tracing.py)."""
+
+    def note(self, activity: str) -> None: ...
+    def preparing(self) -> None: ...
+    def wrote(self, tables: Iterable[TableMetadata]) -> None: ...
+    def note_batch(self, write_type: str, tables: Iterable[TableMetadata]) -> None: ...
+    def decided(self, table: TableMetadata, is_applied: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -19,7 +29,7 @@ class ClientState:
     options: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     is_warned_of_use: bool = False
-    trace: "Trace | None" = None
+    trace: RequestTrace | None = None
 
     @property
     def driver(self) -> str:

@@ -13,8 +13,7 @@ from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
 from cqlserver.plans.modification import Modification, Updates, bound_timestamp
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
-from cqlserver.state import ClientState
-from cqlserver.system.tracing import Trace
+from cqlserver.state import ClientState, RequestTrace
 from cqlserver.terms.terms import Term, Values
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
@@ -163,7 +162,7 @@ class BatchPlan:
             return "BATCH"
         return "UNLOGGED_BATCH" if partition_count > 1 else "SIMPLE"
 
-    def _compare_and_set(self, options: QueryOptions, trace: Trace | None) -> Result:
+    def _compare_and_set(self, options: QueryOptions, trace: RequestTrace | None) -> Result:
         request = CasRequest(self.node, self._cas_shape, options)
         for modification, values in paused(self._with_values(options)):
             request.add(modification, values)

@@ -22,8 +22,8 @@ from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import incrementer
-from cqlserver.state import ClientState
-from cqlserver.system.tracing import READING_FOR_CAS, Trace
+from cqlserver.state import ClientState, RequestTrace
+from cqlserver.system.tracing import READING_FOR_CAS
 from cqlserver.terms.binding import column_spec
 from cqlserver.terms.bound_terms import LiteralTerm
 from cqlserver.terms.terms import Values
@@ -182,14 +182,14 @@ class CasRequest:
         negation = "NOT " if wanted == NOT_EXISTS else ""
         raise InvalidRequest(f"Cannot mix IF conditions and IF {negation}EXISTS for the same row")
 
-    def execute(self, trace: Trace | None = None) -> Result:
+    def execute(self, trace: RequestTrace | None = None) -> Result:
         """Decides and, if all conditions hold, applies."""
         outcome = undisturbed(lambda: self._outcome(trace))
         if trace is not None:
             trace.decided(self._shape.table, outcome is self._shape.applied)
         return outcome
 
-    def _outcome(self, trace: Trace | None) -> Result:
+    def _outcome(self, trace: RequestTrace | None) -> Result:
         node, options, table, key = self._node, self._options, self._shape.table, self._key
         assert key is not None
         node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)

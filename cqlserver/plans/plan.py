@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from re import Match
 from typing import NamedTuple, Protocol, TypeAlias
 
+from cluster.coordinator import RequestKind
 from cqlserver.pending import Pending
 from cqlserver.state import ClientState
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
+from storage.reads import TableStore
+from storage.schema.metadata import TableMetadata
 
 FastPath: TypeAlias = Callable[[bytes], bytes | None]
 """The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
@@ -41,6 +44,24 @@ KnownShapes: TypeAlias = dict[tuple[str | None, bytes], list[KnownShape]]
 
 OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 """Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""
+
+
+class ReadNode(Protocol):
+    """What reading asks of the node."""
+
+    def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
+        """Raises InvalidRequest or Unavailable where the level won't do."""
+        ...
+
+    def read_store(self, table: TableMetadata) -> TableStore:
+        """Where the table's rows are; for a virtual table they are computed now."""
+        ...
+
+    def now_s(self) -> int: ...
+
+    def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
+        """The consistency levels that the local node meets at once, alone."""
+        ...
 
 
 class Plan(Protocol):

@@ -9,14 +9,13 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
-from typing import Any, Protocol
+from typing import Any
 
-from cluster.coordinator import RequestKind
 from cqlserver.functions.model import signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.read import maybe_fast_read
-from cqlserver.plans.plan import FastPath
+from cqlserver.plans.plan import FastPath, ReadNode
 from cqlserver.plans.select_rows import (
     ComputeSink,
     CopySink,
@@ -55,24 +54,6 @@ from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 _INT = Struct(">i")
 _MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
-
-
-class ReadNode(Protocol):
-    """What reading asks of the node."""
-
-    def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
-        """Raises InvalidRequest or Unavailable where the level won't do."""
-        ...
-
-    def read_store(self, table: TableMetadata) -> TableStore:
-        """Where the table's rows are; for a virtual table they are computed now."""
-        ...
-
-    def now_s(self) -> int: ...
-
-    def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
-        """The consistency levels that the local node meets at once, alone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,25 +9,24 @@ in pieces that any commit log takes; what the log refuses is lost, with a warnin
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from uuid import UUID
 
 from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
-from cqlserver.state import ClientState
+from cqlserver.state import ClientState, RequestTrace
 from protocol.errors import RequestError, StorageError
 from protocol.primitives import Value
 from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
 from protocol.responses import ColumnSpec
 from protocol.types import INET, INT, TEXT, TIMESTAMP
+from storage.engine import Engine
+from storage.environment.environment import Clock, TimeUuidSource
 from storage.memtable.tombstones import tombstone_count
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.reads import Slice, TableStore
 from storage.schema.metadata import TableMetadata
-
-if TYPE_CHECKING:
-    from cqlserver.node import Node
 
 TTL_S = 24 * 60 * 60
 """trace_type_query_ttl."""
@@ -52,16 +51,34 @@ _MINIMUM = f"min({WHOLE_RING.start})"
 log = logging.getLogger("cqlserver")
 
 
+class TracedStatement(NamedTuple):
+    """What is told of a prepared statement."""
+
+    text: str
+    bind_specs: Sequence[ColumnSpec]
+
+
+class TracedNode(NamedTuple):
+    """What traces need of their node: its time, where they are kept, who it is, and the statement of an EXECUTE's id."""
+
+    clock: Clock
+    engine: Engine
+    timeuuids: TimeUuidSource
+    address: str
+    port: int
+    statement: Callable[[bytes], TracedStatement | None]
+
+
 class Trace:
     """One traced request. `note` adds an event; `end` writes the session and its events."""
 
-    def __init__(self, node: "Node", trace_id: UUID, state: ClientState, request: Request) -> None:
+    def __init__(self, node: TracedNode, trace_id: UUID, state: ClientState, request: Request) -> None:
         self.id = trace_id
         self._left_out = 0
         self._node, self._state = node, state
         self._described = described(node, request)
-        self._began = node.environment.clock.monotonic()
-        self._began_us = node.environment.clock.wall_us()
+        self._began = node.clock.monotonic()
+        self._began_us = node.clock.wall_us()
         self._events: list[tuple[bytes, str, int]] = []
         self._unprepared = isinstance(request, Query)
         if isinstance(request, Query):
@@ -74,7 +91,7 @@ class Trace:
         self._events.append((self._node.timeuuids.bytes(), _cut(activity), self._elapsed_us()))
 
     def _elapsed_us(self) -> int:
-        return int((self._node.environment.clock.monotonic() - self._began) * 1_000_000)
+        return int((self._node.clock.monotonic() - self._began) * 1_000_000)
 
     def preparing(self) -> None:
         """A QUERY's statement is compiled, or its plan was found."""
@@ -85,7 +102,7 @@ class Trace:
     def wrote(self, tables: Iterable[TableMetadata]) -> None:
         """Changes of one partition each went to the log, in one record, and to the memtables."""
         listed, engine = list(tables), self._node.engine
-        if engine.commit_log is not None and any(self._node.keyspace_of(t).params.durable_writes for t in listed):
+        if engine.commit_log is not None and any(engine.schema.keyspaces[t.keyspace].params.durable_writes for t in listed):
             self.note("Appending to commitlog")
         for table in listed:
             self.note(f"Adding to {table.name} memtable")
@@ -107,7 +124,7 @@ class Trace:
         elapsed_us = self._elapsed_us()
         self._state.trace = None
         node = self._node
-        schema = node.schema
+        schema = node.engine.schema
         sessions, events = schema.maybe_table("system_traces", "sessions"), schema.maybe_table("system_traces", "events")
         assert sessions is not None
         assert events is not None
@@ -135,7 +152,7 @@ class Trace:
             "client": cell(INET.encode(ip_address(self._state.address))),
             "command": cell(TEXT.encode(command)),
             "coordinator": cell(INET.encode(ip_address(self._node.address))),
-            "coordinator_port": cell(INT.encode(self._node.ring_node.port)),
+            "coordinator_port": cell(INT.encode(self._node.port)),
             "duration": cell(INT.encode(max(1, elapsed_us))),
             "parameters": ComplexColumn(Deletion(self._began_us - 1, self._began_us // 1_000_000), entries),
             "request": cell(TEXT.encode(request_text)),
@@ -154,7 +171,7 @@ class Trace:
                 "activity": cell(TEXT.encode(activity)),
                 "source": cell(INET.encode(ip_address(self._node.address))),
                 "source_elapsed": cell(INT.encode(elapsed_us)),
-                "source_port": cell(INT.encode(self._node.ring_node.port)),
+                "source_port": cell(INT.encode(self._node.port)),
                 "thread": cell(TEXT.encode(_THREAD)),
             }
             rows[order_key((event_id,))] = Row((event_id,), self._liveness(), LIVE, columns)
@@ -165,7 +182,7 @@ class ReadTrace:
     """What is told of reading one page: of each partition that was asked for, or of a scan as a whole."""
 
     def __init__(
-        self, trace: Trace, store: TableStore, slices: Sequence[Slice], now_s: int, token_range: TokenRange | None
+        self, trace: RequestTrace, store: TableStore, slices: Sequence[Slice], now_s: int, token_range: TokenRange | None
     ) -> None:
         self._trace, self._store, self._slices, self._now_s = trace, store, slices, now_s
         self._is_scan = token_range is not None
@@ -197,7 +214,7 @@ class ReadTrace:
         self._rows = self._tombstones = 0
 
 
-def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]:
+def described(node: TracedNode, request: Request) -> tuple[str, str, dict[str, str]]:
     """Command, request and parameters of system_traces.sessions."""
     options = getattr(request, "options", None)
     parameters: dict[str, str] = {}
@@ -212,10 +229,10 @@ def described(node: "Node", request: Request) -> tuple[str, str, dict[str, str]]
         case Prepare(query=query):
             return "QUERY", "Preparing CQL3 query", {"query": query}
         case Execute(statement_id=statement_id):
-            prepared = node.statements.maybe_prepared(statement_id)
+            prepared = node.statement(statement_id)
             if prepared is not None:
                 parameters["query"] = prepared.text
-                parameters |= _bound(prepared.plan.bind_specs, request.options.values)
+                parameters |= _bound(prepared.bind_specs, request.options.values)
             return "QUERY", "Execute CQL3 prepared query", parameters
         case Batch():
             return "QUERY", "Execute batch of CQL3 queries", parameters
@@ -251,11 +268,11 @@ def _cut(text: str) -> str:
 class Tracing:
     """Begins traces for one node."""
 
-    def __init__(self, node: "Node") -> None:
+    def __init__(self, node: TracedNode) -> None:
         self._node = node
 
     def begin(self, state: ClientState, request: Request) -> Trace:
         """From now on `state` has it, until it ends."""
-        trace = Trace(self._node, self._node.new_timeuuid(), state, request)
+        trace = Trace(self._node, self._node.timeuuids.timeuuid(), state, request)
         state.trace = trace
         return trace

@@ -8,22 +8,21 @@ the rows do, and static rows are left to the general path.
 
 from collections.abc import Callable
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from cluster.coordinator import RequestKind
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast.values import PlainOptions, plain_heads, value_check, values_offset
-from cqlserver.plans.plan import OPTIONS_AT, FastPath
-from cqlserver.terms.bound_terms import Constant, MarkerTerm
-from protocol.responses import ResultMetadata
+from cqlserver.plans.plan import OPTIONS_AT, FastPath, ReadNode
+from cqlserver.restrictions.restrictions import Restrictions
+from cqlserver.selection.selection import Selection
+from cqlserver.terms.bound_terms import Constant, MarkerTerm, Term
+from protocol.metadata import ColumnSpec, ResultMetadata
 from storage.environment.strands import paused
 from storage.keys import AFTER, component_order_keys, key_composer
 from storage.projection import Projector
 from storage.reads import Slice, TableStore
-from storage.schema.metadata import ColumnKind, ColumnMetadata, is_local_system_keyspace
-
-if TYPE_CHECKING:
-    from cqlserver.plans.select import SelectPlan
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata, is_local_system_keyspace
 
 NO_LIMIT = 0x7FFFFFFF
 ROWS_AT_ONCE_MAX = 5_000
@@ -36,7 +35,32 @@ _unpack_int = _INT.unpack_from
 _pack_length = Struct(">I").pack
 
 
-def maybe_fast_read(plan: "SelectPlan", version: int) -> FastPath | None:
+class PlainSelect(Protocol):
+    """What is looked at of a compiled SELECT (plans/select.py)."""
+
+    @property
+    def node(self) -> ReadNode: ...
+    @property
+    def table(self) -> TableMetadata: ...
+    @property
+    def selection(self) -> Selection: ...
+    @property
+    def restrictions(self) -> Restrictions: ...
+    @property
+    def grouping(self) -> object | None: ...
+    @property
+    def order(self) -> object | None: ...
+    @property
+    def is_distinct(self) -> bool: ...
+    @property
+    def limit(self) -> Term | None: ...
+    @property
+    def per_partition_limit(self) -> Term | None: ...
+    @property
+    def bind_specs(self) -> tuple[ColumnSpec, ...]: ...
+
+
+def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
     """The fast path of a statement for one protocol version, None where it does not fit."""
     table, terms = plan.table, plan.restrictions.equality_terms
     if (
