@@ -69,6 +69,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="how much is logged (info)"
     )
+    parser.add_argument("--query-log", action="store_true", help="record what clients ask, for `cqlserver queries`")
     parser.add_argument(
         "--ignore-replay-errors",
         action="store_true",
@@ -102,6 +103,7 @@ def configure(arguments: list[str]) -> Config:
         init=tuple(options.init),
         ready_file=options.ready_file,
         until_stdin_ends=options.until_stdin_ends,
+        query_log=options.query_log,
         log_level=options.log_level,
         ignore_replay_errors=options.ignore_replay_errors,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cluster.coordinator import Coordinator, RequestKind
@@ -27,6 +28,9 @@ from storage.reads import TableStore
 from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
 from storage.schema.tables import schema_mutations
 from storage.token import token
+
+if TYPE_CHECKING:
+    from cqlserver.query_log.recording import QueryLog
 
 BUILT_IN_TIMESTAMP_US = 1
 DATACENTER, RACK = "datacenter1", "rack1"
@@ -64,6 +68,7 @@ class Node:
             )
         )
         self.sessions: dict[Client, None] = {}
+        self.observer: QueryLog | None = None  # of what sessions serve
         self.registered: dict[Client, None] = {}  # those that want events
         self.statements = Statements(compiler(self))
         self.virtual_tables = VirtualTables(self)
@@ -119,6 +124,12 @@ class Node:
             ring_node.rack,
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
+
+    def observe(self, observer: "QueryLog | None") -> None:
+        """Has all sessions, those to come too, tell it what they serve; None: nobody any more."""
+        self.observer = observer
+        for session in self.sessions:
+            session.observer = observer
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
@@ -243,6 +254,8 @@ class Node:
 
 class Client:
     """What a node knows of its sessions."""
+
+    observer: "QueryLog | None"
 
     def push(self, event: Event) -> None:
         raise NotImplementedError

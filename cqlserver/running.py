@@ -1,13 +1,16 @@
 """A running server as Python has it: where it is, and the verbs. `launcher.Server` is one that this process started."""
 
 import os
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from cqlserver.control.client import ControlClient
 
 StrPath = str | os.PathLike[str]
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+QUERIES_MAX: Final = 10_000
 
 
 class ServerDied(RuntimeError):
@@ -67,6 +70,39 @@ class Running:
         count: int = self.call("load", path=os.path.abspath(path), keyspace=keyspace)["statements"]
         return count
 
+    def record(self, on: bool = True) -> int:
+        """Begins to record what clients ask, or ends it; the number of the next request."""
+        number: int = self.call("record", on=on)["next"]
+        return number
+
+    def queries(self, **filters: object) -> list[dict[str, Any]]:
+        """What clients asked since `record()`, the newest last. Filters: `since` (a number), `limit`, `keyspace`, `table`,
+        `matching` (a regular expression), `kind`, `client`, `errors=True`, `system=True`."""
+        found: list[dict[str, Any]] = self.call("queries", **filters)["queries"]
+        return found
+
+    def habits(self, *, since: int = 0) -> list[dict[str, Any]]:
+        """What strict mode has against the statements since then: each with `habit`, `cql` and `advice`."""
+        found: list[dict[str, Any]] = self.call("habits", since=since)["habits"]
+        return found
+
+    @contextmanager
+    def assert_queries(self, count: int | None = None, **filters: object) -> Iterator[list[dict[str, Any]]]:
+        """Around statements: that there were just so many of this kind (None: any at all). Gives a list that holds them
+        when the block has ended. `filters` are those of `queries`. Raises AssertionError, which shows them."""
+        since = self.record()
+        found: list[dict[str, Any]] = []
+        yield found
+        found += self.queries(since=since, **{"limit": QUERIES_MAX, **filters})
+        if len(found) == count or (count is None and found):
+            return
+        about = ", ".join(f"{name}={value!r}" for name, value in filters.items())
+        expected = "some" if count is None else count
+        raise AssertionError(
+            f"{len(found)} queries{' with ' + about if about else ''}, expected {expected}:\n"
+            + "\n".join(f"  {shown(query)}" for query in found)
+        )
+
     def about(self) -> dict[str, Any]:
         """What the server says of itself: host, port, pid, release_version, ..."""
         return self.call("about")
@@ -90,6 +126,17 @@ class Running:
 
     def _obituary(self, error: OSError) -> str:
         return f"no server answers on control port {self.control_port}: {error}"
+
+
+def shown(query: dict[str, Any]) -> str:
+    """A query of the log in one line."""
+    values = [value for statement in query["statements"] for value in statement["values"]]
+    outcome = f"{query['rows']} rows" if query["rows"] is not None else "done"
+    if query["error"] is not None:
+        outcome = f"{query['error']['code']}: {query['error']['message']}"
+    parts = [query["cql"], f"values {values}" if values else "", query.get("consistency") or query["kind"],
+             f"{query['duration_us']} us", outcome, *(f"warning: {text}" for text in query["warnings"])]  # fmt: skip
+    return " · ".join(part for part in parts if part)
 
 
 def attach(control_port: int) -> Running:

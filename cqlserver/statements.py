@@ -302,6 +302,10 @@ class Statements:
             return _then(outcome, _changed)
         return _then(outcome, lambda result: _skipped(result, skip)) if skip else outcome
 
+    def prepared_texts(self) -> dict[bytes, str]:
+        """Of all prepared statements, by id."""
+        return {prepared.id: prepared.text for prepared in self._prepared.values()}
+
     def maybe_prepared(self, statement_id: bytes) -> Prepared | None:
         return self._prepared.get(statement_id)
 

@@ -22,6 +22,7 @@ class Command:
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
+    "run": Command("run", "runs a command with a server of its own: cqlserver run -- pytest"),
     "reset": Command("verbs", "empties a running server's tables"),
     "snapshot": Command("verbs", "remembers its schema and data under a name"),
     "restore": Command("verbs", "brings back what a snapshot remembers"),
@@ -29,5 +30,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "forget": Command("verbs", "forgets a snapshot"),
     "about": Command("verbs", "says where it is, and what"),
     "execute": Command("verbs", "executes CQL"),
+    "record": Command("verbs", "begins to record what clients ask"),
+    "queries": Command("verbs", "what clients asked"),
+    "habits": Command("verbs", "what of it strict mode has something against"),
     "load": Command("verbs", "executes files of CQL, writes rows of CSV, JSON or YAML"),
 }

@@ -114,7 +114,7 @@ class Served(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Unanswered:
     """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
-    `wrote`: a log write stands behind it."""
+    `wrote`: a log write stands behind it; `began`: when, by the node's clock."""
 
     envelope: Envelope
     keyspace: str | None
@@ -122,6 +122,7 @@ class Unanswered:
     warnings: list[str] = field(default_factory=list)
     pending: Pending[Response | bytes] | None = None
     wrote: bool = False
+    began: float = 0.0
 
     def close(self) -> None:
         """Nobody waits for it any more."""
@@ -133,6 +134,7 @@ class Unanswered:
 class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
     `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
+    `observer`: hears of each go (cqlserver/query_log);
     `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
     def __init__(self, node: Node, address: str, port: int) -> None:
@@ -146,6 +148,7 @@ class Session(Client):
         self.pending_count = self.pending_bytes = 0
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
+        self.observer = node.observer
         self._clock: Clock = node.environment.clock.monotonic
         self._ready = self._has_begun = False
         self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
@@ -275,6 +278,9 @@ class Session(Client):
     def _serve(self, envelopes: list[Envelope], deadline: float) -> None:
         fast_paths, answers, clock = self._fast, self._answers, self._clock
         counted = size = 0
+        observer = self.observer
+        if observer is not None:
+            first, began = len(answers), clock()
         for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
             tail = None
             if flags <= COMPRESSED and self._ready:
@@ -311,6 +317,8 @@ class Session(Client):
             streams = {unanswered.envelope[2] for unanswered in self._pending}
             envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
         self._served += envelopes
+        if observer is not None:
+            observer.served(self, envelopes, answers[first:], clock() - began)
         if self._next is not None:
             self._switch()
 
@@ -349,6 +357,7 @@ class Session(Client):
         if unanswered.pending is None:
             unanswered.pending = Pending(self._turns(unanswered))
         self.state.trace = None  # until its next step
+        unanswered.began = self._clock()
         self._pending.append(unanswered)
         self.pending_count += 1
         self.pending_bytes += len(unanswered.envelope[4])
@@ -431,6 +440,8 @@ class Session(Client):
         self.pending_count -= 1
         self.pending_bytes -= len(unanswered.envelope[4])
         self.is_odd = True
+        if self.observer is not None:
+            self.observer.served(self, [unanswered.envelope], [answer], self._clock() - unanswered.began)
         if unanswered.wrote:
             self._answers.append(answer)
             self._served.append(unanswered.envelope)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.control import verbs
+from cqlserver.control import query_log, verbs
 from cqlserver.control.context import BadArgument
 
 REQUIRED: Final = object()
@@ -104,6 +104,9 @@ _SNAPSHOTS: Final[Mapping[str, object]] = {
 _ONLY = Argument("keyspace", STRING, "of this keyspace alone", None)
 _NAME = Argument("name", STRING, "the snapshot's name")
 
+_SINCE = Argument("since", INTEGER, "of this number (a `next` of before) and later", 0)
+_NEXT: Final = {"type": "integer", "description": "the number of the next request"}
+
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "reset",
@@ -160,6 +163,39 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         {"type": "object", "properties": {"statements": INTEGER.schema}},
         verbs.load,
+    ),
+    Operation(
+        "record",
+        "Begins to record what clients ask, or ends it",
+        (Argument("on", BOOLEAN, "begin, not end", True),),
+        {"type": "object", "properties": {"next": _NEXT}},
+        query_log.record,
+    ),
+    Operation(
+        "queries",
+        "What clients asked, and what they were answered, the newest last",
+        (
+            _SINCE,
+            Argument("limit", INTEGER, "of the newest, at most", 1_000),
+            Argument("keyspace", STRING, "of tables in this keyspace alone", None),
+            Argument("table", STRING, "of this [keyspace.]table alone", None),
+            Argument("matching", STRING, "whose text this regular expression is found in", None),
+            Argument("kind", STRING, "QUERY, EXECUTE, BATCH or PREPARE alone", None),
+            Argument("client", STRING, "of clients whose address begins so", None),
+            Argument("errors", BOOLEAN, "those alone that were answered with an error", False),
+            Argument("system", BOOLEAN, "those of system tables too, as drivers send them", False),
+        ),
+        {"type": "object", "properties": {"queries": {"type": "array", "items": {"type": "object"}}, "next": _NEXT}},
+        query_log.queries,
+        reads=True,
+    ),
+    Operation(
+        "habits",
+        "Statements that strict mode has something against: by name, with what to do instead",
+        (_SINCE,),
+        {"type": "object", "properties": {"habits": {"type": "array", "items": {"type": "object"}}, "next": _NEXT}},
+        query_log.habits,
+        reads=True,
     ),
 )
 

@@ -33,6 +33,7 @@ class Config:
     init: tuple[Path, ...] = ()
     control_port: int | None = 7199
     until_stdin_ends: bool = False
+    query_log: bool = False
     ready_file: Path | None = None
     log_level: str = "info"
     cluster_name: str = "Test Cluster"

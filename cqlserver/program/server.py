@@ -101,6 +101,10 @@ async def serve(config: Config) -> None:
         if node.commit_log is not None:
             node.commit_log.write()
         listen(sockets)
+        if config.query_log:
+            from cqlserver.query_log.recording import QueryLog
+
+            node.observe(QueryLog({}, node.environment.clock.monotonic))
         listener = Listener(node, sockets)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:

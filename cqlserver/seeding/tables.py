@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]*")
 _BARE: Final = re.compile(
     r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?|true|false|0x[0-9a-fA-F]*"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -29,8 +28,8 @@ class TableName(NamedTuple):
 
 
 def quoted(name: str) -> str:
-    """A name as CQL has to have it."""
-    return name if _WORD.fullmatch(name) else '"' + name.replace('"', '""') + '"'
+    """A name as CQL takes it whatever it is: a reserved word, or one with capitals."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def row_statement(table: TableName, row: Mapping[str, object], is_counter: Callable[[str], bool]) -> str:

@@ -200,6 +200,9 @@ class RealCluster:
             self._load(wanted.data)
             self._current = wanted.key
 
+    def mark(self) -> int | None:
+        return None
+
     def check_alive(self) -> None:
         self.server.check_alive()
 

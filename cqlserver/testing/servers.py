@@ -7,20 +7,27 @@ millisecond, whatever it holds.
 
 import json
 import os
+import warnings
 from typing import Any, Protocol
 
 import pytest
 
 from cqlserver.control.client import ControlError
 from cqlserver.launcher import Server, StartError, start
-from cqlserver.running import Running, ServerDied, attach
+from cqlserver.running import Running, ServerDied, attach, shown
 from cqlserver.testing.options import Options, Source, Wanted, wrong
 
 SERVERS_MAX = 4
 """Running at once; beyond them the one that was used longest ago is stopped."""
+SHOWN_QUERIES = 20
+"""In the report of a failed test."""
 STATES_MAX = 50
 """Of one server; beyond them the oldest is forgotten, and made anew when a test wants it again."""
 _BASE = "\0base"
+
+
+class CassandraHabit(UserWarning):
+    """Strict mode has something against a test's statements."""
 
 
 class Backend(Protocol):
@@ -33,6 +40,9 @@ class Backend(Protocol):
 
     def clean(self, wanted: Wanted) -> None:
         """Behind a test, as its `reset` says."""
+
+    def mark(self) -> int | None:
+        """The number of the next request in its query log, where it has one."""
 
     def check_alive(self) -> None:
         """Raises ServerDied."""
@@ -84,6 +94,9 @@ class OwnServer:
         self._restore(wanted.key, schema=wanted.reset == "all")
         self._current = wanted.key
 
+    def mark(self) -> int | None:
+        return self.server.record()
+
     def check_alive(self) -> None:
         self.server.check_alive()
 
@@ -122,6 +135,7 @@ class Lease:
     def __init__(self, servers: "Servers", backend: Backend, wanted: Wanted) -> None:
         self._servers, self._backend, self._wanted = servers, backend, wanted
         self.server = backend.server
+        self._since = backend.mark()
 
     def session(self) -> Any:
         """The Python driver's."""
@@ -129,15 +143,38 @@ class Lease:
 
     def report(self, report: pytest.TestReport) -> None:
         """Adds to a failed test's report what the server knows of it."""
+        if not report.failed or report.when != "call" or self._since is None:
+            return
+        try:
+            queries = self.server.queries(since=self._since, limit=SHOWN_QUERIES)
+        except (ServerDied, ControlError):
+            return  # the end of the test says so
+        if queries:
+            report.sections.append(("Cassandra: the test's last statements", "\n".join(shown(query) for query in queries)))
 
     def end(self) -> None:
-        """Raises pytest's failure where the server has died."""
+        """Raises pytest's failure where the server has died, or strict mode has something against the test."""
         try:
+            habits = self._habits()
             self._backend.check_alive()
             self._backend.clean(self._wanted)
         except ServerDied as error:
             self._servers.drop(self._backend)
             raise wrong(f"the test's server has died: {error}") from None
+        if habits and self._servers.strict == "fail":
+            raise wrong(habits)
+        if habits:
+            warnings.warn(CassandraHabit(habits), stacklevel=1)
+
+    def _habits(self) -> str:
+        """What strict mode has to say; nothing where all is well."""
+        if self._servers.strict == "off" or self._since is None:
+            return ""
+        found = [one for one in self.server.habits(since=self._since) if one["habit"] not in self._wanted.allow]
+        lines = [f"{one['habit']}: {one['advice']}\n    {one['cql']}" for one in found]
+        names = ", ".join(dict.fromkeys(repr(one["habit"]) for one in found))
+        allowed = f"\nallowed by @pytest.mark.cassandra(allow=[{names}])"
+        return "\n".join(["Cassandra, strict mode:", *lines]) + allowed if found else ""
 
 
 def _keyspace(options: Options, worker: str | None) -> str:
@@ -154,7 +191,7 @@ class Servers:
         self._options, self._worker, self._shared_control_port = options, worker, shared_control_port
         self._backends: dict[str, Backend] = {}  # by settings; the one used last at the end
         self._drivers: dict[Backend, Any] = {}
-        self.keyspace = _keyspace(options, worker)
+        self.keyspace, self.strict = _keyspace(options, worker), options.strict
 
     def default(self) -> Running:
         return self._backend(self._options.wanted()).server
@@ -214,7 +251,7 @@ class Servers:
                 raise wrong("a test with settings of its own needs a server of its own: run without --cassandra-shared")
             return OwnServer(attach(self._shared_control_port), self.keyspace, True)
         try:
-            server = start(settings=settings)
+            server = start(settings=settings, query_log=True)
         except StartError as error:
             raise wrong(f"cqlserver does not start: {error}") from None
         return OwnServer(server, self.keyspace, False)

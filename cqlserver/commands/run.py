@@ -1,0 +1,134 @@
+"""`cqlserver run [options of the server] -- COMMAND`: a server for as long as a command runs.
+
+The command finds the server by its environment: under the names that programs have come to use, and those that Spring,
+Quarkus, the Java driver's configuration and cqlsh read by themselves. It exits as the command does.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+from typing import Final
+
+from cqlserver.control.client import ControlError
+from cqlserver.launcher import Server, StartError, launch
+
+DATACENTER: Final = "datacenter1"
+DEFAULT_KEYSPACE: Final = "test"
+NOT_FOUND: Final = 127
+"""What a shell exits with where there is no such command."""
+_USAGE: Final = """\
+usage: cqlserver run [--keyspace NAME] [options of the server] -- COMMAND [ARGUMENT ...]
+
+Starts a server (in memory, on a free port, unless the options say otherwise), runs COMMAND, stops the server, and exits as
+COMMAND did. COMMAND finds it by CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT, CASSANDRA_LOCAL_DC and CASSANDRA_KEYSPACE, by what
+Spring, Quarkus, the Java driver and cqlsh read, and the control port by CQLSERVER_CONTROL_PORT.
+
+  --keyspace NAME   made where it isn't there yet (default test)
+  the server's own options: cqlserver --help
+"""
+_OWN: Final = ("--ready-file", "--until-stdin-ends")
+
+
+def main(name: str, arguments: list[str]) -> int:
+    if arguments[:1] in (["--help"], ["-h"]):
+        print(_USAGE, end="")
+        return 0
+    if "--" not in arguments or arguments[-1] == "--":
+        print(f"cqlserver run: what to run comes behind --\n{_USAGE}", end="", file=sys.stderr)
+        return 2
+    at = arguments.index("--")
+    options, command = arguments[:at], arguments[at + 1 :]
+    keyspace = DEFAULT_KEYSPACE
+    if "--keyspace" in options:
+        where = options.index("--keyspace")
+        keyspace = options[where + 1] if where + 1 < len(options) else ""
+        del options[where : where + 2]
+    used = [option for option in options if option.split("=")[0] in _OWN]
+    if used or not keyspace:
+        print(f"cqlserver run: {used[0] if used else '--keyspace'} is not for it\n{_USAGE}", end="", file=sys.stderr)
+        return 2
+    try:
+        server = launch(_server_command(options))
+    except StartError as error:
+        print(f"cqlserver run: {error}", end="", file=sys.stderr)
+        return 1
+    with server:
+        try:
+            make_keyspace(server, keyspace)
+        except ControlError as error:
+            print(f"cqlserver run: --keyspace {keyspace}: {error.message}", file=sys.stderr)
+            return 1
+        status = _run(command, environment(server, keyspace))
+        if not server.is_running:
+            print(f"cqlserver run: the server ended before the command. Its log:\n{server.log}", file=sys.stderr)
+            return status or 1
+    return status
+
+
+def _server_command(options: list[str]) -> list[str]:
+    given = {option.split("=")[0] for option in options}
+    command = [sys.executable, "-P", "-m", "cqlserver", *options, "--ready-file", "-", "--until-stdin-ends"]
+    for needed, defaults in (
+        ({"--port", "--config"}, ["--port", "0"]),
+        ({"--control-port"}, ["--control-port", "0"]),
+        ({"--memory", "--data", "--config"}, ["--memory"]),
+        ({"--log-level"}, ["--log-level", "warning"]),
+    ):
+        if not needed & given:
+            command += defaults
+    return command
+
+
+def make_keyspace(server: Server, name: str) -> None:
+    server.execute(
+        f"CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+
+
+def environment(server: Server, keyspace: str) -> dict[str, str]:
+    """What a command is told of its server."""
+    host, port = server.host, str(server.port)
+    spring = {"CONTACTPOINTS": host, "PORT": port, "LOCALDATACENTER": DATACENTER, "KEYSPACENAME": keyspace}
+    java = "CONFIG_FORCE_datastax__java__driver_basic_"  # typesafe config, with -Dconfig.override_with_env_vars=true
+    return {
+        "CASSANDRA_CONTACT_POINTS": host,
+        "CASSANDRA_HOST": host,
+        "CASSANDRA_PORT": port,
+        "CASSANDRA_LOCAL_DC": DATACENTER,
+        "CASSANDRA_KEYSPACE": keyspace,
+        **{f"SPRING_CASSANDRA_{name}": value for name, value in spring.items()},
+        **{f"SPRING_DATA_CASSANDRA_{name}": value for name, value in spring.items()},
+        "QUARKUS_CASSANDRA_CONTACT_POINTS": server.contact,
+        "QUARKUS_CASSANDRA_LOCAL_DATACENTER": DATACENTER,
+        "QUARKUS_CASSANDRA_KEYSPACE": keyspace,
+        f"{java}contact__points_0": server.contact,
+        f"{java}load__balancing__policy_local__datacenter": DATACENTER,
+        f"{java}session__keyspace": keyspace,
+        "CQLSH_HOST": host,
+        "CQLSH_PORT": port,
+        "CQLSERVER_CONTROL_PORT": str(server.control_port),
+    }
+
+
+def _run(command: list[str], variables: dict[str, str]) -> int:
+    """The command's exit status, as a shell has it; signals that come meanwhile are the command's."""
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **variables})
+    except OSError as error:
+        print(f"cqlserver run: {command[0]}: {error.strerror}", file=sys.stderr)
+        return NOT_FOUND
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    # Ctrl-C goes to the command without our help, since it is in the terminal's foreground with us; we only outlive it
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, pass_on if not sys.stdin.isatty() else lambda *_: None)
+    try:
+        status = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 128 - status if status < 0 else status

@@ -1,0 +1,171 @@
+"""The query log in this process: what is recorded, filters, bounds; and what strict mode finds."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from small_session import SmallSession
+
+from cqlserver.query_log import recording
+from cqlserver.query_log.entries import Entry, Filter, described, entries
+from cqlserver.query_log.habits import findings
+from cqlserver.query_log.recording import QueryLog
+from protocol.requests import Batch, BatchEntry, Query, QueryOptions
+from protocol.responses import PreparedResult
+
+SCHEMA = (
+    "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    "CREATE TABLE ks.t (k int, c int, v text, PRIMARY KEY (k, c))",
+    "CREATE TABLE ks.u (k int PRIMARY KEY, n int)",
+)
+AT_5 = "INSERT INTO ks.u (k, n) VALUES (1, 1) USING TIMESTAMP 5"
+INSERT = "INSERT INTO ks.t (k, c, v) VALUES (?, ?, ?)"
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(4, "big")
+
+
+class Recorded(SmallSession):
+    """A session whose log is on. `entries()`: what it recorded since."""
+
+    def __init__(self) -> None:
+        super().__init__(True, SCHEMA)
+        self.log = QueryLog(self.node.statements.prepared_texts(), self.node.environment.clock.monotonic)
+        self.node.sessions[self.session] = None
+        self.node.observe(self.log)
+
+    def entries(self, **wanted: str) -> list[Entry]:
+        return [entry for entry in entries(self.log, 0) if Filter(**wanted).takes(entry)]  # type: ignore[arg-type]
+
+    def told(self) -> list[dict[str, object]]:
+        return [described(entry, self.node.schema) for entry in self.entries()]
+
+    def habits(self) -> list[str]:
+        return [finding.habit for finding in findings(self.entries(), self.node.schema)]
+
+
+@pytest.fixture
+def session() -> Recorded:
+    return Recorded()
+
+
+def test_statements_values_and_outcomes(session: Recorded) -> None:
+    session.execute(INSERT, number(1), number(2), b"x")
+    session.ask(Query("SELECT v FROM ks.t WHERE k = 1", QueryOptions(page_size=5)))
+    session.ask(Query("SELECT nope FROM ks.t"))
+    session.ask(Query("SELECT key FROM system.local"))
+    prepare, insert, select, wrong = session.told()
+    assert (prepare["kind"], insert["kind"], select["kind"]) == ("PREPARE", "EXECUTE", "QUERY")
+    assert insert["cql"] == INSERT
+    assert insert["statements"] == [{"cql": INSERT, "values": [1, 2, "x"], "prepared": True}]
+    assert (insert["consistency"], insert["rows"], insert["error"]) == ("ONE", None, None)
+    assert (select["rows"], select["page_size"], select["tables"]) == (1, 5, ["ks.t"])
+    assert wrong["error"] == {"code": "InvalidRequest", "message": "Undefined column name nope in table ks.t"}
+    assert session.taken == [True], "the log must not keep EXECUTE from its short way"
+
+
+def test_a_batch_is_one_entry_with_all_its_statements(session: Recorded) -> None:
+    session.execute(INSERT, number(1), number(2), b"x")
+    session.ask(Batch(1, (BatchEntry(session.ids[INSERT], (number(1), number(3), None)),
+                          BatchEntry("UPDATE ks.u SET n = 1 WHERE k = 2"))))  # fmt: skip
+    told = session.told()[-1]
+    assert (told["kind"], told["tables"]) == ("BATCH", ["ks.t", "ks.u"])
+    assert told["statements"] == [
+        {"cql": INSERT, "values": [1, 3, None], "prepared": True},
+        {"cql": "UPDATE ks.u SET n = 1 WHERE k = 2", "values": [], "prepared": False},
+    ]
+
+
+def test_what_takes_several_steps_is_recorded_when_it_is_answered(session: Recorded) -> None:
+    session.session.receive(_envelope(Query("SELECT * FROM ks.t WHERE v = '" + "x" * 4_000 + "' ALLOW FILTERING")))
+    assert not session.entries()
+    session.session.finish()
+    assert len(session.entries()) == 1
+
+
+def _envelope(request: Query) -> bytes:
+    from protocol.requests import encode
+
+    return encode(request, 4, 7)
+
+
+def test_filters(session: Recorded) -> None:
+    for text in ("SELECT * FROM ks.u", "INSERT INTO ks.u (k) VALUES (1)", "SELECT * FROM ks.t", "SELECT"):
+        session.ask(Query(text))
+    assert len(session.entries()) == 4
+    assert len(session.entries(table="u")) == len(session.entries(table="ks.u")) == 2
+    assert len(session.entries(keyspace="ks")) == 3
+    assert len(session.entries(keyspace="other")) == 0
+    assert len(session.entries(matching="^select .* from")) == 2
+    assert len(session.entries(kind="batch")) == 0
+    assert len(session.entries(client="127.0.0.1")) == 4
+
+
+def test_texts_of_statements_that_were_prepared_before_or_are_forgotten(session: Recorded) -> None:
+    text = "SELECT n FROM ks.u WHERE k = ?"
+    session.execute(text, number(1))
+    session.ask(Query("DROP TABLE ks.u"))
+    assert [told["cql"] for told in session.told()][:2] == [text, text]
+    prepared = session.ask(Query("SELECT * FROM ks.t"))
+    assert not isinstance(prepared, PreparedResult)
+
+
+def test_the_oldest_go_first(session: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "QUERY_BYTES_MAX", 10 * recording.GO_BYTES)
+    for k in range(30):
+        session.ask(Query(f"SELECT * FROM ks.u WHERE k = {k}"))
+    numbers = [entry.number for entry in session.entries()]
+    assert numbers[-1] == 29
+    assert 1 < len(numbers) < 10
+    assert session.log.next_number == 30
+
+
+def test_nothing_is_recorded_once_it_is_off(session: Recorded) -> None:
+    session.node.observe(None)
+    session.ask(Query("SELECT * FROM ks.u"))
+    assert not session.entries()
+
+
+@pytest.mark.parametrize(
+    ("texts", "habits"),
+    [
+        (["SELECT * FROM ks.t WHERE v = 'x' ALLOW FILTERING"], ["allow-filtering"]),
+        (["SELECT * FROM ks.t"], ["full-scan"]),
+        (["SELECT count(*) FROM ks.u"], ["full-scan"]),
+        (["SELECT * FROM ks.t WHERE k = 1", "SELECT * FROM ks.t WHERE k IN (1, 2)"], []),
+        (["SELECT * FROM ks.t WHERE token(k) > 1"], []),
+        (["BEGIN BATCH UPDATE ks.u SET n = 1 WHERE k = 1; UPDATE ks.u SET n = 1 WHERE k = 2; APPLY BATCH"],
+         ["multi-partition-batch"]),
+        (["BEGIN UNLOGGED BATCH UPDATE ks.u SET n = 1 WHERE k = 1; UPDATE ks.u SET n = 1 WHERE k = 2; APPLY BATCH"], []),
+        (["BEGIN BATCH INSERT INTO ks.t (k, c) VALUES (1, 1); INSERT INTO ks.t (k, c) VALUES (1, 2); APPLY BATCH"], []),
+        ([f"SELECT * FROM ks.u WHERE k = {k}" for k in range(11)], ["unprepared"]),
+        ([f"SELECT * FROM ks.u WHERE k = {k}" for k in range(10)], []),
+        ([f"SELECT * FROM ks.u WHERE k IN ({', '.join(map(str, range(21)))})"], ["large-in"]),
+        (["INSERT INTO ks.u (k, n) VALUES (1, null)"], ["null-insert"]),
+        ([AT_5, "UPDATE ks.u USING TIMESTAMP 5 SET n = 2 WHERE k = 1"], ["equal-timestamps"]),
+        ([AT_5, "UPDATE ks.u USING TIMESTAMP 6 SET n = 2 WHERE k = 1"], []),
+        ([AT_5, "UPDATE ks.u USING TIMESTAMP 5 SET n = 2 WHERE k = 2"], []),
+        (["CREATE TABLE ks.x (k int PRIMARY KEY)", "SELECT * FROM system.peers"], []),
+    ],
+)  # fmt: skip
+def test_habits(session: Recorded, texts: list[str], habits: list[str]) -> None:
+    for text in texts:
+        session.ask(Query(text))
+    assert session.habits() == habits
+
+
+def test_habits_of_bound_values(session: Recorded) -> None:
+    session.execute(INSERT, number(1), number(2), None, timestamp_us=5)
+    session.execute(INSERT, number(1), number(2), b"x", timestamp_us=5)
+    session.execute(INSERT, number(1), number(3), b"x", timestamp_us=5)
+    many = len(range(21)).to_bytes(4, "big") + b"".join(number(4) + number(k) for k in range(21))
+    session.execute("SELECT * FROM ks.u WHERE k IN ?", many)
+    insert = BatchEntry(session.ids[INSERT], (number(1), number(2), b"x"))
+    other = BatchEntry(session.ids[INSERT], (number(2), number(2), b"x"))
+    session.ask(Batch(0, (insert, insert)))
+    session.ask(Batch(0, (insert, other)))
+    assert session.habits() == ["null-insert", "equal-timestamps", "large-in", "multi-partition-batch"]

@@ -1,0 +1,226 @@
+"""The pytest plugin as its users have it: projects of their own, run by a pytest of their own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
+HOME = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder with a schema and rows. The plugin is named, so that it does not hang on how this package is installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTHONPATH", str(HOME))
+    (pytester.path / "schema.cql").write_text("CREATE TABLE t (k int PRIMARY KEY, v text);")
+    (pytester.path / "t.csv").write_text("k,v\n1,a\n")
+    return pytester
+
+
+def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return project.runpytest_subprocess("-p", "cqlserver.testing.plugin", *arguments, timeout=600)
+
+
+def test_states_markers_and_kinds_of_tests(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\ncassandra_schema = schema.cql\n")
+    project.makepyfile(
+        """
+        import asyncio, unittest
+        import pytest
+
+        def rows(server):
+            return server.execute("SELECT k, v FROM test.t")
+
+        @pytest.mark.parametrize("n", range(3))
+        def test_each_begins_with_empty_tables(cassandra, cassandra_session, n):
+            assert rows(cassandra) == []
+            cassandra_session.execute("INSERT INTO t (k, v) VALUES (%s, 'x')", (n,))
+            assert rows(cassandra) == [{"k": n, "v": "x"}]
+
+        @pytest.mark.cassandra(data="t.csv")
+        @pytest.mark.parametrize("n", range(2))
+        def test_rows_come_back(cassandra, cassandra_keyspace, n):
+            assert cassandra_keyspace == "test"
+            assert rows(cassandra) == [{"k": 1, "v": "a"}]
+            cassandra.execute("DELETE FROM test.t WHERE k = 1; CREATE TABLE IF NOT EXISTS test.more (k int PRIMARY KEY)")
+
+        @pytest.mark.cassandra(data="t.csv", reset="all")
+        @pytest.mark.parametrize("n", range(2))
+        def test_the_schema_too(cassandra, n):
+            if n == 0:
+                assert cassandra.execute("SELECT * FROM test.more") == []  # the reset before was of the data
+            cassandra.execute("CREATE TABLE test.other (k int PRIMARY KEY)")
+
+        @pytest.mark.cassandra(reset="none")
+        @pytest.mark.parametrize("n", range(2))
+        def test_what_is_not_reset_stays(cassandra, n):
+            assert len(rows(cassandra)) == n
+            cassandra.execute(f"INSERT INTO test.t (k) VALUES ({n})")
+
+        @pytest.mark.cassandra(schema=["schema.cql", "CREATE TABLE u (k int PRIMARY KEY)"])
+        class TestOfAClass:
+            def test_texts_of_cql(self, cassandra):
+                assert cassandra.execute("SELECT * FROM u", keyspace="test") == []
+
+        @pytest.mark.usefixtures("cassandra")
+        class TestOfUnittest(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _server(self, cassandra):
+                self.server = cassandra
+
+            def test_it(self):
+                assert rows(self.server) == []
+
+        def test_of_asyncio(cassandra):
+            async def main():
+                return rows(cassandra)
+            assert asyncio.run(main()) == []
+
+        def test_the_session_keeps_no_settings(cassandra_session):
+            from cassandra.query import dict_factory
+            cassandra_session.row_factory = dict_factory
+            cassandra_session.set_keyspace("system")
+
+        def test_of_the_test_before(cassandra_session):
+            assert cassandra_session.keyspace == "test"
+            assert cassandra_session.execute("SELECT count(*) FROM t").one()[0] == 0
+        """
+    )
+    run(project).assert_outcomes(passed=15)
+
+
+def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
+    (project.path / "wrong.cql").write_text("CREATE TABLE a (k int PRIMARY KEY);\n\nCREATE TABLE b (k int);\n")
+    (project.path / "wrong.csv").write_text("k,w\n1,a\n")
+    project.makepyfile(
+        """
+        import pytest
+
+        def test_kills(cassandra):
+            cassandra.process.kill()
+
+        @pytest.mark.cassandra(schema="schema.cql")
+        def test_fails(cassandra, cassandra_session):
+            for k in range(25):
+                cassandra_session.execute("INSERT INTO t (k, v) VALUES (%s, 'x')", (k,))
+            assert cassandra_session.execute("SELECT nope FROM t")
+
+        @pytest.mark.cassandra(schema="wrong.cql")
+        def test_wrong_schema(cassandra): pass
+
+        @pytest.mark.cassandra(schema="schema.cql", data="wrong.csv")
+        def test_wrong_rows(cassandra): pass
+
+        @pytest.mark.cassandra(schema="missing.cql")
+        def test_missing(cassandra): pass
+
+        @pytest.mark.cassandra(rest="all")
+        def test_wrong_marker(cassandra): pass
+
+        @pytest.mark.cassandra(reset="everything")
+        def test_wrong_word(cassandra): pass
+
+        @pytest.mark.cassandra(settings={"num_token": 3})
+        def test_wrong_setting(cassandra): pass
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(passed=1, failed=1, errors=7)
+    text = result.stdout.str()
+    for told in (
+        r"the test's server has died: the server at 127.0.0.1:\d+ \(pid \d+\) was killed by SIGKILL. Its log:",
+        r"/wrong.cql:3: No PRIMARY KEY specifed for table 'test.b' \(exactly one required\)\n  in CREATE TABLE b \(k int\)",
+        r"/wrong.csv:2: JSON values map contains unrecognized column: w",
+        r"the seed 'missing.cql' does not exist: there is no .*/missing.cql",
+        r"@pytest.mark.cassandra takes no rest; it takes schema, data, settings, reset, allow",
+        r"@pytest.mark.cassandra\(reset=...\) is 'everything', and none of data, all, none",
+        r"cassandra.yaml knows no num_token",
+        r"-+ Cassandra: the test's last statements -+",
+        r"INSERT INTO t \(k, v\) VALUES \(24, 'x'\) · \w+ · \d+ us · done",
+        r"SELECT nope FROM t · \w+ · \d+ us · InvalidRequest: Undefined column name nope in table test.t",
+    ):
+        assert re.search(told, text), (told, text)
+    assert text.count("INSERT INTO t (k, v) VALUES (") == 19 + text.count('VALUES (%s')
+    assert "Traceback" not in text
+
+
+def test_strict_mode_fails_a_test_by_the_habits_name(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+        pytestmark = pytest.mark.cassandra(schema="schema.cql")
+
+        def test_scans(cassandra, cassandra_session):
+            cassandra_session.execute("SELECT * FROM t")
+
+        @pytest.mark.cassandra(allow=["full-scan"])
+        def test_may_scan(cassandra, cassandra_session):
+            cassandra_session.execute("SELECT * FROM t")
+
+        def test_is_good(cassandra, cassandra_session):
+            cassandra_session.execute("SELECT * FROM t WHERE k = 1")
+            with cassandra.assert_queries(2, table="t"):
+                cassandra_session.execute("SELECT * FROM t WHERE k = 1")
+                cassandra_session.execute("SELECT * FROM t WHERE k = 2")
+        """
+    )
+    result = run(project, "--cassandra-strict", "fail")
+    result.assert_outcomes(passed=3, errors=1)
+    text = result.stdout.str()
+    assert "full-scan: it reads the whole table" in text
+    assert "allowed by @pytest.mark.cassandra(allow=['full-scan'])" in text
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_workers_of_xdist(project: pytest.Pytester, shared: bool) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cassandra(schema="schema.cql")
+        @pytest.mark.parametrize("n", range(8))
+        def test_it(cassandra, cassandra_keyspace, n):
+            table = f"{cassandra_keyspace}.t"
+            assert cassandra.execute(f"SELECT * FROM {table}") == []
+            cassandra.execute(f"INSERT INTO {table} (k) VALUES ({n})")
+            assert len(cassandra.execute(f"SELECT * FROM {table}")) == 1
+            print(cassandra_keyspace, cassandra.port)
+        """
+    )
+    result = run(project, "-p", "xdist", "-n", "2", "-rA", *(["--cassandra-shared"] if shared else []))
+    result.assert_outcomes(passed=8)
+    told = set(re.findall(r"^(test\w*) (\d+)$", result.stdout.str(), re.MULTILINE))
+    assert len({port for _, port in told}) == (1 if shared else 2)
+    assert {keyspace for keyspace, _ in told} == ({"test_gw0", "test_gw1"} if shared else {"test"})
+
+
+def test_a_real_cluster_that_is_not_there_or_must_not_be_touched(project: pytest.Pytester) -> None:
+    import cqlserver
+
+    project.makepyfile("def test_it(cassandra): pass")
+    with cqlserver.start(settings={"cluster_name": "PRODUCTION eu"}) as server:
+        refused = run(project, "--cassandra-real", server.contact)
+        assert server.execute("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = 'test'") == []
+    assert "is called 'PRODUCTION eu', which looks like one that tests must not touch" in refused.stdout.str()
+    nobody = run(project, "--cassandra-real", server.contact)
+    assert f"no Cassandra answers at {server.contact} (--cassandra-real)" in nobody.stdout.str()
+
+
+def test_a_start_of_pytest_pays_next_to_nothing(project: pytest.Pytester) -> None:
+    """Nothing is imported but the plugin itself and what stands behind `import cqlserver`."""
+    project.makepyfile(
+        """
+        import sys
+
+        def test_it():
+            ours = ("storage", "protocol", "grammar", "cluster", "trio")
+            loaded = [name for name in sys.modules if name.split(".")[0] in ours]
+            assert loaded == []
+            testing = sorted(name for name in sys.modules if name.startswith("cqlserver.testing"))
+            assert testing == ["cqlserver.testing", "cqlserver.testing.plugin"]
+        """
+    )
+    run(project).assert_outcomes(passed=1)
