@@ -2,7 +2,8 @@
 
 Looking for a key: bisect in the samples' positions, one pread of the piece of Index.db between two of them, `find` of
 `[u16 length][key]` in it: a tenth of the time of going through its entries. What `find` finds may be part of something
-else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`). """
+else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`).
+"""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator

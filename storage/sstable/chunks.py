@@ -3,7 +3,8 @@ files.
 
 Compressed (CompressionInfo.db): each chunk is its bytes and their CRC32, u32. Uncompressed (CRC.db: i32 chunk length,
 then a CRC32 a chunk): Data.db is the plain bytes. A chunk that compression would not shorten stands plain, where the file
-says so. """
+says so.
+"""
 
 import struct
 import sys

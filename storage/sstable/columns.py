@@ -1,7 +1,8 @@
 """Which of a header's columns a row has: the subset in front of its cells (db/Columns.java).
 
 Fewer than 64 columns: a vint with a bit for each column that is missing. From 64 on: the vint number of missing ones,
-then, as vints, the indexes of those that are present if these are less than half, else of those that are missing. """
+then, as vints, the indexes of those that are present if these are less than half, else of those that are missing.
+"""
 
 from collections.abc import Sequence
 from typing import Final

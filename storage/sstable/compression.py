@@ -4,7 +4,8 @@
     that would not be shorter stands uncompressed); i64 data length; i32 chunks; i64 offset of each in Data.db
 
 An LZ4 chunk begins with its plain length, i32 little-endian. LZ4, Snappy and Zstd are cramjam's (measured for 16 KiB: LZ4
-19 us to compress where the `lz4` package takes 63, 3.8 to decompress where it takes 5.1); Deflate is zlib's. """
+19 us to compress where the `lz4` package takes 63, 3.8 to decompress where it takes 5.1); Deflate is zlib's.
+"""
 
 import struct
 import sys

@@ -5,7 +5,8 @@ is written when the first of them comes (`runs.py`), which takes row after row u
 general way here.
 
 Columns are those of the file's header, matched by name with the table's. Cells of a column that was dropped, and are not
-newer than that, do not exist: they are left out here, by source, because the file does not know of it. """
+newer than that, do not exist: they are left out here, by source, because the file does not know of it.
+"""
 
 import struct
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 merged.
 
 The table is made up from the file's own header, as sstabledump does, so no schema is needed; key and clustering columns
-have no names there. """
+have no names there.
+"""
 
 import json
 from collections.abc import Iterator

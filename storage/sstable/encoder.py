@@ -7,7 +7,8 @@
     complex [deletion] vint count, cells
 
 Timestamps, local deletion times and TTLs are vint deltas from the header's. The size of the one before counts into the
-size; a static row writes 0. Packed rows take a short way: all that is the same for a layout is made once. """
+size; a static row writes 0. Packed rows take a short way: all that is the same for a layout is made once.
+"""
 
 import struct
 from collections.abc import Callable, Mapping, Sequence

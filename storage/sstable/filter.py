@@ -3,7 +3,8 @@
     i32 hash count, i32 words, 8 bytes a word; bit i is byte i >> 3, mask 1 << (i & 7)
 
 The i-th hash of a key is |second + i * first| of its Murmur3 halves, modulo the number of bits. A bloom chance of 1.0 has
-no file. """
+no file.
+"""
 
 from typing import Final
 

@@ -4,7 +4,8 @@ Mirrors db/SerializationHeader.java and db/rows/EncodingStats.java. It stands in
 those of the table when it was written: they are matched by name with those of today.
 
 All SSTables of a table that are written here have the same header as long as the table's columns stay: the base of
-timestamps is the time of the table's id, and deltas wrap. So a partition may be copied from one to another as bytes. """
+timestamps is the time of the table's id, and deltas wrap. So a partition may be copied from one to another as bytes.
+"""
 
 from functools import cached_property
 from typing import Final, NamedTuple

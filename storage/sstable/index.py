@@ -5,7 +5,8 @@
 
 A block is what lies between two cuts, 64 KiB or so of rows: its first and last clustering or bound, vint offset in the
 partition, signed vint width - 64 KiB, and the deletion that is open where it ends, if there is one
-(io/sstable/IndexInfo.java). """
+(io/sstable/IndexInfo.java).
+"""
 
 import struct
 from typing import Final, NamedTuple

@@ -2,7 +2,8 @@
 
 The values of a clustering come in groups of 32, each behind a vint with two bits a value: 01 empty, 10 null. A value of a
 type of fixed length stands as it is, another behind its length. A bound is `u8 kind, u16 count` and its values; a
-clustering in an index has its kind before it, one that begins a row has not. """
+clustering in an index has its kind before it, one that begins a row has not.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple

@@ -3,7 +3,8 @@
 A row that an INSERT or UPDATE of plain values wrote has no TTL, no deletion, and cells with the row's timestamp (or,
 without a marker, all the same one): it becomes a packed row. For a file's header and the flags of such rows a function is
 written and compiled, with the columns unrolled: 2 us a row where the general way takes 12. It stops in front of the first
-row that is different in anything, whose place it returns. """
+row that is different in anything, whose place it returns.
+"""
 
 import struct
 from collections.abc import Callable

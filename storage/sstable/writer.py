@@ -2,7 +2,8 @@
 
 The files get their final names at once; they are durable when `finish` returns, TOC.txt last: an SSTable without it was
 never finished. `abort` removes them. What is written while other work waits is up to the caller: rows may come from a
-generator that pauses. """
+generator that pauses.
+"""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
