@@ -1,11 +1,14 @@
 """Gossiping nodes in a simulated world."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
+from cluster.gossip.endpoint import Endpoint, Generation
 from cluster.gossip.gossiper import INTERVAL_S, Gossiper, GossipEvent, Outgoing
 from cluster.gossip.messages import GossipMessage
 from cluster.gossip.status import Status, StatusValue
+from cluster.membership import MemberEvent, Membership, own_states
+from cluster.ring import Node
 from simulation.network import Network, Weather
 from simulation.schedule import Schedule
 from storage.environment.environment import Rng
@@ -17,6 +20,15 @@ def endpoint(number: int) -> Endpoint:
     return Endpoint(f"10.0.0.{number}", 7000)
 
 
+def host_id(local: Endpoint) -> UUID:
+    return UUID(int=int(local.address.rsplit(".", 1)[1]))
+
+
+def tokens(local: Endpoint) -> tuple[int, ...]:
+    number = host_id(local).int
+    return tuple(number * 1000 + step for step in range(4))
+
+
 class GossipingNode:
     def __init__(self, world: "GossipWorld", local: Endpoint, seeds: Sequence[Endpoint], life: int) -> None:
         self.world, self.local = world, local
@@ -24,15 +36,24 @@ class GossipingNode:
         self.events: list[GossipEvent] = []
         rng = world.rng.fork(f"{local} {life}")
         generation = Generation(WALL_S + int(world.schedule.now_s))
-        self.gossiper = Gossiper(local, "Test Cluster", seeds, generation, rng, lambda node: True)
-        self.gossiper.say(
-            {
-                ApplicationState.DC: "datacenter1",
-                ApplicationState.STATUS_WITH_PORT: str(StatusValue(Status.NORMAL, (local.address,))),
-            }
-        )
+        self.gossiper = Gossiper(local, "Test Cluster", seeds, generation, rng, self.is_member)
+        self.membership = Membership(self.gossiper)
+        self.told: list[MemberEvent] = []
+        self.node = Node(host_id(local), local.address, "datacenter1", "rack1", tokens(local), local.port)
+        self.say(Status.NORMAL)
         world.network.receivers[local] = self.receive
         world.schedule.every(INTERVAL_S, self.tick, rng.float())
+
+    def is_member(self, other: Endpoint) -> bool:
+        return self.membership.is_member(other)
+
+    def say(self, status: Status, *arguments: str, node: Node | None = None) -> None:
+        self.gossiper.say(own_states(node or self.node, StatusValue(status, arguments)))
+        self.told += self.membership.look_at_local()
+
+    @property
+    def ring(self) -> list[tuple[str, tuple[int, ...]]]:
+        return sorted((node.address, node.tokens) for node in self.membership.topology.ring.nodes)
 
     def tick(self) -> None:
         if self.is_running:
@@ -48,7 +69,9 @@ class GossipingNode:
         self.is_running = False
 
     def _send(self, outgoing: Outgoing) -> None:
-        self.events += self.gossiper.take_events()
+        events = self.gossiper.take_events()
+        self.told += self.membership.absorb(events)
+        self.events += events
         for receiver, message in outgoing:
             self.world.network.send(self.local, receiver, message)
 

@@ -1,0 +1,77 @@
+"""The ring as it is and as it will be: pending replicas of those who join, leave, move and replace."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.replication import SimpleStrategy
+from cluster.ring import Node, Ring
+from cluster.topology import Member, Standing, Topology
+
+RF2 = SimpleStrategy(2)
+
+
+def node(number: int, *tokens: int) -> Node:
+    return Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", tokens)
+
+
+A, B, C, D = node(1, 0), node(2, 100), node(3, 200), node(4, 150)
+
+
+def normal(*nodes: Node) -> list[Member]:
+    return [Member(member, Standing.NORMAL) for member in nodes]
+
+
+def test_a_stable_ring_has_nobody_pending() -> None:
+    topology = Topology(normal(A, B, C))
+    assert topology.replicas(50, RF2, A) == (B, C)
+    assert topology.pending(50, RF2, A) == ()
+
+
+def test_who_joins_is_pending_where_it_will_be_a_replica_and_owns_nothing_yet() -> None:
+    topology = Topology([*normal(A, B, C), Member(D, Standing.JOINING)])
+    assert topology.replicas(120, RF2, A) == (C, A)
+    assert topology.pending(120, RF2, A) == (D,)
+    assert topology.pending(50, RF2, A) == (D,)  # the second replica behind B
+    assert topology.pending(180, RF2, A) == ()
+
+
+def test_who_leaves_still_answers_and_its_heirs_are_pending() -> None:
+    topology = Topology([*normal(A, B), Member(C, Standing.LEAVING)])
+    assert topology.replicas(150, RF2, A) == (C, A)
+    assert topology.pending(150, RF2, A) == (B,)
+
+
+def test_who_moves_is_pending_at_its_new_place() -> None:
+    topology = Topology([*normal(A, B, C), Member(D, Standing.MOVING, (50,))])
+    one = SimpleStrategy(1)
+    assert topology.replicas(20, one, A) == (B,)
+    assert topology.pending(20, one, A) == (D,)
+    assert topology.replicas(120, one, A) == (D,)
+    assert topology.pending(120, one, A) == (C,)  # who inherits what it moves away from
+
+
+def test_a_replacement_is_pending_for_all_that_the_dead_one_has() -> None:
+    replacement = node(5, 100)
+    topology = Topology([*normal(A, B, C), Member(replacement, Standing.JOINING, replaces=B)])
+    assert topology.replicas(50, RF2, A) == (B, C)
+    assert topology.pending(50, RF2, A) == (replacement,)
+    assert topology.pending(150, RF2, A) == ()
+
+
+def test_one_token_has_one_owner() -> None:
+    with pytest.raises(ValueError, match="owned by"):
+        Topology(normal(A, node(9, 0)))
+
+
+@given(st.integers(0, 300), st.integers(1, 3), st.sampled_from([Standing.JOINING, Standing.LEAVING, Standing.MOVING]))
+def test_whoever_answers_later_is_a_replica_or_pending_now(token: int, factor: int, standing: Standing) -> None:
+    """No write is missed by whom the ring will ask once the change is done."""
+    strategy = SimpleStrategy(factor)
+    during = Topology([*normal(A, B, C), Member(D, standing, (50,) if standing is Standing.MOVING else ())])
+    arrived = {Standing.JOINING: [D], Standing.LEAVING: [], Standing.MOVING: [node(4, 50)]}[standing]
+    after = Ring([A, B, C, *arrived])
+    written = {*during.replicas(token, strategy, A), *during.pending(token, strategy, A)}
+    assert set(strategy.replicas(token, after, A)) <= written
