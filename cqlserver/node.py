@@ -207,6 +207,7 @@ class Node:
 
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably. Raises CommitLogFailed."""
+        self.engine.assure_turns(new)
         commit()
         self.engine.change_schema(new, schema_mutations(self.engine.schema, new, self.environment.clock.wall_us()))
 

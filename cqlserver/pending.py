@@ -40,6 +40,12 @@ class Pending(Generic[Outcome]):
         """For work that this is a part of."""
         return self._steps
 
+    def finish_in_turns(self, pause: Callable[[], None]) -> Outcome:
+        """Does all the work now, with a pause behind each step."""
+        while not self.step():
+            pause()
+        return self.result
+
     def close(self) -> None:
         """Gives the work up: nobody waits for it any more."""
         self._steps.close()

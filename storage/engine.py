@@ -309,6 +309,8 @@ class Engine:
 
     def truncate_all(self, table_ids: Sequence[UUID], timestamp_us: int) -> None:
         """The same of several tables, as one record: all of them are empty after a crash, or none."""
+        for table_id in table_ids:
+            self.stores[table_id].assure_turns()
         commit()
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
         if self.commit_log is not None and table_ids:
@@ -319,6 +321,11 @@ class Engine:
             self.truncations[table_id] = truncation
 
     # --- schema ----------------------------------------------------------------------------------------------------
+
+    def assure_turns(self, new: Schema) -> None:
+        """Before a change of the schema: raises TooLong in a go of the loop where it drops much at once."""
+        for table in changed_tables(self.schema, new).dropped:
+            self.stores[table.id].assure_turns()
 
     def change_schema(self, new: Schema, writes: Sequence[SchemaWrite]) -> None:
         """Make `new` the schema. `writes` are the rows of system_schema that say so (schema_tables.schema_mutations);
@@ -343,7 +350,9 @@ class Engine:
     def _install(self, new: Schema, changed: ChangedTables) -> None:
         """Drop, make and change stores."""
         for table in changed.dropped:
-            self.stores.pop(table.id, None)
+            dropped = self.stores.pop(table.id, None)
+            if dropped is not None:
+                dropped.let_go()
             self._unlogged.discard(table.id)
             self.truncations.pop(table.id, None)
         for table in changed.installed:

@@ -11,13 +11,13 @@ multi-cell column without live elements is null. A counter's value is its total.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Final
 
 from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserType
 from storage.counters.contexts import total_value
-from storage.environment.strands import paused
+from storage.environment.strands import ITEMS_PER_GO_MAX, in_turns, paused, sorted_in_turns
 from storage.keys import split_key
 from storage.memtable.packed import VALUES, Layouts, StoredRow
 from storage.mutation import Cell, ComplexColumn, Row
@@ -61,7 +61,7 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
         def map_value(column: ComplexColumn) -> bytes:
             cells = column.cells
             parts = [_I32.pack(len(cells))]
-            for path in sorted(cells, key=key_order):
+            for path in in_order(cells, key_order):
                 parts += (_I32.pack(len(path)), path, wire(cells[path].value))
             return b"".join(parts)
 
@@ -71,7 +71,7 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
 
         def set_value(column: ComplexColumn) -> bytes:
             cells = column.cells
-            return _I32.pack(len(cells)) + b"".join([wire(path) for path in sorted(cells, key=element_order)])
+            return _I32.pack(len(cells)) + b"".join([wire(path) for path in in_order(cells, element_order)])
 
         return set_value
     assert isinstance(column_type, ListType), column_type
@@ -79,9 +79,17 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
 
     def list_value(column: ComplexColumn) -> bytes:
         cells = column.cells
-        return _I32.pack(len(cells)) + b"".join([wire(cells[path].value) for path in sorted(cells, key=time_order)])
+        return _I32.pack(len(cells)) + b"".join([wire(cells[path].value) for path in in_order(cells, time_order)])
 
     return list_value
+
+
+def in_order(cells: Mapping[bytes, Cell], order: Callable[[bytes], bytes]) -> Iterable[bytes]:
+    """The paths in the order of their type."""
+    if len(cells) <= ITEMS_PER_GO_MAX:
+        return sorted(cells, key=order)
+    keyed = [(order(path), path) for path in in_turns(cells)]
+    return paused([path for _, path in sorted_in_turns(keyed)])
 
 
 def column_value(column: ColumnMetadata, is_counter: bool) -> Value:

@@ -10,11 +10,13 @@ with `local_deletion_s <= now_s`. Cells of a dropped column that are older than 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
+from storage.environment.strands import ITEMS_PER_GO_MAX, is_interruptible, let_go_later, long_work, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
@@ -30,6 +32,8 @@ RawChunk = tuple[list[bytes], list[StoredRow], bool]
 Chunk = tuple[list[bytes], list[StoredRow]]
 
 MERGE_CHUNK_ROWS: Final = 64
+BYTES_DROPPED_PER_GO_MAX: Final = 1 << 20
+"""Of rows in memory: to free more takes milliseconds."""
 
 
 class Slice(NamedTuple):
@@ -120,6 +124,7 @@ class TableStore:
 
     def truncate(self) -> None:
         """Forgets all data; views that are being read keep theirs."""
+        self.let_go()
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed = ()
         self.counter_cache = CounterCache()
@@ -139,6 +144,16 @@ class TableStore:
         self.flushed = saved.flushed
         self.counter_cache = saved.counter_cache.copy()
 
+    def assure_turns(self) -> None:
+        """Before all data is dropped: raises TooLong in a go of the loop where that takes a while."""
+        if len(self.memtable) > ITEMS_PER_GO_MAX or self.memtable.live_bytes > BYTES_DROPPED_PER_GO_MAX:
+            long_work()
+
+    def let_go(self) -> None:
+        """This data is about to be dropped."""
+        if is_interruptible():
+            let_go_later(*self.memtable.pieces())
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
@@ -147,7 +162,7 @@ class TableStore:
     def apply(self, update: PartitionUpdate) -> None:
         if self.layouts.are_counters and has_deletions(update):
             self.counter_cache.remember(update, self.memtable.maybe_partition(update.key), self.layouts.explode)
-        self.memtable.apply(update)
+        undisturbed(partial(self.memtable.apply, update))
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from protocol.types import CqlType, MapType, SetType
 from storage.counters.contexts import merge_contexts
+from storage.environment.strands import in_turns
 from storage.mutation import (
     LIVE,
     NEVER,
@@ -34,6 +35,7 @@ from storage.mutation import (
 from storage.schema.metadata import TableMetadata
 
 Identity = Callable[[bytes], bytes]
+Turns = Callable[[Iterable[tuple[bytes, Cell]]], Iterable[tuple[bytes, Cell]]]
 
 
 def reconcile(left: Cell, right: Cell) -> Cell:
@@ -74,6 +76,8 @@ class Resolve:
     cells: Callable[[Cell, Cell], Cell] = reconcile
     identities: Mapping[str, Identity] = field(default_factory=dict)
     keeps_clustering: bool = False
+    turns: Turns = iter
+    """How long loops over cells are gone through: in turns where nobody sees what is merged (drafts.py)."""
 
 
 PLAIN: Final = Resolve()
@@ -129,8 +133,8 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
     covered_us = active.timestamp_us
     if liveness.timestamp_us <= covered_us:
         liveness = NO_LIVENESS
-    columns = _uncovered(left.columns, active)
-    for name, data in _uncovered(right.columns, active).items():
+    columns = _uncovered(left.columns, active, resolve.turns)
+    for name, data in _uncovered(right.columns, active, resolve.turns).items():
         existing = columns.get(name)
         if existing is None:
             columns[name] = data
@@ -139,7 +143,7 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
         else:
             assert type(existing) is ComplexColumn, (name, existing)
             assert type(data) is ComplexColumn, (name, data)
-            merged = merge_complex(existing, data, active, resolve_cells, resolve.identities.get(name))
+            merged = merge_complex(existing, data, active, resolve_cells, resolve.identities.get(name), resolve.turns)
             if merged is None:
                 del columns[name]
             else:
@@ -149,7 +153,7 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
     return Row(left.clustering, liveness, deletion, columns)
 
 
-def uncovered_row(row: Row, active: Deletion = LIVE) -> Row | None:
+def uncovered_row(row: Row, active: Deletion = LIVE, turns: Turns = iter) -> Row | None:
     """The row without what `active` or its own deletion covers; None when nothing is left. `active` itself is not
     part of the result: whoever holds it keeps it."""
     deletion = row.deletion
@@ -158,13 +162,15 @@ def uncovered_row(row: Row, active: Deletion = LIVE) -> Row | None:
     else:
         deletion = LIVE
     liveness = row.liveness if row.liveness.timestamp_us > active.timestamp_us else NO_LIVENESS
-    columns = _uncovered(row.columns, active)
+    columns = _uncovered(row.columns, active, turns)
     if liveness is NO_LIVENESS and deletion is LIVE and not columns:
         return None
     return Row(row.clustering, liveness, deletion, columns)
 
 
-def _uncovered(columns: Mapping[str, Cell | ComplexColumn], active: Deletion) -> dict[str, Cell | ComplexColumn]:
+def _uncovered(
+    columns: Mapping[str, Cell | ComplexColumn], active: Deletion, turns: Turns
+) -> dict[str, Cell | ComplexColumn]:
     covered_us = active.timestamp_us
     if covered_us == NO_TIMESTAMP and ComplexColumn not in map(type, columns.values()):
         return dict(columns)
@@ -175,13 +181,13 @@ def _uncovered(columns: Mapping[str, Cell | ComplexColumn], active: Deletion) ->
                 kept[name] = data
         else:
             assert type(data) is ComplexColumn, (name, data)
-            complex_column = uncovered_complex(data, active)
+            complex_column = uncovered_complex(data, active, turns)
             if complex_column is not None:
                 kept[name] = complex_column
     return kept
 
 
-def uncovered_complex(column: ComplexColumn, active: Deletion) -> ComplexColumn | None:
+def uncovered_complex(column: ComplexColumn, active: Deletion, turns: Turns = iter) -> ComplexColumn | None:
     """A complex column without what `active` or its own deletion covers."""
     deletion = column.deletion
     if deletion > active:
@@ -191,7 +197,7 @@ def uncovered_complex(column: ComplexColumn, active: Deletion) -> ComplexColumn 
     covered_us = active.timestamp_us
     if covered_us == NO_TIMESTAMP:
         return column if column.cells else None
-    cells = {path: cell for path, cell in column.cells.items() if cell.timestamp_us > covered_us}
+    cells = {path: cell for path, cell in turns(column.cells.items()) if cell.timestamp_us > covered_us}
     if not cells and deletion is LIVE:
         return None
     return ComplexColumn(deletion, cells)
@@ -203,6 +209,7 @@ def merge_complex(
     active: Deletion = LIVE,
     resolve: Callable[[Cell, Cell], Cell] = reconcile,
     identity: Identity | None = None,
+    turns: Turns = iter,
 ) -> ComplexColumn | None:
     """Two versions of one complex column: the later deletion, and by path the cells that it does not cover."""
     deletion = left.deletion if left.deletion >= right.deletion else right.deletion
@@ -211,12 +218,12 @@ def merge_complex(
     else:
         deletion = LIVE
     covered_us = active.timestamp_us
-    cells = {path: cell for path, cell in left.cells.items() if cell.timestamp_us > covered_us}
+    cells = {path: cell for path, cell in turns(left.cells.items()) if cell.timestamp_us > covered_us}
     if identity is not None:
-        uncovered = [(path, cell) for path, cell in right.cells.items() if cell.timestamp_us > covered_us]
-        cells = distinct_cells([*cells.items(), *uncovered], identity, resolve)
+        uncovered = [(path, cell) for path, cell in turns(right.cells.items()) if cell.timestamp_us > covered_us]
+        cells = distinct_cells(turns([*cells.items(), *uncovered]), identity, resolve)
     else:
-        for path, cell in right.cells.items():
+        for path, cell in turns(right.cells.items()):
             if cell.timestamp_us > covered_us:
                 existing = cells.get(path)
                 cells[path] = cell if existing is None else resolve(existing, cell)
@@ -256,7 +263,7 @@ def live_row(row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None) 
             assert type(data) is ComplexColumn, (name, data)
             cells = {
                 path: cell
-                for path, cell in data.cells.items()
+                for path, cell in in_turns(data.cells.items())
                 if cell.value is not None
                 and not (cell.ttl_s and cell.local_deletion_s <= now_s)
                 and cell.timestamp_us > gone_us

@@ -276,6 +276,10 @@ class Session(Client):
     # --- requests --------------------------------------------------------------------------------------------------------
 
     def _serve(self, envelopes: list[Envelope], deadline: float) -> None:
+        """In a go of the loop: what turns out to be long is put off."""
+        in_go(partial(self._serve_now, envelopes), deadline)
+
+    def _serve_now(self, envelopes: list[Envelope], deadline: float) -> None:
         fast_paths, answers, clock = self._fast, self._answers, self._clock
         counted = size = 0
         observer = self.observer
@@ -293,8 +297,8 @@ class Session(Client):
                         tail = self._fast_query(body, self.state.keyspace)
                     elif opcode == BATCH and body[1:2] < LONG_BATCH:
                         tail = self._fast_batch(body)
-                except StorageError:
-                    pass  # the general path knows which error that is to the client
+                except (StorageError, TooLong):
+                    pass  # the general path knows which error that is to the client, and what to do about length
                 except Exception as error:  # noqa: BLE001 - logged, and told to the client
                     answers.append(self._refused(error, version, stream))
                     continue
@@ -338,7 +342,7 @@ class Session(Client):
             request, _ = decode(version, flags & ~COMPRESSED, opcode, body)
             if flags & TRACING:
                 trace = self.node.tracing.begin(state, request)
-            outcome = in_go(self._handle, request)
+            outcome = self._handle(request)
             if isinstance(outcome, Pending):
                 self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
                 state.warnings = []
@@ -376,16 +380,15 @@ class Session(Client):
             try:
                 while not strand.resume(clock() + turn_s):
                     yield
-                outcome = strand.take_result()
+                return strand.take_result()
             except Overtaken:
                 turn_s *= 2
                 continue
             finally:
                 strand.abandon()
-            return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
 
-    def _work_on(self, unanswered: Unanswered) -> "Response | bytes | Pending[Response]":
-        """What a strand does for a request: all of it, but for what comes in steps of its own."""
+    def _work_on(self, unanswered: Unanswered) -> Response | bytes:
+        """What a strand does for a request: all of it."""
         version, flags, stream, opcode, body = unanswered.envelope
         if opcode == BATCH and not flags & ~COMPRESSED:
             try:
@@ -397,12 +400,13 @@ class Session(Client):
         if flags & TRACING and unanswered.trace is None:
             unanswered.trace = self.node.tracing.begin(self.state, request)
         outcome = self._handle(request)
+        if isinstance(outcome, Pending):
+            commit()  # what is read from now on is read as it is then
+            outcome = outcome.finish_in_turns(pause)
         if isinstance(outcome, RowsResult):
             outcome.metadata.make_ready(version, paused)
         elif isinstance(outcome, PreparedResult):
             outcome.result_metadata.make_ready(version, paused)
-        elif isinstance(outcome, Pending):
-            return outcome
         commit()
         return self._encoded(outcome, version, stream, unanswered.trace, self.state.warnings)
 
@@ -459,12 +463,15 @@ class Session(Client):
         state.trace = unanswered.trace
         version, _, stream, _, _ = unanswered.envelope
         try:
-            if not unanswered.pending.step():
+            if not in_go(Pending.step, unanswered.pending):
                 return None
             response = unanswered.pending.result
             if isinstance(response, bytes):
                 return response
             return self._encoded(response, version, stream, unanswered.trace, state.warnings)
+        except TooLong:  # a row takes long: all is read again, by a strand
+            unanswered.pending = Pending(self._turns(unanswered))
+            return None
         except Exception as error:  # noqa: BLE001 - told to the client
             return self._refused(error, version, stream, unanswered.trace, state.warnings)
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
+from cqlserver.functions.logarithms import decimal_logarithm, exponential, natural_logarithm
 from protocol.types import (
     BIGINT,
     COUNTER,
@@ -25,15 +26,16 @@ from protocol.types import (
 from protocol.types.big_integers import DIGITS_MAX, EXACT, NumberTooLong, decimal_to_int, int_to_decimal
 from protocol.types.java_floats import double_text, float_text
 from protocol.types.java_text import parse_java_float, to_float32
+from storage.environment.strands import long_work, pause
 
 BITS: dict[CqlType, int] = {TINYINT: 8, SMALLINT: 16, INT: 32, BIGINT: 64, COUNTER: 64}
-
 # DecimalType's limits of a quotient's scale, and of the digits of sums and products.
 _MIN_SCALE = 32
 _MAX_SCALE = 1000
 _DIGITS_MAX = 10_000
 _LIMITED = Context(prec=_DIGITS_MAX, rounding=ROUND_HALF_UP, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
 
+LONG_NUMBER_BYTES = 1_000
 OVERFLOW = "BigInteger would overflow supported range"
 """What becomes of numbers with more digits than DIGITS_MAX. Java says so of more than two billion bits, and spends minutes
 and gigabytes on what is shorter."""
@@ -143,7 +145,10 @@ def _check_scale(scale: int) -> None:
 
 
 def decoded(type_: CqlType, data: bytes) -> Any:
-    """A number of that type."""
+    """A number of that type. What is computed of a long one takes its time: others have their turn before."""
+    if len(data) > LONG_NUMBER_BYTES:
+        long_work()
+        pause()
     try:
         return type_.decode(data)
     except NumberTooLong:
@@ -375,15 +380,18 @@ def transcendental(name: str, type_: CqlType, value: Any) -> Any:
     return decimal_to_int(result.to_integral_value("ROUND_DOWN", EXACT).quantize(Decimal(1), context=EXACT))
 
 
+_DECIMAL_FUNCTIONS: dict[str, Callable[[Decimal, int], Decimal]] = {
+    "exp": exponential,
+    "log": natural_logarithm,
+    "log10": decimal_logarithm,
+}
+
+
 def _decimal_function(name: str, number: Decimal, digits: int) -> Decimal:
-    """The function rounded half to even. log10 divides two logarithms that have two digits more, as Cassandra's does:
-    the quotient comes out with all digits or, where it happens to be exact, without zeros."""
-    context = Context(prec=digits, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
+    """The function rounded half to even."""
+    result = _DECIMAL_FUNCTIONS[name](number, digits)
     if name == "log10":
-        wider = Context(prec=digits + 2, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
-        logarithm = number.ln(wider) if number != 1 else Decimal(0)
-        return context.plus(wider.divide(logarithm, Decimal(10).ln(wider)))
-    result = number.exp(context) if name == "exp" else number.ln(context)
+        return result
     if not result.is_finite() or abs(result.adjusted()) > 1 << 31 or not result:
         raise ArithmeticFailure(OVERFLOW if number.adjusted() > _JAVA_POWER_MAX else "Overflow")
     return result

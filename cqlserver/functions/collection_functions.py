@@ -12,8 +12,10 @@ from cqlserver.functions.factories import (
     Parameter,
 )
 from cqlserver.functions.model import Aggregate, Arguments, CallContext, Function, ScalarFunction
+from cqlserver.terms.packing import pack_collection, split_collection
 from protocol.errors import InvalidRequest
 from protocol.types import INT, CqlType, ListType, MapType, SetType
+from storage.environment.strands import paused
 
 
 def collection_factories() -> list[FunctionFactory]:
@@ -41,7 +43,10 @@ def _map_keys(types: list[CqlType], receiver: CqlType | None) -> Function:
 
     def body(arguments: Arguments, context: CallContext) -> bytes | None:
         data = arguments[0]
-        return None if data is None else target.pack(key for key, _ in source.items(data))
+        if data is None:
+            return None
+        keys = split_collection(data)[::2]
+        return pack_collection(keys, len(keys))
 
     return ScalarFunction("map_keys", (source,), target, made_by_factory=True, body=body)
 
@@ -52,7 +57,10 @@ def _map_values(types: list[CqlType], receiver: CqlType | None) -> Function:
 
     def body(arguments: Arguments, context: CallContext) -> bytes | None:
         data = arguments[0]
-        return None if data is None else target.pack(value for _, value in source.items(data))
+        if data is None:
+            return None
+        found = split_collection(data)[1::2]
+        return pack_collection(found, len(found))
 
     return ScalarFunction("map_values", (source,), target, made_by_factory=True, body=body)
 
@@ -76,7 +84,7 @@ def _aggregating(name: str, parameter: Parameter, aggregate_of: Callable[[CqlTyp
             if data is None:
                 return None
             state = aggregate.start()
-            for element in source.items(data):
+            for element in paused(split_collection(data)):
                 state = aggregate.add(state, (element,))
             return aggregate.result(state)
 

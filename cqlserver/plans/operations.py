@@ -14,7 +14,7 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
 from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
-from storage.environment.strands import paused
+from storage.environment.strands import paused, sorted_in_turns
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.reconcile import Identity, distinct_cells, reconcile
 from storage.schema.metadata import ColumnKind, ColumnMetadata
@@ -90,16 +90,17 @@ class RowChange:
         pending = self.complex.get(column)
         if pending is not None:
             deletion, changed = pending
-            cells = {path: cell for path, cell in cells.items() if cell.timestamp_us > deletion.timestamp_us}
-            for path, cell in changed.items():
+            cells = {path: cell for path, cell in paused(cells.items()) if cell.timestamp_us > deletion.timestamp_us}
+            for path, cell in paused(changed.items()):
                 cells[path] = reconcile(cells[path], cell) if path in cells else cell
         now_s = self.context.now_s
         live = [
             (path, cell)
-            for path, cell in cells.items()
+            for path, cell in paused(cells.items())
             if cell.value is not None and (cell.local_deletion_s == NEVER or cell.local_deletion_s > now_s)
         ]
-        return sorted(live, key=lambda item: TIMEUUID.order_key(item[0]))
+        keyed = [(TIMEUUID.order_key(item[0]), index) for index, item in enumerate(paused(live))]
+        return [live[index] for _, index in paused(sorted_in_turns(keyed))]
 
     def existing_value(self, column: str) -> bytes | None:
         """The value of a column of one cell, as it is with this change so far."""
@@ -214,7 +215,7 @@ class Prepend(Operation):
         if not isinstance(value, bytes):
             return
         parts = split_collection(value)
-        for path, part in zip(change.context.new_prepend_paths(len(parts)), parts, strict=True):
+        for path, part in paused(zip(change.context.new_prepend_paths(len(parts)), parts, strict=True)):
             change.set_path(self.name, path, _not_null(part))
 
 
@@ -358,7 +359,7 @@ class DiscardFromList(Operation):
         if not isinstance(value, bytes):
             return
         unwanted = set(split_collection(value))
-        for path, cell in change.existing_cells(self.name):
+        for path, cell in paused(change.existing_cells(self.name)):
             if cell.value in unwanted:
                 change.set_path(self.name, path, None)
 
@@ -369,7 +370,7 @@ class DiscardKeys(Operation):
     def apply(self, change: RowChange) -> None:
         value = self.term.bind(change.context.values)
         if isinstance(value, bytes):
-            for part in split_collection(value):
+            for part in paused(split_collection(value)):
                 change.set_path(self.name, part or EMPTY, None)
 
 

@@ -13,6 +13,7 @@ from cqlserver.restrictions.filters import FilterExpression
 from cqlserver.selection.selection import Selection, json_writer
 from cqlserver.selection.selectors import Evaluate, InputRow
 from cqlserver.terms.binding import Values
+from storage.environment.strands import pause
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.projection import BoundProjector, PartitionProjector
 from storage.reads import TableStore
@@ -168,6 +169,7 @@ class ComputeSink(Sink):
     def add(self, rows: Sequence[Any]) -> None:
         evaluates = self._evaluates
         for row in rows:
+            pause()
             given = self._source.input(row)
             self.parts.append(self._output([evaluate(given) for evaluate in evaluates]))
         self.row_count += len(rows)
@@ -256,6 +258,7 @@ class GroupSink(Sink):
         self._is_open = True
         running = self._running
         for row in rows:
+            pause()
             given = self._source.input(row)
             for one in running:
                 one.add(given)

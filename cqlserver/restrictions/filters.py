@@ -16,6 +16,7 @@ from cqlserver.terms.packing import split_collection
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET, Value
 from protocol.types import DECIMAL, CqlType, ListType, MapType, SetType
+from storage.environment.strands import paused
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 Test = Callable[[bytes], bool]
@@ -140,13 +141,13 @@ def _contains(restriction: ContainsRestriction, values: Values) -> list[FilterEx
 
 
 def _any_element(wanted: Test, offset: int, step: int) -> Test:
-    return lambda data: any(item is not None and wanted(item) for item in split_collection(data)[offset::step])
+    return lambda data: any(item is not None and wanted(item) for item in paused(split_collection(data)[offset::step]))
 
 
 def _entry(key_test: Test, value_test: Test) -> Test:
     def test(data: bytes) -> bool:
         items = split_collection(data)
-        for key, value in zip(items[::2], items[1::2], strict=True):
+        for key, value in paused(zip(items[::2], items[1::2], strict=True)):
             if key is not None and key_test(key):
                 return value is not None and value_test(value)
         return False

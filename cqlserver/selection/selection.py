@@ -15,10 +15,12 @@ from grammar import tree
 from protocol.responses import ColumnSpec, ResultMetadata
 from protocol.types import TEXT
 from protocol.types.java_text import json_quoted
-from storage.environment.strands import let_go_later, paused
+from storage.environment.strands import let_go_later, long_work, paused
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 JSON_COLUMN = "[json]"
+JSON_BYTES_PER_GO_MAX = 8_192
+"""Of a row's values that are written as JSON in a go of the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,11 @@ def json_writer(columns: Sequence[ColumnSpec]) -> Callable[[Sequence[bytes | Non
     writers = [column.type.to_json for column in columns]
 
     def write(values: Sequence[bytes | None]) -> bytes:
+        if sum([len(value) for value in values if value is not None]) > JSON_BYTES_PER_GO_MAX:
+            long_work()
         parts = [
             head + ("null" if value is None else to_json(value))
-            for head, to_json, value in zip(heads, writers, values, strict=True)
+            for head, to_json, value in paused(zip(heads, writers, values, strict=True))
         ]
         return f"{{{', '.join(parts)}}}".encode()
 

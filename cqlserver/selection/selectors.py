@@ -15,7 +15,9 @@ from cqlserver.terms.packing import pack_collection, pack_map, split_collection,
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import ASCII, BIGINT, BLOB, INT, TEXT, TIMEUUID, CqlType, ListType, MapType, SetType, UserType
+from storage.environment.strands import paused
 from storage.mutation import Cell, ComplexColumn
+from storage.projection import in_order
 from storage.schema.metadata import ColumnMetadata
 
 _LONG, _INT = Struct(">q"), Struct(">i")
@@ -118,7 +120,8 @@ class ColumnSelector(Selector):
         def timestamps(row: InputRow) -> Timestamps:
             data = row.cells[index]
             if isinstance(data, ComplexColumn):
-                return [None if cell is None else of_cell(cell, row.now_s) for cell in ordered_cells(data, type_)]
+                cells = paused(ordered_cells(data, type_))
+                return [None if cell is None else of_cell(cell, row.now_s) for cell in cells]
             return None if data is None else of_cell(data, row.now_s)
 
         return timestamps
@@ -133,7 +136,7 @@ def ordered_cells(data: ComplexColumn, type_: CqlType) -> list[Cell | None]:
     if isinstance(type_, SetType):
         order = type_.elements
     assert order is not None, type_
-    return [cells[path] for path in sorted(cells, key=order.order_key)]
+    return [cells[path] for path in in_order(cells, order.order_key)]
 
 
 class TermSelector(Selector):
@@ -277,7 +280,7 @@ class _Aggregating(Running):
 def _find_key(items: Sequence[bytes | None], key: bytes, key_type: CqlType, step: int) -> int:
     """Which entry has the key; -1: none."""
     compare = key_type.compare
-    for i, item in enumerate(items[::step]):
+    for i, item in enumerate(paused(items[::step])):
         if item is not None and compare(item, key) == 0:
             return i
     return -1
@@ -363,7 +366,7 @@ class SliceSelector(ComposedSelector):
         def inside(items: Sequence[bytes | None]) -> list[int]:
             return [
                 i
-                for i, item in enumerate(items[:: 2 if is_map else 1])
+                for i, item in enumerate(paused(items[:: 2 if is_map else 1]))
                 if item is not None
                 and (low is None or compare(item, low) >= 0)
                 and (high is None or compare(item, high) <= 0)
@@ -466,7 +469,8 @@ class TimestampSelector(Selector):
                 if is_max:
                     known = [one for one in found if one is not None]
                     return pack(max(known)) if known else None
-                return pack_collection([None if one is None else pack(one) for one in found], len(found)) if found else None
+                packed = [None if one is None else pack(one) for one in paused(found)]
+                return pack_collection(packed, len(found)) if found else None
             return None if found is None else pack(found)
 
         return evaluate

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TypeVar
 
 from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, UserType, VectorType
-from storage.environment.strands import paused, sorted_in_turns
+from storage.environment.strands import long_work, pause, paused, sorted_in_turns
 
 Value = TypeVar("Value", bytes, bytes | None)
 
@@ -20,6 +20,8 @@ _pack = _LENGTH.pack
 _unpack_from = _LENGTH.unpack_from
 ITEMS_PER_TURN = 500
 """Of a set or map: more elements than this are sorted by keys, with pauses."""
+BYTES_PER_GO_MAX = 16_384
+"""Of a collection that is taken apart in a go of the loop."""
 _NULL = _pack(-1)
 _NO_LENGTH = _pack(0)
 
@@ -48,7 +50,26 @@ def split_items(data: bytes, offset: int = 0) -> list[bytes | None]:
     """All elements from `offset` to the end."""
     items: list[bytes | None] = []
     end = len(data)
+    if end > BYTES_PER_GO_MAX:
+        long_work()
+        return _split_in_turns(data, offset)
     while offset < end:
+        length: int = _unpack_from(data, offset)[0]
+        offset += 4
+        if length < 0:
+            items.append(None)
+        else:
+            items.append(data[offset : offset + length])
+            offset += length
+    return items
+
+
+def _split_in_turns(data: bytes, offset: int) -> list[bytes | None]:
+    items: list[bytes | None] = []
+    end = len(data)
+    while offset < end:
+        if not len(items) & 0xFF:
+            pause()
         length: int = _unpack_from(data, offset)[0]
         offset += 4
         if length < 0:

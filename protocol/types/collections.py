@@ -11,6 +11,7 @@ from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, Mars
 from protocol.types.java_text import java_class, java_string, json_quoted
 from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
+from protocol.types.turns import paused, sorted_in_turns
 
 
 class CollectionType(CqlType):
@@ -78,7 +79,7 @@ def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]
         raise MarshalError(f"The data cannot be deserialized as a {noun}")
     values: list[bytes | None] = []
     offset, end = 4, len(data)
-    for _ in range(count * per_element):
+    for _ in paused(range(count * per_element)):
         start = offset + 4
         if start > end:
             raise MarshalError(f"Not enough bytes to read a {noun}")
@@ -109,7 +110,7 @@ def _or_null(function: Callable[[bytes], str], value: bytes | None) -> str:
 def pack_values(count: int, values: Iterable[bytes | None]) -> bytes:
     """A serialised collection of `count` elements; a map's values are key, value, key, value."""
     parts = [count.to_bytes(4, "big")]
-    for value in values:
+    for value in paused(values):
         if value is None:
             parts.append(b"\xff\xff\xff\xff")
         else:
@@ -129,7 +130,7 @@ def decode_json(text: str) -> Any:
 def elements_from_json(type_: CqlType, values: list[Any], noun: str) -> list[bytes]:
     """The elements of a JSON list, none of them null."""
     elements = []
-    for value in values:
+    for value in paused(values):
         if value is None:
             raise MarshalError(f"Invalid null element in {noun}")
         elements.append(type_.from_json(value))
@@ -167,7 +168,7 @@ class _ElementsType(CollectionType):
         return pack_values(len(listed), listed)
 
     def validate(self, data: bytes) -> None:
-        for value in self.split(data):
+        for value in paused(self.split(data)):
             self.elements.validate(value)
 
     def items(self, data: bytes) -> list[bytes | None]:
@@ -184,7 +185,7 @@ class _ElementsType(CollectionType):
         return _compare_values(a, b, (self.elements,))
 
     def to_json(self, data: bytes) -> str:
-        return f"[{', '.join([_or_null(self.elements.to_json, e) for e in self.items(data)])}]"
+        return f"[{', '.join([_or_null(self.elements.to_json, e) for e in paused(self.items(data))])}]"
 
     def _json_elements(self, value: Any, description: str) -> list[bytes]:
         if isinstance(value, str):
@@ -269,9 +270,9 @@ class SetType(_ElementsType):
     def pack_unsorted(self, elements: Iterable[bytes]) -> bytes:
         """From serialised elements in any order; of equal ones the first stays."""
         by_order: dict[bytes, bytes] = {}
-        for element in elements:
+        for element in paused(elements):
             by_order.setdefault(self.elements.order_key(element), element)
-        return self.pack(by_order[key] for key in sorted(by_order))
+        return self.pack(by_order[key] for key in sorted_in_turns(list(by_order)))
 
     def encode(self, value: Any) -> bytes:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
@@ -340,11 +341,11 @@ class MapType(CollectionType):
     def pack_unsorted(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
         """From serialised pairs in any order; of equal keys the first stays, with the last value."""
         by_order: dict[bytes, tuple[bytes, bytes]] = {}
-        for key, value in pairs:
+        for key, value in paused(pairs):
             order = self.keys.order_key(key)
             existing = by_order.get(order)
             by_order[order] = (key if existing is None else existing[0], value)
-        return self.pack(by_order[key] for key in sorted(by_order))
+        return self.pack(by_order[key] for key in sorted_in_turns(list(by_order)))
 
     def encode(self, value: Any) -> bytes:
         """Of a mapping, or of pairs."""
@@ -357,7 +358,7 @@ class MapType(CollectionType):
         return {hashable(self.keys.decode(k)): self.values.decode(v) for k, v in self.split(data)}
 
     def validate(self, data: bytes) -> None:
-        for key, value in self.split(data):
+        for key, value in paused(self.split(data)):
             self.keys.validate(key)
             self.values.validate(value)
 
@@ -380,7 +381,7 @@ class MapType(CollectionType):
 
     def to_json(self, data: bytes) -> str:
         pairs = []
-        for key, value in self.items(data):
+        for key, value in paused(self.items(data)):
             name = self.keys.to_json(key)
             json_name = name if name.startswith('"') else json_quoted(name)
             pairs.append(f"{json_name}: {_or_null(self.values.to_json, value)}")

@@ -9,39 +9,58 @@ between two calls of `pause` is as little interrupted as if it ran on the loop. 
 that the loop reads or writes a socket. Measured with 32 busy clients: stalls of 10 ms at the shortest useful interval, and a
 tenth of the requests.)
 
-What runs knows by a context variable whose turn it is: a strand's, where `pause` means something; a loop's go (`in_go`),
-in which `long_work` raises TooLong before anything is done, so that the caller can begin again as a strand; or nobody's
-(tests, tools, the start), where neither does anything.
+What runs knows whose turn it is (protocol/types/turns.py, which the types' loops use too).
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextvars import ContextVar
-from itertools import chain
-from typing import Any, Generic, Protocol, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar, cast
+
+from protocol.types.turns import (
+    ITEMS_PER_GO_MAX,
+    TooLong,
+    in_go,
+    in_turns,
+    long_work,
+    pause,
+    paused,
+    sorted_in_turns,
+    turn,
+)
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
-Sortable = TypeVar("Sortable", bound="_Ordered")
-Argument = TypeVar("Argument")
 Returned = TypeVar("Returned")
 Result = TypeVar("Result", covariant=True)  # noqa: PLC0105
+
+__all__ = [
+    "ITEMS_PER_GO_MAX",
+    "Abandoned",
+    "InlineStrand",
+    "InlineWorkers",
+    "Overtaken",
+    "Strand",
+    "ThreadStrand",
+    "ThreadWorkers",
+    "TooLong",
+    "commit",
+    "in_go",
+    "in_turns",
+    "is_interruptible",
+    "let_go_later",
+    "long_work",
+    "pause",
+    "paused",
+    "sorted_in_turns",
+    "undisturbed",
+]
 
 STRANDS_MAX = 8
 """Strands under way at once; what comes then waits until one of them has ended."""
 STRAND_BYTES_MAX = 16 << 20
 """Of the requests of all strands under way, unless it is just one: a parsed text takes a hundred times its length."""
-_RUN_ITEMS = 1_024
-_PAUSE_MASK = 0x3F
-"""Of the number of an item: there is a pause at each 64th."""
-
-
-class _Ordered(Protocol):
-    def __lt__(self, other: Any, /) -> bool: ...
-
-
-class TooLong(Exception):
-    """This is too long for a go of the loop; nothing has been done yet."""
+_LET_GO = 63
+"""Objects that are dropped between two pauses."""
 
 
 class Overtaken(BaseException):
@@ -69,113 +88,37 @@ def without_frames(error: E) -> E:
     return error
 
 
-class _Turn(Protocol):
-    def pause(self) -> None: ...
-    def long_work(self) -> None: ...
-    def commit(self) -> None: ...
-
-
-class _Go:
-    """The turn of a loop that has others to serve."""
-
-    def pause(self) -> None:
-        pass
-
-    def long_work(self) -> None:
-        raise TooLong
-
-    def commit(self) -> None:
-        pass
-
-
-_GO = _Go()
-_turn: ContextVar[_Turn | None] = ContextVar("turn", default=None)
-
-
-def pause() -> None:
-    """Others may run here. Raises Overtaken and Abandoned, which nobody but the strand itself catches."""
-    turn = _turn.get()
-    if turn is not None:
-        turn.pause()
-
-
-def paused(items: Iterable[T]) -> Iterable[T]:
-    """The items, in a strand with a pause now and then: for loops that may be long."""
-    turn = _turn.get()
-    return items if turn is None or turn is _GO else _paused(items, turn)
-
-
-def _paused(items: Iterable[T], turn: _Turn) -> Iterator[T]:
-    for index, item in enumerate(items):
-        if not index & _PAUSE_MASK:
-            turn.pause()
-        yield item
-
-
-def sorted_in_turns(items: list[Sortable]) -> list[Sortable]:
-    """Sorts a list that may be long, with pauses: runs first, which are then merged two by two."""
-    if len(items) <= _RUN_ITEMS or not isinstance(_turn.get(), ThreadStrand):
-        return sorted(items)
-    runs = []
-    for start in range(0, len(items), _RUN_ITEMS):
-        runs.append(sorted(items[start : start + _RUN_ITEMS]))
-        pause()
-    while len(runs) > 1:
-        merged = []
-        for index in range(0, len(runs), 2):
-            merged.append(sorted(chain.from_iterable(runs[index : index + 2])))  # of two runs this is a merge
-            pause()
-        runs = merged
-    return runs[0]
-
-
-def long_work() -> None:
-    """What follows may take milliseconds, and pauses in between. Raises TooLong in a go of the loop."""
-    turn = _turn.get()
-    if turn is not None:
-        turn.long_work()
-
-
 def let_go_later(*sequences: Sequence[object]) -> None:
     """These will be dropped soon, and dropping a hundred thousand objects at once takes a while: a strand lets them go
     one by one when its work is done."""
-    turn = _turn.get()
-    if isinstance(turn, ThreadStrand):
-        turn.buried += [sequence for sequence in sequences if len(sequence) > _PAUSE_MASK]
+    current = turn.get()
+    if isinstance(current, ThreadStrand):
+        current.buried += [sequence for sequence in sequences if len(sequence) > _LET_GO]
 
 
 def is_interruptible() -> bool:
     """Whether a strand runs, and may pause."""
-    return isinstance(_turn.get(), ThreadStrand)
+    return isinstance(turn.get(), ThreadStrand)
 
 
 def undisturbed(function: Callable[[], Returned]) -> Returned:
     """Calls it without a pause: what it reads is still so when it writes."""
-    turn = _turn.get()
-    if not isinstance(turn, ThreadStrand):
+    current = turn.get()
+    if not isinstance(current, ThreadStrand):
         return function()
-    token = _turn.set(None)
+    token = turn.set(None)
     try:
         return function()
     finally:
-        _turn.reset(token)
-        turn.commit()
+        turn.reset(token)
+        current.commit()
 
 
 def commit() -> None:
     """What follows is seen by others: from here on nothing is begun again. Pauses are allowed still."""
-    turn = _turn.get()
-    if turn is not None:
-        turn.commit()
-
-
-def in_go(function: Callable[[Argument], Returned], argument: Argument) -> Returned:
-    """Calls it in the turn of a loop: `long_work` raises TooLong."""
-    token = _turn.set(_GO)
-    try:
-        return function(argument)
-    finally:
-        _turn.reset(token)
+    current = turn.get()
+    if current is not None:
+        current.commit()
 
 
 class Strand(Protocol[Result]):
@@ -245,7 +188,7 @@ class ThreadStrand(Generic[T]):
     def run(self) -> None:
         """All of it."""
         self._its_turn.acquire()
-        token = _turn.set(self)
+        token = turn.set(self)
         try:
             if not self._abandoned:
                 self._result = self._function()
@@ -256,7 +199,7 @@ class ThreadStrand(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - raised by `take_result`
             self._error = error
         finally:
-            _turn.reset(token)
+            turn.reset(token)
             del self._function, self.buried
             self._ended = True
             self._our_turn.release()
@@ -265,7 +208,7 @@ class ThreadStrand(Generic[T]):
         while self.buried:
             items = list(self.buried.pop())
             while items:
-                del items[-_PAUSE_MASK:]
+                del items[-_LET_GO:]
                 self.pause()
 
     def pause(self) -> None:
@@ -295,14 +238,14 @@ class InlineStrand(Generic[T]):
 
     def resume(self, until: float) -> bool:
         function, self._function = self._function, None
-        token = _turn.set(None)  # whoever waits for it has others to serve, but not now
+        token = turn.set(None)  # whoever waits for it has others to serve, but not now
         try:
             if function is not None:
                 self._result = function()
         except BaseException as error:  # noqa: BLE001 - raised by `take_result`
             self._error = error
         finally:
-            _turn.reset(token)
+            turn.reset(token)
         return True
 
     def take_result(self) -> T:

@@ -20,10 +20,12 @@ import gc
 import struct
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from sys import hash_info
 from typing import Final, NamedTuple
 
+from storage.environment.strands import pause, paused
 from storage.memtable.packed import VALUES, Layouts, StoredRow
 from storage.memtable.partition import Partition, estimated_bytes, is_nothing, merge_stored
 from storage.mutation import LIVE, PartitionUpdate, RangeTombstone, Row
@@ -178,8 +180,19 @@ class Memtable:
 
     def put_into(self, partition: Partition, rows: Iterable[tuple[bytes, StoredRow]]) -> None:
         """Merges rows of this table into a partition that nobody sees yet."""
+        resolve = replace(self._resolve, turns=paused)
         for ck, row in rows:
-            partition.put(ck, row, self._layouts, self._resolve)
+            partition.put(ck, row, self._layouts, resolve)
+
+    def update_into(self, partition: Partition, update: PartitionUpdate) -> None:
+        """The same of an update."""
+        if update.deletion != LIVE:
+            partition.delete(update.deletion, pause)
+        for tombstone in update.range_tombstones:
+            partition.delete_range(tombstone, pause)
+        if update.static is not None:
+            partition.put_static(update.static, replace(self._resolve, turns=paused))
+        self.put_into(partition, [(ck, row) for ck, row in paused(update.rows.items()) if not is_nothing(row)])
 
     def replace(self, key: bytes, partition: Partition) -> None:
         """Puts a partition in the place of the one that there is."""
@@ -342,6 +355,13 @@ class Memtable:
     def largest_dict(self) -> int:
         """Keys in the largest of the dicts: what one insert may have to copy."""
         return max(map(len, self._shards))
+
+    def pieces(self) -> list[list[object]]:
+        """All that is kept, for `let_go_later`: partitions in shares, and behind them the rows of wide ones."""
+        shares: list[list[object]] = [list(shard.items()) for shard in self._shards]
+        wide = [p for shard in self._shards for p in shard.values() if isinstance(p, Partition)]
+        blocks: list[object] = [block for partition in wide for block in chain(partition.cks, partition.rows)]
+        return [blocks, [*wide], *shares]
 
     def keys(self) -> Iterator[bytes]:
         """Of all partitions, in no order."""

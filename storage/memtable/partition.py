@@ -11,15 +11,16 @@ Invariants
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from operator import lt
 from typing import Final
 
 from storage.counters.rows import merge_counter_rows
 from storage.memtable.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.memtable.range_tombstones import RangeTombstones
-from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, RangeTombstone, Row
-from storage.reconcile import Resolve, merge_rows, reconcile_deletion, uncovered_row
+from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, RangeTombstone, Row
+from storage.reconcile import Resolve, Turns, merge_rows, reconcile_deletion, uncovered_row
 
 # Larger blocks make inserts in the middle dearer, and the garbage collector's young collections, which look at every row
 # of a new block; smaller ones scans and memory.
@@ -29,6 +30,7 @@ BLOCK_ROWS_MAX: Final = 128
 ROW_OVERHEAD_BYTES: Final = 33 + 33 + 16
 FULL_ROW_BYTES: Final = 400
 CELL_BYTES: Final = 150
+CELLS_LOOKED_AT_MAX: Final = 500
 
 
 def estimated_bytes(row: StoredRow) -> int:
@@ -39,10 +41,24 @@ def estimated_bytes(row: StoredRow) -> int:
     size = FULL_ROW_BYTES + sum(map(len, row.clustering))
     for data in row.columns.values():
         if type(data) is ComplexColumn:
-            size += CELL_BYTES + sum(CELL_BYTES + len(path) + len(cell.value or b"") for path, cell in data.cells.items())
+            size += CELL_BYTES + _cells_bytes(data.cells)
         else:
             size += CELL_BYTES + len(data[1] or b"")
     return size
+
+
+def _no_pause() -> None:
+    pass
+
+
+def _cells_bytes(cells: Mapping[bytes, Cell]) -> int:
+    """Of very many, as the first of them say."""
+    count = len(cells)
+    looked_at: Iterable[tuple[bytes, Cell]] = cells.items()
+    if count > CELLS_LOOKED_AT_MAX:
+        looked_at, count = islice(looked_at, CELLS_LOOKED_AT_MAX), CELLS_LOOKED_AT_MAX
+    size = sum(CELL_BYTES + len(path) + len(cell.value or b"") for path, cell in looked_at)
+    return size * len(cells) // count if count else 0
 
 
 def _may_replace(row: bytes, layouts: Layouts, resolve: Resolve) -> bool:
@@ -96,7 +112,7 @@ class Partition:
         """Merges one row in: a packed one, or a Row straight from an update."""
         packed = type(row) is bytes
         if self.guarded or not packed:
-            entering = self._entering(ck, row, layouts)
+            entering = self._entering(ck, row, layouts, resolve.turns)
             if entering is None:
                 return
             row = entering
@@ -179,13 +195,13 @@ class Partition:
         self.live_bytes += sum(map(len, cks[:count])) + sum(map(len, rows[:count])) + count * ROW_OVERHEAD_BYTES
         return count
 
-    def _entering(self, ck: bytes, row: StoredRow, layouts: Layouts) -> StoredRow | None:
+    def _entering(self, ck: bytes, row: StoredRow, layouts: Layouts, turns: Turns = iter) -> StoredRow | None:
         """What of a new row no deletion covers, in its smallest form."""
         covering = self.covering(ck) if self.guarded else LIVE
         if type(row) is bytes:
             return row if timestamp_of(row) > covering.timestamp_us else None
         assert isinstance(row, Row)
-        uncovered = uncovered_row(row, covering)
+        uncovered = uncovered_row(row, covering, turns)
         if uncovered is None:
             return None
         return layouts.maybe_pack(uncovered) or uncovered
@@ -230,14 +246,14 @@ class Partition:
         """Merges changes of static columns in."""
         old = self.static
         if old is None:
-            self.static = uncovered_row(row, self.deletion)
+            self.static = uncovered_row(row, self.deletion, resolve.turns)
         else:
             self.static = merge_rows(old, row, self.deletion, resolve)
             self.live_bytes -= estimated_bytes(old)
         if self.static is not None:
             self.live_bytes += estimated_bytes(self.static)
 
-    def delete(self, deletion: Deletion) -> None:
+    def delete(self, deletion: Deletion, pause: Callable[[], None] = _no_pause) -> None:
         """Deletes the whole partition, static row included, up to the deletion's timestamp."""
         if deletion <= self.deletion:
             return
@@ -252,8 +268,14 @@ class Partition:
             self.tombstones.drop_covered(deletion)
         for index in range(len(self.cks) - 1, -1, -1):
             self._cover(index, 0, len(self.cks[index]), deletion)
+            pause()
 
-    def delete_range(self, tombstone: RangeTombstone) -> None:
+    def rows_between(self, start: bytes, end: bytes) -> int:
+        """About how many rows are there: whole blocks count."""
+        first = max(bisect_right(self.firsts, start) - 1, 0)
+        return (bisect_left(self.firsts, end) - first) * BLOCK_ROWS_MAX
+
+    def delete_range(self, tombstone: RangeTombstone, pause: Callable[[], None] = _no_pause) -> None:
         """Deletes the rows of a range up to the tombstone's timestamp."""
         deletion = tombstone.deletion
         if deletion <= self.deletion or tombstone.start >= tombstone.end:
@@ -262,9 +284,9 @@ class Partition:
             self.tombstones = RangeTombstones()
         self.tombstones.add(tombstone)
         self.guarded = True
-        self.cover_range(tombstone)
+        self.cover_range(tombstone, pause)
 
-    def cover_range(self, tombstone: RangeTombstone) -> None:
+    def cover_range(self, tombstone: RangeTombstone, pause: Callable[[], None] = _no_pause) -> None:
         """Deletes what is there now, and does not keep the deletion: for where nothing older can come."""
         first = max(bisect_right(self.firsts, tombstone.start) - 1, 0)
         behind = bisect_left(self.firsts, tombstone.end)
@@ -273,6 +295,7 @@ class Partition:
             low, high = bisect_left(block, tombstone.start), bisect_left(block, tombstone.end)
             if low < high:
                 self._cover(index, low, high, tombstone.deletion)
+            pause()
 
     def _cover(self, index: int, low: int, high: int, deletion: Deletion) -> None:
         """Applies a deletion to the rows low..high of one block, which disappears when nothing is left in it."""
