@@ -4,9 +4,14 @@ db/rows/Rows.java).
 Packed rows count by the handful of fields that `RowEncoder` changes in place; everything else comes through the methods.
 """
 
+from typing import TYPE_CHECKING
+
 from storage.mutation import LIVE, NEVER, NO_TIMESTAMP, NO_TTL, Cell, ComplexColumn, Deletion, Row
 from storage.sstable.cardinality import Cardinality
 from storage.sstable.histograms import CELLS_BUCKETS, SIZE_BUCKETS, EstimatedHistogram, TombstoneHistogramBuilder
+
+if TYPE_CHECKING:
+    from storage.sstable.statistics import Stats
 
 _MAX_I64 = (1 << 63) - 1
 
@@ -93,9 +98,29 @@ class MetadataCollector:
                 self.columns_set += bool(data.cells)
         self.rows += 1
 
-    def end_partition(self, key: bytes, size: int) -> None:
+    def absorb(self, source: "Stats", share: float) -> None:
+        """A share of what another SSTable counted, of which so many partitions were copied as bytes. Ranges are taken as
+        they are: they are too wide rather than too narrow."""
+        self.timestamp(source.timestamps_us[0])
+        self.timestamp(source.timestamps_us[1])
+        low, high = source.deletions_s
+        self.min_deletion_s = min(self.min_deletion_s, low)
+        if high != NEVER:
+            self.max_deletion_s = max(self.max_deletion_s, high)
+        self.saw_live |= high == NEVER
+        self.min_ttl_s = min(self.min_ttl_s, source.ttls_s[0])
+        self.max_ttl_s = max(self.max_ttl_s, source.ttls_s[1])
+        self.has_partition_deletions |= source.has_partition_deletions
+        self.cells_per_partition.merge(source.cells_per_partition, share)
+        self.rows += round(source.rows * share)
+        self.columns_set += round(source.columns_set * share)
+        for point, count in source.tombstones.items():
+            self.tombstones.add(point, max(round(count * share), 1))
+
+    def end_partition(self, key: bytes, size: int, counts_cells: bool = True) -> None:
         self.partition_sizes.add(size)
-        self.cells_per_partition.add(self.cells)
+        if counts_cells:
+            self.cells_per_partition.add(self.cells)
         self.cells = 0
         self.cardinality.add(key)
 

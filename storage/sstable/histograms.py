@@ -41,9 +41,11 @@ class EstimatedHistogram:
     def add(self, value: int) -> None:
         self.buckets[bisect_left(self.offsets, value)] += 1
 
-    def merge(self, other: "EstimatedHistogram") -> None:
-        """Adds another's counts; both have the same buckets."""
-        self.buckets = [left + right for left, right in zip(self.buckets, other.buckets, strict=True)]
+    def merge(self, other: "EstimatedHistogram", share: float = 1.0) -> None:
+        """Adds a share of another's counts."""
+        for bound, count in zip((*other.offsets, other.offsets[-1] + 1), other.buckets, strict=True):
+            if count:
+                self.buckets[bisect_left(self.offsets, bound)] += round(count * share)
 
     @property
     def count(self) -> int:

@@ -75,10 +75,10 @@ def decode_block(data: bytes, at: int, codec: PrefixCodec, version: Version) -> 
 class PromotedIndex:
     """The blocks of one wide partition, decoded when they are looked at."""
 
-    __slots__ = ("_blocks", "_codec", "_data", "_offsets", "_start", "_version", "deletion", "head_bytes")
+    __slots__ = ("_blocks", "_codec", "_offsets", "_start", "_version", "data", "deletion", "head_bytes")
 
     def __init__(self, data: bytes, codec: PrefixCodec, version: Version) -> None:
-        self._data, self._codec, self._version = data, codec, version
+        self.data, self._codec, self._version = data, codec, version
         self.head_bytes, at = read_unsigned(data, 0)
         self.deletion, at = decode_deletion(data, at, version)
         count, self._start = read_unsigned(data, at)
@@ -95,7 +95,7 @@ class PromotedIndex:
         block = self._blocks[index]
         if block is None:
             at = self._start + self._offsets[index]
-            block = self._blocks[index] = decode_block(self._data, at, self._codec, self._version)[0]
+            block = self._blocks[index] = decode_block(self.data, at, self._codec, self._version)[0]
         return block
 
 

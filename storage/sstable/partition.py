@@ -182,6 +182,11 @@ class SSTablePartition:
                 yield start + at, found
                 at = following
 
+    @property
+    def promoted_bytes(self) -> bytes:
+        """Its index as Index.db has it; what stands in it counts from the partition's begin. Empty of a narrow one."""
+        return self._blocks.data if self._blocks is not None else b""
+
     def pieces(self) -> Iterator[bytes]:
         """The partition's bytes, in pieces, for where it is copied."""
         for start in range(self.start, self.end, COPY_BYTES):

@@ -38,7 +38,8 @@ from storage.sstable.encoder import RowEncoder
 from storage.sstable.filter import maybe_filter
 from storage.sstable.header import header_of
 from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
-from storage.sstable.prefixes import Prefix
+from storage.sstable.partition import SSTablePartition
+from storage.sstable.prefixes import Prefix, place_of
 from storage.sstable.statistics import LogPosition, Statistics, Stats
 from storage.sstable.unfiltered import Marker, PartitionData, Unfiltered, interleaved
 from storage.token import key_hashes
@@ -122,6 +123,7 @@ class SSTableWriter:
         self._last_position: Position = b""
         self._first_key = self._last_key = b""
         self.partition_count = 0
+        self._copied: dict[int, tuple[Stats, int]] = {}
         self._components: list[str] = []
         params = compression.maybe_params(table.params.compression)
         self._data = ChunkWriter(self._open(DATA), params)
@@ -146,7 +148,20 @@ class SSTableWriter:
         self._data.write(head)
         blocks = [] if first is None else self._write_unfiltereds(start, first, unfiltereds)
         self._data.write(_END)
-        self._end(key, position, start, len(head), partition.deletion, blocks)
+        self._end(key, position, start, self._promoted(len(head), partition.deletion, blocks))
+
+    def append_raw(self, partition: SSTablePartition, source: Stats) -> None:
+        """A partition of another SSTable of this version, as bytes: of one whose `is_current` holds. `source`: its stats.
+
+        What its rows count is not looked at: of each source the share that was copied is added in the end.
+        """
+        key = partition.key
+        position = self._begin(key)
+        start = self._data.position
+        for piece in partition.pieces():
+            self._data.write(piece)
+        self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + 1
+        self._end(key, position, start, partition.promoted_bytes, is_copied=True)
 
     def _begin(self, key: bytes) -> Position:
         position = position_of(key)
@@ -201,6 +216,17 @@ class SSTableWriter:
             return Prefix(what.kind, what.values)
         return Prefix(BoundKind.CLUSTERING, self._clustering_of(what))  # type: ignore[arg-type]
 
+    def _widen_by(self, source: Stats) -> None:
+        """Takes another SSTable's range of clusterings in."""
+        for prefix, is_low in ((source.min_clustering, True), (source.max_clustering, False)):
+            if not prefix.values and self._table.clustering:
+                continue  # it has none: only static rows and deletions of partitions
+            place = place_of(prefix, self._order_key)
+            if is_low and (self._low is None or place < self._low[0]):
+                self._low = place, prefix
+            if not is_low and (self._high is None or place > self._high[0]):
+                self._high = place, prefix
+
     def _widen(self, unfiltered: Unfiltered) -> None:
         """Takes a first or last unfiltered of a partition into the range of clusterings."""
         place = unfiltered[0]
@@ -209,12 +235,14 @@ class SSTableWriter:
         if self._high is None or place > self._high[0]:
             self._high = place, self._prefix(unfiltered)
 
-    def _end(self, key: bytes, position: Position, start: int, head: int, deletion: Deletion, blocks: list[Block]) -> None:
-        promoted = b""
-        if len(blocks) > 1:
-            codec, version = self._encoder.codec, self._version
-            encoded = [encode_block(block, codec, version) for block in blocks]
-            promoted = encode_promoted(head, deletion, encoded, version)
+    def _promoted(self, head_bytes: int, deletion: Deletion, blocks: list[Block]) -> bytes:
+        """Of two blocks and more."""
+        if len(blocks) < 2:
+            return b""
+        codec, version = self._encoder.codec, self._version
+        return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
+
+    def _end(self, key: bytes, position: Position, start: int, promoted: bytes, is_copied: bool = False) -> None:
         if self.partition_count % self._interval == 0:
             self._summary.keys.append(key)
             self._summary.positions.append(self._index.position)
@@ -225,7 +253,7 @@ class SSTableWriter:
             self._first_key = key
         self._last_key = key
         self.partition_count += 1
-        self._collector.end_partition(key, self._data.position - start)
+        self._collector.end_partition(key, self._data.position - start, counts_cells=not is_copied)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -265,6 +293,9 @@ class SSTableWriter:
 
     def _statistics(self) -> Statistics:
         collector, options, data = self._collector, self._options, self._data
+        for source, count in self._copied.values():
+            collector.absorb(source, count / source.partition_sizes.count)
+            self._widen_by(source)
         compressed = data.params is not None
         stats = Stats(
             partition_sizes=collector.partition_sizes,

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sstable_files import contents, written
+from sstable_files import FOLDER, contents, written
 from storage_strategies import NOW_S, TABLE, updates
 from storage_tables import bigint_value, int_value
 
@@ -15,7 +15,11 @@ from storage.keys import clustering_order_key
 from storage.memtable.memtable import position_of
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.reads import EVERYTHING, TableStore
-from storage.sstable.constants import COMPRESSION_INFO, CRC
+from storage.sstable.chunks import ChunkCache
+from storage.sstable.constants import COMPRESSION_INFO, CRC, VERSIONS
+from storage.sstable.descriptor import Descriptor
+from storage.sstable.reader import SSTableReader
+from storage.sstable.writer import SSTableWriter, WriterOptions
 
 ORDER_KEY = clustering_order_key(TABLE)
 
@@ -138,3 +142,28 @@ def test_many_partitions_are_found_by_key_position_and_scan() -> None:
     view = flushed.read(bigint_value(7), EVERYTHING, NOW_S)
     assert view is not None
     assert len(list(view.items())) == 1
+
+
+def test_partitions_are_copied_as_bytes() -> None:
+    narrow = [
+        PartitionUpdate(TABLE.id, bigint_value(k), rows={ORDER_KEY((int_value(k),)): wide_row(k)}) for k in range(2, 60)
+    ]
+    store = store_of([wide_update(), *narrow])
+    disk = MemoryDisk()
+    source = written(disk, store, index_block_bytes=4096)
+    assert source is not None
+    assert source.is_current
+    descriptor = Descriptor(VERSIONS["nb"], 2)
+    writer = SSTableWriter(disk, FOLDER, descriptor, TABLE, store.layouts, WriterOptions(source.key_count))
+    for _, partition in source.partitions():
+        writer.append_raw(partition, source.statistics.stats)
+    found = writer.finish().stats
+    copied = SSTableReader.open(disk, FOLDER, descriptor, TABLE, store.layouts, ChunkCache())
+    assert contents(copied, store) == contents(source, store)
+    assert disk.read_file(f"{FOLDER}/nb-1-big-Data.db") == disk.read_file(f"{FOLDER}/nb-2-big-Data.db")
+    assert disk.read_file(f"{FOLDER}/nb-1-big-Index.db") == disk.read_file(f"{FOLDER}/nb-2-big-Index.db")
+    before = source.statistics.stats
+    assert (found.rows, found.columns_set, found.tombstones) == (before.rows, before.columns_set, before.tombstones)
+    assert found.cells_per_partition.buckets == before.cells_per_partition.buckets
+    assert found.timestamps_us == before.timestamps_us
+    assert (found.min_clustering, found.max_clustering) == (before.min_clustering, before.max_clustering)
