@@ -19,12 +19,14 @@ import org.apache.cassandra.schema.Schema;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.TableMetadataRef;
 import org.apache.cassandra.tools.JsonTransformer;
+import org.apache.cassandra.tools.NodeProbe;
 import org.apache.cassandra.tools.Util;
 import org.apache.cassandra.utils.OutputHandler;
 
 /**
  * Cassandra's own eyes on SSTables, many in one process: what sstabledump and sstableverify -e do, asked for on the standard input.
- * A line is "dump FILE", or "verify KEYSPACE TABLE" (the folder's system tables must know it); the answer ends with a line "." or "! reason".
+ * A line is "dump FILE", "schema" (of the folder's system tables) and "verify KEYSPACE TABLE", or, of a running node, "flush PORT KEYSPACE"
+ * and "refresh PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
  */
 public class Inspect
 {
@@ -43,6 +45,10 @@ public class Inspect
                     dump(words[1]);
                 else if (words[0].equals("schema"))
                     Schema.instance.loadFromDisk();
+                else if (words[0].equals("flush"))
+                    probe(words[1]).forceKeyspaceFlush(words[2]);
+                else if (words[0].equals("refresh"))
+                    probe(words[1]).loadNewSSTables(words[2], words[3]);
                 else if (words[0].equals("verify"))
                     verify(words[1], words[2]);
                 System.out.println();
@@ -60,6 +66,11 @@ public class Inspect
             System.out.flush();
         }
         System.exit(0);
+    }
+
+    private static NodeProbe probe(String port) throws IOException
+    {
+        return new NodeProbe("127.0.0.1", Integer.parseInt(port));
     }
 
     private static void dump(String path) throws Exception

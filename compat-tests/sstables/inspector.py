@@ -20,6 +20,7 @@ class Inspector:
     """`node`: the folder of the oracle's node whose schema `verify` knows."""
 
     def __init__(self, node: int, classes: Path) -> None:
+        self._jmx_port = 7198 + node
         library = HOME / "lib" / "*"
         subprocess.run(["javac", "-cp", str(library), "-d", str(classes), str(HERE / "Inspect.java")], check=True)
         home = HOME / f"node{node}"
@@ -46,6 +47,14 @@ class Inspector:
     def load_schema(self) -> None:
         """From the node's folder, as it is now."""
         self._ask("schema")
+
+    def flush(self, keyspace: str) -> None:
+        """nodetool flush, of the running node."""
+        self._ask(f"flush {self._jmx_port} {keyspace}")
+
+    def refresh(self, keyspace: str, table: str) -> None:
+        """nodetool refresh: the running node takes new files in the table's folder."""
+        self._ask(f"refresh {self._jmx_port} {keyspace} {table}")
 
     def close(self) -> None:
         assert self._process.stdin is not None

@@ -22,10 +22,12 @@ from protocol.frames import EnvelopeDecoder
 from protocol.requests import Execute, Prepare, Query, QueryOptions
 from storage.environment.disk import RealDisk
 from storage.memtable.memtable import position_of
+from storage.memtable.packed import Layouts
 from storage.reads import Source, TableStore
 from storage.schema.metadata import TableMetadata
+from storage.sstable import statistics
 from storage.sstable.chunks import ChunkCache
-from storage.sstable.constants import DATA, VERSIONS
+from storage.sstable.constants import DATA, FILTER, INDEX, STATISTICS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor, descriptors
 from storage.sstable.dump import Dump, table_of
 from storage.sstable.reader import SSTableReader
@@ -115,10 +117,6 @@ def opened(folder: Path, table: TableMetadata, store: TableStore) -> list[SSTabl
 
 def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
     """What our reader says of a file, without a schema."""
-    from storage.memtable.packed import Layouts
-    from storage.sstable import statistics
-    from storage.sstable.constants import STATISTICS
-
     disk = RealDisk()
     path = f"{folder}/{descriptor.file_name(STATISTICS)}"
     header = statistics.decode(disk.read_file(path), descriptor.version, path).header
@@ -151,6 +149,40 @@ def write_memtable(store: TableStore, folder: Path, version: str, generation: in
         return None
     writer.finish()
     return descriptor
+
+
+def rewritten(reader: SSTableReader, store: TableStore, folder: Path) -> dict[str, tuple[bytes, bytes]]:
+    """Another server's SSTable read and written by us, with its header: by component, the bytes of both; what follows
+    from the time and place of writing is taken over first."""
+    theirs = reader.statistics
+    folder.mkdir(parents=True, exist_ok=True)
+    stats = theirs.stats
+    options = WriterOptions(
+        reader.key_count,
+        stats.level,
+        stats.repaired_at_ms,
+        originating_host=stats.originating_host,
+        commit_log_intervals=stats.commit_log_intervals,
+    )
+    version = reader.descriptor.version
+    descriptor = Descriptor(version, 1)
+    writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, options, theirs.header)
+    for _, partition in reader.partitions():
+        data = PartitionData(partition.deletion, partition.static, partition.tombstones, partition.rows())
+        writer.append(partition.key, data)
+    writer.finish()
+    ours = opened(folder, store.table, store)[0]
+    pairs = {DATA: tuple(each._data.read(0, each.data_bytes) for each in (ours, reader))}
+    for component in (INDEX, FILTER, SUMMARY):
+        if component in reader.components:
+            paths = (folder / descriptor.file_name(component), Path(reader.folder) / reader.descriptor.file_name(component))
+            pairs[component] = tuple(path.read_bytes() for path in paths)
+    # what our compressor finds is another size, and what of the ring a file covers is Cassandra's alone to say
+    written = ours.statistics
+    changed = written.stats._replace(compression_ratio=stats.compression_ratio, token_coverage=stats.token_coverage)
+    ours_encoded = statistics.encode(written._replace(stats=changed), version)
+    pairs[STATISTICS] = (ours_encoded, statistics.encode(theirs, version))
+    return pairs  # type: ignore[return-value]  # of two each
 
 
 def contents(source: Source, store: TableStore) -> dict[bytes, object]:

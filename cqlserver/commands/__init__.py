@@ -34,4 +34,5 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "queries": Command("verbs", "what clients asked"),
     "habits": Command("verbs", "what of it strict mode has something against"),
     "load": Command("verbs", "executes files of CQL, writes rows of CSV, JSON or YAML"),
+    "sstable": Command("sstable", "dumps, verifies and describes SSTables, without a server"),
 }

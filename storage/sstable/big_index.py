@@ -17,6 +17,7 @@ from storage.memtable.memtable import Position, position_of
 from storage.sstable import summary
 from storage.sstable.constants import DAMAGE, INDEX, SUMMARY, Version, corrupted, named
 from storage.sstable.index import Entry, PromotedIndex, decode_entry
+from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import PrefixCodec
 from storage.sstable.summary import Summary
 from storage.sstable.vints import read_unsigned
@@ -36,7 +37,7 @@ class Found(NamedTuple):
 
     start: int
     following: int | None
-    promoted: PromotedIndex | None
+    promoted: BlockIndex | None
 
     def end(self, data_bytes: int) -> int:
         return data_bytes if self.following is None else self.following

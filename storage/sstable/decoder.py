@@ -53,7 +53,7 @@ from storage.sstable.constants import (
 )
 from storage.sstable.deletions import decode_deletion
 from storage.sstable.header import HeaderColumn, SerializationHeader
-from storage.sstable.prefixes import PrefixCodec, place_of
+from storage.sstable.prefixes import Prefix, PrefixCodec, place_of
 from storage.sstable.runs import RUN_FLAGS, Run, compile_run
 from storage.sstable.unfiltered import Marker
 from storage.sstable.vints import read_unsigned, wrapped64
@@ -182,6 +182,14 @@ class RowDecoder:
         at += 2 if flags & EXTENSION else 1
         values, at = self.codec.decode_values(data, at, self.codec.count)
         return self._body(data, at, flags, values, self.regulars)
+
+    def prefix(self, data: bytes, at: int) -> Prefix:
+        """The clustering or bound of the row or marker that begins there; what follows may be cut off."""
+        flags = data[at]
+        if flags & IS_MARKER:
+            return self.codec.decode_bound(data, at + 1)[0]
+        values, _ = self.codec.decode_values(data, at + (2 if flags & EXTENSION else 1), self.codec.count)
+        return Prefix(BoundKind.CLUSTERING, values)
 
     def places(self, data: bytes, at: int, end: int, is_last: bool) -> Placed:
         """Where the rows are, without a look into them. Arguments as those of `unfiltereds`."""

@@ -19,7 +19,7 @@ from storage.mutation import LIVE, Deletion, RangeTombstone, Row
 from storage.reconcile import uncovered_row
 from storage.sstable.constants import DAMAGE, corrupted, named
 from storage.sstable.decoder import Decoded, Placed, RowDecoder
-from storage.sstable.index import PromotedIndex
+from storage.sstable.index import Block
 from storage.sstable.prefixes import place_of
 from storage.sstable.unfiltered import Marker
 
@@ -72,6 +72,16 @@ class RawPartition(NamedTuple):
     unfiltereds: Iterator[tuple[int, Row | Marker]]
 
 
+class BlockIndex(Protocol):
+    """The blocks of a wide partition, whichever index they come from. `data`: as Index.db has them."""
+
+    head_bytes: int
+    data: bytes
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Block: ...
+
+
 class PartitionFile(Protocol):
     """What a partition needs of its SSTable."""
 
@@ -91,7 +101,7 @@ class SSTablePartition:
     )  # fmt: skip
 
     def __init__(
-        self, file: PartitionFile, key: bytes, start: int, end: int, promoted: PromotedIndex | None, read: ReadBytes
+        self, file: PartitionFile, key: bytes, start: int, end: int, promoted: BlockIndex | None, read: ReadBytes
     ) -> None:
         self._file, self.key, self.start, self.end = file, key, start, end
         self._blocks, self._read = promoted, read

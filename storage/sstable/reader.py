@@ -21,8 +21,10 @@ from storage.mutation import NEVER
 from storage.schema.metadata import TableMetadata
 from storage.sstable import compression, statistics
 from storage.sstable.big_index import BigIndex, PathOf
+from storage.sstable.bti_index import BtiIndex
 from storage.sstable.chunks import ChecksummedDataFile, ChunkCache, CompressedDataFile, DataFile, decode_checksums
 from storage.sstable.constants import (
+    BTI,
     COMPRESSION_INFO,
     CRC,
     DAMAGE,
@@ -38,11 +40,14 @@ from storage.sstable.descriptor import Descriptor
 from storage.sstable.filter import BloomFilter
 from storage.sstable.header import header_of
 from storage.sstable.partition import ReadBytes, RowPlaces, SSTablePartition
-from storage.sstable.prefixes import PrefixCodec
+from storage.sstable.prefixes import Prefix, PrefixCodec
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.token import MAX_TOKEN, MIN_TOKEN, key_hashes
 
 _TOKEN_BIAS: Final = 1 << 63
+FIRST_BYTES: Final = 512
+FIRST_BYTES_MAX: Final = 256 * 1024
+"""A row's clustering is in so many bytes."""
 SCAN_BYTES: Final = 256 * 1024
 """As much is read together where a file is read through."""
 
@@ -56,7 +61,7 @@ class SSTableReader:
         components: tuple[str, ...],
         found: Statistics,
         bloom: BloomFilter | None,
-        index: BigIndex,
+        index: BigIndex | BtiIndex,
         data: DataFile,
         disk_bytes: int,
     ) -> None:
@@ -64,8 +69,11 @@ class SSTableReader:
         self.statistics = found
         self.disk_bytes = disk_bytes
         self.path = data.path
+        self.folder = data.path.rpartition("/")[0]
         self.places = RowPlaces()
         self._filter, self._index, self._data = bloom, index, data
+        if isinstance(index, BtiIndex):
+            index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
 
     @classmethod
@@ -129,6 +137,15 @@ class SSTableReader:
         for position, found in self._index.entries(start):
             end = found.end(self._data.size)
             yield position, SSTablePartition(self, position[8:], found.start, end, found.promoted, read)
+
+    def _first_at(self, position: int) -> Prefix:
+        """The clustering or bound of the row or marker that begins there."""
+        for size in (FIRST_BYTES, FIRST_BYTES_MAX):
+            try:
+                return self.decoder.prefix(self._data.read(position, min(position + size, self._data.size)), 0)
+            except IndexError:
+                continue
+        raise corrupted(self.path, f"no row at {position}")
 
     def _located(self, key: bytes) -> Position | None:
         hashes = key_hashes(key)
@@ -250,7 +267,7 @@ def _open(
         return f"{folder}/{descriptor.file_name(component)}"
 
     components = components_of(disk, folder, descriptor)
-    files: list[ReadFile] = []
+    files: list[ReadFile | BigIndex | BtiIndex] = []
     try:
         found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
         bloom = None
@@ -259,19 +276,22 @@ def _open(
                 bloom = BloomFilter.decode(_read(disk, path(FILTER)))
             except DAMAGE as error:
                 raise named(error, path(FILTER)) from None
-        index = BigIndex.open(
-            disk, path, components, table.params.min_index_interval, PrefixCodec(found.header.clustering), descriptor.version
-        )
-        files.append(index.file)
         file = _opened(disk, path(DATA))
         files.append(file)
         data = _data_file(disk, path, components, file, cache)
+        index: BigIndex | BtiIndex
+        if descriptor.version.format == BTI:
+            index = BtiIndex.open(disk, path, data, descriptor.version)
+        else:
+            codec = PrefixCodec(found.header.clustering)
+            index = BigIndex.open(disk, path, components, table.params.min_index_interval, codec, descriptor.version)
+        files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
         reader = cls(descriptor, components, found, bloom, index, data, sizes)
         reader.set_table(table, layouts)
     except BaseException:
-        for file in files:
-            file.close()
+        for each in files:
+            each.close()
         raise
     return reader
 

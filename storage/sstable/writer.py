@@ -36,7 +36,7 @@ from storage.sstable.deletions import encode_deletion
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.encoder import RowEncoder
 from storage.sstable.filter import maybe_filter
-from storage.sstable.header import header_of
+from storage.sstable.header import SerializationHeader, header_of
 from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
 from storage.sstable.partition import SSTablePartition
 from storage.sstable.prefixes import Prefix, place_of
@@ -105,11 +105,13 @@ class SSTableWriter:
         table: TableMetadata,
         layouts: Layouts,
         options: WriterOptions,
+        header: SerializationHeader | None = None,
     ) -> None:
+        """`header`: another one than the table's own, for whoever writes what another server wrote."""
         self._disk, self._folder, self._table, self._options = disk, folder, table, options
         self.descriptor = descriptor
         self._version = descriptor.version
-        self._header = header_of(table)
+        self._header = header or header_of(table)
         self._has_statics = bool(self._header.statics)
         self._order_key = clustering_order_key(table)
         self._clustering_of = layouts.clustering

@@ -1,0 +1,235 @@
+"""The index of a trie-indexed SSTable: Partitions.db and Rows.db (io/sstable/format/bti/PartitionIndex.java,
+RowIndexReader.java).
+
+Partitions.db is a trie from partitions (comparable_key) to where they are, each path cut where it is unique; its payload
+has a byte of the key's hash and a position: from 0 on that of an entry in Rows.db, below 0 the complement of one in
+Data.db. It ends with the first and the last key (u16 length, bytes), and 24 bytes: i64 place of the first key, i64 count,
+i64 root.
+
+An entry of Rows.db: u16 length and key; vint position in Data.db, vint distance to the root of the partition's own trie,
+vint number of blocks, deletion time. That trie goes from separators of clusterings to blocks; the payload is the block's
+offset in the partition, and the deletion that is open where it begins. What separates blocks is not looked at here: the
+blocks are taken in their order, and where one begins is asked of its first row. """
+
+import struct
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Final
+
+from protocol.errors import CorruptionError
+from storage.environment.environment import Disk, ReadFile
+from storage.memtable.memtable import Position, position_of, position_token
+from storage.mutation import LIVE, Deletion
+from storage.sstable.big_index import Found, PathOf
+from storage.sstable.chunks import DataFile
+from storage.sstable.constants import DAMAGE, PARTITIONS, ROWS, BoundKind, Version, corrupted, named
+from storage.sstable.deletions import decode_deletion
+from storage.sstable.index import Block
+from storage.sstable.prefixes import Prefix
+from storage.sstable.trie import Node, TrieFile, comparable_key, sized_int
+from storage.sstable.vints import read_signed, read_unsigned
+from storage.token import key_hashes
+
+FOOTER_BYTES: Final = 24
+_HAS_HASH: Final = 8
+_HAS_OPEN_DELETION: Final = 8
+_ENTRY_BYTES: Final = 2 + 65535 + 64
+_NOWHERE: Final = Prefix(BoundKind.INCL_START, ())
+
+FirstAt = Callable[[int], Prefix]
+"""The clustering or bound that begins at a position of Data.db."""
+
+
+class RowIndex:
+    """The blocks of one wide partition, as index.PromotedIndex has them."""
+
+    __slots__ = ("_blocks", "_first_at", "_marks", "_start", "data", "deletion", "end", "head_bytes")
+
+    def __init__(self, start: int, marks: list[tuple[int, Deletion]], deletion: Deletion, first_at: FirstAt) -> None:
+        if len(marks) < 2 or any(left[0] >= right[0] for left, right in pairwise(marks)):
+            raise CorruptionError(f"an index of {len(marks)} marks out of order")
+        self._start, self._marks, self._first_at = start, marks, first_at
+        self._blocks: list[Block | None] = [None] * (len(marks) - 1)
+        self.deletion, self.head_bytes = deletion, marks[0][0]
+        self.end = start + marks[-1][0] + 1
+        self.data = b""
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def __getitem__(self, index: int) -> Block:
+        block = self._blocks[index]
+        if block is None:
+            offset = self._marks[index][0]
+            following, open_deletion = self._marks[index + 1]
+            first = self._first_at(self._start + offset)
+            block = self._blocks[index] = Block(first, _NOWHERE, offset, following - offset, open_deletion)
+        return block
+
+
+class BtiIndex:
+    """See the module."""
+
+    def __init__(self, path: PathOf, file: ReadFile, rows: ReadFile, data: DataFile, version: Version) -> None:
+        self.path, self.file, self._rows_file = path(PARTITIONS), file, rows
+        self._data, self._version = data, version
+        self.first_at: FirstAt = _unknown
+        footer = file.pread(max(file.size - FOOTER_BYTES, 0), FOOTER_BYTES)
+        if len(footer) < FOOTER_BYTES:
+            raise corrupted(self.path, f"{file.size} bytes")
+        first, self.count, self._root = struct.unpack(">qqq", footer)
+        if not (0 <= self._root < first < file.size and self.count > 0):
+            raise corrupted(self.path, f"{self.count} keys, the root at {self._root}, the first key at {first}")
+        keys = file.pread(first, file.size - FOOTER_BYTES - first)
+        self.first_key, at = _short_bytes(keys, 0)
+        self.last_key, at = _short_bytes(keys, at)
+        if at != len(keys):
+            raise corrupted(self.path, f"the last key ends at {first + at} of {file.size}")
+
+    @staticmethod
+    def open(disk: Disk, path: PathOf, data: DataFile, version: Version) -> "BtiIndex":
+        files: list[ReadFile] = []
+        try:
+            for component in (PARTITIONS, ROWS):
+                files.append(disk.open_read(path(component)))
+            return BtiIndex(path, files[0], files[1], data, version)
+        except BaseException as error:
+            for file in files:
+                file.close()
+            if isinstance(error, FileNotFoundError):
+                raise corrupted(path((PARTITIONS, ROWS)[len(files)]), "the file is missing") from None
+            raise
+
+    def close(self) -> None:
+        self.file.close()
+        self._rows_file.close()
+
+    def maybe_find(self, position: Position) -> Found | None:
+        """The partition at a position of the ring; it may be another one that begins alike, which its key shows."""
+        try:
+            return self._find(position)
+        except DAMAGE as error:
+            raise named(error, self.path) from None
+
+    def find_surely(self, position: Position) -> Found | None:
+        found = self.maybe_find(position)
+        return found if found is not None and self._key_at(found.start) == position[8:] else None
+
+    def entries(self, start: Position) -> Iterator[tuple[Position, Found]]:
+        """All from a position on, in order."""
+        trie = TrieFile(self.file)
+        before: tuple[Position, int, RowIndex | None] | None = None
+        for node in self._from(trie, start):
+            at, index = self._resolved(_payload(node))
+            position = position_of(self._key_at(at))
+            if before is not None:
+                yield before[0], Found(before[1], at, before[2])
+                before = None
+            if position >= start:
+                before = position, at, index
+        if before is not None:
+            yield before[0], Found(before[1], None, before[2])
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _find(self, position: Position) -> Found | None:
+        key = position[8:]
+        trie = TrieFile(self.file)
+        node, greater, is_whole = _follow(trie, self._root, _path(position))
+        if not node.flags or (node.children and not is_whole):
+            return None
+        if node.flags >= _HAS_HASH and node.data[node.payload_at] != key_hashes(key)[1] & 0xFF:
+            return None
+        start, index = self._resolved(_payload(node))
+        if index is not None:
+            return Found(start, index.end, index)
+        following = None
+        if greater:
+            least = trie.node(greater[-1])
+            while not least.flags:
+                least = trie.node(least.children[0][1])
+            following = self._resolved(_payload(least))[0]
+        return Found(start, following, None)
+
+    def _from(self, trie: TrieFile, start: Position) -> Iterator[Node]:
+        """The nodes with a payload, from that on which may be the start's."""
+        if not start:
+            yield from trie.payloads(self._root)
+            return
+        node, greater, _ = _follow(trie, self._root, _path(start))
+        if node.flags:
+            yield node
+        for place in reversed(greater):
+            yield from trie.payloads(place)
+
+    def _resolved(self, place: int) -> tuple[int, RowIndex | None]:
+        """Where in Data.db; and the index of a wide partition."""
+        if place < 0:
+            return ~place, None
+        return self._entry(place)
+
+    def _entry(self, place: int) -> tuple[int, RowIndex]:
+        data = self._rows_file.pread(place, _ENTRY_BYTES)
+        _, at = _short_bytes(data, 0)
+        base = place + at
+        start, at = read_unsigned(data, at)
+        distance, at = read_signed(data, at)
+        count, at = read_unsigned(data, at)
+        deletion, _ = decode_deletion(data, at, self._version)
+        marks = []
+        for node in TrieFile(self._rows_file).payloads(base + distance):
+            size = node.flags & ~_HAS_OPEN_DELETION
+            offset = sized_int(node.data, node.payload_at, size)
+            is_open = node.flags & _HAS_OPEN_DELETION
+            opened = decode_deletion(node.data, node.payload_at + size, self._version)[0] if is_open else LIVE
+            marks.append((offset, opened))
+        if len(marks) != count + 1:
+            raise corrupted(self.path, f"{count} blocks of the partition at {start}, {len(marks)} marks")
+        return start, RowIndex(start, marks, deletion, self.first_at)
+
+    def _key_at(self, position: int) -> bytes:
+        data = self._data
+        length = int.from_bytes(data.read(position, min(position + 2, data.size)), "big")
+        return data.read(position + 2, min(position + 2 + length, data.size))
+
+
+def _path(position: Position) -> bytes:
+    return comparable_key(position_token(position), position[8:])
+
+
+def _follow(trie: TrieFile, root: int, path: bytes) -> tuple[Node, list[int], bool]:
+    """The node where a path ends or the trie does, what branches off to greater paths on the way (the nearest last), and
+    whether the whole path was followed."""
+    node = trie.node(root)
+    greater: list[int] = []
+    for byte in path:
+        child = None
+        behind = []
+        for transition, place in node.children:
+            if transition == byte:
+                child = place
+            elif transition > byte:
+                behind.append(place)
+        greater += reversed(behind)
+        if child is None:
+            return node, greater, False
+        node = trie.node(child)
+    return node, greater, True
+
+
+def _payload(node: Node) -> int:
+    if node.flags >= _HAS_HASH:
+        return sized_int(node.data, node.payload_at + 1, node.flags - _HAS_HASH + 1)
+    return sized_int(node.data, node.payload_at, node.flags)
+
+
+def _short_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    start = at + 2
+    end = start + int.from_bytes(data[at:start], "big")
+    if end > len(data):
+        raise CorruptionError(f"a key ends at {end} of {len(data)}")
+    return data[start:end], end
+
+
+def _unknown(position: int) -> Prefix:
+    raise AssertionError(position)

@@ -1,0 +1,63 @@
+"""Looks at every byte of an SSTable, as sstableverify -e does (io/sstable/format/SortedTableVerifier.java): digest,
+checksums, the order of keys and rows, that each row can be decoded, and that index and filter know each key."""
+
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from storage.environment.environment import Disk
+from storage.sstable.constants import DATA, DIGEST, corrupted
+from storage.sstable.reader import SSTableReader
+from storage.sstable.unfiltered import Marker
+
+_READ_BYTES: Final = 1024 * 1024
+
+
+class Verified(NamedTuple):
+    """What was looked at so far."""
+
+    partitions: int
+    rows: int
+    markers: int
+
+
+def verify(disk: Disk, folder: str, reader: SSTableReader) -> Iterator[Verified]:
+    """Step by step, a partition each. Raises CorruptionError naming the file."""
+    _verify_digest(disk, folder, reader)
+    partitions = rows = markers = 0
+    order_key = reader.decoder.order_key
+    for position, partition in reader.partitions():
+        before = b""
+        for _, unfiltered in partition.raw().unfiltereds:
+            if isinstance(unfiltered, Marker):
+                # a bound may stand where a row does, before it; two of one place would be one boundary
+                place = unfiltered.place + b"\0"
+                markers += 1
+            else:
+                place = order_key(unfiltered.clustering) + b"\1"
+                rows += 1
+            if place <= before:
+                raise corrupted(reader.path, f"rows out of order in the partition at {partition.start}")
+            before = place
+        if reader.maybe_partition(position[8:]) is None:
+            raise corrupted(reader.path, f"the index or filter does not know the partition at {partition.start}")
+        partitions += 1
+        yield Verified(partitions, rows, markers)
+    if partitions != reader.key_count:
+        raise corrupted(reader.path, f"{partitions} partitions, the statistics say {reader.key_count}")
+
+
+def _verify_digest(disk: Disk, folder: str, reader: SSTableReader) -> None:
+    if DIGEST not in reader.components:
+        return
+    path = f"{folder}/{reader.descriptor.file_name(DIGEST)}"
+    expected = disk.read_file(path).strip()
+    file = disk.open_read(f"{folder}/{reader.descriptor.file_name(DATA)}")
+    try:
+        digest = 0
+        for at in range(0, file.size, _READ_BYTES):
+            digest = zlib.crc32(file.pread(at, _READ_BYTES), digest)
+    finally:
+        file.close()
+    if str(digest).encode() != expected:
+        raise corrupted(path, f"{expected.decode('ascii', 'replace')}, but the data's is {digest}")
