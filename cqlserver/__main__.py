@@ -69,6 +69,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="how much is logged (info)"
     )
+    parser.add_argument(
+        "--copy-of", type=Path, metavar="DIR", help="begin with what `cqlserver export DIR` wrote; with --memory alone"
+    )
     parser.add_argument("--query-log", action="store_true", help="record what clients ask, for `cqlserver queries`")
     parser.add_argument(
         "--ignore-replay-errors",
@@ -98,12 +101,15 @@ def configure(arguments: list[str]) -> Config:
         config = replace(config, data=options.data)
     if options.memory:
         config = replace(config, data=None)
+    if options.copy_of is not None and config.data is not None:
+        raise ConfigError("--copy-of works with --memory alone: a server that keeps data begins with its own")
     return replace(
         config,
         init=tuple(options.init),
         ready_file=options.ready_file,
         until_stdin_ends=options.until_stdin_ends,
         query_log=options.query_log,
+        copy_of=options.copy_of,
         log_level=options.log_level,
         ignore_replay_errors=options.ignore_replay_errors,
     )

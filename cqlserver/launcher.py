@@ -115,6 +115,7 @@ def start(
     config: StrPath | None = None,
     settings: Mapping[str, object] | None = None,
     init: StrPath | Iterable[StrPath] = (),
+    copy_of: StrPath | None = None,
     query_log: bool = False,
     log_level: str = "warning",
     ready_timeout_s: float = READY_TIMEOUT_S,
@@ -122,13 +123,16 @@ def start(
     """Starts a server and returns when a client would succeed. Without `data` everything is kept in memory.
 
     `init`: files of CQL or rows, or folders of them, that are executed first, one or several; `settings`: names and values
-    of cassandra.yaml; `query_log`: what clients ask is recorded, for `queries`.
+    of cassandra.yaml; `copy_of`: a folder that `export` made, to begin with what is in it; `query_log`: what clients ask is
+    recorded, for `queries`.
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
     command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port), "--control-port", "0"]
     command += ["--ready-file", "-", "--until-stdin-ends", "--log-level", log_level]
     if memory or (memory is None and data is None):
         command.append("--memory")
+    if copy_of is not None:
+        command += ["--copy-of", os.fspath(copy_of)]
     if query_log:
         command.append("--query-log")
     if data is not None:

@@ -1,11 +1,15 @@
 """A running server as Python has it: where it is, and the verbs. `launcher.Server` is one that this process started."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cqlserver.control.client import ControlClient
+
+if TYPE_CHECKING:
+    from cqlserver.launcher import Server
 
 StrPath = str | os.PathLike[str]
 
@@ -69,6 +73,24 @@ class Running:
         statements that were."""
         count: int = self.call("load", path=os.path.abspath(path), keyspace=keyspace)["statements"]
         return count
+
+    def dump(self, keyspace: str, path: StrPath) -> int:
+        """Writes a keyspace as files that `load` and `init=` take: its schema as CQL, its rows as JSON; how many rows."""
+        count: int = self.call("dump", keyspace=keyspace, path=os.path.abspath(path))["rows"]
+        return count
+
+    def export(self, path: StrPath) -> None:
+        """Writes a copy of schema and data into a new folder, for `cqlserver --memory --copy-of`."""
+        self.call("export", path=os.path.abspath(path))
+
+    def clone(self, **options: Any) -> "Server":
+        """Another server, in memory, with the same schema and data; `options` are those of `cqlserver.start`."""
+        from cqlserver.launcher import start
+
+        with tempfile.TemporaryDirectory(prefix="cqlserver-clone-") as folder:
+            copy = os.path.join(folder, "copy")
+            self.export(copy)
+            return start(copy_of=copy, **options)
 
     def record(self, on: bool = True) -> int:
         """Begins to record what clients ask, or ends it; the number of the next request."""

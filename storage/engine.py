@@ -156,6 +156,11 @@ class Engine:
     def _schema_rows(self, table_name: str) -> Iterator[Values]:
         return stored_values(self.stores[schema_tables()[table_name].id], self.environment.clock.now_s())
 
+    def keep_nothing(self) -> None:
+        """From now on all is in memory alone: what was found in the data folder was only to begin with."""
+        self.close()
+        self.commit_log = None
+
     def close(self) -> None:
         """Write and sync what is gathered, and release the folder."""
         try:

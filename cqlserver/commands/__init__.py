@@ -23,6 +23,7 @@ class Command:
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "run": Command("run", "runs a command with a server of its own: cqlserver run -- pytest"),
+    "diff": Command("diff", "the same statements here and on a Cassandra, and where answers differ"),
     "reset": Command("verbs", "empties a running server's tables"),
     "snapshot": Command("verbs", "remembers its schema and data under a name"),
     "restore": Command("verbs", "brings back what a snapshot remembers"),
@@ -30,6 +31,8 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "forget": Command("verbs", "forgets a snapshot"),
     "about": Command("verbs", "says where it is, and what"),
     "execute": Command("verbs", "executes CQL"),
+    "dump": Command("verbs", "writes a keyspace as files for load and --init"),
+    "export": Command("verbs", "writes a copy of all data for a start with --copy-of"),
     "record": Command("verbs", "begins to record what clients ask"),
     "queries": Command("verbs", "what clients asked"),
     "habits": Command("verbs", "what of it strict mode has something against"),

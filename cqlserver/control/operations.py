@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.control import query_log, verbs
+from cqlserver.control import copying, query_log, verbs
 from cqlserver.control.context import BadArgument
 
 REQUIRED: Final = object()
@@ -163,6 +163,23 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         {"type": "object", "properties": {"statements": INTEGER.schema}},
         verbs.load,
+    ),
+    Operation(
+        "export",
+        "Writes a copy of schema and data, tombstones and timestamps too, for a start with --copy-of",
+        (Argument("path", STRING, "a new folder, on the server's machine"),),
+        NOTHING,
+        copying.export,
+    ),
+    Operation(
+        "dump",
+        "Writes a keyspace as files for `load`: its schema as CQL, its rows as JSON, one file a table",
+        (
+            Argument("keyspace", STRING, "its name"),
+            Argument("path", STRING, "a new folder, on the server's machine"),
+        ),
+        {"type": "object", "properties": {"rows": INTEGER.schema}},
+        copying.dump,
     ),
     Operation(
         "record",

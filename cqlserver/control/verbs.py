@@ -46,7 +46,7 @@ async def reset(control: Control, *, schema: bool, keyspace: str | None) -> obje
 
 
 async def snapshot(control: Control, *, name: str, keyspace: str | None) -> object:
-    _check_in_memory(control, "snapshot")
+    check_in_memory(control, "snapshot")
     if len(control.snapshots) >= SNAPSHOTS_MAX and name not in control.snapshots:
         raise Refused(f"there are {SNAPSHOTS_MAX} snapshots already; `forget` some of them")
     control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
@@ -54,7 +54,7 @@ async def snapshot(control: Control, *, name: str, keyspace: str | None) -> obje
 
 
 async def restore(control: Control, *, name: str, schema: bool) -> object:
-    _check_in_memory(control, "restore")
+    check_in_memory(control, "restore")
     saved = _snapshot(control, name)
     await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
     return {}
@@ -89,7 +89,7 @@ def _snapshot(control: Control, name: str) -> saved_state.SavedState:
     return found
 
 
-def _check_in_memory(control: Control, verb: str) -> None:
+def check_in_memory(control: Control, verb: str) -> None:
     if control.node.durable:
         raise NotInMemory(f"{verb} works on servers that keep nothing on disk: start with --memory")
 

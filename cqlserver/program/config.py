@@ -34,6 +34,7 @@ class Config:
     control_port: int | None = 7199
     until_stdin_ends: bool = False
     query_log: bool = False
+    copy_of: Path | None = None
     ready_file: Path | None = None
     log_level: str = "info"
     cluster_name: str = "Test Cluster"

@@ -182,10 +182,13 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.commitlog_segment_bytes,
         ignore_replay_errors=config.ignore_replay_errors,
     )
-    data = str(config.data.resolve()) if config.data is not None else None
+    kept = config.data if config.data is not None else config.copy_of
+    data = str(kept.resolve()) if kept is not None else None
     engine = Engine(environment, EngineOptions(data, options), (*stored_system_keyspaces(), *virtual_keyspaces()))
     try:
         engine.start()
+        if config.data is None:
+            engine.keep_nothing()
         local = maybe_local_node(engine, config.cluster_name)
         if local is None:
             tokens = random_tokens(rng.fork("tokens"), config.num_tokens)

@@ -1,7 +1,7 @@
 """A row of a file as a statement that writes it.
 
-INSERT ... JSON takes text for every type (numbers, UUIDs, dates; collections as JSON in the text), so what a file says is
-passed on as it is, and it is the server that judges it. A counter is not inserted but added to.
+fromJson takes text for every type (numbers, UUIDs, dates; collections as JSON in the text), so what a file says is passed on
+as it is, and it is the server that judges it. A counter is not inserted but added to.
 """
 
 import json
@@ -32,24 +32,29 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
 def row_statement(table: TableName, row: Mapping[str, object], is_counter: Callable[[str], bool]) -> str:
-    """`row`: values as JSON has them; what is null is left out, and writes no tombstone."""
-    given = {name: value for name, value in row.items() if value is not None}
+    """`row`: values as JSON has them; what is null is left out, and writes no tombstone. Names may be in quotes, as SELECT
+    JSON writes those with capitals."""
+    given = {unquoted(name): value for name, value in row.items() if value is not None}
     counters = [name for name in given if is_counter(name)]
     if counters:
         added = ", ".join(f"{quoted(name)} = {quoted(name)} + {given[name]}" for name in counters)
         keys = " AND ".join(f"{quoted(name)} = {_literal(given[name])}" for name in given if name not in counters)
         return f"UPDATE {table.cql} SET {added} WHERE {keys}"
-    text = json.dumps({_json_name(name): value for name, value in given.items()}, ensure_ascii=False, default=str)
-    return f"INSERT INTO {table.cql} JSON '{text.replace(chr(39), chr(39) * 2)}' DEFAULT UNSET"
+    texts = [json.dumps(value, ensure_ascii=False, default=str) for value in given.values()]
+    values = ", ".join(f"fromJson({_string(text)})" for text in texts)
+    return f"INSERT INTO {table.cql} ({', '.join(map(quoted, given))}) VALUES ({values})"
 
 
-def _json_name(name: str) -> str:
-    """Names in JSON are folded to lower case unless they are quoted."""
-    return name if name == name.lower() else f'"{name}"'
+def _string(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _literal(value: object) -> str:
     """Of a counter table's key."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if _BARE.fullmatch(text) else "'" + text.replace("'", "''") + "'"
+    return text if _BARE.fullmatch(text) else _string(text)

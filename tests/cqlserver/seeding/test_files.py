@@ -31,6 +31,11 @@ def statements(path: Path, *counters: str) -> list[tuple[int, str]]:
     ]
 
 
+def insert(columns: str, *values: str, table: str = '"shop"."orders"') -> str:
+    terms = ", ".join(f"fromJson('{value}')" for value in values)
+    return f"INSERT INTO {table} ({columns}) VALUES ({terms})"
+
+
 def fault(path: Path) -> str:
     with pytest.raises(SeedError) as caught:
         statements(path)
@@ -40,9 +45,9 @@ def fault(path: Path) -> str:
 def test_csv_cells_are_passed_on_as_text_and_empty_ones_left_out(write: Write) -> None:
     file = write("shop.orders.csv", 'id,item,tags,"Note"\n1,"it\'s, tea","[""a""]",\n\n2,,,"two\nlines"\n3,x,,\n')
     assert statements(file) == [
-        (2, """INSERT INTO "shop"."orders" JSON '{"id": "1", "item": "it''s, tea", "tags": "[\\"a\\"]"}' DEFAULT UNSET"""),
-        (4, """INSERT INTO "shop"."orders" JSON '{"id": "2", "\\"Note\\"": "two\\nlines"}' DEFAULT UNSET"""),
-        (6, """INSERT INTO "shop"."orders" JSON '{"id": "3", "item": "x"}' DEFAULT UNSET"""),
+        (2, insert('"id", "item", "tags"', '"1"', '"it\'\'s, tea"', r'"[\"a\"]"')),
+        (4, insert('"id", "Note"', '"2"', r'"two\nlines"')),
+        (6, insert('"id", "item"', '"3"', '"x"')),
     ]
 
 
@@ -56,14 +61,14 @@ def test_json_rows_keep_their_lines_and_digits(write: Write, text: str) -> None:
     assert [line for line, _ in found] == [n for n, part in enumerate(text.split("\n"), 1) if '"k"' in part]
     assert not any("null" in statement for _, statement in found)
     if "1.10" in text:
-        assert found[1][1] == """INSERT INTO "t" JSON '{"k": 2, "v": "1.10"}' DEFAULT UNSET"""
+        assert found[1][1] == insert('"k", "v"', "2", '"1.10"', table='"t"')
 
 
 def test_yaml_rows(write: Write) -> None:
     file = write("shop.t.yaml", "- k: 1\n  day: 2020-01-02\n  m: {a: 1}\n- k: 2\n  v: ~\n")
     assert statements(file) == [
-        (1, """INSERT INTO "shop"."t" JSON '{"k": 1, "day": "2020-01-02", "m": {"a": 1}}' DEFAULT UNSET"""),
-        (4, """INSERT INTO "shop"."t" JSON '{"k": 2}' DEFAULT UNSET"""),
+        (1, insert('"k", "day", "m"', "1", '"2020-01-02"', '{"a": 1}', table='"shop"."t"')),
+        (4, insert('"k"', "2", table='"shop"."t"')),
     ]
 
 
@@ -80,7 +85,7 @@ def test_a_folder_is_read_in_the_order_of_its_names(write: Write, tmp_path: Path
     write("README.md", "no")
     (tmp_path / "03-more.cql.gz").write_bytes(gzip.compress(b"C"))
     found = statements(tmp_path)
-    assert found == [(2, "A"), (4, "B"), (1, "C"), (2, """INSERT INTO "b" JSON '{"k": "1"}' DEFAULT UNSET""")]
+    assert found == [(2, "A"), (4, "B"), (1, "C"), (2, insert('"k"', '"1"', table='"b"'))]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,4 @@ def test_names() -> None:
     assert table_of(Path("x/12-Shop.Orders.csv")) == TableName("Shop", "Orders")
     assert TableName("Shop", "orders").cql == '"Shop"."orders"'
     assert quoted('a"b') == '"a""b"'
-    assert row_statement(TableName(None, "t"), {"k": "x'y"}, lambda _: False) == (
-        """INSERT INTO "t" JSON '{"k": "x''y"}' DEFAULT UNSET"""
-    )
+    assert row_statement(TableName(None, "t"), {'"K"': "x'y"}, lambda _: False) == insert('"K"', '"x\'\'y"', table='"t"')

@@ -49,8 +49,8 @@ def test_a_folder_at_the_start_and_later(server: cqlserver.Server, folder: Path)
     ("name", "text", "told"),
     [
         ("s.cql", "\n\nCREATE TABLE shop.t (k int);", ":3: No PRIMARY KEY specifed for table 'shop.t' (exactly"),
-        ("shop.orders.csv", "id,itme\n1,tea\n", ":2: JSON values map contains unrecognized column: itme"),
-        ("shop.orders.csv", "id\n1\nx\n", ":3: Error decoding JSON value for id: Unable to make int from 'x'"),
+        ("shop.orders.csv", "id,itme\n1,tea\n", ":2: Undefined column name itme in table shop.orders"),
+        ("shop.orders.csv", "id\n1\nx\n", ":3: org.apache.cassandra.serializers.MarshalException: Unable to make int from"),
         ("shop.order.csv", "id\n1\n", ":2: table order does not exist"),
         ("orders.csv", "id\n1\n", ":2: No keyspace has been specified."),
     ],

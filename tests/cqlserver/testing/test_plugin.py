@@ -89,7 +89,7 @@ def test_states_markers_and_kinds_of_tests(project: pytest.Pytester) -> None:
             assert cassandra_session.execute("SELECT count(*) FROM t").one()[0] == 0
         """
     )
-    run(project).assert_outcomes(passed=15)
+    run(project).assert_outcomes(passed=14)
 
 
 def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
@@ -133,7 +133,7 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
     for told in (
         r"the test's server has died: the server at 127.0.0.1:\d+ \(pid \d+\) was killed by SIGKILL. Its log:",
         r"/wrong.cql:3: No PRIMARY KEY specifed for table 'test.b' \(exactly one required\)\n  in CREATE TABLE b \(k int\)",
-        r"/wrong.csv:2: JSON values map contains unrecognized column: w",
+        r"/wrong.csv:2: Undefined column name w in table test.t",
         r"the seed 'missing.cql' does not exist: there is no .*/missing.cql",
         r"@pytest.mark.cassandra takes no rest; it takes schema, data, settings, reset, allow",
         r"@pytest.mark.cassandra\(reset=...\) is 'everything', and none of data, all, none",
