@@ -94,7 +94,8 @@ def test_states_markers_and_kinds_of_tests(project: pytest.Pytester) -> None:
 
 def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
     (project.path / "wrong.cql").write_text("CREATE TABLE a (k int PRIMARY KEY);\n\nCREATE TABLE b (k int);\n")
-    (project.path / "wrong.csv").write_text("k,w\n1,a\n")
+    (project.path / "wrong").mkdir()
+    (project.path / "wrong/t.csv").write_text("k,w\n1,a\n")
     project.makepyfile(
         """
         import pytest
@@ -111,7 +112,7 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
         @pytest.mark.cassandra(schema="wrong.cql")
         def test_wrong_schema(cassandra): pass
 
-        @pytest.mark.cassandra(schema="schema.cql", data="wrong.csv")
+        @pytest.mark.cassandra(schema="schema.cql", data="wrong")
         def test_wrong_rows(cassandra): pass
 
         @pytest.mark.cassandra(schema="missing.cql")
@@ -132,8 +133,8 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
     text = result.stdout.str()
     for told in (
         r"the test's server has died: the server at 127.0.0.1:\d+ \(pid \d+\) was killed by SIGKILL. Its log:",
-        r"/wrong.cql:3: No PRIMARY KEY specifed for table 'test.b' \(exactly one required\)\n  in CREATE TABLE b \(k int\)",
-        r"/wrong.csv:2: Undefined column name w in table test.t",
+        r"/wrong.cql:3: No PRIMARY KEY specifed for table 'b' \(exactly one required\)\n  in CREATE TABLE b \(k int\)",
+        r"/wrong/t.csv:2: Undefined column name w in table test.t",
         r"the seed 'missing.cql' does not exist: there is no .*/missing.cql",
         r"@pytest.mark.cassandra takes no rest; it takes schema, data, settings, reset, allow",
         r"@pytest.mark.cassandra\(reset=...\) is 'everything', and none of data, all, none",
