@@ -228,7 +228,9 @@ class Node:
     def _tell(self) -> None:
         """The schema's version and the truncations in system.local."""
         self._told_schema = self.schema
-        update = state_update(self.schema.version, self.engine.truncations, self.environment.clock.wall_us())
+        hidden = self.engine.indexed.hidden
+        truncations = {table_id: of for table_id, of in self.engine.truncations.items() if table_id not in hidden}
+        update = state_update(self.schema.version, truncations, self.environment.clock.wall_us())
         self.engine.apply_unlogged([update])
 
     def _write_built_in_rows(self) -> None:

@@ -26,6 +26,7 @@ from storage.commitlog.records import Truncation, drop_record, group_record, row
 from storage.commitlog.replay import Replay
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, paused
+from storage.indexes.indexed_tables import IndexedTables
 from storage.keys import split_key
 from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
 from storage.memtable.drafts import Draft, maybe_draft, maybe_update_draft
@@ -95,6 +96,7 @@ class Engine:
         self.truncations: dict[UUID, Truncation] = {}
         self.commit_log: CommitLog | None = None
         self._unlogged: set[UUID] = set()  # tables of keyspaces whose durable_writes is false
+        self.indexed = IndexedTables(self)
         self._lock: FolderLock | None = None
         if options.data is not None:
             folder = f"{options.data}/{COMMIT_LOG_FOLDER}"
@@ -110,6 +112,7 @@ class Engine:
         for table in schema_tables().values():
             self.stores.setdefault(table.id, TableStore(table))
         if self.commit_log is None:
+            self.indexed.started()
             return None
         assert self.options.data is not None
         disk = self.environment.disk
@@ -118,7 +121,9 @@ class Engine:
         collecting = gc.isenabled()
         gc.disable()  # millions of new objects, none of them garbage
         try:
-            return self._replay(self.commit_log)
+            replayed = self._replay(self.commit_log)
+            self.indexed.started()
+            return replayed
         except BaseException:
             self._lock.release()
             raise
@@ -175,6 +180,9 @@ class Engine:
 
     def apply(self, update: PartitionUpdate) -> None:
         """Log and apply one update. Raises InvalidRequest (too large), CommitLogFailed; then nothing was applied."""
+        if update.table_id in self.indexed.tables:
+            self.indexed.apply((update,))
+            return
         store = self.stores[update.table_id]
         logged = self.commit_log is not None and update.table_id not in self._unlogged
         record = update.encode() if logged else b""
@@ -189,6 +197,13 @@ class Engine:
 
     def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
         """Log several updates as one record, so that a start brings back all or none, and apply them."""
+        if self.indexed.tables and self.indexed.any_of(update.table_id for update in updates):
+            self.indexed.apply(updates)
+            return
+        self.apply_plain(updates)
+
+    def apply_plain(self, updates: Sequence[PartitionUpdate]) -> None:
+        """`apply_all` for updates that change no index, or come with what they change there."""
         if self.commit_log is not None:
             logged = [update for update in paused(updates) if update.table_id not in self._unlogged]
             if len(logged) == 1:
@@ -202,6 +217,9 @@ class Engine:
 
     def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
+        if self.indexed.tables and self.indexed.any_of(write.store.table.id for write in writes):
+            self.indexed.apply_packed([(write.store, write.key, write.ck, write.row) for write in writes])
+            return
         commit_log = self.commit_log
         records: list[bytes] = []
         if commit_log is not None:
@@ -223,6 +241,12 @@ class Engine:
     def apply_packed_runs(self, store: TableStore, key: bytes, timestamp: bytes, runs: Sequence[PackedRun]) -> None:
         """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; the key is at most
         65,535 bytes long. Raises what `apply` raises."""
+        if store.indexes is not None:
+            rows = [(run.layout.row_prefix + timestamp, run) for run in runs]
+            self.indexed.apply_packed(
+                [(store, key, ck, head + row) for head, run in rows for ck, row in zip(run.cks, run.values, strict=True)]
+            )
+            return
         commit_log = self.commit_log
         logged = commit_log is not None and store.table.id not in self._unlogged
         records: list[bytes] = []
@@ -251,6 +275,8 @@ class Engine:
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
         changes. Raises what `apply` raises."""
+        if store.indexes is not None:
+            return self.indexed.packed_writer(store, layout)
         row_prefix, heads, apply = layout.row_prefix, _U16_HEADS, self.apply
         commit_log = self.commit_log
         if commit_log is None or store.table.id in self._unlogged:
@@ -317,6 +343,7 @@ class Engine:
         for table_id in table_ids:
             self.stores[table_id].assure_turns()
         commit()
+        table_ids = self.indexed.with_hidden(table_ids)
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
         if self.commit_log is not None and table_ids:
             records = [truncate_record(table_id, truncation) for table_id in table_ids]
@@ -345,7 +372,9 @@ class Engine:
             except RecordTooLarge as error:
                 raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
         self.apply_unlogged(writes)
+        old = self.schema
         self._install(new, changed)
+        self.indexed.schema_changed(old, new)
 
     def apply_unlogged(self, writes: Iterable[SchemaWrite]) -> None:
         """Rows that follow from the program, or from what is logged: the next start makes them again."""
@@ -368,6 +397,7 @@ class Engine:
                 store.set_table(table)
         self._unlogged -= {table.id for table in changed.durable}
         self._unlogged |= {table.id for table in changed.unlogged}
+        self.indexed.install(changed)
         self.schema = new
 
     # --- for flushing ----------------------------------------------------------------------------------------------

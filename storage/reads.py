@@ -14,7 +14,7 @@ from functools import partial
 from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from storage.environment.strands import ITEMS_PER_GO_MAX, is_interruptible, let_go_later, long_work, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
@@ -27,6 +27,9 @@ from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdat
 from storage.projection import PartitionProjector, Projector
 from storage.reconcile import live_row, merge_rows, resolver, uncovered_row
 from storage.schema.metadata import ColumnMetadata, TableMetadata
+
+if TYPE_CHECKING:
+    from storage.indexes.table_indexes import TableIndexes
 
 RawChunk = tuple[list[bytes], list[StoredRow], bool]
 Chunk = tuple[list[bytes], list[StoredRow]]
@@ -105,7 +108,7 @@ class PartitionView:
 class TableStore:
     """One table's data on this node."""
 
-    __slots__ = ("_dropped_us", "_resolve", "counter_cache", "flushed", "layouts", "memtable", "table")
+    __slots__ = ("_dropped_us", "_resolve", "counter_cache", "flushed", "indexes", "layouts", "memtable", "table")
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
@@ -114,6 +117,7 @@ class TableStore:
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
         self.counter_cache = CounterCache()
+        self.indexes: TableIndexes | None = None
         self._dropped_us: dict[str, int] = {}
         self.set_table(table)
 
@@ -128,6 +132,8 @@ class TableStore:
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed = ()
         self.counter_cache = CounterCache()
+        if self.indexes is not None:
+            self.indexes.reset()
 
     @property
     def is_empty(self) -> bool:
@@ -143,6 +149,8 @@ class TableStore:
         self.memtable = saved.memtable.copy()
         self.flushed = saved.flushed
         self.counter_cache = saved.counter_cache.copy()
+        if self.indexes is not None:
+            self.indexes.reset()
 
     def assure_turns(self) -> None:
         """Before all data is dropped: raises TooLong in a go of the loop where that takes a while."""

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from cqlserver.ddl.alter_table import alter_table
 from cqlserver.ddl.context import DdlContext, DdlResult
+from cqlserver.ddl.indexes import create_index, drop_index
 from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
-from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_index, drop_trigger, drop_view
+from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
 from cqlserver.terms.type_names import check_custom_types
@@ -19,6 +20,7 @@ from grammar.tree import (
     AlterTableAdd,
     AlterType,
     AlterTypeAdd,
+    CreateIndex,
     CreateKeyspace,
     CreateTable,
     CreateType,
@@ -47,6 +49,7 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         DropTable: drop_table,
         CreateType: create_type,
         DropType: drop_type,
+        CreateIndex: create_index,
         DropIndex: drop_index,
         DropMaterializedView: drop_view,
         DropFunction: drop_function,

@@ -35,6 +35,7 @@ class DdlContext:
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
+    sasi_indexes_enabled: bool = False
 
     def keyspace_of(self, name: QualifiedName) -> str:
         """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE says one."""

@@ -1,4 +1,4 @@
-"""DROP of what this server can't create yet: indexes, materialized views, functions, aggregates, triggers.
+"""DROP of what this server can't create yet: materialized views, functions, aggregates, triggers.
 
 As nothing of the kind exists, the answer is Cassandra's for what isn't there (statements/schema/Drop*Statement.java).
 One that came with the data of another server is found, and refused as not supported.
@@ -9,7 +9,6 @@ from cqlserver.terms.type_names import type_text
 from grammar.tree import (
     DropAggregate,
     DropFunction,
-    DropIndex,
     DropMaterializedView,
     DropTrigger,
     QualifiedName,
@@ -31,14 +30,6 @@ def _place(schema: Schema, name: QualifiedName, context: DdlContext) -> tuple[st
     keyspace_name = context.keyspace_of(name)
     check_keyspace_name(keyspace_name)
     return keyspace_name, schema.keyspaces.get(keyspace_name)
-
-
-def drop_index(schema: Schema, statement: DropIndex, context: DdlContext) -> DdlResult:
-    place, keyspace = _place(schema, statement.name, context)
-    name = statement.name.name
-    found = keyspace is not None and any(name in table.indexes for table in keyspace.tables.values())
-    message = f"Index '{place}.{name}' doesn't exist'"  # the odd quote is Cassandra's
-    return _missing(schema, found, statement.if_exists, message, "DROP INDEX")
 
 
 def drop_view(schema: Schema, statement: DropMaterializedView, context: DdlContext) -> DdlResult:

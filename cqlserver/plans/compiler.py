@@ -68,7 +68,7 @@ class Compiler:
         if compiler is not None:
             return compiler(statement, keyspace, shaped)
         if is_ddl(statement):
-            name = getattr(statement, "name", None)
+            name = getattr(statement, "table" if isinstance(statement, tree.CreateIndex) else "name", None)
             if isinstance(name, tree.QualifiedName) and name.keyspace is None and keyspace is None:
                 raise InvalidRequest(NO_KEYSPACE)
             return ddl_plan(self._node, statement, keyspace)

@@ -1,6 +1,6 @@
 """Plans of statements that are executed as they stand: DDL, USE, TRUNCATE, DESCRIBE."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from cluster.ring import Node as RingNode
@@ -67,7 +67,7 @@ def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
 def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> ImmediatePlan:
     """CREATE, ALTER, DROP of keyspaces, tables and types."""
 
-    def run(state: ClientState, options: QueryOptions) -> Result:
+    def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         node.assure_schema_changes()
         context = DdlContext(
             keyspace,
@@ -78,6 +78,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.default_keyspace_rf,
             node.config.dynamic_data_masking_enabled,
             node.config.drop_compact_storage_enabled,
+            node.config.sasi_indexes_enabled,
         )
         schema, change = apply_ddl(node.schema, statement, context)
         if change is None:
@@ -85,9 +86,21 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         node.change_schema(schema)
         forget(node, change)
         node.publish(change)
+        if isinstance(statement, tree.CreateIndex):
+            return Pending(_building(node, change))
         return SchemaChangeResult(change)
 
     return ImmediatePlan(run)
+
+
+def _building(node: Node, change: SchemaChange) -> Generator[None, None, Result]:
+    """The index that was made is there when the client hears of it. If nobody waits for it, its first reader builds it."""
+    table = node.schema.maybe_table(change.keyspace, change.name)
+    store = node.engine.stores.get(table.id) if table is not None else None
+    while store is not None and store.indexes is not None and store.indexes.unbuilt:
+        store.indexes.build_step(store.indexes.unbuilt[0])
+        yield
+    return SchemaChangeResult(change)
 
 
 def forget(node: Node, change: SchemaChange) -> None:

@@ -15,6 +15,8 @@ from cqlserver.functions.model import signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.read import maybe_fast_read
+from cqlserver.plans.index_lookup import maybe_lookup
+from cqlserver.plans.nearest import NearestReading, check_limit, check_nearest, vector_index, wanted_vector
 from cqlserver.plans.plan import FastPath, ReadNode
 from cqlserver.plans.select_rows import (
     ComputeSink,
@@ -45,6 +47,7 @@ from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
 from storage.environment.strands import paused
+from storage.indexes.reading import IndexedStore
 from storage.keys import component_order_key
 from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
@@ -114,20 +117,34 @@ class SelectPlan:
         now_s = options.now_s if options.now_s is not None else self.node.now_s()
         user_limit = _limit_value(self.limit, values)
         partition_limit = _limit_value(self.per_partition_limit, values)
+        nearest = self.restrictions.nearest
+        if nearest is not None:
+            is_aggregate = self.grouping is not None
+            level, page_size = options.consistency, options.page_size
+            check_nearest(level, page_size, user_limit, partition_limit, is_aggregate, state)
+            options = options._replace(page_size=-1, paging_state=None)
         store = self.node.read_store(self.table)
         sink = self._sink(store, values, now_s, user_limit)
         if self.grouping is not None and self.grouping.fault is not None:
             raise InvalidRequest(self.grouping.fault)
+        vector = wanted_vector(nearest, values) if nearest is not None else b""
         expressions = self.restrictions.row_filter(values)
         shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
         row_filter = RowFilter(store, expressions, now_s) if expressions else None
         if shape is None:
             sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
+        if nearest is not None:
+            check_limit(user_limit)
+            reading_nearest = NearestReading(store, shape, sink, row_filter, user_limit)
+            yield from reading_nearest.steps(vector_index(store, nearest), vector)
+            return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         trace = None
         if state.trace is not None and not self.table.is_virtual:
             trace = ReadTrace(state.trace, store, shape.slices, now_s, shape.token_range)
-        reading = Reading(store, shape, sink, row_filter, trace)
+        lookup = maybe_lookup(store, self.restrictions, values, now_s)
+        source = store if lookup is None else IndexedStore(store, lookup, self.restrictions.is_key_range)
+        reading = Reading(source, shape, sink, row_filter, trace)
         yield from reading.steps()
         following = reading.paging_state
         return RowsResult(
@@ -279,10 +296,11 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
     selectables = Selectables(statement, context)
     only_static = selects_only_statics(selectables, table)
     ordered: dict[str, ColumnMetadata] = {}
+    ann_term = None
     for ordering in statement.order_by:
         ordered[ordering.column] = existing_column(table, ordering.column)
         if ordering.ann_of is not None:
-            compile_term(ordering.ann_of, column_spec(table, ordered[ordering.column]), context)
+            ann_term = compile_term(ordering.ann_of, column_spec(table, ordered[ordering.column]), context)
     restrictions = compile_restrictions(
         statement.where,
         context,
@@ -290,6 +308,7 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
         only_static=only_static,
         allow_filtering=statement.allow_filtering,
         orderings=statement.order_by,
+        ann_term=ann_term,
     )
     selection = compile_selection(statement, selectables, context)
     if statement.is_distinct:
@@ -299,7 +318,8 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
     grouping = _compile_grouping(statement, selection, restrictions, context)
     if grouping is not None and grouping.is_everything and statement.per_partition_limit is not None:
         raise InvalidRequest("PER PARTITION LIMIT is not allowed with aggregate queries.")
-    order = _compile_order(statement, table, restrictions, ordered) if ordered else None
+    is_by_clustering = ordered and restrictions.nearest is None
+    order = _compile_order(statement, table, restrictions, ordered) if is_by_clustering else None
     _check_filtering(statement, table, restrictions)
     limit = _compile_limit(statement.limit, "[limit]", context)
     per_partition = _compile_limit(statement.per_partition_limit, "[per_partition_limit]", context)
@@ -349,7 +369,8 @@ def _check_distinct(
 
 
 def _check_filtering(statement: tree.Select, table: TableMetadata, restrictions: Restrictions) -> None:
-    if not statement.allow_filtering and restrictions.is_key_range and not table.is_virtual:  # noqa: SIM102
+    is_scan = restrictions.is_key_range or restrictions.uses_index
+    if not statement.allow_filtering and is_scan and not table.is_virtual:  # noqa: SIM102
         if restrictions.needs_filtering:
             raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
 
@@ -452,6 +473,8 @@ def _compile_order(
     restrictions: Restrictions,
     ordered: dict[str, ColumnMetadata],
 ) -> Order:
+    if restrictions.uses_index:
+        raise InvalidRequest("ORDER BY with 2ndary indexes is not supported, except for ANN queries.")
     if restrictions.is_key_range:
         raise InvalidRequest("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
     descending = {ordering.column: ordering.descending for ordering in statement.order_by}

@@ -12,6 +12,7 @@ from cqlserver.paging import NO_LIMIT, PagingState
 from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
 from cqlserver.restrictions.restrictions import TokenRange
 from cqlserver.system.tracing import ReadTrace
+from storage.indexes.reading import IndexedStore
 from storage.memtable.memtable import Position, position_of, token_position
 from storage.reads import Chunk, PartitionView, Slice, TableStore
 
@@ -48,7 +49,7 @@ class Reading:
 
     def __init__(
         self,
-        store: TableStore,
+        store: TableStore | IndexedStore,
         shape: ReadShape,
         sink: Sink,
         row_filter: RowFilter | None,
@@ -126,7 +127,7 @@ class Reading:
         """Raises InvalidRequest and what functions raise."""
         shape, sink = self.shape, self.sink
         grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
-        if shape.keys is None:
+        if shape.keys is None or isinstance(self.store, IndexedStore):
             while not self.store.prepare_scan():
                 yield
         trace = self.trace

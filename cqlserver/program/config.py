@@ -48,6 +48,7 @@ class Config:
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
+    sasi_indexes_enabled: bool = False
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -130,7 +131,13 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         config = replace(config, default_keyspace_rf=_integer("default_keyspace_rf", settings["default_keyspace_rf"]))
     masking = _boolean(settings, "dynamic_data_masking_enabled", config.dynamic_data_masking_enabled)
     drop_compact = _boolean(settings, "drop_compact_storage_enabled", config.drop_compact_storage_enabled)
-    config = replace(config, dynamic_data_masking_enabled=masking, drop_compact_storage_enabled=drop_compact)
+    sasi = _boolean(settings, "sasi_indexes_enabled", config.sasi_indexes_enabled)
+    config = replace(
+        config,
+        dynamic_data_masking_enabled=masking,
+        drop_compact_storage_enabled=drop_compact,
+        sasi_indexes_enabled=sasi,
+    )
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))

@@ -50,18 +50,31 @@ def _checked_key(value: Value, column: ColumnMetadata) -> bytes:
     return value
 
 
-def filter_expressions(restriction: Restriction, values: Values) -> list[FilterExpression]:
-    """The restriction, with the values of one execution. Raises InvalidRequest for null and unset values."""
+def filter_expressions(
+    restriction: Restriction, values: Values, analyze: Callable[[bytes], bytes] | None = None
+) -> list[FilterExpression]:
+    """The restriction, with the values of one execution; values are equal if what `analyze` makes of them is. Raises
+    InvalidRequest for null and unset values."""
     match restriction:
         case EqRestriction():
-            return _equal(restriction, values)
+            found = _equal(restriction, values)
+            if analyze is None:
+                return found
+            term = restriction.term.bind(values)
+            assert isinstance(term, bytes)
+            return [FilterExpression(restriction.first, _analyzed(analyze, term))]
         case InRestriction():
             return [_in(restriction, values)]
         case SliceRestriction():
             return _slice(restriction, values)
         case ContainsRestriction():
-            return _contains(restriction, values)
+            return _contains(restriction, values, analyze)
     raise TypeError(restriction)
+
+
+def _analyzed(analyze: Callable[[bytes], bytes], wanted: bytes) -> Test:
+    term = analyze(wanted)
+    return lambda value: analyze(value) == term
 
 
 def _equal(restriction: EqRestriction, values: Values) -> list[FilterExpression]:
@@ -119,19 +132,23 @@ def _compares(type_: CqlType, wanted: bytes, bound: SliceBound, is_start: bool) 
     return (lambda value: compare(value, wanted) <= 0) if bound.inclusive else (lambda v: compare(v, wanted) < 0)
 
 
-def _contains(restriction: ContainsRestriction, values: Values) -> list[FilterExpression]:
+def _contains(
+    restriction: ContainsRestriction, values: Values, analyze: Callable[[bytes], bytes] | None
+) -> list[FilterExpression]:
     column = restriction.first
     type_ = column.type
     assert isinstance(type_, ListType | SetType | MapType)
     found = []
     for term in restriction.values:
         element = type_.values if isinstance(type_, MapType) else type_.elements
-        wanted = _equals_inside(type_, element, _checked(term.bind(values), column))
+        value = _checked(term.bind(values), column)
+        wanted = _equals_inside(type_, element, value) if analyze is None else _analyzed(analyze, value)
         offset, step = (1, 2) if isinstance(type_, MapType) else (0, 1)
         found.append(FilterExpression(column, _any_element(wanted, offset, step)))
     if isinstance(type_, MapType):
         for term in restriction.keys:
-            wanted = _equals(type_.keys, _checked(term.bind(values), column))
+            value = _checked(term.bind(values), column)
+            wanted = _equals(type_.keys, value) if analyze is None else _analyzed(analyze, value)
             found.append(FilterExpression(column, _any_element(wanted, 0, 2)))
         for key_term, value_term in restriction.entries:
             key_test = _equals(type_.keys, _checked_key(key_term.bind(values), column))

@@ -178,6 +178,8 @@ class ContainsRestriction(Restriction):
 class AnnRestriction(Restriction):
     """`ORDER BY column ANN OF ...`: it stands beside no other on its column."""
 
+    term: Term | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRestriction(Restriction):

@@ -10,7 +10,7 @@ Serves SELECT, INSERT, UPDATE and DELETE: compiled once, asked per execution.
     restrictions.row_filter(values)   -> what neither keys nor intervals decide
 
 Order of checks, and messages: restrictions/StatementRestrictions.java, RestrictionSet, ClusteringColumnRestrictions,
-PartitionKeySingleRestrictionSet, TokenFilter. Secondary indexes do not exist yet.
+PartitionKeySingleRestrictionSet, TokenFilter. Which indexes answer what: indexed.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,8 @@ from enum import Enum
 from math import prod
 from struct import Struct
 
-from cqlserver.restrictions.filters import FilterExpression, filter_expressions
+from cqlserver.restrictions.filters import FilterExpression
+from cqlserver.restrictions.indexed import NO_INDEXES, IndexedRange, IndexedValue, index_registry
 from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
 from cqlserver.restrictions.relations import (
     AnnRestriction,
@@ -162,6 +163,7 @@ class Restrictions:
         only_static: bool = False,
         allow_filtering: bool = False,
         orderings: Sequence[Ordering] = (),
+        ann_term: Term | None = None,
         equal_terms: Mapping[str, Term] | None = None,
     ) -> None:
         self.kind = kind
@@ -172,23 +174,37 @@ class Restrictions:
         self._others = RestrictionSet()
         self.token: TokenRestriction | None = None
         self.is_key_range = False
+        self.uses_index = False
+        self._indexes = index_registry(context.table) if kind is StatementKind.SELECT else NO_INDEXES
         self._filtered: list[Restriction] = []
+        self._filter_sets: list[Restriction] = []  # those whose set has some in the filter: `needs_filtering`
         self._order_keys = component_order_keys(self.table)
         self._order_key = clustering_order_key(self.table)
         for relation in where.relations:
             self._add(relation, context)
         for name, term in (equal_terms or {}).items():
             self._place(EqRestriction((existing_column(self.table, name),), False, term))
-        ann_column = self._maybe_ann_column(orderings)
+        self.nearest: AnnRestriction | None = self._maybe_ann(orderings, ann_term)
+        if self.nearest is not None:
+            self._others.add(self.nearest)
         if kind is StatementKind.SELECT and where.expressions:
             self._refuse_index_expressions(where)
+        clustering_is_indexed = self._indexes.supports_any(self._clustering.restrictions)
+        self._is_indexed = (
+            clustering_is_indexed
+            or self._indexes.supports_any(self._keys.restrictions)
+            or self._indexes.supports_any(self._others.restrictions)
+        )
         self._process_partition_key()
         if only_static and len(self._clustering):
             self._refuse_clustering()
         self._process_clustering(only_static)
-        if ann_column is not None:
-            self._refuse_ann(ann_column)
+        if self.is_key_range and clustering_is_indexed:
+            self.uses_index = True
+        self._filter_clustering()
         self._process_others()
+        if self.uses_index and self.key_is_in_relation:
+            raise InvalidRequest("Select on indexed columns and with IN clause for the PRIMARY KEY are not supported")
 
     # --- compiling -----------------------------------------------------------------------------------------------------
 
@@ -222,7 +238,7 @@ class Restrictions:
     def _add_clustering(self, added: Restriction) -> None:
         before = self._clustering.restrictions
         self._clustering.add(added)
-        if not before or self.allow_filtering:
+        if not before or self.allow_filtering or self._indexes.supports(added):
             return
         last = before[-1]
         if isinstance(last, SliceRestriction) and added.first.position > last.first.position:
@@ -237,7 +253,7 @@ class Restrictions:
                 f'(preceding column "{added.first.name}" is restricted by a non-EQ relation)'
             )
 
-    def _maybe_ann_column(self, orderings: Sequence[Ordering]) -> ColumnMetadata | None:
+    def _maybe_ann(self, orderings: Sequence[Ordering], term: Term | None) -> AnnRestriction | None:
         ann = [ordering for ordering in orderings if ordering.ann_of is not None]
         if len(ann) > 1:
             raise InvalidRequest("Cannot specify more than one ANN ordering")
@@ -247,16 +263,24 @@ class Restrictions:
             raise InvalidRequest("ANN ordering does not support any other ordering")
         if ann[0].descending:
             raise InvalidRequest("Descending ANN ordering is not supported")
-        column = existing_column(self.table, ann[0].column)
-        if (existing := self._others.maybe_get(column)) is not None:
-            merge(existing, AnnRestriction((column,), False))
-        return column
+        return AnnRestriction((existing_column(self.table, ann[0].column),), False, term)
 
-    @staticmethod
-    def _refuse_ann(column: ColumnMetadata) -> None:
+    def _check_ann(self, column: ColumnMetadata) -> None:
         if column.reversed or not isinstance(column.type, VectorType) or column.type.elements != FLOAT:
             raise InvalidRequest("ANN ordering is only supported on float vector indexes")
-        raise InvalidRequest("ANN ordering by vector requires the column to be indexed")
+        if not self._indexes.depends_on(column):
+            raise InvalidRequest("ANN ordering by vector requires the column to be indexed")
+        clustering = self._clustering.columns
+        others = [c for c in (*self._others.columns, *clustering) if c != column and not self._indexes.depends_on(c)]
+        if self._needs_key_filtering or (
+            others
+            and (
+                not all(c in clustering for c in others)
+                or len(self._keys) < len(self.table.partition_key)
+                or bool(self._split_clustering()[1])
+            )
+        ):
+            raise InvalidRequest("ANN ordering by vector requires all restricted column(s) to be indexed")
 
     def _refuse_index_expressions(self, where: WhereClause) -> None:
         if len(where.expressions) > 1:
@@ -264,7 +288,12 @@ class Restrictions:
         index = where.expressions[0].index
         if index.keyspace is not None and index.keyspace != self.table.keyspace:
             raise InvalidRequest(f"Target index {index.name} cannot be used to query {self.table}")
-        raise InvalidRequest(f"Invalid index expression, index {index.name} not found for {self.table}")
+        metadata = self.table.indexes.get(index.name)
+        if metadata is None:
+            raise InvalidRequest(f"Invalid index expression, index {index.name} not found for {self.table}")
+        if metadata.kind != "CUSTOM":
+            raise InvalidRequest(f"Only CUSTOM indexes may be used in custom index expressions, {index.name} is not valid")
+        raise InvalidRequest(f"Index {index.name} does not support custom expressions")
 
     @property
     def _needs_key_filtering(self) -> bool:
@@ -295,11 +324,14 @@ class Restrictions:
             return
         if self.is_on_token or (self.token is None and not len(self._keys)):
             self.is_key_range = True
+            self.uses_index = self.token is None and self._is_indexed
         if self._needs_key_filtering:
-            if not self.allow_filtering and not self.table.is_virtual:
+            if not self.allow_filtering and not self._is_indexed and not self.table.is_virtual:
                 raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
             self.is_key_range = True
+            self.uses_index = self._is_indexed
             self._filtered += self._keys.restrictions
+            self._filter_sets += self._keys.restrictions
 
     def _refuse_clustering(self) -> None:
         if self.kind in (StatementKind.UPDATE, StatementKind.DELETE):
@@ -320,19 +352,30 @@ class Restrictions:
             if missing and not only_static:
                 raise InvalidRequest(f"Some clustering keys are missing: {', '.join(missing)}")
             return
-        if self._clustering.has_contains and not self.allow_filtering:
+        if self._clustering.has_contains and not self.allow_filtering and not self._is_indexed:
             raise InvalidRequest(
                 "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering"
             )
         _in_slices, filtered = self._split_clustering()
-        if filtered and not self.allow_filtering:
+        if filtered and self._is_indexed:
+            self.uses_index = True
+        elif filtered and not self.allow_filtering:
             for column, restricted in zip(self.table.clustering, self._clustering.columns, strict=False):
                 if column != restricted:
                     raise InvalidRequest(
                         f'PRIMARY KEY column "{restricted.name}" cannot be restricted as preceding column '
                         f'"{column.name}" is not restricted'
                     )
-        self._filtered += filtered
+
+    def _filter_clustering(self) -> None:
+        """What is tested row by row: what makes no slices, and, where an index is used, what an index answers."""
+        if not self.kind.allows_clustering_slices:
+            return
+        in_slices, filtered = self._split_clustering()
+        if filtered or self.uses_index:
+            wanted = [r for r in in_slices if self._indexes.supports(r)] + filtered
+            self._filtered += [r for r in self._clustering.restrictions if any(r is one for one in wanted)]
+            self._filter_sets += self._clustering.restrictions
 
     def _split_clustering(self) -> tuple[list[Restriction], list[Restriction]]:
         """Those that make slices, and those that are left to the filter."""
@@ -351,12 +394,20 @@ class Restrictions:
     def _process_others(self) -> None:
         if not len(self._others):
             return
+        if self.nearest is not None and self.kind is StatementKind.SELECT:
+            self._check_ann(self.nearest.first)
+        for column in self._others.columns if self.nearest is None else ():
+            if isinstance(column.type, VectorType) and self._indexes.depends_on(column):
+                raise InvalidRequest("Vector indexes only support ANN queries")
         if self.kind is not StatementKind.SELECT:
             names = ", ".join(column.name for column in self._others.columns)
             raise InvalidRequest(f"Non PRIMARY KEY columns found in where clause: {names} ")
-        if not self.allow_filtering and not self.table.is_virtual:
+        if self._is_indexed:
+            self.uses_index = True
+        elif not self.allow_filtering and not self.table.is_virtual:
             raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
         self._filtered += self._others.restrictions
+        self._filter_sets += self._others.restrictions
 
     # --- what a plan asks once -------------------------------------------------------------------------------------------
 
@@ -392,7 +443,9 @@ class Restrictions:
     @property
     def needs_filtering(self) -> bool:
         """StatementRestrictions.needFiltering: matters for scans."""
-        return bool(self._filtered) or len(self._clustering) > 0
+        if self._filter_sets:
+            return self._indexes.needs_filtering(self._filter_sets)
+        return len(self._clustering) > 0
 
     @property
     def is_range(self) -> bool:
@@ -419,7 +472,7 @@ class Restrictions:
     def equality_terms(self) -> tuple[tuple[Term, ...], tuple[Term, ...]] | None:
         """The terms of partition key and clustering when all of the former and a prefix of the latter are restricted by
         single = and nothing else is restricted: what a fast path can do by itself."""
-        if self.token is not None or self._filtered or self.is_key_range:
+        if self.token is not None or self._filtered or self.is_key_range or self.uses_index:
             return None
         terms: list[list[Term]] = [[], []]
         for which, restrictions in enumerate((self._keys.restrictions, self._clustering.restrictions)):
@@ -503,7 +556,11 @@ class Restrictions:
         return found
 
     def row_filter(self, values: Values) -> list[FilterExpression]:
-        return [expression for r in self._filtered for expression in filter_expressions(r, values)]
+        return [expression for r in self._filtered for expression in self._indexes.expressions(r, values)]
+
+    def indexed_values(self, values: Values) -> list[IndexedValue | IndexedRange]:
+        """What can be looked up in indexes instead of a scan: any of it will do. Empty: there is nothing."""
+        return self._indexes.values(self._filtered, values) if self.uses_index else []
 
     def token_range(self, values: Values) -> TokenRange | None:
         """Where a scan looks; None: nowhere."""
@@ -597,6 +654,7 @@ def compile_restrictions(
     only_static: bool = False,
     allow_filtering: bool = False,
     orderings: Sequence[Ordering] = (),
+    ann_term: Term | None = None,
     equal_terms: Mapping[str, Term] | None = None,
 ) -> Restrictions:
     """`verb`: SELECT, INSERT, UPDATE or DELETE. Raises InvalidRequest."""
@@ -607,5 +665,6 @@ def compile_restrictions(
         only_static=only_static,
         allow_filtering=allow_filtering,
         orderings=orderings,
+        ann_term=ann_term,
         equal_terms=equal_terms,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from storage.indexes.local import local_indexes
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
 
@@ -31,6 +32,7 @@ def changed_tables(old: Schema, new: Schema) -> ChangedTables:
         for view in differences(before.views, after.views):
             views = before.views.get(view), after.views.get(view)
             pairs.append((views[0].table if views[0] else None, views[1].table if views[1] else None))
+        pairs += [hidden for pair in pairs for hidden in _hidden_pairs(*pair)]
         changed.dropped.extend(old for old, new in pairs if old is not None and (new is None or new.id != old.id))
         installed = [new for _, new in pairs if new is not None]
         changed.installed.extend(installed)
@@ -41,10 +43,23 @@ def changed_tables(old: Schema, new: Schema) -> ChangedTables:
     return changed
 
 
+def _hidden_pairs(
+    old: TableMetadata | None, new: TableMetadata | None
+) -> Iterator[tuple[TableMetadata | None, TableMetadata | None]]:
+    """The tables of the indexes of a table that changed, before and after."""
+    before, after = (
+        {index.table.id: index.table for index in local_indexes(table)} if table else {} for table in (old, new)
+    )
+    for table_id in dict.fromkeys((*before, *after)):
+        yield before.get(table_id), after.get(table_id)
+
+
 def stored_tables(keyspace: KeyspaceMetadata) -> Iterator[TableMetadata]:
-    """The tables of a keyspace that have a store: tables and views, unless they are virtual."""
+    """The tables of a keyspace that have a store, unless they are virtual: tables, what their indexes are in, and views."""
     if keyspace.is_virtual:
         return
-    yield from keyspace.tables.values()
+    for table in keyspace.tables.values():
+        yield table
+        yield from (index.table for index in local_indexes(table))
     for view in keyspace.views.values():
         yield view.table

@@ -1,0 +1,176 @@
+"""ORDER BY ... ANN OF: the rows whose vectors are nearest, the nearest first (cql3/statements/SelectStatement.java, what it
+calls top-K; index/sai/plan/VectorTopKProcessor.java).
+
+Exact: every vector of the index is compared. The best of them are looked at row by row, whether they are there and pass the
+filter; where too few do, all are looked at. Rows that are equally near come in the order of a scan.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from heapq import nsmallest
+from typing import Final
+
+from cluster.consistency import Consistency
+from cqlserver.paging import NO_LIMIT
+from cqlserver.plans.select_rows import RowFilter, Sink
+from cqlserver.plans.select_run import ReadShape
+from cqlserver.restrictions.relations import AnnRestriction
+from cqlserver.state import ClientState
+from cqlserver.terms.binding import Values
+from protocol.errors import InvalidRequest
+from protocol.primitives import UNSET
+from protocol.requests import CONSISTENCY_NAMES
+from storage.indexes.vectors import VectorIndex
+from storage.memtable.memtable import token_position
+from storage.memtable.packed import StoredRow
+from storage.mutation import Cell, Row
+from storage.reads import TableStore
+
+ROWS_MAX: Final = 1000
+"""LIMIT at most."""
+CANDIDATES_MIN: Final = 500
+TESTS_PER_STEP: Final = 200
+_TOKEN_MAX: Final = (1 << 63) - 1
+_ONE_NODE: Final = (Consistency.ONE, Consistency.LOCAL_ONE, Consistency.NODE_LOCAL, Consistency.ANY)
+_LOCAL: Final = (Consistency.LOCAL_QUORUM,)
+Found = tuple[float, bytes, bytes]
+"""(minus the score, position, order key)."""
+
+
+def check_nearest(
+    level: int, page_size: int, limit: int, partition_limit: int, is_aggregate: bool, state: ClientState
+) -> None:
+    """What such a statement may be executed with. Raises InvalidRequest."""
+    if is_aggregate:
+        raise InvalidRequest("Top-K queries can not be run with aggregation")
+    if level in (Consistency.SERIAL, Consistency.LOCAL_SERIAL):
+        raise InvalidRequest(
+            "Top-K queries can only be run with consistency level ONE/LOCAL_ONE. Consistency level "
+            f"{CONSISTENCY_NAMES[level]} was used."
+        )
+    if level not in _ONE_NODE:
+        state.warn(
+            "Top-K queries can only be run with consistency level ONE / LOCAL_ONE / NODE_LOCAL. Consistency level "
+            f"{CONSISTENCY_NAMES[level]} was requested. Downgrading the consistency level to "
+            f"{'LOCAL_ONE' if level in _LOCAL else 'ONE'}."
+        )
+    if limit == NO_LIMIT and partition_limit == NO_LIMIT:
+        raise InvalidRequest("Top-K queries must have a limit specified and the limit must be less than the query page size")
+    if partition_limit != NO_LIMIT:
+        raise InvalidRequest("Top-K queries do not support per-partition limits")
+    if 0 < page_size < limit:
+        state.warn(
+            f"Top-K queries do not support paging and the page size is set to {page_size}, which is less than LIMIT "
+            f"{limit}. The page size has been set to {limit} to match the LIMIT."
+        )
+
+
+def wanted_vector(nearest: AnnRestriction, values: Values) -> bytes:
+    name = nearest.first.name
+    assert nearest.term is not None
+    value = nearest.term.bind(values)
+    if value is None:
+        raise InvalidRequest(f"Unsupported null value for column {name}")
+    if value is UNSET:
+        raise InvalidRequest(f"Unsupported unset value for column {name}")
+    assert isinstance(value, bytes)
+    return value
+
+
+def vector_index(store: TableStore, nearest: AnnRestriction) -> VectorIndex:
+    """The one on the column, which there is: else the statement would not have been compiled."""
+    assert store.indexes is not None
+    found = [i for i in store.indexes.attached.values() if isinstance(i, VectorIndex) and i.target.column == nearest.first]
+    return found[0]
+
+
+def check_limit(limit: int) -> None:
+    if limit > ROWS_MAX:
+        raise InvalidRequest(
+            f"Use of ANN OF in an ORDER BY clause requires a LIMIT that is not greater than {ROWS_MAX}. LIMIT was {limit}"
+        )
+
+
+class NearestReading:
+    """Drives the nearest rows into a sink."""
+
+    def __init__(self, store: TableStore, shape: ReadShape, sink: Sink, row_filter: RowFilter | None, limit: int) -> None:
+        self._store, self._shape, self._sink, self._filter = store, shape, sink, row_filter
+        self._left = limit
+        self._limit = limit
+        self._has_statics, self._has_clustering = bool(store.table.statics), bool(store.table.clustering)
+
+    def steps(self, index: VectorIndex, wanted: bytes) -> Generator[None, None, None]:
+        """Raises InvalidRequest and what functions raise."""
+        indexes = self._store.indexes
+        assert indexes is not None
+        while not indexes.build_step(index.metadata.name):
+            yield
+        count = max(CANDIDATES_MIN, 2 * self._limit)
+        best: list[Found] = []
+        total = 0
+        for chunk in index.scores(wanted):
+            inside = [found for found in chunk if self._is_wanted(found)]
+            total += len(inside)
+            best = nsmallest(count, best + inside)
+            yield
+        yield from self._take(best, index)
+        if self._left and total > len(best):
+            rest: list[Found] = []
+            seen = set(best)
+            for chunk in index.scores(wanted):
+                rest += [found for found in chunk if found not in seen and self._is_wanted(found)]
+                yield
+            rest.sort()
+            yield from self._take(rest, index)
+        self._sink.finish()
+
+    def _is_wanted(self, found: Found) -> bool:
+        shape = self._shape
+        if shape.keys is not None:
+            return found[1][8:] in shape.keys
+        wanted = shape.token_range
+        if wanted is None:
+            return False
+        is_before_end = wanted.end == _TOKEN_MAX or found[1] < token_position(wanted.end + 1)
+        return is_before_end and found[1] >= token_position(wanted.start)
+
+    def _take(self, candidates: Sequence[Found], index: VectorIndex) -> Generator[None, None, None]:
+        name = index.target.column.name
+        for number, (_, position, ck) in enumerate(candidates):
+            if not self._left:
+                return
+            key = position[8:]
+            static = self._static(key)
+            for row_ck, row in self._rows(key, ck, name):
+                if self._left and self._passes(key, static, row_ck, row):
+                    self._sink.partition(key, static)
+                    self._sink.add([row])
+                    self._left -= 1
+            if number % TESTS_PER_STEP == TESTS_PER_STEP - 1:
+                yield
+
+    def _static(self, key: bytes) -> Row | None:
+        view = self._store.read(key, (), self._shape.now_s) if self._has_statics else None
+        return view.static if view is not None else None
+
+    def _rows(self, key: bytes, ck: bytes, name: str) -> Iterator[tuple[bytes, StoredRow]]:
+        """The row of an entry, if it has a vector; all rows of the partition where it is static."""
+        shape, store = self._shape, self._store
+        if self._has_clustering and not ck:
+            view = store.read(key, shape.slices, shape.now_s)
+            if view is not None and view.static is not None and name in view.static.columns:
+                yield from view.items()
+            return
+        if not any(start <= ck < end for start, end in shape.slices):
+            return
+        row = store.row_at(key, ck, shape.now_s)
+        if row is None:
+            return
+        cell = store.maybe_cell(row, name)
+        if type(cell) is Cell and cell.value is not None:
+            yield ck, row
+
+    def _passes(self, key: bytes, static: Row | None, ck: bytes, row: StoredRow) -> bool:
+        if self._filter is None:
+            return True
+        return self._filter.partition(key, static) and bool(self._filter.rows([ck], [row])[0])

@@ -1,0 +1,104 @@
+"""Attached indexes (SAI): what a table's source holds, by value, in memory.
+
+They are not logged: they follow from the table's rows and are made of them, when the index is made, or at its first use
+after a start. From then on each write changes them. Entries whose rows went with a deletion of their partition, or expired,
+stay behind; readers look at the row itself.
+
+A term is the value's order key, so that a range of values is a range of terms; of texts what the analyzer makes of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeAlias
+
+from protocol.types import CqlType
+from storage.indexes.analysis import Analyze, maybe_analyzer
+from storage.indexes.entries import row_entries
+from storage.indexes.sorted_terms import SortedTerms
+from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
+from storage.memtable.memtable import position_of
+from storage.mutation import Row
+from storage.schema.metadata import ColumnKind, IndexMetadata, TableMetadata
+
+SAI_CLASS = "org.apache.cassandra.index.sai.StorageAttachedIndex"
+_SAI_NAMES = ("sai", "storageattachedindex")
+Change: TypeAlias = tuple["AttachedIndex", bytes, bytes, frozenset[bytes], frozenset[bytes]]
+"""(index, key, order key, terms that go, terms that come)."""
+
+
+def java_class(class_name: str) -> str:
+    """The class that a name stands for (IndexMetadata.getIndexClassName)."""
+    return SAI_CLASS if class_name.lower() in _SAI_NAMES else class_name
+
+
+class Postings(Protocol):
+    """Where terms are kept: sorted, or, of vectors, so that all can be looked at."""
+
+    size: int
+
+    def add(self, entry: tuple[bytes, bytes, bytes]) -> None: ...
+    def discard(self, entry: tuple[bytes, bytes, bytes]) -> None: ...
+
+
+class AttachedIndex:
+    """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows."""
+
+    __slots__ = (
+        "_entries", "_is_of_partition_key", "analyze", "is_begun", "is_built", "metadata", "postings", "target", "type"
+    )  # fmt: skip
+
+    def __init__(self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget) -> None:
+        self.metadata, self.target = metadata, target
+        self._entries = row_entries(base, target)
+        self._is_of_partition_key = target.column.kind is ColumnKind.PARTITION_KEY
+        self.type: CqlType = value_type(target)
+        self.analyze: Analyze | None = maybe_analyzer(metadata.options)
+        self.is_begun = self.is_built = False
+        self.postings: Postings = self._empty()
+
+    def _empty(self) -> Postings:
+        return SortedTerms()
+
+    def holds(self, is_static: bool) -> bool:
+        """Whether rows of this kind have entries."""
+        return self._is_of_partition_key or is_static is (self.target.column.kind is ColumnKind.STATIC)
+
+    def term(self, value: bytes) -> bytes:
+        """Of a value, or of an entry of a map (entries.entry_value)."""
+        if self.target.kind is TargetKind.ENTRIES and self.target.is_of_elements:
+            return value
+        return self.type.order_key(value if self.analyze is None else self.analyze(value))
+
+    def terms(self, key: bytes, row: Row | None) -> frozenset[bytes]:
+        if row is None:
+            return frozenset()
+        return frozenset(self.term(value) for value, _ in self._entries(key, row))
+
+    def change(self, key: bytes, ck: bytes, rows: tuple[Row | None, Row | None]) -> Change:
+        """What a row's change from `rows[0]` to `rows[1]` changes; `apply` does it."""
+        before, after = self.terms(key, rows[0]), self.terms(key, rows[1])
+        return self, key, ck, before - after, after - before
+
+    def apply(self, key: bytes, ck: bytes, gone: Iterable[bytes], come: Iterable[bytes]) -> None:
+        position = None
+        for term in gone:
+            position = position or position_of(key)
+            self.postings.discard((term, position, ck))
+        for term in come:
+            position = position or position_of(key)
+            self.postings.add((term, position, ck))
+
+    def reset(self) -> None:
+        """The table's rows are others: they are looked at anew when they are asked for."""
+        self.postings = self._empty()
+        self.is_begun = self.is_built = False
+
+
+def attached_indexes(table: TableMetadata) -> Iterator[AttachedIndex]:
+    """Those that the table should have."""
+    from storage.indexes.vectors import VectorIndex, is_vector
+
+    for metadata in table.indexes.values():
+        if metadata.kind == "CUSTOM" and java_class(metadata.options.get(CLASS_OPTION, "")) == SAI_CLASS:
+            target = maybe_target(table, metadata)
+            if target is not None:
+                yield (VectorIndex if is_vector(target) else AttachedIndex)(table, metadata, target)

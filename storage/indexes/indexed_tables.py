@@ -1,0 +1,186 @@
+"""The engine's side of indexes: the tables that have some, and what it does for them.
+
+A write to such a table and what it changes in the hidden tables of its indexes are one record of the log and take effect
+together. Tables without indexes do not come here: the engine asks once, with a lookup in a set.
+
+Which indexes are built is told by rows of system."IndexInfo", as in Cassandra: one that has no row there when the program
+starts was being built when it ended, and is built anew.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+from uuid import UUID
+
+from protocol.types import TEXT
+from storage.environment.strands import undisturbed
+from storage.indexes.attached import Change, attached_indexes
+from storage.indexes.local import local_indexes
+from storage.indexes.table_indexes import TableIndexes
+from storage.memtable.packed import Layout
+from storage.mutation import LIVE, NO_LIVENESS, Deletion, Liveness, PartitionUpdate, Row
+from storage.reads import EVERYTHING, TableStore
+from storage.reconcile import merge_rows, resolver
+from storage.schema.changes import ChangedTables
+from storage.schema.elements import differences
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema
+
+if TYPE_CHECKING:
+    from storage.engine import Engine, PackedWriter
+
+_NO_KEYSPACE = KeyspaceMetadata("", KeyspaceParams({}))
+PackedRow: TypeAlias = tuple[TableStore, bytes, bytes, bytes]
+"""(store, key, order key, packed row)."""
+
+
+class IndexedTables:
+    """See the module. `tables`: the ids of the tables that have indexes; `hidden`: those of the indexes' tables."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self.tables: set[UUID] = set()
+        self.hidden: set[UUID] = set()
+
+    def any_of(self, table_ids: Iterable[UUID]) -> bool:
+        return any(table_id in self.tables for table_id in table_ids)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+
+    def apply(self, updates: Sequence[PartitionUpdate]) -> None:
+        """Logs and applies updates, each of another partition, and what follows from them, as one record. Raises
+        InvalidRequest, CommitLogFailed."""
+        undisturbed(partial(self._apply, updates))
+
+    def _apply(self, updates: Sequence[PartitionUpdate]) -> None:
+        engine = self._engine
+        now_s = engine.environment.clock.now_s()
+        following: list[PartitionUpdate] = []
+        attached: list[Change] = []
+        for update in updates:
+            indexes = engine.stores[update.table_id].indexes
+            if indexes is not None:
+                hidden, others = indexes.changes(update, now_s)
+                following += hidden
+                attached += others
+        engine.apply_plain([*updates, *following])
+        for index, key, ck, gone, come in attached:
+            index.apply(key, ck, gone, come)
+
+    def apply_packed(self, rows: Sequence[PackedRow]) -> None:
+        """The same of packed rows, some of which may be of one partition, or one row."""
+        by_partition: dict[tuple[UUID, bytes], dict[bytes, Row]] = {}
+        for store, key, ck, packed in rows:
+            changed = by_partition.setdefault((store.table.id, key), {})
+            row = store.layouts.explode(packed)
+            before = changed.get(ck)
+            changed[ck] = row if before is None else merge_rows(before, row, LIVE, resolver(store.table)) or row
+        self.apply([PartitionUpdate(table_id, key, rows=changed) for (table_id, key), changed in by_partition.items()])
+
+    def packed_writer(self, store: TableStore, layout: Layout) -> "PackedWriter":
+        """A function that writes one packed row of a layout."""
+        row_prefix = layout.row_prefix
+
+        def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
+            self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
+
+        return write
+
+    def with_hidden(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """The tables, and those of their indexes."""
+        if not self.any_of(table_ids):
+            return table_ids
+        stores = self._engine.stores
+        hidden = [
+            index.table.id
+            for table_id in table_ids
+            if (indexes := stores[table_id].indexes) is not None
+            for index, _ in indexes.local.values()
+        ]
+        return tuple(dict.fromkeys((*table_ids, *hidden)))
+
+    # -- schema -------------------------------------------------------------------------------------------------------
+
+    def install(self, changed: ChangedTables) -> None:
+        """Gives the tables that changed their indexes; their stores, hidden ones too, have changed already."""
+        stores = self._engine.stores
+        for table in changed.dropped:
+            self.tables.discard(table.id)
+            self.hidden.discard(table.id)
+        for table in changed.installed:
+            store = stores[table.id]
+            before, store.indexes = store.indexes, None
+            self.tables.discard(table.id)
+            local = {index.metadata.name: (index, stores[index.table.id]) for index in local_indexes(table)}
+            attached = {index.metadata.name: index for index in attached_indexes(table)}
+            if not local and not attached:
+                continue
+            self.tables.add(table.id)
+            self.hidden.update(index.table.id for index, _ in local.values())
+            store.indexes = TableIndexes(store, local, attached)
+            if before is not None:
+                store.indexes.take_builds(before)
+
+    def started(self) -> None:
+        """The log has been replayed: what was being built when the program ended is built anew."""
+        for table_id in self.tables:
+            store = self._engine.stores[table_id]
+            assert store.indexes is not None
+            built = self._built_names(store.table.keyspace)
+            for name in store.indexes.local:
+                if name not in built:
+                    self._begin_build(store, name)
+
+    def schema_changed(self, old: Schema, new: Schema) -> None:
+        """Has new indexes built, and forgets that those which are gone were."""
+        for keyspace in differences(old.keyspaces, new.keyspaces):
+            before, after = old.keyspaces.get(keyspace, _NO_KEYSPACE), new.keyspaces.get(keyspace, _NO_KEYSPACE)
+            for name in differences(before.tables, after.tables):
+                tables = before.tables.get(name), after.tables.get(name)
+                indexes = [{} if table is None else dict.fromkeys(table.indexes, table.id) for table in tables]
+                gone = [i for i, table_id in indexes[0].items() if indexes[1].get(i) != table_id]
+                self._mark(keyspace, gone, is_built=False)
+                table = tables[1]
+                store = self._engine.stores.get(table.id) if table is not None else None
+                if store is None or store.indexes is None:
+                    continue
+                made = [i for i in store.indexes.attached if indexes[0].get(i) != store.table.id]
+                self._mark(keyspace, made, is_built=True)
+                for index in store.indexes.local:
+                    if indexes[0].get(index) != store.table.id:
+                        self._begin_build(store, index)
+
+    def _now_us(self) -> int:
+        return self._engine.environment.clock.wall_us()
+
+    # -- built indexes ------------------------------------------------------------------------------------------------
+
+    def _begin_build(self, store: TableStore, name: str) -> None:
+        assert store.indexes is not None
+        done = partial(self._mark, store.table.keyspace, [name], is_built=True)
+        now_s = self._engine.environment.clock.now_s()
+        store.indexes.begin_build(name, self._engine.apply_plain, done, now_s)
+
+    def _info_store(self) -> TableStore | None:
+        table = self._engine.schema.maybe_table("system", "IndexInfo")
+        return None if table is None else self._engine.stores[table.id]
+
+    def _built_names(self, keyspace: str) -> set[str]:
+        store = self._info_store()
+        view = store.read(TEXT.encode(keyspace), EVERYTHING, self._engine.environment.clock.now_s()) if store else None
+        if store is None or view is None:
+            return set()
+        return {TEXT.decode(store.clustering(row)[0]) for row in view.rows()}
+
+    def _mark(self, keyspace: str, names: Sequence[str], is_built: bool) -> None:
+        """Writes into system."IndexInfo" that indexes are built, or that they are no more."""
+        store = self._info_store()
+        if store is None or not names:
+            return
+        now_us = self._now_us()
+        rows = {}
+        for name in names:
+            clustering = (TEXT.encode(name),)
+            gone = Deletion(now_us, now_us // 1_000_000)
+            row = Row(clustering, Liveness(now_us)) if is_built else Row(clustering, NO_LIVENESS, gone)
+            rows[TEXT.order_key(clustering[0])] = row
+        self._engine.apply_plain([PartitionUpdate(store.table.id, TEXT.encode(keyspace), rows=rows)])

@@ -1,0 +1,92 @@
+"""Storage-attached indexes and vector search through the whole node: against scans that filter, and across restarts."""
+
+import random
+import struct
+
+import pytest
+
+from storage.environment.environment import ManualClock
+from storage.environment.memory import FaultyDisk
+from tests.cqlserver.small_server import KEYSPACE, small_node
+from tests.cqlserver.test_secondary_indexes import Client, number, restarted
+
+SEEDS = range(3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ranges_and_several_conditions_give_what_filtering_gives(seed: int) -> None:
+    rng = random.Random(seed)
+    print(f"seed {seed}")
+    disk, clock = FaultyDisk(), ManualClock()
+    client = Client(small_node(disk, clock))
+    client.run(KEYSPACE)
+    columns = "k int, c int, v int, w int, m map<int, int>, s int static, PRIMARY KEY (k, c)"
+    for table in ("t", "plain"):
+        client.run(f"CREATE TABLE ks.{table} ({columns})")
+    for target in ("v", "w", "entries(m)", "s"):
+        client.run(f"CREATE INDEX ON ks.t ({target}) USING 'sai'")
+    hits = 0
+    for step in range(300):
+        k, c, v, w = (rng.randrange(6) for _ in range(4))
+        write = rng.choice(
+            (
+                f"INSERT INTO TABLE (k, c, v, w, m) VALUES ({k}, {c}, {v}, {w}, {{{v}: {w}}})",
+                f"INSERT INTO TABLE (k, c, v, s) VALUES ({k}, {c}, {v}, {w})",
+                f"UPDATE TABLE SET w = {w} WHERE k = {k} AND c = {c}",
+                f"DELETE v FROM TABLE WHERE k = {k} AND c = {c}",
+                f"DELETE FROM TABLE WHERE k = {k} AND c > {c}",
+                f"DELETE FROM TABLE WHERE k = {k}",
+            )
+        )
+        for table in ("t", "plain"):
+            client.run(write.replace("TABLE", f"ks.{table}"))
+        if step % 5 == 0:
+            where = rng.choice(
+                (
+                    f"v > {v}",
+                    f"v >= {v} AND v < {w}",
+                    f"v = {v} AND w > {w}",
+                    f"m[{v}] = {w}",
+                    f"s < {v}",
+                    f"s = {v} AND w = {w}",
+                )
+            )
+            found = client.run(f"SELECT * FROM ks.t WHERE {where}")
+            assert found == client.run(f"SELECT * FROM ks.plain WHERE {where} ALLOW FILTERING"), where
+            hits += len(found)
+        if step == 150:
+            client = restarted(client.node, disk, clock)
+    assert hits
+
+
+@pytest.mark.parametrize("function", ["cosine", "dot_product", "euclidean"])
+def test_the_nearest_vectors_are_found_exactly(function: str) -> None:
+    rng = random.Random(7)
+    disk, clock = FaultyDisk(), ManualClock()
+    client = Client(small_node(disk, clock))
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int PRIMARY KEY, v vector<float, 4>, n int)")
+    client.run("CREATE INDEX ON ks.t (n) USING 'sai'")
+    vectors = {}
+    for k in range(200):
+        vectors[k] = struct.unpack("4f", struct.pack("4f", *(rng.uniform(-1, 1) for _ in range(4))))
+        client.run(f"INSERT INTO ks.t (k, v, n) VALUES ({k}, {list(vectors[k])}, {k % 2})")
+    client.run(f"CREATE INDEX ON ks.t (v) USING 'sai' WITH OPTIONS = {{'similarity_function': '{function}'}}")
+    for k in range(0, 200, 7):
+        del vectors[k]
+        client.run(f"DELETE FROM ks.t WHERE k = {k}")
+    for _ in range(2):
+        wanted = [rng.uniform(-1, 1) for _ in range(4)]
+
+        def score(k: int, wanted: list[float] = wanted) -> float:
+            dot = sum(a * b for a, b in zip(vectors[k], wanted, strict=True))
+            if function == "euclidean":
+                return -sum((a - b) ** 2 for a, b in zip(vectors[k], wanted, strict=True))
+            return dot if function == "dot_product" else dot / sum(a * a for a in vectors[k]) ** 0.5
+
+        expected = sorted(vectors, key=score, reverse=True)
+        found = client.run(f"SELECT k FROM ks.t ORDER BY v ANN OF {wanted} LIMIT 10")
+        assert found == [(number(k),) for k in expected[:10]]
+        odd = client.run(f"SELECT k FROM ks.t WHERE n = 1 ORDER BY v ANN OF {wanted} LIMIT 5")
+        assert odd == [(number(k),) for k in expected if k % 2][:5]
+        client = restarted(client.node, disk, clock)
