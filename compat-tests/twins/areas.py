@@ -7,6 +7,7 @@ from random import Random
 from protocol.types import NATIVE_TYPES
 from twins.definitions import Definitions
 from twins.functions import Calls
+from twins.indexes import IndexedSelects, random_indexes
 from twins.literals import Literals
 from twins.selects import Selects
 from twins.statement import Statement, statement
@@ -46,6 +47,23 @@ def writes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         made = Writes(rng, table, now_s, rng.random() < 0.4)
         for _ in range(PER_TABLE // 2):
             yield from made.statements()
+        yield statement(f"DROP TABLE {table.full_name}")
+
+
+def indexes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    now_s = int(time.time())
+    yield from new_keyspace(keyspace)
+    user_types = random_user_types(rng, keyspace)
+    for user_type in user_types:
+        yield statement(user_type_definition(user_type))
+    for number in range(max(1, count // PER_TABLE)):
+        table = random_table(rng, keyspace, f"t{number}", user_types)
+        yield statement(table.definition())
+        yield from random_indexes(rng, table)
+        yield from random_writes(rng, table, now_s)
+        made = IndexedSelects(rng, table, now_s + 10)
+        for _ in range(min(count, PER_TABLE)):
+            yield made.statement()
         yield statement(f"DROP TABLE {table.full_name}")
 
 
@@ -102,6 +120,7 @@ AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
     "select": selects,
     "ddl": definitions,
     "functions": functions,
+    "indexes": indexes,
     "literals": literals,
     "writes": writes,
 }

@@ -13,6 +13,7 @@ from cqlserver.ddl.context import (
     authorize,
     check_keyspace_name,
 )
+from cqlserver.ddl.index_classes import standing_warnings
 from cqlserver.ddl.java_order import hash_ordered
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
@@ -114,6 +115,8 @@ def _add(
         return table
     altered = replace(table, columns=ordered_columns(columns.values()))
     check_table(altered)
+    for warning in standing_warnings(table):
+        context.warn(warning)
     return altered
 
 

@@ -73,13 +73,14 @@ def check_class(table: TableMetadata, index: IndexMetadata, warn: Warn) -> None:
     check(table, index, warn)
 
 
-def warn_again(table: TableMetadata, index: IndexMetadata, warn: Warn) -> None:
-    """What Cassandra says of each index when it validates a table with one index more."""
-    target = maybe_target(table, index)
-    if target is None or java_class(index.options.get(CLASS_OPTION, "")) != SAI_CLASS:
-        return
-    if isinstance(value_type(target), VectorType):
-        warn(_VECTOR_WARNING)
+def standing_warnings(table: TableMetadata) -> list[str]:
+    """What Cassandra says of a table's indexes whenever it validates the table anew."""
+    for index in table.indexes.values():
+        target = maybe_target(table, index)
+        is_attached = java_class(index.options.get(CLASS_OPTION, "")) == SAI_CLASS
+        if is_attached and target is not None and isinstance(value_type(target), VectorType):
+            return [_VECTOR_WARNING]
+    return []
 
 
 def _check_sai(table: TableMetadata, index: IndexMetadata, warn: Warn) -> None:

@@ -18,7 +18,7 @@ from cqlserver.ddl.context import (
     check_keyspace_name,
     is_word,
 )
-from cqlserver.ddl.index_classes import SASI_CLASS, check_class, warn_again
+from cqlserver.ddl.index_classes import SASI_CLASS, check_class, standing_warnings
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.type_walk import references_duration
 from grammar.tree import CreateIndex, DropIndex, IndexTargetKind
@@ -76,9 +76,7 @@ def create_index(schema: Schema, statement: CreateIndex, context: DdlContext) ->
             raise InvalidRequest(f"Index {name} is a duplicate of existing index {existing.name}")
     if not is_word(name):
         raise ConfigurationError(f"Illegal index name {name}")
-    warnings: list[str] = []
-    for existing in table.indexes.values():
-        warn_again(table, existing, warnings.append)
+    warnings = standing_warnings(table)
     if class_name is not None:
         check_class(table, index, warnings.append)
     for warning in dict.fromkeys(warnings):
