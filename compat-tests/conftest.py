@@ -14,6 +14,7 @@ from harness.runner import Address  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--contact-auth", metavar="HOST:PORT", help="the same, of a server where clients log in")
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
     # not by default: the driver and what it needs are 120 crates, over a minute of two processors when built anew
     parser.addoption("--rust", action="store_true", help="also run the Rust driver's checks")
@@ -29,4 +30,19 @@ def server_address(request: pytest.FixtureRequest) -> Iterator[Address]:
     import cqlserver
 
     with cqlserver.start(memory=True, config=HERE / "cassandra.yaml") as server:
+        yield Address(server.host, server.port)
+
+
+@pytest.fixture(scope="session")
+def auth_address(request: pytest.FixtureRequest) -> Iterator[Address]:
+    """The same of a server where clients log in, as the superuser cassandra for example."""
+    contact = request.config.getoption("--contact-auth")
+    if contact:
+        yield Address.parse(contact)
+        return
+    if request.config.getoption("--contact"):
+        pytest.skip("no --contact-auth was given")
+    import cqlserver
+
+    with cqlserver.start(memory=True, config=HERE / "cassandra-auth.yaml") as server:
         yield Address(server.host, server.port)

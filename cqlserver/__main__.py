@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cqlserver.commands import COMMANDS
+from cqlserver.program.auth_settings import check_together
 from cqlserver.program.config import Config, ConfigError, apply_setting, read_yaml
 
 _EPILOG = """\
@@ -78,6 +79,11 @@ def _arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="start although the commit log is damaged; what the damaged sections held is lost",
     )
+    parser.add_argument(
+        "--auth",
+        action="store_true",
+        help="clients log in, and may do what their role was granted; there is a superuser cassandra, password cassandra",
+    )
     return parser
 
 
@@ -103,6 +109,14 @@ def configure(arguments: list[str]) -> Config:
         config = replace(config, data=None)
     if options.copy_of is not None and config.data is not None:
         raise ConfigError("--copy-of works with --memory alone: a server that keeps data begins with its own")
+    if options.auth:
+        config = replace(
+            config, auth=replace(config.auth, authenticator="PasswordAuthenticator", authorizer="CassandraAuthorizer")
+        )
+    try:
+        check_together(config.auth)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     return replace(
         config,
         init=tuple(options.init),

@@ -1,6 +1,7 @@
 """One server: its environment, engine, coordinator, statement caches and sessions. Nothing here is global."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -30,6 +31,8 @@ from storage.schema.tables import schema_mutations
 from storage.token import token
 
 if TYPE_CHECKING:
+    from cqlserver.auth.access import Access
+    from cqlserver.auth.guard import Guard
     from cqlserver.query_log.recording import QueryLog
 
 BUILT_IN_TIMESTAMP_US = 1
@@ -57,7 +60,7 @@ class Node:
         self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
-        self._has_built_in_rows = False
+        self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
         self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
@@ -77,6 +80,22 @@ class Node:
             "COMPRESSION": list(ALGORITHMS),
             "PROTOCOL_VERSIONS": list(VERSION_NAMES),
         }
+
+    @cached_property
+    def access(self) -> "Access":
+        """Who may do what; not so much as imported where nobody asks."""
+        from cqlserver.auth.access import Access
+
+        return Access(self)
+
+    @cached_property
+    def guard(self) -> "Guard | None":
+        """What is asked before a plan is executed; None where everybody may do everything."""
+        if not self.config.auth.checks:
+            return None
+        from cqlserver.auth.guard import Guard
+
+        return Guard(self.access)
 
     # --- what the listener asks --------------------------------------------------------------------------------------
 
@@ -176,6 +195,9 @@ class Node:
 
     def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
         """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""
+        if table.is_virtual:
+            self.virtual_tables.modify(table, updates)
+            return
         try:
             if len(updates) == 1:
                 self.engine.apply(updates[0])
@@ -193,6 +215,9 @@ class Node:
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
+        if table.is_virtual:
+            self.virtual_tables.truncate(table)
+            return
         self.truncate_all((table.id,))
 
     def truncate_all(self, table_ids: Sequence[UUID]) -> None:
@@ -221,6 +246,8 @@ class Node:
                 self._tell()
         elif table.keyspace == "system_schema" and not self._has_built_in_rows:
             self._write_built_in_rows()
+        elif table.keyspace == "system_auth" and not self._has_superuser:
+            self.assure_superuser()
         return self.engine.stores[table.id]
 
     # What follows from the program or from the rest of the data is written when somebody first asks for it, and not logged.
@@ -240,6 +267,11 @@ class Node:
         built_in = [keyspace for keyspace in self.schema.keyspaces.values() if is_system_keyspace(keyspace.name)]
         stored = Schema.of(keyspace for keyspace in built_in if not keyspace.is_virtual)
         self.engine.apply_unlogged(schema_mutations(Schema.of(()), stored, BUILT_IN_TIMESTAMP_US))
+
+    def assure_superuser(self) -> None:
+        """Where there is no role at all, makes the default one: before anybody may log in; else when it may be seen."""
+        self._has_superuser = True
+        self.access.roles.create_default_superuser()
 
     def now_s(self) -> int:
         return self.environment.clock.now_s()

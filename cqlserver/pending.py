@@ -1,26 +1,40 @@
 """Results that are not there yet."""
 
 from collections.abc import Callable, Generator
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from storage.environment.errands import Errand
 
 Outcome = TypeVar("Outcome", covariant=True)  # noqa: PLC0105
 Changed = TypeVar("Changed")
+Steps: TypeAlias = Generator[Errand[Any] | None, None, Changed]
+"""Work in steps: yields None where others may run, an errand where there is nothing to do before that is done."""
 
 
 class Pending(Generic[Outcome]):
     """Work that is too long for one go of the loop, cut into steps: a generator that yields where others may run and
-    returns the result. Other requests of the same connection are served meanwhile, as the protocol allows."""
+    returns the result. Other requests of the same connection are served meanwhile, as the protocol allows. `awaited`: no
+    step is to be done before that errand is."""
 
-    __slots__ = ("_result", "_steps")
+    __slots__ = ("_result", "_steps", "awaited")
 
-    def __init__(self, steps: Generator[None, None, Outcome]) -> None:
+    def __init__(self, steps: Steps[Outcome]) -> None:
         self._steps = steps
+        self.awaited: Errand[Any] | None = None
         self._result: object = None
+
+    @classmethod
+    def begun(cls, steps: Steps[Changed]) -> "Changed | Pending[Changed]":
+        """The result, where the first step is the last one."""
+        pending: Pending[Changed] = Pending(steps)
+        return pending.result if pending.step() else pending
 
     def step(self) -> bool:
         """Does the next step; whether that was the last, so that `result` is there. Raises what the work raises."""
+        if self.awaited is not None and not self.awaited.is_done:
+            return False
         try:
-            next(self._steps)
+            self.awaited = next(self._steps)
         except StopIteration as end:
             self._result = end.value
             return True
@@ -33,12 +47,15 @@ class Pending(Generic[Outcome]):
     def finish(self) -> Outcome:
         """Does all the work now, for callers that have nobody to yield to."""
         while not self.step():
-            pass
+            if self.awaited is not None:
+                self.awaited.wait()
         return self.result
 
-    def steps(self) -> Generator[None, None, Outcome]:
+    def steps(self) -> Steps[Outcome]:
         """For work that this is a part of."""
-        return self._steps
+        if self.awaited is not None:
+            yield self.awaited
+        return (yield from self._steps)
 
     def finish_in_turns(self, pause: Callable[[], None]) -> Outcome:
         """Does all the work now, with a pause behind each step."""
@@ -53,7 +70,7 @@ class Pending(Generic[Outcome]):
     def map(self, change: Callable[[Outcome], Changed]) -> "Pending[Changed]":
         """The same work, its result put through `change`."""
 
-        def steps() -> Generator[None, None, Changed]:
-            return change((yield from self._steps))
+        def steps() -> Steps[Changed]:
+            return change((yield from self.steps()))
 
         return Pending(steps())

@@ -17,10 +17,26 @@ class RequestTrace(Protocol):
     def decided(self, table: TableMetadata, is_applied: bool) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who a connection belongs to (auth/AuthenticatedUser.java): a role, by name. `is_anonymous`: nobody has to log in;
+    `is_system`: the server itself, which may do everything."""
+
+    name: str
+    is_anonymous: bool = False
+    is_system: bool = False
+
+
+ANONYMOUS = User("anonymous", is_anonymous=True)
+SYSTEM = User("system", is_system=True)
+
+
 @dataclass(slots=True)
 class ClientState:
     """`keyspace` is what USE chose; `warnings` gathers what the current request has to say beside its answer, and is
-    emptied before each request; `trace`: that of the current request, if it has one."""
+    emptied before each request; `trace`: that of the current request, if it has one; `user` is None until somebody logs
+    in, where that is asked for; `cleared` is the guard's (auth/guard.py): until when it need not look at a plan again, and
+    `cleared_at` how many changes of roles there were when it looked."""
 
     address: str
     port: int
@@ -30,6 +46,9 @@ class ClientState:
     warnings: list[str] = field(default_factory=list)
     is_warned_of_use: bool = False
     trace: RequestTrace | None = None
+    user: User | None = ANONYMOUS
+    cleared: dict[object, float] = field(default_factory=dict)
+    cleared_at: int = 0
 
     @property
     def driver(self) -> str:

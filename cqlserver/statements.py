@@ -48,6 +48,15 @@ class StatementCompiler(Protocol):
         """`shaped`: literals are markers. Raises RequestError."""
         ...
 
+    def check_prepared(self, plan: Plan, state: ClientState) -> None:
+        """What PREPARE checks beside compiling. Raises RequestError."""
+        ...
+
+    @property
+    def check(self) -> Callable[[ClientState, Plan], None] | None:
+        """Whether a client may execute a plan, where somebody asks. Raises RequestError."""
+        ...
+
     def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> Plan: ...
 
     def check_keyspace(self, name: str) -> None:
@@ -95,6 +104,7 @@ class Statements:
 
     def __init__(self, compiler: StatementCompiler) -> None:
         self._compiler = compiler
+        self._check = compiler.check
         self._prepared: PlanCache[bytes, Prepared] = PlanCache(PREPARED_MAX)
         self._prepared_chars = 0
         self._query_paths: dict[int, QueryPath] = {}
@@ -159,7 +169,7 @@ class Statements:
         if literals:
             outcome = self._execute_shaped(state, text, keyspace, plan, options._replace(values=options.values + literals))
         else:
-            outcome = plan.execute(state, options)
+            outcome = self._run(state, plan, options)
         if options.skip_metadata:
             return _then(outcome, lambda result: _skipped(result, True))
         return outcome
@@ -169,10 +179,15 @@ class Statements:
     ) -> "Result | Pending[Result]":
         """An error of the execution comes behind those of literals, which a compilation of the text itself finds first."""
         try:
-            return plan.execute(state, options)
+            return self._run(state, plan, options)
         except RequestError:
             self.compile(state, text, keyspace)
             raise
+
+    def _run(self, state: ClientState, plan: Plan, options: QueryOptions) -> "Result | Pending[Result]":
+        if self._check is not None:
+            self._check(state, plan)
+        return plan.execute(state, options)
 
     def _keyspace(self, of_request: str | None, state: ClientState) -> str | None:
         """The keyspace of names without one: a request of v5 may say it. Raises InvalidRequest when it doesn't exist."""
@@ -259,6 +274,7 @@ class Statements:
                 f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
             )
         plan = self._compiler.compile(statement, text, state, keyspace, False)
+        self._compiler.check_prepared(plan, state)
         is_qualified = _is_qualified(statement)
         bound_to = None if is_qualified else keyspace
         statement_id = prepared_id(text, bound_to)
@@ -291,7 +307,7 @@ class Statements:
             raise InvalidRequest(
                 f"there were {len(plan.bind_specs)} markers(?) in CQL but {len(options.values)} bound variables"
             )
-        outcome = plan.execute(state, options)
+        outcome = self._run(state, plan, options)
         if plan.result_metadata is None:
             return outcome
         metadata: ResultMetadata = plan.result_metadata
@@ -351,7 +367,7 @@ class Statements:
         if batch is None:
             batch = self._compiler.batch_of_message(request, plans)
             self._batches.keep(key, batch, [table for plan in plans for table in plan.tables])
-        return batch.execute(state, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
+        return self._run(state, batch, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
 
     # --- schema ----------------------------------------------------------------------------------------------------------
 

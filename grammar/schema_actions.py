@@ -1,5 +1,6 @@
 """The actions of schema, role, permission and DESCRIBE statements; see grammar.actions."""
 
+import re
 from typing import Any
 
 from grammar import tree
@@ -227,13 +228,29 @@ def _function_resource(c: Children, p: ParseState) -> tree.Resource:
     return tree.Resource(ResourceKind.FUNCTION, name.keyspace, name.name, tuple(c[3]))
 
 
+_PROPERTY = r'(?:\*|[^,=:*?"\n]+=(?:"(?:\\.|[^"\\\n])*"|[^,=:"\n]+))'
+_OBJECT_NAME = rf"([^:\n]*):({_PROPERTY}(?:,{_PROPERTY})*)"
+"""javax.management.ObjectName. (Not compiled before somebody asks: it is rare.)"""
+
+
+def _canonical(name: re.Match[str]) -> str:
+    """The key properties of a JMX object name in order, the asterisk last."""
+    properties = re.findall(_PROPERTY, name[2])
+    return f"{name[1]}:{','.join(sorted(properties, key=lambda text: (text == '*', text)))}"
+
+
 def _mbean(kind: ResourceKind) -> Action:
     def action(c: Children, p: ParseState) -> tree.Resource:
         if not c[1]:
             p.errors.append("Empty JMX object name supplied")
         if c[1] == "*:*":
             p.errors.append("Please use ALL MBEANS instead of wildcard pattern")
-        return tree.Resource(kind, None, c[1])
+        found = re.fullmatch(_OBJECT_NAME, c[1])
+        if c[1] and found is None:
+            p.errors.append(f"{c[1]} is not a valid JMX object name")
+        if found is not None and kind is ResourceKind.MBEANS and not {"*", "?"} & set(c[1]):
+            p.errors.append(f"Plural form used, but non-pattern JMX object name specified ({c[1]})")
+        return tree.Resource(kind, None, c[1] if found is None else _canonical(found))
 
     return action
 

@@ -10,6 +10,7 @@
 @ keyspace $ks                    the request's keyspace, protocol v5 (such a step runs over v5 only)
 @ only simple                     restricts the ways: simple, prepared, v4, v5, or two of them
 @ connection new                  a fresh connection that has no keyspace
+@ as $ks_alice/secret             a connection of that role's: the same for all such steps, unless it is to be new
 @ connection used                 a fresh connection that has said USE and nothing else
 @ skip metadata                   the request asks for no result metadata
 @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
@@ -51,6 +52,7 @@ class Directives:
     batch: int | None = None
     new_connection: bool = False
     used: bool = False
+    credentials: tuple[str, str] | None = None
     skip_metadata: bool = False
     only: frozenset[str] = frozenset()
     values: dict[int, str] = field(default_factory=dict)
@@ -74,6 +76,8 @@ def _apply(result: Directives, index: int, line: str) -> None:
         return
     if line in ("connection new", "connection used"):
         result.new_connection, result.used = True, line == "connection used"
+    elif found := re.fullmatch(r"as (\S+?)/(\S*)", line):
+        result.credentials = found[1], found[2]
     elif line == "skip metadata":
         result.skip_metadata = True
     elif found := re.fullmatch(r"page size (-?\d+)", line):

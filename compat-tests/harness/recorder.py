@@ -50,6 +50,14 @@ def check_is_cassandra(address: Address) -> None:
         raise NotCassandra(f"{address.host}:{address.port} does not run on Java: outcomes come from the real Cassandra")
 
 
+def requires_login(address: Address) -> bool:
+    """Whether clients have to say there who they are: such a server is for scripts about roles, and only for them."""
+    with connect(address.host, address.port, timeout_s=10) as connection:
+        found = connection.query("SELECT value FROM system_views.settings WHERE name = 'authenticator'").response
+    assert isinstance(found, RowsResult)
+    return b"AllowAll" not in (found.rows()[0][0] or b"")
+
+
 def record(script: Script, address: Address) -> str:
     """Runs and rewrites one script; what changed, as a diff."""
     text = run_script(script, address).render()
@@ -86,9 +94,11 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{sum(script.statement_count for script in scripts)} statements in {len(scripts)} scripts")
         return 0
+    with_roles = requires_login(address)
+    scripts = [script for script in scripts if script.is_about_roles == with_roles]
     started = time.monotonic()
     differing = 0
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(1 if with_roles else WORKERS) as pool:  # lists of all roles show those of other scripts
         for script, changes in zip(scripts, pool.map(lambda s: work(s, address), scripts), strict=True):
             if changes:
                 differing += 1

@@ -11,7 +11,7 @@ from harness.normaliser import Normaliser
 from harness.outcome import prepared_lines, prepared_result_lines, reply_lines
 from harness.script import WAYS, Lines, Script, Step, Way
 from protocol.client import Connection, connect
-from protocol.errors import CqlServerError
+from protocol.errors import BadCredentials, CqlServerError
 from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
 from protocol.responses import Error, PreparedResult, Reply, RowsResult
 
@@ -65,6 +65,20 @@ def _keyspaces(address: Address, keyspace: str, script: Script) -> Iterator[None
         finally:
             for name in names:
                 connection.query(f'DROP KEYSPACE IF EXISTS "{name}"')
+            if script.is_about_roles:
+                _drop_roles(connection, keyspace)
+
+
+def _drop_roles(connection: Connection, prefix: str) -> None:
+    """Roles and identities that bear the script's name."""
+    for column, table, drop in (
+        ("role", "roles", 'DROP ROLE IF EXISTS "{}"'),
+        ("identity", "identity_to_role", "DROP IDENTITY IF EXISTS '{}'"),
+    ):
+        found = connection.query(f"SELECT {column} FROM system_auth.{table}").response
+        for (name,) in found.rows() if isinstance(found, RowsResult) else ():
+            if name is not None and prefix in name.decode():
+                _expect(connection.query(drop.format(name.decode())))
 
 
 def _expect(reply: Reply) -> None:
@@ -77,27 +91,51 @@ class _Run:
 
     def __init__(self, address: Address, way: Way, keyspace: str, normaliser: Normaliser) -> None:
         self._address, self._way, self._keyspace, self._normaliser = address, way, keyspace, normaliser
-        self._connection: Connection
+        self._connections: dict[tuple[str, str] | None, Connection] = {}
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        with self._connect() as self._connection:
-            _expect(self._connection.query(f"USE {self._keyspace}"))
-            # Cassandra warns once per connection that statements prepared after USE are ambiguous: have it over with.
-            self._connection.prepare("DROP TABLE IF EXISTS no_such_table")
+        try:
+            self._connection_of(None)
             yield
+        finally:
+            for connection in self._connections.values():
+                connection.close()
 
-    def _connect(self) -> Connection:
-        return connect(self._address.host, self._address.port, version=self._way.version, timeout_s=TIMEOUT_S)
+    def _connection_of(self, credentials: tuple[str, str] | None) -> Connection:
+        """The connection of this role, None for that which all steps share that name none."""
+        connection = self._connections.get(credentials)
+        if connection is None:
+            connection = self._connections[credentials] = self._connect(credentials)
+            _expect(connection.query(f"USE {self._keyspace}"))
+            # Cassandra warns once per connection that statements prepared after USE are ambiguous: have it over with.
+            # (Each connection with a statement of its own: one that is known is not warned of.)
+            connection.prepare(f"DROP TABLE IF EXISTS no_such_table_{len(self._connections)}")
+        return connection
+
+    def _connect(self, credentials: tuple[str, str] | None) -> Connection:
+        host, port = self._address.host, self._address.port
+        if credentials is not None:
+            credentials = credentials[0].replace("$ks", self._keyspace), credentials[1]
+        return connect(host, port, version=self._way.version, credentials=credentials, timeout_s=TIMEOUT_S)
 
     def step_lines(self, step: Step) -> Iterator[str]:
-        if step.directives.new_connection:
-            with self._connect() as connection:
-                if step.directives.used:
-                    _expect(connection.query(f"USE {self._keyspace}"))
-                yield from self._lines(step, connection)
-        else:
-            yield from self._lines(step, self._connection)
+        directives = step.directives
+        try:
+            if directives.new_connection:
+                connection = self._connect(directives.credentials)
+            else:
+                connection = self._connection_of(directives.credentials)
+        except BadCredentials as error:
+            yield from reply_lines([Reply(Error(error))], None, self._normaliser)
+            return
+        try:
+            if directives.used:
+                _expect(connection.query(f"USE {self._keyspace}"))
+            yield from self._lines(step, connection)
+        finally:
+            if directives.new_connection:
+                connection.close()
 
     def _lines(self, step: Step, connection: Connection) -> Iterator[str]:
         statements = [statement.replace("$ks", self._keyspace) for statement in step.statements]

@@ -23,6 +23,7 @@ import math
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -311,7 +312,7 @@ class Listener:
             session.forget_served()
         session.wrote = False
         for unanswered in session.take_pending():
-            self._steps.append((channel, unanswered))
+            self._go_on_later(channel, unanswered)
         channel.closing = channel.closing or session.closing
         session.is_odd = bool(session.waiting)
         self._send(channel, output)
@@ -462,12 +463,31 @@ class Listener:
         if channel.closed:
             self._border.attempt(unanswered.close)
         elif not is_done:
-            self._steps.append((channel, unanswered))
+            self._go_on_later(channel, unanswered)
         if is_done or self._pushed or channel.closed:
             self._settle([channel])
         if is_done and self._behind:
             self._wake()
         self._note_stall(self._clock() - began)
+
+    def _go_on_later(self, channel: Channel, unanswered: Unanswered) -> None:
+        """Has the next step done in turn, or when what it awaits is done."""
+
+        def go_on() -> None:
+            self._steps.append((channel, unanswered))
+            self._steps_wanted.set()
+
+        awaited = unanswered.awaited
+        if awaited is None:
+            go_on()
+        else:
+            token = trio.lowlevel.current_trio_token()
+
+            def tell() -> None:
+                with suppress(trio.RunFinishedError):  # the server has stopped: nobody waits any more
+                    token.run_sync_soon(go_on)
+
+            awaited.when_done(tell)
 
     async def _sync_forever(self) -> None:
         """Makes the commit log durable as commitlog_sync says: every period, or before the answers that wait for it."""

@@ -14,16 +14,17 @@ waits in `waiting` for `resume`. A request that is long, or turns out to be (Too
 """
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from struct import Struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cqlserver.node import Client, Node
-from cqlserver.pending import Pending
-from cqlserver.state import ClientState
+from cqlserver.pending import Pending, Steps
+from cqlserver.plans.plan import FastPath
+from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
 from protocol.compression import ALGORITHMS
 from protocol.errors import ProtocolError, StorageError
@@ -42,11 +43,13 @@ from protocol.frames import (
     negotiated,
 )
 from protocol.requests import (
+    AUTH_RESPONSE,
     BATCH,
     EXECUTE,
     OPTIONS,
     QUERY,
     STARTUP,
+    AuthResponse,
     Batch,
     Execute,
     Options,
@@ -59,6 +62,7 @@ from protocol.requests import (
 )
 from protocol.responses import (
     EVENT_STREAM,
+    Authenticate,
     AuthSuccess,
     Error,
     Event,
@@ -72,7 +76,11 @@ from protocol.responses import (
     encode,
     encode_refusal,
 )
+from storage.environment.errands import Errand
 from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
+
+if TYPE_CHECKING:
+    from cqlserver.auth.guard import Guard
 
 _HEAD = Struct(">BBh").pack
 _OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE", 0x0A: "EXECUTE", 0x0B: "REGISTER",
@@ -97,7 +105,13 @@ TURN_S = 0.002
 """How long a strand works before others have their turn."""
 
 Clock = Callable[[], float]
-Steps = Generator[None, None, Response | bytes]
+
+
+class FastPaths(Protocol):
+    """Of prepared statements, by their ids."""
+
+    def get(self, statement_id: bytes, /) -> FastPath | None: ...
+
 
 
 _CASSANDRA_VERSION = re.compile(r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII)
@@ -124,6 +138,11 @@ class Unanswered:
     wrote: bool = False
     began: float = 0.0
 
+    @property
+    def awaited(self) -> Errand[Any] | None:
+        """What must be done before the next step is."""
+        return self.pending.awaited if self.pending is not None else None
+
     def close(self) -> None:
         """Nobody waits for it any more."""
         pending, self.pending = self.pending, None
@@ -139,7 +158,7 @@ class Session(Client):
 
     def __init__(self, node: Node, address: str, port: int) -> None:
         self.node = node
-        self.state = ClientState(address, port)
+        self.state = ClientState(address, port, user=None if node.config.auth.requires_login else ANONYMOUS)
         self.closing = False
         self.wrote = False
         self._awaited_log = node.commit_log if node.sync_before_reply else None
@@ -150,7 +169,7 @@ class Session(Client):
         self.on_push: Callable[[], None] = _nothing
         self.observer = node.observer
         self._clock: Clock = node.environment.clock.monotonic
-        self._ready = self._has_begun = False
+        self._ready = self._has_begun = self._authenticates = False
         self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
         self._encoder: Encoder = EnvelopeEncoder()
         self._next: tuple[Decoder, Encoder] | None = None
@@ -160,7 +179,7 @@ class Session(Client):
         self._pending: list[Unanswered] = []
         self._served: list[Envelope | Refusal] = []
         self._served_keyspace: str | None = None
-        self._fast = node.statements.fast_paths(0)
+        self._fast: FastPaths = node.statements.fast_paths(0)
         self._fast_query = node.statements.fast_query(CURRENT_VERSION)
         self._fast_batch = node.statements.fast_batch(CURRENT_VERSION)
 
@@ -367,7 +386,7 @@ class Session(Client):
         self.pending_bytes += len(unanswered.envelope[4])
         self.is_odd = True
 
-    def _turns(self, unanswered: Unanswered) -> Steps:
+    def _turns(self, unanswered: Unanswered) -> Steps[Response | bytes]:
         """Has a strand work on a request, a turn at each step. What was compiled against one schema must not meet another:
         where the schema changes before anything is done, the work begins again, with longer turns, so there is an end."""
         node, size = self.node, len(unanswered.envelope[4])
@@ -375,11 +394,11 @@ class Session(Client):
         while True:
             strand = workers.maybe_strand(partial(self._work_on, unanswered), _unchanged_schema(node), size)
             if strand is None:
-                yield
+                yield None
                 continue
             try:
                 while not strand.resume(clock() + turn_s):
-                    yield
+                    yield None
                 return strand.take_result()
             except Overtaken:
                 turn_s *= 2
@@ -485,6 +504,9 @@ class Session(Client):
         if self._ready:
             if opcode == STARTUP:
                 raise ProtocolError("Unexpected message STARTUP, the connection is already initialized")
+        elif self._authenticates:
+            if opcode != AUTH_RESPONSE:
+                raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting SASL_RESPONSE")
         elif opcode not in (STARTUP, OPTIONS):
             raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting STARTUP or OPTIONS")
 
@@ -507,7 +529,8 @@ class Session(Client):
                 self.events = self.events | frozenset(request.event_types)
                 self.node.registered[self] = None
                 return Ready()
-        return AuthSuccess(None)  # AUTH_RESPONSE that nobody asked for: Cassandra is content with anything
+            case AuthResponse():
+                return self._log_in(request.token)
 
     # --- the connection --------------------------------------------------------------------------------------------------
 
@@ -539,8 +562,34 @@ class Session(Client):
         self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
         assert isinstance(self._decoder, EnvelopeDecoder)
         self._next = (negotiated(self._decoder, version, compression), encoder(version, compression))
+        if self.node.config.auth.requires_login:
+            self._authenticates = True
+            return Authenticate(self.node.access.authenticator.java_name)
         self._ready = True
         return Ready()
+
+    def _log_in(self, token: bytes) -> "Response | Pending[Response]":
+        """transport/messages/AuthResponse.java. Raises BadCredentials, and may be asked again."""
+        node = self.node
+        if not node.config.auth.requires_login:
+            return AuthSuccess(None)  # nobody asked for it: Cassandra is content with anything
+
+        def steps() -> Steps[Response]:
+            user = yield from node.access.authenticator.user_of(token)
+            node.access.log_in(self.state, user)
+            self._authenticates, self._ready = False, True
+            if node.guard is not None:
+                self._be_guarded(node.guard)
+            return AuthSuccess(None)
+
+        return Pending.begun(steps())
+
+    def _be_guarded(self, guard: "Guard") -> None:
+        """Whoever has logged in is asked for permissions, on the fast paths too."""
+        from cqlserver.auth.guard import GuardedPaths, nothing_fast
+
+        self._fast = GuardedPaths(guard, self.node.statements, self.state)
+        self._fast_query = self._fast_batch = nothing_fast
 
     def _switch(self) -> None:
         """From READY on both directions speak as agreed; in v5 it is itself the last message in the form of before."""

@@ -1,13 +1,13 @@
 """What operations work on: the node, its listener, the snapshots; and how they take turns with the clients."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import ClassVar, Protocol, TypeVar
 
 import trio
 
 from cqlserver.control.saved_state import SavedState
 from cqlserver.node import Node
-from cqlserver.pending import Pending
+from cqlserver.pending import Pending, Steps
 from protocol.errors import CqlServerError
 from storage.environment.strands import Overtaken, TooLong, in_go
 
@@ -71,18 +71,18 @@ class Control:
             pending.close()
         return pending.result
 
-    def _strand_turns(self, work: Callable[[], T | Pending[T]], size: int) -> Generator[None, None, T]:
+    def _strand_turns(self, work: Callable[[], T | Pending[T]], size: int) -> Steps[T]:
         node, turn_s = self.node, TURN_S
         clock, workers = node.environment.clock.monotonic, node.environment.workers
         while True:
             schema = node.schema
             strand = workers.maybe_strand(work, lambda schema=schema: node.schema is schema, size)  # type: ignore[misc]
             if strand is None:
-                yield
+                yield None
                 continue
             try:
                 while not strand.resume(clock() + turn_s):
-                    yield
+                    yield None
                 outcome = strand.take_result()
             except Overtaken:
                 turn_s *= 2

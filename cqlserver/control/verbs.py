@@ -15,7 +15,7 @@ from cqlserver.program.init_files import is_counter
 from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
-from cqlserver.state import ClientState
+from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.errors import RequestError
 from protocol.requests import QueryOptions
@@ -103,7 +103,7 @@ async def execute(
         options = QueryOptions(page_size=page_size, paging_state=bytes.fromhex(paging_state) if paging_state else None)
     except ValueError:
         raise BadArgument("execute: paging_state is none that an answer had") from None
-    state = ClientState("127.0.0.1", 0, keyspace, _VERSION)
+    state = ClientState("127.0.0.1", 0, keyspace, _VERSION, user=SYSTEM)
     statements = list(split_statements(cql))
     if not statements:
         raise BadArgument("execute: there is no statement in cql")
@@ -127,7 +127,7 @@ async def load(control: Control, *, path: str, keyspace: str | None) -> object:
     node, count = control.node, 0
     try:
         for file in files_of(Path(path)):
-            state = ClientState("127.0.0.1", 0, keyspace, _VERSION)
+            state = ClientState("127.0.0.1", 0, keyspace, _VERSION, user=SYSTEM)
             for statement in statements_of(file, partial(is_counter, node, state)):
                 try:
                     await run_statement(control, state, statement.text, QueryOptions())

@@ -13,7 +13,6 @@ from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_trigge
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
 from cqlserver.terms.type_names import check_custom_types
-from grammar import tree
 from grammar.tree import (
     AlterKeyspace,
     AlterTable,
@@ -35,7 +34,7 @@ from grammar.tree import (
     Statement,
     TypeName,
 )
-from protocol.errors import InvalidRequest, RequestError, Unauthorized
+from protocol.errors import InvalidRequest, RequestError
 from storage.schema.metadata import Schema
 
 _Apply = Callable[[Schema, Any, DdlContext], DdlResult]
@@ -88,28 +87,7 @@ def _written_types(statement: Statement) -> Iterable[TypeName]:
     return ()
 
 
-_OF_ROLES: Final = frozenset(
-    (
-        tree.AddIdentity,
-        tree.AlterRole,
-        tree.CreateRole,
-        tree.DropIdentity,
-        tree.DropRole,
-        tree.Grant,
-        tree.GrantRole,
-        tree.ListPermissions,
-        tree.ListRoles,
-        tree.ListUsers,
-        tree.Revoke,
-        tree.RevokeRole,
-    )
-)
-
-
 def not_supported(statement: Statement) -> RequestError:
-    """The plain refusal. What has to do with roles needs a login, and everybody is anonymous here: AllowAllAuthenticator
-    is the only authenticator, and Cassandra with it answers the same (ClientState.ensureNotAnonymous)."""
-    if type(statement) in _OF_ROLES:
-        return Unauthorized("You have to be logged in and not anonymous to perform this request")
+    """The plain refusal."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(statement).__name__).upper()
     return InvalidRequest(f"{words} is not supported yet")

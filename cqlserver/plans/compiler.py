@@ -1,6 +1,7 @@
 """Statement tree -> plan: which kind of plan each statement gets."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
 from cqlserver.plans.select import compile_select
 from cqlserver.plans.write import WritePlan
+from cqlserver.selection.masks import Masking
 from cqlserver.state import ClientState
 from cqlserver.terms.binding import BindContext
 from grammar import tree
@@ -24,6 +26,22 @@ from protocol.responses import VoidResult
 from storage.environment.strands import let_go_later, paused
 from storage.schema.metadata import Schema, TableMetadata
 
+ROLE_STATEMENTS = frozenset(
+    (
+        tree.AddIdentity,
+        tree.AlterRole,
+        tree.CreateRole,
+        tree.DropIdentity,
+        tree.DropRole,
+        tree.Grant,
+        tree.GrantRole,
+        tree.ListPermissions,
+        tree.ListRoles,
+        tree.ListUsers,
+        tree.Revoke,
+        tree.RevokeRole,
+    )
+)
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
 
 
@@ -62,6 +80,13 @@ class Compiler:
 
     def compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         """Raises RequestError."""
+        plan = self._compile(statement, text, state, keyspace, shaped)
+        guard = self._node.guard
+        if guard is not None:
+            guard.learn(plan, statement, keyspace)
+        return plan
+
+    def _compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         if state.trace is not None:
             state.trace.preparing()
         compiler = self._compilers.get(type(statement))
@@ -72,7 +97,20 @@ class Compiler:
             if isinstance(name, tree.QualifiedName) and name.keyspace is None and keyspace is None:
                 raise InvalidRequest(NO_KEYSPACE)
             return ddl_plan(self._node, statement, keyspace)
+        if type(statement) in ROLE_STATEMENTS:
+            from cqlserver.auth.statements import role_plan
+
+            return role_plan(self._node, statement, text)
         raise not_supported(statement)
+
+    @property
+    def check(self) -> Callable[[ClientState, Plan], None] | None:
+        return self._node.guard.check if self._node.guard is not None else None
+
+    def check_prepared(self, plan: Plan, state: ClientState) -> None:
+        """What PREPARE checks beside compiling. Raises RequestError."""
+        if isinstance(plan, ImmediatePlan) and plan.validate is not None:
+            plan.validate(state)
 
     def check_keyspace(self, name: str) -> None:
         """Raises InvalidRequest when there is no keyspace of that name (ClientState.setKeyspace)."""
@@ -88,7 +126,10 @@ class Compiler:
             modifications.append(plan.modification)
         kind = BATCH_TYPES[request.type]
         validate_batch(kind, modifications, None, None)
-        return BatchPlan(self._node, kind, tuple(modifications), None, True)
+        batch = BatchPlan(self._node, kind, tuple(modifications), None, True)
+        if self._node.guard is not None:
+            self._node.guard.learn_batch(batch, plans)
+        return batch
 
     def fast_query(
         self, plan_of_shape: Callable[[tuple[str | None, str]], Plan | None], known: KnownShapes, version: int
@@ -110,12 +151,20 @@ class Compiler:
     def fast_batch(self, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
         return fast_batch(self._node, plan_of_id, version)
 
-    def _context(self, table: TableMetadata, statement: tree.Statement, shaped: bool) -> BindContext:
-        return BindContext(table, self._node.schema, statement.markers, self._node.calls, shaped)
+    def _context(
+        self, table: TableMetadata, statement: tree.Statement, shaped: bool, shows_masks: bool = False
+    ) -> BindContext:
+        return BindContext(table, self._node.schema, statement.markers, self._node.calls, shaped, shows_masks)
 
     def _select(self, statement: tree.Select, keyspace: str | None, shaped: bool) -> Plan:
         table = find_table(self._node.schema, statement.table, keyspace)
-        return compile_select(self._node, statement, self._context(table, statement, shaped))
+        plan = compile_select(self._node, statement, self._context(table, statement, shaped))
+        guard = self._node.guard
+        if guard is None or not self._node.config.dynamic_data_masking_enabled or not table.has_masks:
+            return plan
+        context = self._context(table, statement, shaped, shows_masks=True)
+        masking = Masking(compile_select(self._node, statement, context), guard.masks(table))
+        return replace(plan, masking=masking)
 
     def _modification(
         self, statement: tree.Insert | tree.InsertJson | tree.Update | tree.Delete, keyspace: str | None, shaped: bool

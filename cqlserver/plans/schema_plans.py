@@ -30,13 +30,14 @@ from storage.schema.metadata import TableMetadata
 
 @dataclass(frozen=True, eq=False)
 class ImmediatePlan:
-    """A statement without bind markers."""
+    """A statement without bind markers. `validate`: what PREPARE checks already; raises RequestError."""
 
     run: Callable[[ClientState, QueryOptions], "Result | Pending[Result]"]
     bind_specs: tuple[ColumnSpec, ...] = ()
     partition_key_indexes: tuple[int, ...] = ()
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = ()
+    validate: Callable[[ClientState], object] | None = None
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         return self.run(state, options)
@@ -80,10 +81,13 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.drop_compact_storage_enabled,
             node.config.sasi_indexes_enabled,
         )
-        schema, change = apply_ddl(node.schema, statement, context)
+        before = node.schema
+        schema, change = apply_ddl(before, statement, context)
         if change is None:
             return VoidResult()
         node.change_schema(schema)
+        if node.guard is not None:
+            node.access.schema_changed(before, change, state.user)
         forget(node, change)
         node.publish(change)
         if isinstance(statement, tree.CreateIndex):

@@ -33,6 +33,7 @@ from cqlserver.plans.select_run import Reading, ReadShape
 from cqlserver.restrictions.relations import existing_column
 from cqlserver.restrictions.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
 from cqlserver.selection.fetched import Fetched
+from cqlserver.selection.masks import Masking
 from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, selectable
 from cqlserver.selection.selection import Selectables, Selection, compile_selection, selects_only_statics
 from cqlserver.selection.selectors import CallSelector, ColumnSelector, Selector
@@ -69,7 +70,7 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class SelectPlan:
-    """A SELECT on one table."""
+    """A SELECT on one table. `masking`: what those get who may not see its masked columns."""
 
     node: ReadNode
     table: TableMetadata
@@ -82,6 +83,7 @@ class SelectPlan:
     per_partition_limit: Term | None
     bind_specs: tuple[ColumnSpec, ...]
     partition_key_indexes: tuple[int, ...]
+    masking: Masking | None = None
 
     @property
     def result_metadata(self) -> ResultMetadata:
@@ -92,7 +94,7 @@ class SelectPlan:
         return ((self.table.keyspace, self.table.name),)
 
     def maybe_fast(self, version: int) -> FastPath | None:
-        return maybe_fast_read(self, version)
+        return maybe_fast_read(self, version) if self.masking is None else None
 
     # --- execution -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +104,9 @@ class SelectPlan:
         return self.order is not None and self.restrictions.key_is_in_relation
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
-        steps = self.run(state, options)
+        masking = self.masking
+        plan = masking.plan if masking is not None and masking.is_for(state) else self
+        steps = plan.run(state, options)
         try:
             next(steps)
         except StopIteration as end:

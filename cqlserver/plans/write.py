@@ -180,7 +180,7 @@ def incrementer(node: Node) -> Increment:
 
 def row_reader(node: Node, table: TableMetadata, now_s: int) -> ReadRow:
     """Reads the live row before a write, for operations that need it."""
-    store: TableStore = node.engine.stores[table.id]
+    store: TableStore = node.read_store(table)
 
     def read(key: bytes, ck: bytes) -> Row | None:
         if ck == STATIC_ROW:

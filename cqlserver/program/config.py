@@ -6,10 +6,11 @@ config/DatabaseDescriptor.java). What the file says gives way to what the comman
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
 
 SyncMode = Literal["periodic", "group", "batch"]
@@ -49,6 +50,7 @@ class Config:
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
     sasi_indexes_enabled: bool = False
+    auth: AuthSettings = field(default_factory=AuthSettings)
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -107,12 +109,7 @@ def apply_setting(config: Config, text: str) -> Config:
 
 
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
-    for name, values in (("authenticator", "AllowAllAuthenticator"), ("authorizer", "AllowAllAuthorizer")):
-        chosen = settings.get(name)
-        if isinstance(chosen, dict):
-            chosen = chosen.get("class_name")
-        if chosen is not None and str(chosen).rsplit(".", 1)[-1] != values:
-            raise ConfigError(f"{name}: {chosen} is not supported; remove the line, or use {values}")
+    config = replace(config, auth=_auth(config.auth, settings))
     partitioner = str(settings.get("partitioner", "Murmur3Partitioner")).rsplit(".", 1)[-1]
     if partitioner != "Murmur3Partitioner":
         raise ConfigError(f"partitioner: {partitioner} is not supported; use Murmur3Partitioner")
@@ -142,6 +139,32 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
     return _apply_commitlog(config, settings)
+
+
+def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
+    """What the file says of who may log in and do what."""
+
+    def cache(name: str, known: CacheSettings) -> CacheSettings:
+        validity = settings.get(f"{name}_validity", settings.get(f"{name}_validity_in_ms", known.validity_ms))
+        interval = settings.get(f"{name}_update_interval", settings.get(f"{name}_update_interval_in_ms"))
+        return CacheSettings(
+            parse_duration_ms(f"{name}_validity", validity),
+            known.update_interval_ms if interval is None else parse_duration_ms(f"{name}_update_interval", interval),
+            _integer(f"{name}_cache_max_entries", settings.get(f"{name}_cache_max_entries", known.max_entries)),
+        )
+
+    try:
+        chosen = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return replace(
+        auth,
+        **chosen,
+        traverses_from_root=_boolean(settings, "traverse_auth_from_root", auth.traverses_from_root),
+        permissions=cache("permissions", auth.permissions),
+        roles=cache("roles", auth.roles),
+        credentials=cache("credentials", auth.credentials),
+    )
 
 
 def _apply_commitlog(config: Config, settings: Mapping[str, object]) -> Config:

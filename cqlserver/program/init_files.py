@@ -8,7 +8,7 @@ from cqlserver.pending import Pending
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.seeding.tables import TableName
-from cqlserver.state import ClientState
+from cqlserver.state import SYSTEM, ClientState
 from protocol.errors import RequestError
 from protocol.requests import QueryOptions
 from protocol.types import COUNTER
@@ -23,7 +23,7 @@ def run_path(node: Node, path: Path) -> None:
             log.warning("%s is not run: only CQL and rows are", script)
     for file in files_of(path):
         count = 0
-        state = ClientState("127.0.0.1", 0, version=5)
+        state = ClientState("127.0.0.1", 0, version=5, user=SYSTEM)
         for statement in statements_of(file, lambda table, column, state=state: is_counter(node, state, table, column)):  # type: ignore[misc]
             try:
                 outcome = node.statements.query(state, statement.text, QueryOptions())

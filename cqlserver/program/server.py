@@ -97,6 +97,8 @@ async def serve(config: Config) -> None:
     try:
         node.port = sockets[0].getsockname()[1]
         node.describe_itself()
+        if config.auth.requires_login:
+            node.assure_superuser()
         run_init_files(node, config)
         if node.commit_log is not None:
             node.commit_log.write()

@@ -19,6 +19,7 @@ from cqlserver.selection.selectors import (
     ComposedSelector,
     ElementSelector,
     FieldSelector,
+    MaskedSelector,
     Selector,
     SliceSelector,
     TermSelector,
@@ -130,7 +131,12 @@ class ColumnSelectable(Selectable):
         return self.column.name
 
     def compile(self, expected: CqlType | None, fetched: Fetched) -> Selector:
-        return ColumnSelector(self.column, fetched.place(self.column))
+        index = fetched.place(self.column)
+        if self.context.shows_masks and self.column.mask is not None:
+            from cqlserver.selection.masks import column_mask
+
+            return MaskedSelector(self.column, index, column_mask(self.column, self.context))
+        return ColumnSelector(self.column, index)
 
     def maybe_exact_type(self) -> CqlType | None:
         return self.column.type

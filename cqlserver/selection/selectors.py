@@ -127,6 +127,20 @@ class ColumnSelector(Selector):
         return timestamps
 
 
+class MaskedSelector(ColumnSelector):
+    """A column as a mask shows it. Its timestamps are no secret."""
+
+    __slots__ = ("_mask",)
+
+    def __init__(self, column: ColumnMetadata, index: int, mask: Callable[[bytes | None], bytes | None]) -> None:
+        super().__init__(column, index)
+        self.maybe_column, self._mask = None, mask
+
+    def bind(self, values: Values) -> Evaluate:
+        index, mask = self.index, self._mask
+        return lambda row: mask(row.values[index])
+
+
 def ordered_cells(data: ComplexColumn, type_: CqlType) -> list[Cell | None]:
     """The cells in the order in which the column's value has its elements; None for a user type's missing field."""
     cells = data.cells

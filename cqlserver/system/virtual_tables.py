@@ -6,22 +6,31 @@ says which and why. Their partitions come in the order of their keys, as Cassand
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from cqlserver.program.auth_settings import CacheSettings
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
+from protocol.errors import InvalidRequest
 from storage.keys import clustering_order_key, key_composer, split_key
 from storage.memtable.memtable import Position, position_of
-from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
 from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Slice, TableStore
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import clustering_order_of
 
+if TYPE_CHECKING:
+    from cqlserver.auth.access import Access
+    from cqlserver.auth.caches import AuthCache
+
 VirtualRow = Mapping[str, Any]
 """Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
 
+CACHE_KEYS: Final = "_cache_keys"
+CACHES: Final = ("credentials", "network_permissions", "permissions", "roles")
 _TIMESTAMP_US: Final = 0
 _TOKEN_BYTES: Final = 8
 
@@ -81,6 +90,9 @@ class ServerFacts(Protocol):
     @property
     def sessions(self) -> Iterable[object]: ...
 
+    @property
+    def access(self) -> "Access": ...
+
 
 class VirtualTables:
     """All virtual tables of one server."""
@@ -93,8 +105,52 @@ class VirtualTables:
                 ("system_virtual_schema", "columns"): lambda: _columns(server.schema),
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
+                **{("system_views", f"{name}_cache_keys"): partial(self._cached, name) for name in CACHES},
             }
         )
+        self._server = server
+
+    # --- the caches of roles and permissions, which clients may empty -----------------------------------------------------
+
+    def _maybe_cache(self, name: str) -> "AuthCache[Any, Any] | None":
+        if not self._server.config.auth.requires_login:
+            return None
+        access = self._server.access
+        caches: dict[str, AuthCache[Any, Any] | None] = {
+            "credentials": access.maybe_credentials_cache,
+            "network_permissions": access.datacenters.cache if access.datacenters is not None else None,
+            "permissions": access.grants.cache if access.grants is not None else None,
+            "roles": access.roles.cache,
+        }
+        return caches[name]
+
+    def _cached(self, name: str) -> Iterator[VirtualRow]:
+        cache = self._maybe_cache(name)
+        for key in cache.keys() if cache is not None else ():
+            yield {"role": key[0], "resource": key[1]} if isinstance(key, tuple) else {"role": key}
+
+    def truncate(self, table: TableMetadata) -> None:
+        """Raises InvalidRequest."""
+        name = table.name.removesuffix(CACHE_KEYS)
+        if name not in CACHES or name == table.name:
+            raise InvalidRequest(f"Truncation is not supported by table {table.keyspace}.{table.name}")
+        cache = self._maybe_cache(name)
+        if cache is not None:
+            cache.clear()
+
+    def modify(self, table: TableMetadata, updates: Iterable[PartitionUpdate]) -> None:
+        """Raises InvalidRequest."""
+        shown = f"{table.keyspace}.{table.name}"
+        name = table.name.removesuffix(CACHE_KEYS)
+        if name not in CACHES or name == table.name:
+            raise InvalidRequest(f"Modification is not supported by table {shown}")
+        cache = self._maybe_cache(name)
+        for update in updates:
+            if update.deletion == LIVE:
+                raise InvalidRequest(f"Column modification is not supported by table {shown}")
+            key = tuple(part.decode() for part in split_key(update.key, len(table.partition_key)))
+            if cache is not None:
+                cache.forget(key if len(key) > 1 else key[0])
 
     def rows(self, table: TableMetadata) -> Iterable[VirtualRow]:
         """The table's rows now; none where nothing fills it."""
@@ -160,8 +216,8 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
             "address": address,
             "port": state.port,
             "hostname": "localhost" if address.is_loopback else state.address,
-            "username": "anonymous",
-            "connection_stage": "ready",
+            "username": state.user.name if state.user is not None else None,
+            "connection_stage": "ready" if state.user is not None else "authenticating",
             "protocol_version": state.version,
             "client_options": dict(state.options),
             "driver_name": state.options.get("DRIVER_NAME"),
@@ -173,9 +229,9 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
 
 def _settings(config: Config) -> Iterator[VirtualRow]:
     """The settings that mean something here, by Cassandra's names and in its units."""
-    settings = {
-        "authenticator": "AllowAllAuthenticator",
-        "authorizer": "AllowAllAuthorizer",
+    settings: dict[str, str | None] = {
+        "authenticator": config.auth.authenticator,
+        "authorizer": config.auth.authorizer,
         "cluster_name": config.cluster_name,
         "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
         "commitlog_sync": config.commitlog_sync,
@@ -188,9 +244,23 @@ def _settings(config: Config) -> Iterator[VirtualRow]:
         "native_transport_port": str(config.port),
         "num_tokens": str(config.num_tokens),
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "role_manager": "CassandraRoleManager",
+        "network_authorizer": config.auth.network_authorizer,
+        "role_manager": config.auth.role_manager,
+        "traverse_auth_from_root": str(config.auth.traverses_from_root).lower(),
+        **_cache_settings("credentials", config.auth.credentials),
+        **_cache_settings("permissions", config.auth.permissions),
+        **_cache_settings("roles", config.auth.roles),
         "rpc_address": config.host,
         "start_native_transport": "true",
     }
-    for name, value in settings.items():
+    for name, value in sorted(settings.items()):
         yield {"name": name, "value": value}
+
+
+def _cache_settings(name: str, cache: CacheSettings) -> dict[str, str | None]:
+    interval = cache.update_interval_ms
+    return {
+        f"{name}_cache_max_entries": str(cache.max_entries),
+        f"{name}_update_interval": None if interval is None else f"{interval}ms",
+        f"{name}_validity": f"{cache.validity_ms}ms",
+    }

@@ -27,7 +27,7 @@ def column_spec(table: TableMetadata, column: ColumnMetadata) -> ColumnSpec:
 
 class BindContext:
     """Compiling one statement on `table`. `markers` are the statement's: a name or None for each; `calls` is what
-    functions take from the outside when the statement is executed."""
+    functions take from the outside when the statement is executed. `shows_masks`: masked columns are selected as masks."""
 
     def __init__(
         self,
@@ -36,7 +36,9 @@ class BindContext:
         markers: Sequence[str | None],
         calls: CallContext,
         has_literal_markers: bool = False,
+        shows_masks: bool = False,
     ) -> None:
+        self.shows_masks = shows_masks
         self.table = table
         self.schema = schema
         self.keyspace = table.keyspace

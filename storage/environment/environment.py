@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from storage.environment.errands import Errand
 from storage.environment.strands import Strand
 
 T = TypeVar("T")
@@ -231,10 +232,13 @@ class Disk(Protocol):
 
 
 class Workers(Protocol):
-    """Who does what is too long for one go of the event loop (environment_strands.py)."""
+    """Who does what is too long for one go of the event loop (strands.py, errands.py)."""
 
     def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> Strand[T] | None:
         """A strand that works on a request of `size` bytes; None while too many others are under way."""
+
+    def errand(self, function: Callable[[], T]) -> Errand[T]:
+        """Begins a function that lets go of the interpreter while it computes, or waits: it runs beside the loop."""
 
 
 @dataclass(frozen=True, slots=True)

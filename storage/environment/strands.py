@@ -27,6 +27,7 @@ from protocol.types.turns import (
     sorted_in_turns,
     turn,
 )
+from storage.environment.errands import Errand, Errands
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -269,6 +270,11 @@ class ThreadWorkers:
         self._clock = clock
         self._idle: list[_Worker] = []
         self._at_work: dict[_Worker, int] = {}  # how long the requests are
+        self._errands = Errands()
+
+    def errand(self, function: Callable[[], T]) -> Errand[T]:
+        """Begins a function that runs beside the loop."""
+        return self._errands.begin(function)
 
     def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> ThreadStrand[T] | None:
         """A strand that works on a request of `size` bytes; None while too many others are under way."""
@@ -288,9 +294,14 @@ class ThreadWorkers:
 
 
 class InlineWorkers:
-    """Does each strand's work at its first turn, in the caller's thread."""
+    """Does each strand's work at its first turn, in the caller's thread, and errands at once."""
 
     __slots__ = ()
+
+    def errand(self, function: Callable[[], T]) -> Errand[T]:
+        errand = Errand(function)
+        errand.run()
+        return errand
 
     def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> InlineStrand[T] | None:
         return InlineStrand(function)

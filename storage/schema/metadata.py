@@ -235,6 +235,10 @@ class TableMetadata:
         self.__dict__.update(parts)
         return parts
 
+    @cached_property
+    def has_masks(self) -> bool:
+        return any(column.mask is not None for column in self.columns)
+
     @property
     def is_compact(self) -> bool:
         """WITH COMPACT STORAGE."""

@@ -1,0 +1,87 @@
+"""What stands between a user and a plan: whether all that the plan needs is granted, asked at each execution.
+
+What was granted is remembered for a connection as long as the caches of roles and permissions are believed, and no
+statement changed them on this node; so prepared statements keep their fast paths.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from cqlserver.auth.access import Access
+from cqlserver.auth.needs import Need, Needs, needs_of
+from cqlserver.auth.resources import table
+from cqlserver.plans.plan import FastPath, Plan
+from cqlserver.state import ClientState
+from grammar import tree
+from storage.schema.metadata import TableMetadata
+
+if TYPE_CHECKING:
+    from cqlserver.statements import Statements
+
+CLEARED_MAX = 200
+"""Plans remembered for one connection."""
+
+
+class Guard:
+    def __init__(self, access: Access) -> None:
+        self._access, self._tables = access, access.tables
+        self._needs: WeakKeyDictionary[Plan, Needs] = WeakKeyDictionary()
+        self._believed_s = access.believed_s
+        self._clock = access.clock
+
+    def learn(self, plan: Plan, statement: tree.Statement, keyspace: str | None) -> None:
+        """A statement was compiled."""
+        self._needs[plan] = needs_of(statement, self._access.schema, keyspace)
+
+    def learn_batch(self, batch: Plan, plans: Iterable[Plan]) -> None:
+        """Plans were put together."""
+        needs: dict[Need, None] = {}
+        for plan in plans:
+            needs.update(dict.fromkeys(self._needs.get(plan, ())))
+        self._needs[batch] = tuple(needs)
+
+    def masks(self, of: TableMetadata) -> Callable[[ClientState], bool]:
+        """Whether masks are what a client gets to see of a table."""
+        access, resource = self._access, table(of.keyspace, of.name)
+        return lambda state: not access.has(state, "UNMASK", resource)
+
+    def check(self, state: ClientState, plan: Plan) -> None:
+        """Raises RequestError where the plan is not to be executed."""
+        user = state.user
+        if user is not None and user.is_system:
+            return
+        access = self._access
+        if self.is_clear(state, plan):
+            return
+        for need in self._needs.get(plan, ()):
+            need.check(access, state)
+        if self._believed_s:
+            if state.cleared_at != access.tables.changes or len(state.cleared) >= CLEARED_MAX:
+                state.cleared.clear()
+                state.cleared_at = access.tables.changes
+            state.cleared[plan] = self._clock() + self._believed_s
+
+    def is_clear(self, state: ClientState, plan: Plan) -> bool:
+        """It was checked a moment ago, and nothing changed."""
+        until = state.cleared.get(plan)
+        return until is not None and state.cleared_at == self._tables.changes and until > self._clock()
+
+
+class GuardedPaths:
+    """The fast paths of prepared statements, for one connection: those that were checked a moment ago."""
+
+    def __init__(self, guard: Guard, statements: "Statements", state: ClientState) -> None:
+        self._guard, self._statements, self._state = guard, statements, state
+        self._paths = statements.fast_paths(state.version)
+
+    def get(self, statement_id: bytes) -> FastPath | None:
+        fast = self._paths.get(statement_id)
+        if fast is None:
+            return None
+        prepared = self._statements.maybe_prepared(statement_id)
+        return fast if prepared is not None and self._guard.is_clear(self._state, prepared.plan) else None
+
+
+def nothing_fast(*request: object) -> None:
+    """The hot path of QUERY and BATCH for those who are checked: there is none."""

@@ -1,0 +1,85 @@
+"""What cassandra.yaml says of authentication and authorization (auth/AuthConfig.java), and what goes together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+AUTH_PACKAGE: Final = "org.apache.cassandra.auth."
+ALLOW_ALL: Final = "AllowAllAuthenticator"
+
+AUTH_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "authenticator": (ALLOW_ALL, "PasswordAuthenticator"),
+        "authorizer": ("AllowAllAuthorizer", "CassandraAuthorizer"),
+        "role_manager": ("CassandraRoleManager",),
+        "network_authorizer": ("AllowAllNetworkAuthorizer", "CassandraNetworkAuthorizer"),
+        "cidr_authorizer": ("AllowAllCIDRAuthorizer",),
+    }
+)
+"""Setting -> the classes that there are, the default one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """`validity_ms` 0: nothing is kept. `update_interval_ms`: from then on an entry is read anew when it is asked for."""
+
+    validity_ms: int = 2_000
+    update_interval_ms: int | None = None
+    max_entries: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """Names of classes without their package."""
+
+    authenticator: str = ALLOW_ALL
+    authorizer: str = "AllowAllAuthorizer"
+    role_manager: str = "CassandraRoleManager"
+    network_authorizer: str = "AllowAllNetworkAuthorizer"
+    cidr_authorizer: str = "AllowAllCIDRAuthorizer"
+    traverses_from_root: bool = False
+    permissions: CacheSettings = CacheSettings()
+    roles: CacheSettings = CacheSettings()
+    credentials: CacheSettings = CacheSettings()
+
+    @property
+    def requires_login(self) -> bool:
+        return self.authenticator != ALLOW_ALL
+
+    @property
+    def has_passwords(self) -> bool:
+        return self.authenticator == "PasswordAuthenticator"
+
+    @property
+    def authorizes(self) -> bool:
+        return self.authorizer != "AllowAllAuthorizer"
+
+    @property
+    def checks(self) -> bool:
+        """Whether statements of one who has logged in are asked for anything."""
+        return self.authorizes or self.network_authorizer != "AllowAllNetworkAuthorizer"
+
+
+def class_of(name: str, chosen: object) -> str:
+    """The class that a setting asks for, by its bare name. Raises ValueError, whose text says what to do."""
+    if isinstance(chosen, dict):
+        chosen = chosen.get("class_name")
+    found = str(chosen).removeprefix(AUTH_PACKAGE)
+    if found not in AUTH_CLASSES[name]:
+        known = " or ".join(AUTH_CLASSES[name])
+        raise ValueError(f"{name}: {chosen} is not supported; use {known}")
+    return found
+
+
+def check_together(settings: AuthSettings) -> None:
+    """Raises ValueError where the settings contradict each other, in Cassandra's words."""
+    if settings.requires_login:
+        return
+    if settings.authorizes:
+        raise ValueError(
+            f"{AUTH_PACKAGE}{settings.authorizer} has authorization enabled which requires "
+            f"{AUTH_PACKAGE}{settings.authenticator} to enable authentication"
+        )
+    if settings.network_authorizer != "AllowAllNetworkAuthorizer":
+        raise ValueError(f"{settings.network_authorizer} can't be used with {settings.authenticator}")
