@@ -38,6 +38,7 @@ class Border:
         self._clock = clock
         self._told: dict[tuple[type[BaseException], str, int], tuple[float, int]] = {}
         """Where a bug was raised -> when it was told, and how often it came since."""
+        self._warned: dict[str, float] = {}
 
     def answer_to(self, error: Exception) -> RequestError:
         """What the client of a request gets to hear of what its request raised. The error's frames are given up."""
@@ -68,6 +69,15 @@ class Border:
         self._told[place] = now, 0
         again = f" ({count} more since it was last told)" if count else ""
         log.error("a bug in this server: %s%s", error, again, exc_info=error)
+
+    def warn(self, message: str) -> None:
+        """Logs it, unless that was done lately: clients can cause it as often as they like."""
+        now = self._clock()
+        if now - self._warned.get(message, now - TOLD_AGAIN_S) >= TOLD_AGAIN_S:
+            if len(self._warned) >= PLACES_MAX:
+                self._warned.clear()
+            self._warned[message] = now
+            log.error("%s", message)
 
     def attempt(self, action: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> bool:
         """Does it; whether it ended well. What it raised is told."""

@@ -11,6 +11,7 @@ from cluster.ring import Node as RingNode
 from cluster.ring import Ring
 from cqlserver.border import Border
 from cqlserver.calls import NodeCalls
+from cqlserver.connections.limits import ClientLimits
 from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
 from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state_update
@@ -55,6 +56,7 @@ class Node:
 
         self.environment, self.config, self.engine, self.local = environment, config, engine, local
         self.border = Border(environment.clock.monotonic)
+        self.limits = ClientLimits(config)
         self.port = config.port
         address = config.host if _is_ip(config.host) else "127.0.0.1"
         self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
@@ -73,7 +75,7 @@ class Node:
         self.sessions: dict[Client, None] = {}
         self.observer: QueryLog | None = None  # of what sessions serve
         self.registered: dict[Client, None] = {}  # those that want events
-        self.statements = Statements(compiler(self))
+        self.statements = Statements(compiler(self), config.prepared_statements_bytes_max, self.border.warn)
         self.virtual_tables = VirtualTables(self)
         self.supported: Mapping[str, Sequence[str]] = {
             "CQL_VERSION": [CQL_VERSION],

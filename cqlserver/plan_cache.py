@@ -1,10 +1,11 @@
-"""Plans (or what is made of plans) by key, the oldest leaving first, and found by the tables that they were compiled for.
+"""Plans (or what is made of plans) by key, bounded in bytes, those used longest ago leaving first, and found by the tables
+that they were compiled for.
 
 So that a change of one table costs nothing to the statements about the others: neither the change has to look at them,
 nor have they to be compiled again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -14,11 +15,24 @@ Tables = Iterable[tuple[str, str]]
 """(keyspace, table)"""
 
 
-class PlanCache(Generic[K, V]):
-    """At most `size_max` values, none of them None; `get` is the plain dict's."""
+PLAN_BYTES, PLAN_BYTES_PER_CHAR = 16_000, 130
+"""What a plan takes: measured, with its code and its tree, from short texts and from long ones."""
 
-    def __init__(self, size_max: int) -> None:
-        self._size_max = size_max
+
+def reckoned_bytes(text: str) -> int:
+    """What the plan of a text takes."""
+    return PLAN_BYTES + PLAN_BYTES_PER_CHAR * len(text)
+
+
+class PlanCache(Generic[K, V]):
+    """Values, none of them None, of at most `bytes_max` together, as those who keep them reckon. `get` is the plain dict's,
+    and no use; `use` is. `on_leave`: told the key of each value that has to make room."""
+
+    def __init__(self, bytes_max: int, on_leave: Callable[[K], None] | None = None) -> None:
+        self.bytes_max = bytes_max
+        self.bytes = 0
+        self._on_leave = on_leave
+        self._sizes: dict[K, int] = {}
         self._values: dict[K, V] = {}
         self._tables: dict[K, tuple[tuple[str, str], ...]] = {}
         self._keys: dict[str, dict[str, dict[K, None]]] = {}  # keyspace -> table -> keys
@@ -34,23 +48,41 @@ class PlanCache(Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return key in self._values
 
-    def keep(self, key: K, value: V, tables: Tables) -> None:
-        """In place of what the key may have had."""
+    def use(self, key: K) -> V | None:
+        """The value, which from now on is the one used last."""
+        value = self._values.pop(key, None)
+        if value is not None:
+            self._values[key] = value
+        return value
+
+    def keep(self, key: K, value: V, tables: Tables, size: int) -> None:
+        """In place of what the key may have had; `size` in bytes, at most `bytes_max`."""
         if key in self._values:
             self.pop(key)
-        elif len(self._values) >= self._size_max:
-            self.pop(self.oldest())
+        while self._values and self.bytes + size > self.bytes_max:
+            oldest = next(iter(self._values))
+            self.pop(oldest)
+            if self._on_leave is not None:
+                self._on_leave(oldest)
         self._values[key] = value
+        self._sizes[key] = size
+        self.bytes += size
         self._tables[key] = distinct = tuple(dict.fromkeys(tables))
         for keyspace, table in distinct:
             self._keys.setdefault(keyspace, {}).setdefault(table, {})[key] = None
 
-    def oldest(self) -> K:
-        """The key of the oldest value; there must be one."""
-        return next(iter(self._values))
+    def oldest_share(self, share: float) -> Iterator[K]:
+        """The keys of those used longest ago, that take so much of `bytes_max`, where all take more than half of it."""
+        left = int(self.bytes_max * share) if self.bytes * 2 > self.bytes_max else 0
+        for key in self._values:
+            left -= self._sizes[key]
+            if left < 0:
+                return
+            yield key
 
     def pop(self, key: K) -> V:
         value = self._values.pop(key)
+        self.bytes -= self._sizes.pop(key)
         for keyspace, table in self._tables.pop(key):
             by_table = self._keys[keyspace]
             del by_table[table][key]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from cqlserver.pending import Pending
-from cqlserver.plan_cache import PlanCache
+from cqlserver.plan_cache import PlanCache, reckoned_bytes
 from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
-from grammar.errors import CqlNestingError
+from grammar.errors import CqlNestingError, CqlTooLongError
 from grammar.errors import CqlSyntaxError as GrammarError
 from grammar.parser import parse
 from grammar.shape import parse_shaped, shape
@@ -26,16 +26,18 @@ from protocol.requests import Batch, Execute, QueryOptions
 from protocol.responses import PreparedResult, Response, Result, RowsResult
 from storage.environment.strands import let_go_later, long_work, pause, paused
 
-PREPARED_MAX = 10_000
-"""Prepared statements kept; past it the oldest goes, and its clients prepare again."""
-PREPARED_CHARS_MAX = 16 << 20
-"""Of the texts of all prepared statements: a plan takes some twenty times its text."""
-TEXTS_MAX = 1_000
+TEXTS_BYTES_MAX = 8 << 20
 """Plans of unprepared texts kept, and as many of shapes."""
 TEXT_CHARS_MAX = 8_192
-"""A longer text or shape is compiled each time: few clients send one twice, and a thousand of them would fill the memory."""
-BATCHES_MAX = 1_000
+"""A longer text or shape is compiled each time: few clients send one twice, and a few of them would take all the room."""
+TRIED_MAX = 1_000
+"""Shapes of which is remembered that nothing can be gained with them."""
+BATCHES_BYTES_MAX = 8 << 20
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
+BATCH_BYTES, BATCH_ENTRY_BYTES = 2_000, 100
+"""What such a plan takes, and each of its entries."""
+PROBATION_SHARE = 0.25
+"""Of the prepared statements' room: those who were used longest ago have to show whether they still are."""
 MARKERS_MAX = 65_535
 BATCH_ENTRIES_PER_GO = 200
 """Of a BATCH message with more of them others must be able to interrupt the work: an entry takes some ten microseconds."""
@@ -102,17 +104,19 @@ class Prepared:
 class Statements:
     """The statement caches of one node, and what serves the four kinds of requests that carry statements."""
 
-    def __init__(self, compiler: StatementCompiler) -> None:
+    def __init__(self, compiler: StatementCompiler, prepared_bytes_max: int, warn: Callable[[str], None]) -> None:
         self._compiler = compiler
         self._check = compiler.check
-        self._prepared: PlanCache[bytes, Prepared] = PlanCache(PREPARED_MAX)
-        self._prepared_chars = 0
+        self._warn = warn
+        self._prepared: PlanCache[bytes, Prepared] = PlanCache(prepared_bytes_max, self._left)
+        self._probation: set[bytes] = set()
+        """Prepared statements without a fast path, so that their next use is seen: fast paths don't tell of theirs."""
         self._query_paths: dict[int, QueryPath] = {}
         self._batch_paths: dict[int, FastPath] = {}
-        self._batches: PlanCache[tuple[int, tuple[Plan, ...]], Plan] = PlanCache(BATCHES_MAX)
+        self._batches: PlanCache[tuple[int, tuple[Plan, ...]], Plan] = PlanCache(BATCHES_BYTES_MAX)
         self._fast: dict[int, dict[bytes, FastPath]] = {}
-        self._texts: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
-        self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_MAX)
+        self._texts: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_BYTES_MAX)
+        self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_BYTES_MAX)
         self._known_shapes: dict[int, KnownShapes] = {}
         self._tried_twins: set[tuple[int, str | None, str]] = set()
         self._unshared: dict[tuple[str | None, str], None] = {}
@@ -145,7 +149,7 @@ class Statements:
         return path
 
     def _maybe_plan(self, statement_id: bytes) -> Plan | None:
-        prepared = self._prepared.get(statement_id)
+        prepared = self.maybe_prepared(statement_id)
         return prepared.plan if prepared is not None else None
 
     def _add_fast(self, prepared: Prepared, version: int) -> None:
@@ -198,13 +202,13 @@ class Statements:
 
     def _plan_of(self, state: ClientState, text: str, keyspace: str | None) -> "tuple[Plan, tuple[Value, ...]]":
         """The plan of a text, and the literals that were cut out of it (as texts, for a plan of its shape)."""
-        plan = self._texts.get((keyspace, text))
+        plan = self._texts.use((keyspace, text))
         if plan is not None:
             return plan, ()
         cut = shape(text)
         if cut is not None:
             key, literals = cut
-            known = self._shapes.get((keyspace, key))
+            known = self._shapes.use((keyspace, key))
             if known is None and (keyspace, key) not in self._unshared:
                 known = self._compile_shape(state, text, literals, keyspace)
                 if len(key) <= TEXT_CHARS_MAX:
@@ -213,11 +217,11 @@ class Statements:
                 self._try_twin(state, known, keyspace, key)
             if known is not None:
                 if not literals and len(text) <= TEXT_CHARS_MAX:  # from now on found without a look for literals
-                    self._texts.keep((keyspace, text), known, known.tables)
+                    self._texts.keep((keyspace, text), known, known.tables, reckoned_bytes(text))
                 return known, cast(tuple[Value, ...], tuple(literals))
         plan = self.compile(state, text, keyspace)
         if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:
-            self._texts.keep((keyspace, text), plan, plan.tables)
+            self._texts.keep((keyspace, text), plan, plan.tables, reckoned_bytes(text))
         return plan, ()
 
     def _try_twin(self, state: ClientState, plan: Plan, keyspace: str | None, key: str) -> None:
@@ -225,7 +229,7 @@ class Statements:
         place = (state.version, keyspace, key)
         if place in self._tried_twins:
             return
-        if len(self._tried_twins) >= TEXTS_MAX:
+        if len(self._tried_twins) >= TRIED_MAX:
             self._tried_twins.clear()
         self._tried_twins.add(place)
 
@@ -239,9 +243,9 @@ class Statements:
 
     def _remember_shape(self, key: tuple[str | None, str], plan: Plan | None) -> None:
         if plan is not None:
-            self._shapes.keep(key, plan, plan.tables)
+            self._shapes.keep(key, plan, plan.tables, reckoned_bytes(key[1]))
             return
-        if len(self._unshared) >= TEXTS_MAX:
+        if len(self._unshared) >= TRIED_MAX:
             del self._unshared[next(iter(self._unshared))]
         self._unshared[key] = None
 
@@ -265,13 +269,19 @@ class Statements:
     def prepare(self, state: ClientState, text: str, keyspace: str | None) -> PreparedResult:
         keyspace = self._keyspace(keyspace, state)
         for known_id in (prepared_id(text, None), prepared_id(text, keyspace)):
-            known = self._prepared.get(known_id)
+            known = self.maybe_prepared(known_id)
             if known is not None and (known.is_qualified or known.keyspace == keyspace is not None):
                 return known.response
         statement = _parse(text)
         if len(statement.markers) > MARKERS_MAX:
             raise InvalidRequest(
                 f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
+            )
+        size = reckoned_bytes(text)
+        if size > self._prepared.bytes_max:
+            raise InvalidRequest(
+                f"Prepared statement of size {size} bytes is larger than allowed maximum of "
+                f"{self._prepared.bytes_max >> 20} MB: {text[:200]}..."
             )
         plan = self._compiler.compile(statement, text, state, keyspace, False)
         self._compiler.check_prepared(plan, state)
@@ -286,12 +296,13 @@ class Statements:
         prepared = Prepared(statement_id, text, plan, bound_to, is_qualified, response)
         if statement_id in self._prepared:
             self._forget(statement_id)
-        self._prepared_chars += len(text)
-        while len(self._prepared) >= PREPARED_MAX or (self._prepared and self._prepared_chars > PREPARED_CHARS_MAX):
-            self._forget(self._prepared.oldest())
-        self._prepared.keep(statement_id, prepared, plan.tables)
+        self._prepared.keep(statement_id, prepared, plan.tables, size)
         for version in self._fast:
             self._add_fast(prepared, version)
+        for old_id in self._prepared.oldest_share(PROBATION_SHARE):
+            if old_id not in self._probation and old_id != statement_id:
+                self._probation.add(old_id)
+                self._without_fast(old_id)
         return response
 
     def execute(self, state: ClientState, request: Execute) -> "Response | Pending[Response]":
@@ -323,10 +334,15 @@ class Statements:
         return {prepared.id: prepared.text for prepared in self._prepared.values()}
 
     def maybe_prepared(self, statement_id: bytes) -> Prepared | None:
-        return self._prepared.get(statement_id)
+        prepared = self._prepared.use(statement_id)
+        if prepared is not None and statement_id in self._probation:
+            self._probation.discard(statement_id)
+            for version in self._fast:
+                self._add_fast(prepared, version)
+        return prepared
 
     def _get(self, statement_id: bytes) -> Prepared:
-        prepared = self._prepared.get(statement_id)
+        prepared = self.maybe_prepared(statement_id)
         if prepared is None:
             raise Unprepared(
                 f"Prepared query with ID {statement_id.hex()} not found (either the query was not prepared on this host "
@@ -337,7 +353,17 @@ class Statements:
         return prepared
 
     def _forget(self, statement_id: bytes) -> None:
-        self._prepared_chars -= len(self._prepared.pop(statement_id).text)
+        self._prepared.pop(statement_id)
+        self._probation.discard(statement_id)
+        self._without_fast(statement_id)
+
+    def _left(self, statement_id: bytes) -> None:
+        """A prepared statement had to make room."""
+        self._warn(f"prepared statements are discarded because cache limit reached ({self._prepared.bytes_max >> 20} MiB)")
+        self._probation.discard(statement_id)
+        self._without_fast(statement_id)
+
+    def _without_fast(self, statement_id: bytes) -> None:
         for paths in self._fast.values():
             paths.pop(statement_id, None)
 
@@ -363,10 +389,13 @@ class Statements:
             values.append(entry.values + literals)
         key = (request.type, tuple(plans))
         let_go_later(plans, values, request.entries)
-        batch = self._batches.get(key)
+        batch = self._batches.use(key)
         if batch is None:
             batch = self._compiler.batch_of_message(request, plans)
-            self._batches.keep(key, batch, [table for plan in plans for table in plan.tables])
+            tables = [table for plan in plans for table in plan.tables]
+            size = BATCH_BYTES + BATCH_ENTRY_BYTES * len(plans)
+            if size <= self._batches.bytes_max:
+                self._batches.keep(key, batch, tables, size)
         return self._run(state, batch, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
 
     # --- schema ----------------------------------------------------------------------------------------------------------
@@ -388,6 +417,8 @@ def _parse(text: str) -> tree.Statement:
         return parse(text, pause=pause)
     except CqlNestingError as error:
         raise ServerError(error.message) from None  # as Cassandra answers when its parser's stack is full
+    except CqlTooLongError as error:
+        raise InvalidRequest(error.message) from None
     except GrammarError as error:
         raise CqlSyntaxError(error.message) from None
 

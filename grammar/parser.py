@@ -12,12 +12,14 @@ from functools import cache
 from typing import NamedTuple
 
 from grammar import tree
-from grammar.errors import CqlNestingError, CqlSyntaxError
+from grammar.errors import CqlNestingError, CqlSyntaxError, CqlTooLongError
 from grammar.lexer import LexError, tokenize
 from grammar.parse_state import Action, ParseState, Rejected
 
 # States on the stack; a level of parentheses takes one to three.
 STACK_MAX = 500
+TOKENS_MAX = 400_000
+"""A token may cost 350 bytes until the statement is compiled, and the longest message has millions of them."""
 
 
 class _RefusedError(Exception):
@@ -102,7 +104,8 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
 
 
 def _run(text: str, p: ParseState) -> tree.Statement:
-    """The statement; raises LexError, Rejected, _RefusedError, CqlNestingError."""
+    """The statement; raises LexError, Rejected, _RefusedError, CqlNestingError,
+    CqlTooLongError."""
     actions, gotos, end_state, rules, fallbacks = _automaton()
     states = [0]
     stack: list[object] = []
@@ -144,6 +147,8 @@ def _run(text: str, p: ParseState) -> tree.Statement:
             if len(states) > STACK_MAX:
                 raise CqlNestingError
         count += len(types)
+        if count > TOKENS_MAX:
+            raise CqlTooLongError(TOKENS_MAX)
         if p.pause is not None:
             p.pause()
     raise _RefusedError(count - 1)

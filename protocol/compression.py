@@ -34,6 +34,10 @@ class Compressor(Protocol):
 
     def compress(self, body: bytes) -> bytes: ...
 
+    def size(self, body: bytes, size_max: int) -> int:
+        """What `body` claims to decompress to. Raise ProtocolError as `decompress` does."""
+        ...
+
     def decompress(self, body: bytes, size_max: int) -> bytes:
         """Raise ProtocolError when `body` is damaged or would grow beyond `size_max` bytes."""
         ...
@@ -48,13 +52,16 @@ class Lz4Compressor:
     def compress(self, body: bytes) -> bytes:
         return len(body).to_bytes(4, "big") + self._compress(body)
 
-    def decompress(self, body: bytes, size_max: int) -> bytes:
+    def size(self, body: bytes, size_max: int) -> int:
         if len(body) < 4:
             raise ProtocolError(_DAMAGED)
         size = int.from_bytes(body[:4], "big", signed=True)
         if not 0 <= size <= size_max:
             raise too_large(size, size_max)
-        return self._decompress(body[4:], size)
+        return size
+
+    def decompress(self, body: bytes, size_max: int) -> bytes:
+        return self._decompress(body[4:], self.size(body, size_max))
 
 
 class SnappyCompressor:
@@ -69,12 +76,16 @@ class SnappyCompressor:
     def compress(self, body: bytes) -> bytes:
         return bytes(self._compress(body))  # type: ignore[call-overload, no-any-return]
 
-    def decompress(self, body: bytes, size_max: int) -> bytes:
+    def size(self, body: bytes, size_max: int) -> int:
         size = _snappy_size(body)
         if size is not None and size > size_max:
             raise too_large(size, size_max)
         if size is None or size > len(body) * _SNAPPY_RATIO_MAX:
             raise ProtocolError("Provided frame does not appear to be Snappy compressed")
+        return size
+
+    def decompress(self, body: bytes, size_max: int) -> bytes:
+        self.size(body, size_max)
         try:
             return bytes(self._decompress(body))  # type: ignore[call-overload, no-any-return]
         except Exception as error:  # its class has changed between releases

@@ -8,7 +8,8 @@ stream to answer on. After a refusal that is `fatal` the decoder is `closed` and
 that a peer claims takes memory before it is checked against a limit.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, TypeAlias
@@ -34,6 +35,8 @@ ENVELOPE_HEAD_LENGTH: Final = 9
 # native_transport_max_frame_size: the longest envelope, header included. Larger ones would let one client hold the
 # memory of a thousand; smaller ones would refuse batches that Cassandra takes.
 ENVELOPE_BYTES_MAX: Final = 16 * 1024 * 1024
+# What a decoder takes in without asking, and what a server has it decompress at once.
+GIVEN_BYTES_MAX: Final = 128 * 1024
 _STARTUP = 0x01
 OPCODE_NAMES = (
     "ERROR",
@@ -56,6 +59,10 @@ OPCODE_NAMES = (
 )
 REQUEST_OPCODES = frozenset((0x01, 0x04, 0x05, 0x07, 0x09, 0x0A, 0x0B, 0x0D, 0x0F))
 RESPONSE_OPCODES = frozenset(range(len(OPCODE_NAMES))) - REQUEST_OPCODES
+
+Admit: TypeAlias = Callable[[int], "RequestError | bool"]
+"""Asked before a message of so many bytes is taken in: yes; not yet (the decoder `stalls`, and asks again at the next
+`receive_data`); or no, and with which error it is answered once it has passed."""
 
 _HEAD = Struct(">BBhBI")
 unpack_head = _HEAD.unpack_from
@@ -107,6 +114,10 @@ class EnvelopeDecoder:
     `version` is None until it is negotiated: any supported version is taken, and what follows a STARTUP is held back
     (see frames.py; a session that refuses the STARTUP goes on with `receive_data(b"")`). With `responses` the decoder
     is a client's.
+
+    A message of more than GIVEN_BYTES_MAX, be it by what it claims to decompress to, is taken in when `admit` says so; until
+    it is there, `claimed` has its length. One call decompresses no more than about `given_max`; then `has_more` says that
+    there is more to be had from what has come already.
     """
 
     __slots__ = (
@@ -117,10 +128,15 @@ class EnvelopeDecoder:
         "_opcodes",
         "_partial",
         "_too_long",
+        "admit",
+        "claimed",
         "closed",
+        "given_max",
+        "has_more",
         "refusals",
         "responses",
         "size_max",
+        "stalls",
         "version",
     )  # fmt: skip
 
@@ -134,7 +150,10 @@ class EnvelopeDecoder:
         self.version = version
         self.responses = responses
         self.refusals: list[Refusal] = []
-        self.closed = False
+        self.closed = self.has_more = False
+        self.admit: Admit = admitted
+        self.claimed = self.stalls = 0
+        self.given_max = sys.maxsize
         self._compressor = compression
         self.size_max = size_max
         self._opcodes = RESPONSE_OPCODES if responses else REQUEST_OPCODES
@@ -162,7 +181,8 @@ class EnvelopeDecoder:
                 return []
             data = bytes(partial)
             self._partial = bytearray()
-        self._needed = 0
+        self._needed = self.stalls = given = 0
+        self.has_more = False
         envelopes: list[Envelope] = []
         append = envelopes.append
         first_byte, opcodes, size_max = self._first, self._opcodes, self.size_max - ENVELOPE_HEAD_LENGTH
@@ -181,17 +201,43 @@ class EnvelopeDecoder:
                     continue
             start = position + ENVELOPE_HEAD_LENGTH
             stop = start + length
+            if length > GIVEN_BYTES_MAX:
+                outcome = length == self.claimed or self.admit(length)
+                if isinstance(outcome, RequestError):
+                    position = self._skip(Refusal(first & 0x7F, stream, outcome, fatal=False), data, position, length)
+                    if position < 0:
+                        return envelopes
+                    continue
+                if not outcome:
+                    self.stalls = length
+                    break
+                self.claimed = length if stop > end else 0
             if stop > end:
                 self._needed = ENVELOPE_HEAD_LENGTH + length
                 break
             body = data[start:stop]
-            position = stop
             if flags & COMPRESSED and self._compressor is not None:
                 try:
+                    size = self._compressor.size(body, size_max)
+                    if size > GIVEN_BYTES_MAX and size > self.claimed:
+                        outcome = self.admit(size)
+                        if not outcome:
+                            self.stalls = size
+                            break
+                        if isinstance(outcome, RequestError):
+                            self.refuse(Refusal(first & 0x7F, stream, outcome, fatal=False))
+                            position = stop
+                            continue
                     body = self._compressor.decompress(body, size_max)
+                    given += size
                 except ProtocolError as error:
                     self.refuse(Refusal(first & 0x7F, stream, error, fatal=True))
                     return envelopes
+            position = stop
+            if given > self.given_max and position < end:
+                append((first & 0x7F, flags, stream, opcode, body))
+                self.has_more = True
+                break
             append((first & 0x7F, flags, stream, opcode, body))
             if opcode == _STARTUP and self.version is None:
                 self._partial += data[position:]
@@ -265,6 +311,11 @@ class EnvelopeDecoder:
             self.refuse(self._too_long)
             self._too_long = None
         return rest
+
+
+def admitted(size: int) -> RequestError | bool:
+    """Every message is welcome."""
+    return True
 
 
 def refused_version(version: int) -> Refusal:

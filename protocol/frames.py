@@ -17,6 +17,7 @@ from protocol.envelopes import (
     CUSTOM_PAYLOAD,
     ENVELOPE_BYTES_MAX,
     ENVELOPE_HEAD_LENGTH,
+    GIVEN_BYTES_MAX,
     RESPONSE_BIT,
     TRACING,
     USE_BETA,
@@ -36,8 +37,9 @@ from protocol.segments import MESSAGE_BYTES_MAX, SEGMENT_PAYLOAD_MAX, SegmentDec
 
 __all__ = [
     "BETA_VERSION", "COMPRESSED", "CURRENT_VERSION", "CUSTOM_PAYLOAD", "ENVELOPE_BYTES_MAX", "ENVELOPE_HEAD_LENGTH",
-    "MESSAGE_BYTES_MAX", "RESPONSE_BIT", "SEGMENT_PAYLOAD_MAX", "TRACING", "USE_BETA", "VERSIONS", "VERSION_NAMES",
-    "WARNING", "Decoder", "Encoder", "Envelope", "EnvelopeDecoder", "EnvelopeEncoder", "Refusal", "SegmentDecoder",
+    "GIVEN_BYTES_MAX", "MESSAGE_BYTES_MAX", "RESPONSE_BIT", "SEGMENT_PAYLOAD_MAX", "TRACING", "USE_BETA", "VERSIONS",
+    "VERSION_NAMES", "WARNING", "Decoder", "Encoder", "Envelope", "EnvelopeDecoder", "EnvelopeEncoder", "Refusal",
+    "SegmentDecoder",
     "SegmentEncoder", "encoder", "invalid_version", "negotiated", "pack_envelope",
     "raise_refusal", "version_name",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ begins with its header. Self-contained segments may come in between. `SegmentDec
 `EnvelopeDecoder`. docs/formats/native-protocol.md has the offsets and worked examples.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final
@@ -17,14 +18,17 @@ from protocol.compression import lz4_block
 from protocol.envelopes import (
     BETA_VERSION,
     ENVELOPE_HEAD_LENGTH,
+    GIVEN_BYTES_MAX,
     OPCODE_NAMES,
     REQUEST_OPCODES,
     RESPONSE_BIT,
     RESPONSE_OPCODES,
     USE_BETA,
     VERSIONS,
+    Admit,
     Envelope,
     Refusal,
+    admitted,
     invalid_version,
     opcode_error,
     other_version,
@@ -109,8 +113,9 @@ class SegmentDecoder:
     """
 
     __slots__ = ("_compressed", "_decompress", "_errors", "_first", "_head_length", "_large", "_large_left",
-                 "_large_refusal", "_message_max", "_needed", "_opcodes", "_partial", "closed", "connection_id",
-                 "refusals", "responses", "single_segments_only", "version")  # fmt: skip
+                 "_large_refusal", "_message_max", "_needed", "_opcodes", "_partial", "admit", "claimed", "closed",
+                 "connection_id", "given_max", "has_more", "refusals", "responses", "single_segments_only",
+                 "stalls", "version")  # fmt: skip
 
     def __init__(
         self,
@@ -125,7 +130,10 @@ class SegmentDecoder:
         self.connection_id = connection_id
         self.single_segments_only = False
         self.refusals: list[Refusal] = []
-        self.closed = False
+        self.closed = self.has_more = False
+        self.admit: Admit = admitted
+        self.claimed = self.stalls = 0
+        self.given_max = sys.maxsize
         self._compressed = compressed
         self._decompress: Callable[[bytes, int], bytes] | None = lz4_block()[1] if compressed else None
         self._head_length = _LZ4_HEAD_LENGTH if compressed else _PLAIN_HEAD_LENGTH
@@ -166,7 +174,8 @@ class SegmentDecoder:
             self._partial = bytearray()
         envelopes: list[Envelope] = []
         head_length, compressed = self._head_length, self._compressed
-        self._needed = head_length
+        self._needed, self.has_more = head_length, False
+        self.stalls = given = 0
         position, end = 0, len(data)
         while end - position >= head_length:
             start = position + head_length
@@ -191,9 +200,17 @@ class SegmentDecoder:
             if checksum != expected:
                 self._refuse_damaged("body", _signed(checksum), _signed(expected))
                 return envelopes
-            position = position_next
             if self._unpack(head, payload, envelopes):
                 return envelopes
+            if self.stalls:
+                self._needed = 0
+                break
+            position = position_next
+            if compressed:
+                given += head >> 17 & SEGMENT_PAYLOAD_MAX
+                if given > self.given_max and position < end:
+                    self._needed, self.has_more = 0, True
+                    break
         if position < end:
             self._partial += data[position:]
         return envelopes
@@ -249,6 +266,8 @@ class SegmentDecoder:
         """Part of an envelope that does not fit into one segment; its first part has the whole header."""
         if not self._large_left and not self._begin_large(payload):
             return
+        if self.stalls:
+            return
         self._large_left -= len(payload)
         if self._large_left < 0:
             self._refuse_layout("Segments exceed the message that they belong to")
@@ -263,6 +282,7 @@ class SegmentDecoder:
             return
         message = bytes(self._large)
         self._large = bytearray()
+        self.claimed = 0
         _, flags, stream, opcode, _ = unpack_head(message)
         envelopes.append((self.version, flags, stream, opcode, message[ENVELOPE_HEAD_LENGTH:]))
 
@@ -285,6 +305,15 @@ class SegmentDecoder:
         if length > self._message_max:
             message = f"CQL Message of size {length} bytes exceeds allowed maximum of {self._message_max} bytes"
             self._large_refusal = Refusal(self.version, stream, InvalidRequest(message), fatal=False)
+        elif length > GIVEN_BYTES_MAX:
+            outcome = self.admit(length)
+            if isinstance(outcome, RequestError):
+                self._large_refusal = Refusal(self.version, stream, outcome, fatal=False)
+            elif not outcome:
+                self.stalls = length
+                return True
+            else:
+                self.claimed = length
         self._large_left = ENVELOPE_HEAD_LENGTH + length
         return True
 

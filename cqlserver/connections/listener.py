@@ -29,8 +29,10 @@ from typing import ParamSpec, TypeVar
 
 import trio
 
+from cqlserver.connections.limits import UNSENT_SHARE, UNSENT_TOTAL_MAX, ClientLimits
 from cqlserver.connections.poller import Poller, Readiness, open_poller
 from cqlserver.connections.session import Served, Session, Unanswered
+from cqlserver.connections.turns import Turns
 from cqlserver.node import Node
 from protocol.errors import StorageError
 from storage.commitlog.log import CommitLog
@@ -64,22 +66,33 @@ costs as much as ten requests."""
 class Channel:
     """One client's socket, its session, and what waits to be sent."""
 
-    __slots__ = ("closed", "closing", "fd", "held", "peer", "reading", "session", "sock", "unsent", "unsent_bytes",
-                 "writing")  # fmt: skip
+    __slots__ = (
+        "closed",
+        "closing",
+        "fd",
+        "held",
+        "in_flight",
+        "peer",
+        "reading",
+        "session",
+        "sock",
+        "unsent",
+        "unsent_bytes",
+        "writing",
+    )  # fmt: skip
 
     def __init__(self, sock: socket.socket, session: Session, peer: str) -> None:
         self.sock, self.session, self.peer = sock, session, peer
         self.fd = sock.fileno()
         self.unsent: deque[memoryview] = deque()
-        self.unsent_bytes = 0
+        self.unsent_bytes = self.in_flight = 0
         # (position of the commit log that must be synced first, the output, what it answers)
         self.held: deque[tuple[int, bytes, Served]] = deque()
         self.reading, self.writing, self.closing, self.closed = True, False, False, False
 
-    @property
-    def may_serve(self) -> bool:
+    def may_serve(self, limits: ClientLimits) -> bool:
         return (
-            self.unsent_bytes < UNSENT_BYTES_MAX
+            self.unsent_bytes < (UNSENT_BYTES_MAX if limits.unsent < UNSENT_TOTAL_MAX else UNSENT_SHARE)
             and not self.session.is_busy
             and len(self.held) < HELD_MAX
             and not self.closing
@@ -91,7 +104,8 @@ class Listener:
 
     def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
         self._node = node
-        self._border = node.border
+        self._border, self._limits = node.border, node.limits
+        self._stalled: dict[Channel, None] = {}  # not read from until there is room for their messages (limits.py)
         self._clock = node.environment.clock.monotonic
         self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
         self._poller: Poller = open_poller()
@@ -102,7 +116,7 @@ class Listener:
         self._behind: dict[int, None] = {}  # descriptors of channels whose sessions have requests waiting
         self._pushed: dict[Channel, None] = {}
         self._serving = False
-        self._steps: deque[tuple[Channel, Unanswered]] = deque()
+        self._steps: Turns[Channel, Unanswered] = Turns()
         self._steps_wanted = trio.Event()
         self._sync_wanted = trio.Event()
         self._accept_paused = trio.Event()
@@ -129,7 +143,7 @@ class Listener:
         finally:
             for channel in list(self._channels.values()):
                 self._close(channel)
-            for _, unanswered in self._steps:
+            for unanswered in self._steps.take_all():
                 self._border.attempt(unanswered.close)
             for sock in (*self._listening.values(), self._waker, self._wakened):
                 sock.close()
@@ -152,7 +166,7 @@ class Listener:
         has_served = False
         # what a round before this one left behind when it raised
         self._serving, self._events = False, []
-        self._behind.update((fd, None) for fd, channel in self._channels.items() if channel.session.waiting)
+        self._behind.update((fd, None) for fd, channel in self._channels.items() if channel.session.has_rest)
         while True:
             if not self._events:
                 # other tasks that have something to do are not kept waiting
@@ -210,7 +224,7 @@ class Listener:
                 continue
             if writable:
                 self._for(channel, self._flush, channel)
-            if not channel.reading:
+            if not channel.reading and not (readable and channel in self._stalled and channel.session.has_rest):
                 if broken and not channel.closed:
                     self._close(channel)
                 continue
@@ -228,7 +242,7 @@ class Listener:
     def _receive(self, channel: Channel, deadline: float) -> None:
         """Has a session serve what waits, or what the socket has."""
         session = channel.session
-        if session.waiting:
+        if session.has_rest:
             session.resume(deadline)
             return
         try:
@@ -314,8 +328,22 @@ class Listener:
         for unanswered in session.take_pending():
             self._go_on_later(channel, unanswered)
         channel.closing = channel.closing or session.closing
-        session.is_odd = bool(session.waiting)
+        session.is_odd = session.has_rest
+        self._account(channel, session.in_flight_bytes)
         self._send(channel, output)
+
+    def _account(self, channel: Channel, in_flight: int) -> None:
+        """Tells the limits what a connection has in flight now; where it is less, there may be room for others."""
+        limits = self._limits
+        change = limits.excess(in_flight) - limits.excess(channel.in_flight)
+        channel.in_flight = in_flight
+        if change:
+            limits.change(channel.session.state.address, change)
+        if change < 0 and self._stalled:
+            stalled, self._stalled = self._stalled, {}
+            for other in stalled:
+                self._watch(other)
+            self._wake()
 
     # --- sockets ---------------------------------------------------------------------------------------------------
 
@@ -344,7 +372,11 @@ class Listener:
                         self._poller.watch(fd, read=False, write=False)
                     self._accept_paused.set()
                 return  # or the client left again
-            if not self._border.attempt(self._welcome, sock, address):
+            refusal = self._limits.maybe_refusal(address[0])
+            if refusal is not None:
+                self._border.warn(refusal)
+                sock.close()
+            elif not self._border.attempt(self._welcome, sock, address):
                 sock.close()
 
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
@@ -354,6 +386,7 @@ class Listener:
         self._poller.watch(channel.fd, read=True, write=False)
         channel.session.on_push = partial(self._push, channel)
         self._channels[channel.fd] = channel
+        self._limits.connected(address[0])
         self._node.sessions[channel.session] = None
 
     async def _resume_accepting(self) -> None:
@@ -383,11 +416,15 @@ class Listener:
                 return
             if sent < len(output):
                 channel.unsent.append(memoryview(output)[sent:])
-                channel.unsent_bytes = len(output) - sent
+                self._count_unsent(channel, len(output) - sent)
         elif output:
             channel.unsent.append(memoryview(output))
-            channel.unsent_bytes += len(output)
+            self._count_unsent(channel, len(output))
         self._watch(channel)
+
+    def _count_unsent(self, channel: Channel, change: int) -> None:
+        channel.unsent_bytes += change
+        self._limits.unsent += change
 
     def _flush(self, channel: Channel) -> None:
         """Sends what the socket now takes of what waited."""
@@ -395,7 +432,7 @@ class Listener:
         try:
             while unsent:
                 sent = channel.sock.send(unsent[0])
-                channel.unsent_bytes -= sent
+                self._count_unsent(channel, -sent)
                 if sent < len(unsent[0]):
                     unsent[0] = unsent[0][sent:]
                     break
@@ -413,11 +450,15 @@ class Listener:
         if channel.closing and not channel.unsent and not channel.held:
             self._close(channel)
             return
-        reading, writing = channel.may_serve, bool(channel.unsent)
+        session = channel.session
+        may_serve = channel.may_serve(self._limits)
+        reading, writing = may_serve and not session.is_stalled, bool(channel.unsent)
         if (reading, writing) != (channel.reading, channel.writing):
             channel.reading, channel.writing = reading, writing
             self._poller.watch(channel.fd, read=reading, write=writing)
-        if reading and channel.session.waiting:
+        if session.is_stalled:
+            self._stalled[channel] = None
+        if may_serve and session.has_rest:
             self._behind[channel.fd] = None
 
     def _close(self, channel: Channel) -> None:
@@ -429,21 +470,26 @@ class Listener:
         self._pushed.pop(channel, None)
         self._behind.pop(channel.fd, None)
         self._node.sessions.pop(channel.session, None)
+        self._stalled.pop(channel, None)
+        self._limits.unsent -= channel.unsent_bytes
+        channel.unsent_bytes = 0
         channel.unsent.clear()
         channel.held.clear()
+        self._account(channel, 0)
+        self._limits.disconnected(channel.session.state.address)
         for release in (partial(self._poller.forget, channel.fd), channel.session.close, channel.sock.close):
             self._border.attempt(release)
 
     # --- what takes several steps, what waits for the disk ------------------------------------------------------------
 
     async def _step_forever(self) -> None:
-        """Does a step of each request that takes several, in turn, and lets the sockets have theirs in between."""
+        """Does the steps of requests that take several (turns.py), and lets the sockets have their turn in between."""
         steps = self._steps
         while True:
             if not steps:
                 self._steps_wanted = trio.Event()
                 await self._steps_wanted.wait()
-            self._step(*steps.popleft())
+            self._step(*steps.next())
             await trio.lowlevel.checkpoint()
 
     def _step(self, channel: Channel, unanswered: Unanswered) -> None:
@@ -463,6 +509,7 @@ class Listener:
         if channel.closed:
             self._border.attempt(unanswered.close)
         elif not is_done:
+            unanswered.spent_s += self._clock() - began
             self._go_on_later(channel, unanswered)
         if is_done or self._pushed or channel.closed:
             self._settle([channel])
@@ -474,7 +521,7 @@ class Listener:
         """Has the next step done in turn, or when what it awaits is done."""
 
         def go_on() -> None:
-            self._steps.append((channel, unanswered))
+            self._steps.add(channel, unanswered, unanswered.spent_s)
             self._steps_wanted.set()
 
         awaited = unanswered.awaited

@@ -27,10 +27,11 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
 from protocol.compression import ALGORITHMS
-from protocol.errors import ProtocolError, StorageError
+from protocol.errors import ProtocolError, RequestError, StorageError
 from protocol.frames import (
     COMPRESSED,
     CURRENT_VERSION,
+    GIVEN_BYTES_MAX,
     RESPONSE_BIT,
     TRACING,
     Decoder,
@@ -104,6 +105,9 @@ LONG_BATCH = b"\x02"
 TURN_S = 0.002
 """How long a strand works before others have their turn."""
 
+FIRST_BYTES_MAX = 1 << 16
+"""The longest envelope before READY: only STARTUP and OPTIONS are taken then."""
+
 Clock = Callable[[], float]
 
 
@@ -128,7 +132,7 @@ class Served(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Unanswered:
     """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
-    `wrote`: a log write stands behind it; `began`: when, by the node's clock."""
+    `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns."""
 
     envelope: Envelope
     keyspace: str | None
@@ -137,6 +141,7 @@ class Unanswered:
     pending: Pending[Response | bytes] | None = None
     wrote: bool = False
     began: float = 0.0
+    spent_s: float = 0.0
 
     @property
     def awaited(self) -> Errand[Any] | None:
@@ -165,12 +170,14 @@ class Session(Client):
         self.is_odd = False
         self.waiting: list[Envelope] = []
         self.pending_count = self.pending_bytes = 0
+        self._claimed = self._waiting_bytes = 0
+        self._throws_on_overload = False
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
         self.observer = node.observer
         self._clock: Clock = node.environment.clock.monotonic
         self._ready = self._has_begun = self._authenticates = False
-        self._decoder: Decoder = EnvelopeDecoder(size_max=node.config.frame_bytes_max)
+        self._decoder: Decoder = EnvelopeDecoder(size_max=FIRST_BYTES_MAX)
         self._encoder: Encoder = EnvelopeEncoder()
         self._next: tuple[Decoder, Encoder] | None = None
         self._answers: list[bytes] = []
@@ -201,6 +208,7 @@ class Session(Client):
         log = self._awaited_log
         gathered = log.gathered if log is not None else 0
         waiting, self.waiting = self.waiting, []
+        self._waiting_bytes = 0
         self._serve(waiting, deadline)
         if not self.waiting and not self.closing:
             self._receive(b"", deadline)
@@ -210,6 +218,9 @@ class Session(Client):
         while True:
             decoder = self._decoder
             envelopes = decoder.receive_data(data)
+            if decoder.claimed != self._claimed or decoder.has_more or decoder.stalls:
+                self._claimed = decoder.claimed
+                self.is_odd = True
             if envelopes:
                 self._serve(envelopes, deadline)
             if decoder.refusals:
@@ -233,6 +244,31 @@ class Session(Client):
         output = self._before_switch + self._encoder.encode(self._later)
         self._before_switch, self._later = b"", []
         return output
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether `resume` has something to do."""
+        decoder = self._decoder
+        return bool(self.waiting) or decoder.has_more or (decoder.stalls > 0 and self._has_room(decoder.stalls))
+
+    @property
+    def is_stalled(self) -> bool:
+        """Its next message waits for room among those of all clients (limits.py)."""
+        return self._decoder.stalls > 0
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Of messages that have come, or begun to, and are not answered."""
+        return self._decoder.claimed + self._waiting_bytes + self.pending_bytes
+
+    def _has_room(self, size: int) -> bool:
+        limits = self.node.limits
+        return limits.has_room(self.state.address, limits.excess(size))
+
+    def _admit(self, size: int) -> RequestError | bool:
+        if self._has_room(size):
+            return True
+        return self.node.limits.overloaded(self.state.address) if self._throws_on_overload else False
 
     @property
     def is_busy(self) -> bool:
@@ -285,6 +321,7 @@ class Session(Client):
     def close(self) -> None:
         pending, self._pending = self._pending, []
         self.waiting, self._answers, self._later = [], [], []
+        self._decoder = EnvelopeDecoder(size_max=0)  # the one until now leads back here, and holds what had come
         self._served, self._before_switch = [], b""
         self.events = frozenset()
         self.node.registered.pop(self, None)
@@ -333,6 +370,7 @@ class Session(Client):
             if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.is_busy:
                 if not self.closing and index < len(envelopes):
                     self.waiting = envelopes[index:]
+                    self._waiting_bytes = sum(len(envelope[4]) for envelope in self.waiting)
                     self.is_odd = True
                 envelopes = envelopes[:index]
                 break
@@ -561,7 +599,11 @@ class Session(Client):
         self._fast = statements.fast_paths(version)
         self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
         assert isinstance(self._decoder, EnvelopeDecoder)
-        self._next = (negotiated(self._decoder, version, compression), encoder(version, compression))
+        self._throws_on_overload = options.get("THROW_ON_OVERLOAD") == "1"
+        self._decoder.size_max = self.node.config.frame_bytes_max
+        decoder = negotiated(self._decoder, version, compression)
+        decoder.admit, decoder.given_max = self._admit, GIVEN_BYTES_MAX
+        self._next = (decoder, encoder(version, compression))
         if self.node.config.auth.requires_login:
             self._authenticates = True
             return Authenticate(self.node.access.authenticator.java_name)

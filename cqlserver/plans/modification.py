@@ -22,7 +22,7 @@ from cqlserver.plans.operations import (
     set_operation,
 )
 from cqlserver.restrictions.ranges import Interval
-from cqlserver.restrictions.restrictions import Restrictions, compile_restrictions
+from cqlserver.restrictions.restrictions import Restrictions, check_combinations, compile_restrictions
 from cqlserver.terms.binding import BindContext
 from cqlserver.terms.json_values import JsonRow, compile_json
 from cqlserver.terms.terms import Term, Values, compile_term
@@ -144,6 +144,7 @@ class Modification:
         """Adds the changes of one execution (ModificationStatement.addUpdates)."""
         if not places:
             return
+        check_combinations(len(keys) * len(places))
         if len(keys) * len(places) > ROWS_PER_GO:
             long_work()
         if self.deletes_ranges:

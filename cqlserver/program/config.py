@@ -45,6 +45,12 @@ class Config:
     commitlog_sync_group_window_ms: int = 10
     commitlog_segment_bytes: int = 32 << 20
     frame_bytes_max: int = 16 << 20
+    connections_max: int = -1
+    connections_per_ip_max: int = -1
+    in_flight_bytes_max: int = 64 << 20
+    in_flight_per_ip_bytes_max: int = 16 << 20
+    receive_queue_bytes: int = 128 << 10
+    prepared_statements_bytes_max: int = 32 << 20
     ignore_replay_errors: bool = False
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
@@ -138,7 +144,40 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
-    return _apply_commitlog(config, settings)
+    return _apply_commitlog(_apply_limits(config, settings), settings)
+
+
+_CONNECTIONS = {
+    "connections_max": "native_transport_max_concurrent_connections",
+    "connections_per_ip_max": "native_transport_max_concurrent_connections_per_ip",
+}
+_IN_FLIGHT = "native_transport_max_request_data_in_flight"
+_IN_FLIGHT_BEFORE = "native_transport_max_concurrent_requests_in_bytes"
+_LIMITS = {
+    # its name, its name before, and the unit of a number without one
+    "in_flight_bytes_max": (_IN_FLIGHT, _IN_FLIGHT_BEFORE, "B"),
+    "in_flight_per_ip_bytes_max": (f"{_IN_FLIGHT}_per_ip", f"{_IN_FLIGHT_BEFORE}_per_ip", "B"),
+    "receive_queue_bytes": (
+        "native_transport_receive_queue_capacity",
+        "native_transport_receive_queue_capacity_in_bytes",
+        "B",
+    ),
+    "prepared_statements_bytes_max": ("prepared_statements_cache_size", "prepared_statements_cache_size_mb", "MiB"),
+}
+
+
+def _apply_limits(config: Config, settings: Mapping[str, object]) -> Config:
+    """What clients may take together."""
+    found = {limit: _integer(name, settings[name]) for limit, name in _CONNECTIONS.items() if name in settings}
+    for limit, (name, old_name, unit) in _LIMITS.items():
+        value = settings.get(name, settings.get(old_name))
+        if value is not None:
+            found[limit] = parse_size_bytes(name, value, unit)
+    if found.get("prepared_statements_bytes_max") == 0:
+        raise ConfigError(
+            "prepared_statements_cache_size option was set incorrectly to '0MiB', supported values are <integer> >= 0."
+        )
+    return replace(config, **found)  # type: ignore[arg-type]
 
 
 def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:

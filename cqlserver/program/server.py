@@ -227,6 +227,7 @@ def announce(node: Node, config: Config, control: socket.socket | None = None) -
         taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"
         log.info("The control port is %s:%d%s", control_port.HOST, port, taken)
     log.info("Starting listening for CQL clients on %s:%d (unencrypted)...", host, node.port)
+    log.info("%s", node.limits.told())
     log.info("Startup complete")
     if config.ready_file is not None:
         _tell_ready(config.ready_file, json.dumps(told) + "\n")

@@ -51,6 +51,8 @@ REQUIRES_ALLOW_FILTERING = (
     "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. "
     "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
 )
+COMBINATIONS_MAX = 500_000
+"""Partitions and rows that one statement names: four short IN lists make a thousand million of them."""
 COMBINATIONS_PER_GO = 300
 """Of the values of IN: more of them take more than a millisecond, and then others must be able to interrupt."""
 Clustering = tuple[bytes, tuple[bytes, ...]]
@@ -631,9 +633,20 @@ def _sorted_distinct(rows: list[list[bytes]], order_keys: Sequence[Callable[[byt
     return sorted_in_turns(list(by_key.items()))
 
 
+def check_combinations(count: int) -> None:
+    """Of values that IN restrictions name; in the words of Cassandra's guardrail, which is off there unless it is set."""
+    if count > COMBINATIONS_MAX:
+        raise InvalidRequest(
+            f"The cartesian product of the IN restrictions produces {count} values, this exceeds fail threshold of "
+            f"{COMBINATIONS_MAX}."
+        )
+
+
 def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:
     """All combinations, in order if the parts are: order keys are prefix-free."""
-    if prod(map(len, parts)) > COMBINATIONS_PER_GO:
+    count = prod(map(len, parts))
+    check_combinations(count)
+    if count > COMBINATIONS_PER_GO:
         long_work()
     found: Sequence[Clustering] = [(b"", ())]
     for part in parts:

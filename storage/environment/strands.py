@@ -56,12 +56,24 @@ __all__ = [
     "undisturbed",
 ]
 
-STRANDS_MAX = 8
+STRANDS_MAX = 32
 """Strands under way at once; what comes then waits until one of them has ended."""
-STRAND_BYTES_MAX = 16 << 20
-"""Of the requests of all strands under way, unless it is just one: a parsed text takes a hundred times its length."""
+LONG_STRANDS_MAX = 24
+"""Of these such as are longer than SHORT_BYTES."""
+STRAND_MEMORY_MAX = 160 << 20
+"""What the requests of all strands under way may take, as reckoned by `reckoned_memory`, unless it is just one."""
+SHORT_BYTES = 16 << 10
+"""Requests that are no longer don't count there: those who work on megabytes never keep them waiting."""
+TOKENS_MEMORY = 140 << 20
+"""What a statement of the most tokens takes (grammar/parser.py)."""
 _LET_GO = 63
 """Objects that are dropped between two pauses."""
+
+
+def reckoned_memory(size: int) -> int:
+    """What a request of that length may take while it is worked on: a parsed text is a hundred times as large, up to as many
+    tokens as the parser takes, and long values are there a few times: as a message, bound, as a record of the log."""
+    return min(100 * size, TOKENS_MEMORY) + 4 * size
 
 
 class Overtaken(BaseException):
@@ -269,7 +281,7 @@ class ThreadWorkers:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._idle: list[_Worker] = []
-        self._at_work: dict[_Worker, int] = {}  # how long the requests are
+        self._at_work: dict[_Worker, int] = {}  # what the requests may take
         self._errands = Errands()
 
     def errand(self, function: Callable[[], T]) -> Errand[T]:
@@ -279,10 +291,15 @@ class ThreadWorkers:
     def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> ThreadStrand[T] | None:
         """A strand that works on a request of `size` bytes; None while too many others are under way."""
         at_work = self._at_work
-        if at_work and (len(at_work) >= STRANDS_MAX or sum(at_work.values()) + size > STRAND_BYTES_MAX):
+        memory = reckoned_memory(size) if size > SHORT_BYTES else 0
+        if len(at_work) >= STRANDS_MAX:
             return None
+        if memory:
+            others = [taken for taken in at_work.values() if taken]
+            if len(others) >= LONG_STRANDS_MAX or (others and sum(others) + memory > STRAND_MEMORY_MAX):
+                return None
         worker = self._idle.pop() if self._idle else _Worker()
-        at_work[worker] = size
+        at_work[worker] = memory
 
         def on_end() -> None:
             del at_work[worker]

@@ -7,7 +7,9 @@ import pytest
 
 from storage.environment.environment import ManualClock
 from storage.environment.strands import (
-    STRAND_BYTES_MAX,
+    LONG_STRANDS_MAX,
+    SHORT_BYTES,
+    STRAND_MEMORY_MAX,
     STRANDS_MAX,
     InlineWorkers,
     Overtaken,
@@ -20,6 +22,7 @@ from storage.environment.strands import (
     long_work,
     pause,
     paused,
+    reckoned_memory,
     sorted_in_turns,
     undisturbed,
 )
@@ -166,10 +169,21 @@ def test_strands_under_way_are_bounded_in_number_and_size() -> None:
     assert len(small) == STRANDS_MAX
     for strand in small:
         strand.abandon()
-    (large,) = strands(STRAND_BYTES_MAX * 2)  # alone it may be of any size
-    assert not large.resume(NOW)
-    assert large.resume(NOW)
-    assert len(list(strands(STRAND_BYTES_MAX // 2))) == 2
+    (large,) = strands(STRAND_MEMORY_MAX * 2)  # alone it may be of any size
+    short = next(strands(SHORT_BYTES))  # and is in nobody's way who is short
+    for strand in (large, short):
+        assert not strand.resume(NOW)
+        assert strand.resume(NOW)
+    assert len(list(strands(SHORT_BYTES + 1))) == LONG_STRANDS_MAX
+    assert len(list(strands(1))) == STRANDS_MAX - LONG_STRANDS_MAX
+
+
+def test_strands_under_way_are_bounded_in_memory() -> None:
+    workers = ThreadWorkers(ManualClock().monotonic)
+    size = STRAND_MEMORY_MAX // 400
+    assert reckoned_memory(size) * 3 < STRAND_MEMORY_MAX < reckoned_memory(size) * 4
+    strands = [workers.maybe_strand(pause, lambda: True, size) for _ in range(5)]
+    assert [strand is not None for strand in strands] == [True, True, True, False, False]
 
 
 def test_inline_workers_do_all_at_the_first_turn() -> None:
