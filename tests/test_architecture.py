@@ -1,6 +1,7 @@
 """The rules of the house that a machine can keep: they are read off the source."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +74,25 @@ def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
 def test_a_module_says_what_it_is(path: Path) -> None:
     text = path.read_text()
     assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{named(path)} has no docstring"
+
+
+USERS = ["__init__.py", "launcher.py", "running.py", "control/__init__.py", "control/client.py", "seeding", "testing"]
+"""What a user's own process imports of cqlserver/."""
+OF_USERS = {"pytest", "_pytest", "cassandra", "yaml"}
+"""What is there where it is imported: by pytest, or late."""
+
+
+@pytest.mark.parametrize("name", USERS)
+def test_what_users_processes_import_needs_nothing_of_the_server(name: str) -> None:
+    """So that no module of the user's can hide one of ours, and that it costs next to nothing."""
+    place = ROOT / "cqlserver" / name
+    allowed = tuple(f"cqlserver.{user.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for user in USERS)
+    for path in place.rglob("*.py") if place.is_dir() else [place]:
+        for module, is_late in imports(path):
+            root = module.split(".")[0]
+            if root == "cqlserver":
+                assert module in ("cqlserver", "cqlserver.control") or module.startswith(allowed), f"{named(path)}: {module}"
+            elif root in OF_USERS:
+                assert is_late or root == "pytest", f"{named(path)} imports {module}"
+            else:
+                assert root in sys.stdlib_module_names, f"{named(path)} imports {module}"

@@ -19,7 +19,7 @@ class NotRecording(Refused):
 async def record(control: Control, *, on: bool) -> object:
     node = control.node
     if on and node.observer is None:
-        node.observe(QueryLog(node.statements.prepared_texts(), node.environment.clock.monotonic))
+        node.observe(QueryLog(node.statements.prepared_texts()))
     elif not on:
         node.observe(None)
     return {"next": node.observer.next_number if node.observer is not None else 0}

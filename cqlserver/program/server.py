@@ -106,7 +106,7 @@ async def serve(config: Config) -> None:
         if config.query_log:
             from cqlserver.query_log.recording import QueryLog
 
-            node.observe(QueryLog({}, node.environment.clock.monotonic))
+            node.observe(QueryLog({}))
         listener = Listener(node, sockets)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:

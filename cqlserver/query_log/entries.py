@@ -86,15 +86,16 @@ def tables_of(statement: tree.Statement | None, keyspace: str | None) -> Iterato
 
 def entries(log: QueryLog, since: int) -> Iterator[Entry]:
     """Of this number and later; requests that carry statements, no others."""
+    prepared = log.prepared()
     for go in log.goes(since):
         for index, (envelope, answer) in enumerate(zip(go.envelopes, go.answers, strict=False)):
             if go.number + index >= since:
-                entry = _entry(log, go, go.number + index, envelope, answer)
+                entry = _entry(prepared, go, go.number + index, envelope, answer)
                 if entry is not None:
                     yield entry
 
 
-def _entry(log: QueryLog, go: Go, number: int, envelope: Envelope, answer: bytes) -> Entry | None:
+def _entry(prepared: Mapping[bytes, str], go: Go, number: int, envelope: Envelope, answer: bytes) -> Entry | None:
     version, flags, _, opcode, body = envelope
     try:
         request, _ = decode_request(version, flags & ~COMPRESSED, opcode, body)
@@ -102,27 +103,27 @@ def _entry(log: QueryLog, go: Go, number: int, envelope: Envelope, answer: bytes
         return None  # it was no request: the answer says so, and there is nothing to show
     if type(request) not in KINDS:
         return None
-    return Entry(number, go, request, _reply(answer), tuple(_parts(log, request)))
+    return Entry(number, go, request, _reply(answer), tuple(_parts(prepared, request)))
 
 
-def _parts(log: QueryLog, request: Request) -> Iterator[Part]:
+def _parts(prepared: Mapping[bytes, str], request: Request) -> Iterator[Part]:
     match request:
         case Query():
             yield Part(request.query, request.options.values, _parsed(request.query), False, request.options.names)
         case Prepare():
             yield Part(request.query, (), _parsed(request.query), True)
         case Execute():
-            text = _prepared(log, request.statement_id)
+            text = _prepared(prepared, request.statement_id)
             yield Part(text, request.options.values, _parsed(text), True, request.options.names)
         case Batch():
             for entry in request.entries:
                 is_prepared = isinstance(entry.statement, bytes)
-                text = _prepared(log, entry.statement) if isinstance(entry.statement, bytes) else entry.statement
+                text = _prepared(prepared, entry.statement) if isinstance(entry.statement, bytes) else entry.statement
                 yield Part(text, entry.values, _parsed(text), is_prepared)
 
 
-def _prepared(log: QueryLog, statement_id: bytes) -> str:
-    return log.prepared.get(statement_id, f"(the prepared statement {statement_id.hex()})")
+def _prepared(prepared: Mapping[bytes, str], statement_id: bytes) -> str:
+    return prepared.get(statement_id, f"(the prepared statement {statement_id.hex()})")
 
 
 def _parsed(text: str) -> tree.Statement | None:
@@ -130,6 +131,10 @@ def _parsed(text: str) -> tree.Statement | None:
         return parse(text) if len(text) <= TEXT_CHARS_MAX else None
     except CqlSyntaxError:
         return None
+
+
+def _client(go: Go) -> str:
+    return f"{go.state.address}:{go.state.port}"
 
 
 def _reply(answer: bytes) -> Reply | None:
@@ -168,7 +173,7 @@ class Filter:
     def takes(self, entry: Entry) -> bool:
         if self.kind is not None and KINDS[type(entry.request)] != self.kind.upper():
             return False
-        if self.client is not None and not entry.go.client.startswith(self.client):
+        if self.client is not None and not _client(entry.go).startswith(self.client):
             return False
         if self.errors and not (entry.reply is not None and isinstance(entry.reply.response, Error)):
             return False
@@ -201,8 +206,8 @@ def described(entry: Entry, schema: Schema) -> dict[str, object]:
         "statements": statements,
         "tables": [f"{keyspace}.{table}" for keyspace, table in entry.tables()],
         "keyspace": entry.keyspace,
-        "client": entry.go.client,
-        "driver": entry.go.driver,
+        "client": _client(entry.go),
+        "driver": entry.go.state.driver,
         "duration_us": round(entry.go.seconds * 1e6 / max(1, len(entry.go.envelopes))),
         "rows": rows.row_count if rows is not None else None,
         "has_more_pages": rows is not None and rows.paging_state is not None,

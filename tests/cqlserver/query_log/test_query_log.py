@@ -34,7 +34,7 @@ class Recorded(SmallSession):
 
     def __init__(self) -> None:
         super().__init__(True, SCHEMA)
-        self.log = QueryLog(self.node.statements.prepared_texts(), self.node.environment.clock.monotonic)
+        self.log = QueryLog(self.node.statements.prepared_texts())
         self.node.sessions[self.session] = None
         self.node.observe(self.log)
 

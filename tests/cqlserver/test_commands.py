@@ -1,0 +1,82 @@
+"""`cqlserver run` and `cqlserver diff` as a shell has them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cqlserver
+
+pytestmark = pytest.mark.slow
+HOME = Path(__file__).resolve().parents[2]
+COMMAND = [sys.executable, "-P", "-m", "cqlserver"]
+SHOW = (
+    "import os, sys; names = ('CASSANDRA_CONTACT_POINTS', 'CASSANDRA_LOCAL_DC', 'CASSANDRA_KEYSPACE', 'CQLSH_HOST',"
+    " 'SPRING_CASSANDRA_KEYSPACENAME'); print(*[os.environ[name] for name in names]); sys.exit(3)"
+)
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    return subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=300, check=False, env=environment
+    )
+
+
+def test_run_tells_the_command_of_its_server_and_exits_as_it_does() -> None:
+    done = run("run", "--keyspace", "shop", "--set", "num_tokens=4", "--", sys.executable, "-c", SHOW)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "127.0.0.1 datacenter1 shop 127.0.0.1 shop\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["--memory"], 2, "what to run comes behind --"),
+        (["--ready-file", "x", "--", "true"], 2, "--ready-file is not for it"),
+        (["--set", "nope=1", "--", "true"], 1, "cassandra.yaml knows no nope"),
+        (["--init", "missing.cql", "--", "true"], 1, "--init missing.cql: No such file or directory"),
+        (["--", "no-such-program"], 127, "cqlserver run: no-such-program: No such file or directory"),
+    ],
+)
+def test_what_run_can_not_do_is_told(arguments: list[str], status: int, told: str) -> None:
+    done = run("run", *arguments)
+    assert done.returncode == status
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_run_passes_signals_on_and_leaves_nothing_behind() -> None:
+    script = (
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (print('told', flush=True), sys.exit(5)))\n"
+        "print(os.getppid(), flush=True)\ntime.sleep(600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    with subprocess.Popen(
+        [*COMMAND, "run", "--", sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) == process.pid
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == "told\n"
+        assert process.wait(60) == 5
+
+
+def test_diff_shows_where_answers_differ(tmp_path: Path) -> None:
+    file = tmp_path / "s.cql"
+    file.write_text("CREATE TABLE t (k int PRIMARY KEY);\nSELECT * FROM t;\nSELECT cluster_name FROM system.local;\n")
+    with cqlserver.start(settings={"cluster_name": "Other"}) as other:
+        done = run("diff", other.contact, str(file))
+        assert done.returncode == 1, done.stderr
+        assert f'{file}:3: SELECT cluster_name FROM system.local\n    cqlserver: {{"columns"' in done.stdout
+        assert done.stdout.endswith("3 statements, 1 answers differ\n")
+        file.write_text("SELECT * FROM nope")
+        assert run("diff", other.contact, str(file)).stdout == "1 statements, 0 answers differ\n"
+        keyspaces = [row["keyspace_name"] for row in other.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
+        assert all(name.startswith("system") for name in keyspaces)
+    nobody = run("diff", other.contact, str(file))
+    assert nobody.returncode == 2
+    assert "Connection refused" in nobody.stderr
