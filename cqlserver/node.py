@@ -64,7 +64,9 @@ class Node:
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
-        self.calls = NodeCalls(environment.clock, self.timeuuids, environment.rng.fork("uuids"))
+        self.calls = NodeCalls(
+            environment.clock, self.timeuuids, environment.rng.fork("uuids"), lambda: engine.schema, config
+        )
         self.list_paths = ListPaths(environment.clock, self.timeuuids)
         self.counter_id = local.host_id.bytes
         self.tracing = Tracing(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOfBounds)Exception)\b.*", re.DOTALL)
-_SIGNATURES = re.compile(r"(known type signatures: )(.*)(\))", re.DOTALL)
+_SIGNATURES = re.compile(r"(known type signatures: |matched by following signatures: )(.*)(\))", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
@@ -89,4 +89,4 @@ def _today() -> tuple[str, ...]:
 
 
 def _sorted_signatures(text: str) -> str:
-    return ", ".join(sorted(re.split(r", (?=[\w.]+ : \()", text)))
+    return ", ".join(sorted(re.split(r", (?=[\w.$]+ : \()", text)))

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 
 from protocol.types import NATIVE_TYPES
+from storage.schema.type_text import parse_type
 from twins.definitions import Definitions
 from twins.functions import Calls
 from twins.indexes import IndexedSelects, random_indexes
+from twins.java_bodies import ARGUMENTS, Bodies
 from twins.literals import Literals
 from twins.selects import Selects
 from twins.statement import Statement, statement
@@ -91,6 +93,28 @@ def definitions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         yield from made.statements()
 
 
+def user_functions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    """Functions with random bodies, called with the values of a few rows."""
+    yield from new_keyspace(keyspace)
+    columns = ", ".join(f"{name} {type_}" for name, type_ in ARGUMENTS.items())
+    yield statement(f"CREATE TABLE {keyspace}.t (k int PRIMARY KEY, {columns})")
+    types = [parse_type(type_) for type_ in ARGUMENTS.values()]
+    for key in range(6):
+        values = ", ".join(t.to_literal(random_value(rng, t)) for t in types)
+        yield statement(f"INSERT INTO {keyspace}.t (k, {', '.join(ARGUMENTS)}) VALUES ({key}, {values})")
+    yield statement(f"INSERT INTO {keyspace}.t (k, i, x) VALUES (6, 1, 'some')")
+    made = Bodies(rng)
+    for _ in range(count // 2):
+        returns, body = made.body()
+        nulls = "RETURNS NULL" if rng.random() < 0.5 else "CALLED"
+        name = f"{keyspace}.f_{returns.replace('<', '_').replace('>', '')}_{nulls[0]}".lower()
+        yield statement(
+            f"CREATE OR REPLACE FUNCTION {name} ({columns}) {nulls} ON NULL INPUT RETURNS {returns} LANGUAGE java "
+            f"AS $${body}$$"
+        )
+        yield statement(f"SELECT {name}({', '.join(ARGUMENTS)}) AS r FROM {keyspace}.t WHERE k = {rng.randrange(7)}")
+
+
 def _wide_table(rng: Random, keyspace: str, number: int) -> Iterator[Statement]:
     """A keyspace with a table of many types; returns the table."""
     yield from new_keyspace(keyspace)
@@ -122,5 +146,6 @@ AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
     "functions": functions,
     "indexes": indexes,
     "literals": literals,
+    "user_functions": user_functions,
     "writes": writes,
 }

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from cqlserver.ddl.aggregates import create_aggregate, drop_aggregate
 from cqlserver.ddl.alter_table import alter_table
 from cqlserver.ddl.context import DdlContext, DdlResult
+from cqlserver.ddl.functions import create_function, drop_function
 from cqlserver.ddl.indexes import create_index, drop_index
 from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
-from cqlserver.ddl.other_drops import drop_aggregate, drop_function, drop_trigger, drop_view
+from cqlserver.ddl.other_drops import drop_trigger, drop_view
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
 from cqlserver.terms.type_names import check_custom_types
@@ -19,6 +21,8 @@ from grammar.tree import (
     AlterTableAdd,
     AlterType,
     AlterTypeAdd,
+    CreateAggregate,
+    CreateFunction,
     CreateIndex,
     CreateKeyspace,
     CreateTable,
@@ -51,7 +55,9 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         CreateIndex: create_index,
         DropIndex: drop_index,
         DropMaterializedView: drop_view,
+        CreateFunction: create_function,
         DropFunction: drop_function,
+        CreateAggregate: create_aggregate,
         DropAggregate: drop_aggregate,
         DropTrigger: drop_trigger,
         **dict.fromkeys(AlterTable.__subclasses__(), alter_table),
@@ -84,6 +90,12 @@ def _written_types(statement: Statement) -> Iterable[TypeName]:
             return [type_name for _, type_name in fields]
         case AlterTypeAdd(type=type_name):
             return [type_name]
+        case CreateFunction(arguments=arguments, return_type=type_name):
+            return [*(argument for _, argument in arguments), type_name]
+        case CreateAggregate(argument_types=types, state_type=type_name):
+            return [*types, type_name]
+        case DropFunction(argument_types=types) | DropAggregate(argument_types=types) if types is not None:
+            return types
     return ()
 
 

@@ -1,15 +1,21 @@
 """What a DDL statement needs beside the schema, what it leaves behind, and the checks that all of them share."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from cqlserver.functions.model import Function
 from grammar.tree import QualifiedName
 from protocol.errors import InvalidRequest, Unauthorized
 from protocol.responses import SchemaChange
-from storage.schema.metadata import REPLICATED_SYSTEM_KEYSPACES, Schema, is_local_system_keyspace
+from storage.schema.metadata import (
+    REPLICATED_SYSTEM_KEYSPACES,
+    KeyspaceMetadata,
+    Schema,
+    is_local_system_keyspace,
+)
 
 CREATED: Final = "CREATED"
 UPDATED: Final = "UPDATED"
@@ -17,6 +23,8 @@ DROPPED: Final = "DROPPED"
 KEYSPACE: Final = "KEYSPACE"
 TABLE: Final = "TABLE"
 TYPE: Final = "TYPE"
+FUNCTION: Final = "FUNCTION"
+AGGREGATE: Final = "AGGREGATE"
 
 NAME_LENGTH_MAX: Final = 48
 _WORD = re.compile(r"[A-Za-z0-9_]+")
@@ -36,6 +44,8 @@ class DdlContext:
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
     sasi_indexes_enabled: bool = False
+    user_defined_functions_enabled: bool = False
+    user_functions: Callable[[KeyspaceMetadata, str], Sequence[Function]] = lambda keyspace, name: ()
 
     def keyspace_of(self, name: QualifiedName) -> str:
         """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE says one."""

@@ -1,9 +1,11 @@
 """MASKED WITH: finding the masking function and fixing its arguments (cql3/functions/masking/ColumnMask.java)."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from cqlserver.ddl.context import DdlContext, written_name
+from cqlserver.functions.model import SYSTEM, Function
 from cqlserver.functions.resolution import argument_spec, resolve
 from cqlserver.terms.assignment import Match, match_type
 from cqlserver.terms.terms import BindContext, raw_term
@@ -11,7 +13,7 @@ from grammar import tree
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType
-from storage.schema.metadata import ColumnMask, Schema, TableMetadata
+from storage.schema.metadata import ColumnMask, KeyspaceMetadata, Schema, TableMetadata
 
 MASKING_FUNCTIONS: Final = frozenset({"mask_default", "mask_hash", "mask_inner", "mask_null", "mask_outer", "mask_replace"})
 _NO_TABLE_ID: Final = UUID(int=0)
@@ -42,8 +44,8 @@ class _MaskedColumn:
         return self.type
 
 
-class _Calls:
-    """What functions among the arguments take from the outside; they run once, when the mask is made."""
+class FixedCalls:
+    """What functions in a definition take from the outside; they run once, when it is made."""
 
     version = 5
 
@@ -62,25 +64,28 @@ class _Calls:
     def random_uuid(self) -> bytes:
         raise InvalidRequest("uuid() can't be an argument of a mask")
 
+    def user_functions(self, keyspace: KeyspaceMetadata, name: str) -> Sequence[Function]:
+        return self._context.user_functions(keyspace, name)
+
 
 def prepare_mask(
     mask: tree.ColumnMask, column: str, column_type: CqlType, schema: Schema, keyspace: str, context: DdlContext
 ) -> ColumnMask:
     """The mask of a column. Raises InvalidRequest when there is no such function or it can't take the arguments."""
     table = TableMetadata(keyspace, "", _NO_TABLE_ID, ())
-    binding = BindContext(table, schema, (), _Calls(context))
+    binding = BindContext(table, schema, (), FixedCalls(context))
     arguments = [raw_term(argument, binding) for argument in mask.arguments]
     written = f"{written_name(mask.function)}({', '.join(map(str, arguments))})"
     receiver = ColumnSpec(keyspace, "", column, column_type)
     name = (mask.function.keyspace, mask.function.name)
-    function = resolve(name, [_MaskedColumn(column_type), *arguments], receiver, table)
+    function = resolve(name, [_MaskedColumn(column_type), *arguments], receiver, table, binding.user_functions)
     if function is None:
         raise InvalidRequest(
             f"Unable to find masking function for {column}, no declared function matches the signature {written}"
         )
     if function.is_aggregate:
         raise InvalidRequest(f"Aggregate function {written} cannot be used for masking table columns")
-    if function.name not in MASKING_FUNCTIONS:
+    if function.keyspace == SYSTEM and function.name not in MASKING_FUNCTIONS:
         raise InvalidRequest(f"Not-masking function {written} cannot be used for masking table columns")
     if function.return_type != column_type:
         raise InvalidRequest(

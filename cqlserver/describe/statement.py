@@ -129,16 +129,21 @@ def _type_element(user_type: UserType) -> _Element:
     return _Element(keyspace, "type", name, user_type.name, lambda _: type_text(user_type))
 
 
+def _unquoted(signature: str) -> str:
+    """A signature as lists are sorted by it: without the quotes around the name."""
+    return signature.replace('"', "", 2) if signature.startswith('"') else signature
+
+
 def _function_element(function: FunctionMetadata) -> _Element:
     name = signature_text(function.name, function.argument_types)
     keyspace = quoted_identifier(function.keyspace)
-    return _Element(keyspace, "function", name, name.lstrip('"'), lambda _: function_text(function))
+    return _Element(keyspace, "function", name, _unquoted(name), lambda _: function_text(function))
 
 
 def _aggregate_element(aggregate: AggregateMetadata) -> _Element:
     name = signature_text(aggregate.name, aggregate.argument_types)
     keyspace = quoted_identifier(aggregate.keyspace)
-    return _Element(keyspace, "aggregate", name, name.lstrip('"'), lambda _: aggregate_text(aggregate))
+    return _Element(keyspace, "aggregate", name, _unquoted(name), lambda _: aggregate_text(aggregate))
 
 
 def _types_in_order(keyspace: KeyspaceMetadata) -> list[UserType]:

@@ -9,10 +9,11 @@
     aggregates.py   count sum avg min max             token.py        token()
     mathematics.py  abs exp log log10 round           similarity.py   of vectors
     masking.py      mask_*                            collection_functions.py   map_keys, collection_*
+    user.py         the user's functions and aggregates: their bodies run in cqlserver/java
 
 The contract:
 
-    resolve((keyspace | None, name), arguments, receiver: ColumnSpec | None, table) -> Function | None
+    resolve((keyspace | None, name), arguments, receiver: ColumnSpec | None, table, users) -> Function | None
         `arguments` are `assignment.Assignable`s: `match(receiver)`, `maybe_compatible_type()`, `str()`; a bind marker has
         `is_marker = True`, a bare array literal in a selection may have `array_size`. None: no function of that name;
         the caller says "Unknown function ... called". InvalidRequest: wrong, ambiguous or missing arguments.
@@ -25,7 +26,7 @@ The contract:
     CallContext         .version, .now_ms(), .now_ns_of_day(), .next_timeuuid(), .random_uuid()
 
 A cast to the type that a value has already has no function: the caller leaves such a cast out. ttl() and writetime() are
-selections, not functions. User functions are not executed.
+selections, not functions.
 """
 
 from cqlserver.functions.conversions import cast_function_name

@@ -5,10 +5,12 @@ world is a `CallContext`. Native functions live in the keyspace `system`.
 """
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from protocol.types import CqlType, quoted_identifier
+from storage.schema.metadata import KeyspaceMetadata
 
 SYSTEM = "system"
 
@@ -37,6 +39,13 @@ class CallContext(Protocol):
         """A version 4 UUID."""
         ...
 
+    def user_functions(self, keyspace: KeyspaceMetadata, name: str) -> "Sequence[Function]":
+        """The user's functions and aggregates of that name."""
+        ...
+
+
+client_warn: ContextVar[Callable[[str], None] | None] = ContextVar("client_warn", default=None)
+"""Who tells the client of the request at work what functions have to say, where somebody does."""
 
 Arguments = Sequence[bytes | None]
 ScalarBody = Callable[[Arguments, CallContext], bytes | None]
@@ -51,6 +60,8 @@ class Function:
     argument_types: tuple[CqlType, ...]
     return_type: CqlType
     keyspace: str = SYSTEM
+    may_take_long: bool = False
+    """Whether a call may take more than microseconds: a user's function with loops."""
     made_by_factory: bool = False
     """Whether the types were inferred from the arguments: such a call is never an exact match."""
     name_column: ColumnName | None = None

@@ -1,10 +1,11 @@
 """From a name and arguments to the one function that is meant (functions/FunctionResolver.java).
 
 Candidates are all functions of the name. A single one must take the arguments; among several an exact match wins, and
-otherwise just one may fit. User functions are not executed by this server, so only native ones are candidates.
+otherwise just one may fit. A name without a keyspace means the user's functions of the statement's keyspace and the
+native ones alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cqlserver.functions.model import SYSTEM, Function
 from cqlserver.functions.natives import native_factories, native_functions
@@ -15,6 +16,8 @@ from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType
 from storage.schema.metadata import TableMetadata
+
+UserCandidates = Callable[[str | None, str], Sequence[Function]]
 
 
 def argument_spec(function: Function, index: int, keyspace: str, table: str) -> ColumnSpec:
@@ -28,23 +31,24 @@ def resolve(
     arguments: Sequence[Assignable],
     receiver: ColumnSpec | None = None,
     table: TableMetadata | None = None,
+    users: UserCandidates | None = None,
 ) -> Function | None:
     """The function of a call; None if no function has that name (each caller has a message of its own for that).
 
     `name`: keyspace, if one was given, and name, lower case unless quoted. `receiver`: what the result goes to; None in
-    selections. `table`: that of the statement, which token() needs. Raises InvalidRequest if none or several fit.
+    selections. `table`: that of the statement, which token() needs. `users` gives the user's functions of a keyspace
+    (None: the statement's) and a name. Raises InvalidRequest if none or several fit.
     """
     keyspace, plain = name
-    if keyspace not in (None, SYSTEM):
-        return None
-    if plain == "token":
-        return _only(token_function(table), plain_spec(receiver, table), arguments)
+    is_native = keyspace in (None, SYSTEM)
     wanted = receiver.type if receiver is not None else None
-    candidates: list[Function] = list(native_functions(plain))
-    for factory in native_factories(plain):
-        made = factory.function(arguments, wanted)
-        if made is not None:
-            candidates.append(made)
+    candidates: list[Function] = list(users(keyspace, plain)) if users is not None and keyspace != SYSTEM else []
+    if is_native and plain == "token":
+        candidates.append(token_function(table))
+    elif is_native:
+        candidates += native_functions(plain)
+        made = [factory.function(arguments, wanted) for factory in native_factories(plain)]
+        candidates += [function for function in made if function is not None]
     if not candidates:
         return None
     spec = plain_spec(receiver, table)

@@ -173,7 +173,7 @@ class Compiler:
         context = self._context(table, statement, shaped)
         modification = compile_modification(statement, context)
         validate_modification(modification)
-        tables = ((table.keyspace, table.name),)
+        tables = ((table.keyspace, table.name), *context.function_tables)
         if modification.has_conditions:
             literals = tuple(context.literal_terms)
             return CasPlan(self._node, modification, context.specs, context.partition_key_indexes, literals, tables=tables)
@@ -203,7 +203,10 @@ class Compiler:
             False,
             context.specs,
             context.partition_key_indexes if one_table else (),
-            tables=tuple({table.id: (table.keyspace, table.name) for table in paused(tables)}.values()),
+            tables=(
+                *{table.id: (table.keyspace, table.name) for table in paused(tables)}.values(),
+                *context.function_tables,
+            ),
         )
 
     def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool) -> ImmediatePlan:

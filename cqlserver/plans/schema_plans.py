@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
-from cqlserver.ddl.context import DROPPED, KEYSPACE, TABLE, DdlContext
+from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
 from cqlserver.node import DATACENTER, Node
 from cqlserver.pending import Pending
@@ -80,6 +80,8 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.dynamic_data_masking_enabled,
             node.config.drop_compact_storage_enabled,
             node.config.sasi_indexes_enabled,
+            node.config.user_defined_functions_enabled,
+            node.calls.user_functions,
         )
         before = node.schema
         schema, change = apply_ddl(before, statement, context)
@@ -89,6 +91,8 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if node.guard is not None:
             node.access.schema_changed(before, change, state.user)
         forget(node, change)
+        if change.target == AGGREGATE and change.change != DROPPED:
+            node.calls.user_functions(schema.keyspaces[change.keyspace], change.name)  # what it holds on to
         node.publish(change)
         if isinstance(statement, tree.CreateIndex):
             return Pending(_building(node, change))

@@ -11,7 +11,7 @@ from functools import cached_property
 from struct import Struct
 from typing import Any
 
-from cqlserver.functions.model import signature_type
+from cqlserver.functions.model import client_warn, signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.read import maybe_fast_read
@@ -47,7 +47,7 @@ from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
-from storage.environment.strands import paused
+from storage.environment.strands import long_work, pause, paused
 from storage.indexes.reading import IndexedStore
 from storage.keys import component_order_key
 from storage.memtable.packed import Layouts
@@ -83,6 +83,9 @@ class SelectPlan:
     per_partition_limit: Term | None
     bind_specs: tuple[ColumnSpec, ...]
     partition_key_indexes: tuple[int, ...]
+    function_tables: tuple[tuple[str, str], ...] = ()
+    may_take_long: bool = False
+    """Of a single row, because of the user's functions."""
     masking: Masking | None = None
 
     @property
@@ -91,7 +94,7 @@ class SelectPlan:
 
     @property
     def tables(self) -> tuple[tuple[str, str], ...]:
-        return ((self.table.keyspace, self.table.name),)
+        return ((self.table.keyspace, self.table.name), *self.function_tables)
 
     def maybe_fast(self, version: int) -> FastPath | None:
         return maybe_fast_read(self, version) if self.masking is None else None
@@ -106,6 +109,8 @@ class SelectPlan:
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         masking = self.masking
         plan = masking.plan if masking is not None and masking.is_for(state) else self
+        if plan.may_take_long:
+            return plan._run_in_turns(state, options)
         steps = plan.run(state, options)
         try:
             next(steps)
@@ -113,6 +118,22 @@ class SelectPlan:
             result: Result = end.value
             return result
         return Pending(steps)
+
+    def _run_in_turns(self, state: ClientState, options: QueryOptions) -> Result:
+        """As a strand: functions pause in the midst of a row."""
+        long_work()
+        token = client_warn.set(state.warn)
+        try:
+            steps = self.run(state, options)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    result: Result = end.value
+                    return result
+                pause()
+        finally:
+            client_warn.reset(token)
 
     def run(self, state: ClientState, options: QueryOptions) -> Generator[None, None, Result]:
         """All of it, with a pause between steps."""
@@ -339,6 +360,8 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
         per_partition,
         context.specs,
         context.partition_key_indexes,
+        context.function_tables,
+        context.may_take_long,
     )
 
 

@@ -57,6 +57,9 @@ class Config:
     drop_compact_storage_enabled: bool = False
     sasi_indexes_enabled: bool = False
     auth: AuthSettings = field(default_factory=AuthSettings)
+    user_defined_functions_enabled: bool = True
+    user_defined_functions_warn_timeout_ms: int = 500
+    user_defined_functions_fail_timeout_ms: int = 1_500
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -141,6 +144,7 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         drop_compact_storage_enabled=drop_compact,
         sasi_indexes_enabled=sasi,
     )
+    config = _apply_functions(config, settings)
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
@@ -203,6 +207,30 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
         permissions=cache("permissions", auth.permissions),
         roles=cache("roles", auth.roles),
         credentials=cache("credentials", auth.credentials),
+    )
+
+
+def _apply_functions(config: Config, settings: Mapping[str, object]) -> Config:
+    named = {**settings}
+    if "enable_user_defined_functions" in settings:  # what it was called before 4.1
+        named.setdefault("user_defined_functions_enabled", settings["enable_user_defined_functions"])
+    enabled = _boolean(named, "user_defined_functions_enabled", config.user_defined_functions_enabled)
+    timeouts = {}
+    for word in ("warn", "fail"):
+        name = f"user_defined_functions_{word}_timeout"
+        old = f"user_defined_function_{word}_timeout"
+        value = settings.get(name, settings.get(old))
+        timeout = f"{name}_ms"
+        timeouts[timeout] = getattr(config, timeout) if value is None else parse_duration_ms(name, value)
+    if timeouts["user_defined_functions_fail_timeout_ms"] < timeouts["user_defined_functions_warn_timeout_ms"]:
+        raise ConfigError(
+            "user_defined_functions_warn_timeout must less than user_defined_function_fail_timeout"
+        )
+    return replace(
+        config,
+        user_defined_functions_enabled=enabled,
+        user_defined_functions_warn_timeout_ms=timeouts["user_defined_functions_warn_timeout_ms"],
+        user_defined_functions_fail_timeout_ms=timeouts["user_defined_functions_fail_timeout_ms"],
     )
 
 

@@ -680,7 +680,7 @@ def _call(
     name: tuple[str | None, str], shown: str, arguments: Sequence[tree.Expression], context: BindContext
 ) -> Selectable:
     selectables = [selectable(argument, context) for argument in arguments]
-    function = resolve(name, selectables, None, context.table)
+    function = resolve(name, selectables, None, context.table, context.user_functions)
     if function is None:
         raise InvalidRequest(f"Unknown function '{shown}'")
     return CallSelectable(function, selectables, context)

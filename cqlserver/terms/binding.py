@@ -10,12 +10,15 @@ values: `values[len(markers) + index]` is the text of literal `index`.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from cqlserver.functions.model import CallContext
+from cqlserver.functions.model import CallContext, Function
 from cqlserver.terms.type_names import resolve_type
 from grammar.tree import TypeName
 from protocol.responses import ColumnSpec
 from protocol.types import CqlType
 from storage.schema.metadata import ColumnKind, ColumnMetadata, Schema, TableMetadata
+
+FUNCTIONS = "()"
+"""In place of a table's name where a plan depends on a keyspace's functions: no table is called so."""
 
 Values: TypeAlias = Sequence[Any]
 """Bound values (`bytes | None | UNSET`), then the texts (`str`) of cut-out literals."""
@@ -49,6 +52,10 @@ class BindContext:
         """What was made of cut-out literals, in the order of compiling (bound_terms.LiteralTerm)."""
         self._specs: list[ColumnSpec | None] = [None] * len(markers)
         self._key_columns: dict[int, str] = {}
+        self.used_keyspaces: dict[str, None] = {}
+        """Those whose user functions are called."""
+        self.may_take_long = False
+        """Whether one of these may."""
 
     def add(self, index: int, receiver: ColumnSpec) -> None:
         """Marker `index` stands for a value of `receiver`."""
@@ -62,7 +69,24 @@ class BindContext:
         """The same statement's context for a part of it on another table: a batch numbers its markers through."""
         part = BindContext(table, self.schema, self.markers, self.calls, self.has_literal_markers)
         part._specs, part._key_columns, part.literal_terms = self._specs, self._key_columns, self.literal_terms
+        part.used_keyspaces = self.used_keyspaces
         return part
+
+    def user_functions(self, keyspace: str | None, name: str) -> Sequence[Function]:
+        """Of a keyspace, or of the statement's; the plan becomes one that knows them."""
+        found = self.schema.keyspaces.get(self.keyspace if keyspace is None else keyspace)
+        if found is None or not found.functions:
+            return ()
+        functions = self.calls.user_functions(found, name)
+        if functions:
+            self.used_keyspaces[found.name] = None
+            self.may_take_long = self.may_take_long or any(function.may_take_long for function in functions)
+        return functions
+
+    @property
+    def function_tables(self) -> tuple[tuple[str, str], ...]:
+        """What a plan's `tables` have beside its tables, so that it is dropped when functions that it calls change."""
+        return tuple((keyspace, FUNCTIONS) for keyspace in self.used_keyspaces)
 
     def literal_position(self, index: int) -> int:
         """Where the text of cut-out literal `index` stands among the values."""

@@ -295,7 +295,8 @@ class RawCall(RawTerm):
         return f"{name}({', '.join(map(str, self.arguments))})"
 
     def _resolve(self, receiver: ColumnSpec | None) -> Function | None:
-        return resolve((self.name.keyspace, self.name.name), self.arguments, receiver, self.context.table)
+        context = self.context
+        return resolve((self.name.keyspace, self.name.name), self.arguments, receiver, context.table, context.user_functions)
 
     def match(self, receiver: ColumnSpec) -> Match:
         try:

@@ -350,6 +350,14 @@ class AggregateMetadata:
         return self.name, tuple(t.cql() for t in self.argument_types)
 
     @property
+    def function_signatures(self) -> "tuple[Signature, ...]":
+        """Of the state function, and of the final function if there is one."""
+        types = (self.state_type.cql(), *(t.cql() for t in self.argument_types))
+        if self.final_function is None:
+            return ((self.state_function, types),)
+        return ((self.state_function, types), (self.final_function, (self.state_type.cql(),)))
+
+    @property
     def digest(self) -> int:
         state = (self.state_function, self.state_type.cql(), self.final_function, self.initcond)
         return _digest("aggregate", self.keyspace, self.signature, self.return_type.cql(), state)
@@ -412,6 +420,18 @@ class KeyspaceMetadata:
 
     def without_type(self, name: str) -> "KeyspaceMetadata":
         return replace(self, types=without_element(self.types, name))
+
+    def with_function(self, function: FunctionMetadata) -> "KeyspaceMetadata":
+        return replace(self, functions=with_element(self.functions, function.signature, function))
+
+    def without_function(self, signature: Signature) -> "KeyspaceMetadata":
+        return replace(self, functions=without_element(self.functions, signature))
+
+    def with_aggregate(self, aggregate: AggregateMetadata) -> "KeyspaceMetadata":
+        return replace(self, aggregates=with_element(self.aggregates, aggregate.signature, aggregate))
+
+    def without_aggregate(self, signature: Signature) -> "KeyspaceMetadata":
+        return replace(self, aggregates=without_element(self.aggregates, signature))
 
     def views_of(self, table: TableMetadata) -> tuple[ViewMetadata, ...]:
         return tuple(v for v in self.views.values() if v.base_table_id == table.id)
