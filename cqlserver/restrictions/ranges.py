@@ -47,16 +47,29 @@ def beyond(
 ) -> list[Interval]:
     """Below `prefix`: the clusterings whose `columns` are greater (or less) than `bound` as tuples of values."""
     found = []
-    for column, order_key, value in zip(columns, order_keys, bound, strict=False):
-        whole = prefix_interval(prefix, prefix_values)
-        prefix += BEFORE_VALUES if value is None else order_key(value)
-        prefix_values = (*prefix_values, value or b"")
-        if greater is not column.reversed:
-            found.append(Interval(prefix + AFTER, whole.end, prefix_values, whole.end_values))
+    parts, values = [prefix], [*prefix_values]
+
+    def add(whole: Interval, is_behind: bool) -> None:
+        """What lies on one side of the columns until here, of all that begins as the first of them did."""
+        here, here_values = b"".join(parts), tuple(values)
+        if is_behind:
+            found.append(Interval(here + AFTER, whole.end, here_values, whole.end_values))
         else:
-            found.append(Interval(whole.start, prefix, whole.start_values, prefix_values))
+            found.append(Interval(whole.start, here, whole.start_values, here_values))
+
+    whole, was_behind = prefix_interval(prefix, prefix_values), True
+    for index, (column, order_key, value) in enumerate(zip(columns, order_keys, bound, strict=False)):
+        is_behind = greater is not column.reversed
+        if index and is_behind is not was_behind:  # columns of one direction are one interval
+            add(whole, was_behind)
+            whole = prefix_interval(b"".join(parts), tuple(values))
+        was_behind = is_behind
+        parts.append(BEFORE_VALUES if value is None else order_key(value))
+        values.append(value or b"")
+    if len(parts) > 1:
+        add(whole, was_behind)
     if inclusive:
-        found.append(prefix_interval(prefix, prefix_values))
+        found.append(prefix_interval(b"".join(parts), tuple(values)))
     return union(found)
 
 

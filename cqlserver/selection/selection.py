@@ -15,7 +15,7 @@ from grammar import tree
 from protocol.responses import ColumnSpec, ResultMetadata
 from protocol.types import TEXT
 from protocol.types.java_text import json_quoted
-from storage.environment.strands import let_go_later, long_work, paused
+from storage.environment.strands import in_turns, let_go_later, long_work, paused
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
 JSON_COLUMN = "[json]"
@@ -86,7 +86,7 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
     aliases = [selector.alias for selector in paused(statement.selectors)]
     resolved: Iterable[Selectable] = selectables
     if not len(selectables):
-        resolved = [ColumnSelectable(column, context) for column in table.columns]
+        resolved = [ColumnSelectable(column, context) for column in in_turns(table.columns)]
         aliases = [None] * len(table.columns)
     selectors = [one.compile(None, fetched) for one in paused(resolved)]  # one after the other is resolved and compiled
     columns = tuple(
