@@ -5,8 +5,9 @@ Looking for a key: bisect in the samples' positions, one pread of the piece of I
 else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`).
 """
 
+import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -15,6 +16,7 @@ from protocol.errors import CorruptionError
 from storage.environment.environment import Disk, ReadFile
 from storage.memtable.memtable import Position, position_of
 from storage.sstable import summary
+from storage.sstable.checksums import Checksums
 from storage.sstable.constants import DAMAGE, INDEX, SUMMARY, Version, corrupted, named
 from storage.sstable.index import Entry, PromotedIndex, decode_entry
 from storage.sstable.partition import BlockIndex
@@ -46,30 +48,52 @@ class Found(NamedTuple):
 class BigIndex:
     """See the module."""
 
-    def __init__(self, path: str, file: ReadFile, samples: Summary, codec: PrefixCodec, version: Version) -> None:
-        self.path, self.file = path, file
+    def __init__(
+        self,
+        path: str,
+        file: ReadFile,
+        samples: Summary,
+        codec: PrefixCodec,
+        version: Version,
+        checksums: Sequence[int] | None = None,
+    ) -> None:
+        """`checksums`: of the pieces between samples, where they are known."""
+        self.path, self.file, self._checksums = path, file, checksums
         self._samples, self._codec, self._version = samples, codec, version
         self.first_key, self.last_key = samples.first, samples.last
 
     @staticmethod
     def open(
-        disk: Disk, path: PathOf, components: tuple[str, ...], interval: int, codec: PrefixCodec, version: Version
+        disk: Disk,
+        path: PathOf,
+        components: tuple[str, ...],
+        interval: int,
+        codec: PrefixCodec,
+        version: Version,
+        known: Checksums | None,
     ) -> "BigIndex":
-        """Without a Summary.db all of Index.db is gone through once."""
+        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once."""
         try:
             file = disk.open_read(path(INDEX))
         except FileNotFoundError:
             raise corrupted(path(INDEX), "the file is missing") from None
         try:
-            if SUMMARY in components:
-                try:
-                    samples = summary.decode(disk.read_file(path(SUMMARY)))
-                    _check(samples, file.size)
-                except DAMAGE as error:
-                    raise named(error, path(SUMMARY)) from None
-            else:
+            data = disk.read_file(path(SUMMARY)) if SUMMARY in components else b""
+            if known is not None and zlib.crc32(data) != known.of_summary:
+                if _checksum(file, 0, file.size) != known.of_index:
+                    raise corrupted(path(INDEX), "checksum does not match")
                 samples = _sampled(path(INDEX), file, interval)
-            return BigIndex(path(INDEX), file, samples, codec, version)
+                return BigIndex(path(INDEX), file, samples, codec, version)
+            if not data:
+                return BigIndex(path(INDEX), file, _sampled(path(INDEX), file, interval), codec, version)
+            try:
+                samples = summary.decode(data)
+                _check(samples, file.size)
+            except DAMAGE as error:
+                raise named(error, path(SUMMARY)) from None
+            if known is not None and len(known.pieces) != len(samples.keys):
+                raise corrupted(path(INDEX), f"{len(samples.keys)} samples, {len(known.pieces)} checksums")
+            return BigIndex(path(INDEX), file, samples, codec, version, None if known is None else known.pieces)
         except BaseException:
             file.close()
             raise
@@ -86,8 +110,9 @@ class BigIndex:
         try:
             start, size = self._piece(sample)
             if size > PIECE_BYTES_MAX:
-                return self._found_by_walking(key, start, start + size)
+                return self._found_by_walking(key, sample)
             piece = self.file.pread(start, size)
+            self._verify(sample, piece)
             needle = len(key).to_bytes(2, "big") + key
             at = piece.find(needle)
             if at < 0:
@@ -98,16 +123,17 @@ class BigIndex:
 
     def find_surely(self, position: Position) -> Found | None:
         """The same, entry by entry: for where what `maybe_find` found turns out to be something else."""
-        sample = bisect_right(self._positions, position) - 1
-        start, size = self._piece(sample)
-        return self._found_by_walking(position[8:], start, start + size)
+        try:
+            return self._found_by_walking(position[8:], bisect_right(self._positions, position) - 1)
+        except DAMAGE as error:
+            raise named(error, self.path) from None
 
     def entries(self, start: Position) -> Iterator[tuple[Position, Found]]:
         """All from a position on, in order."""
         sample = max(bisect_right(self._positions, start) - 1, 0) if start else 0
         before: tuple[Position, Entry] | None = None
         last = b""
-        for entry in _walk(self.path, self.file, self._samples.positions[sample], self.file.size):
+        for entry in self._named(self._pieces_from(sample)):
             position = position_of(entry.key)
             if position <= last:
                 raise corrupted(self.path, f"keys out of order before {entry.end}")
@@ -136,6 +162,38 @@ class BigIndex:
         end = positions[sample + 1] + ENTRY_BYTES + len(self._samples.keys[sample + 1])
         return start, min(end, self.file.size) - start
 
+    def _verify(self, sample: int, piece: bytes) -> None:
+        """The bytes of a piece, and maybe more behind them."""
+        checksums = self._checksums
+        if checksums is None:
+            return
+        positions = self._samples.positions
+        end = positions[sample + 1] if sample + 1 < len(positions) else self.file.size
+        size = end - positions[sample]
+        if zlib.crc32(piece[:size] if size < len(piece) else piece) != checksums[sample]:
+            raise corrupted(self.path, f"the entries at {positions[sample]}: checksum does not match")
+
+    def _pieces_from(self, first: int) -> Iterator[Entry]:
+        """The entries from a sample on, of pieces that are verified first."""
+        positions = [*self._samples.positions, self.file.size]
+        for sample in range(first, len(positions) - 1):
+            start, end = positions[sample], positions[sample + 1]
+            if end - start > PIECE_BYTES_MAX:
+                self._verify_long(sample, start, end)
+                yield from _walk(self.path, self.file, start, end)
+                continue
+            piece = self.file.pread(start, end - start)
+            self._verify(sample, piece)
+            at = 0
+            while at < len(piece):
+                entry = decode_entry(piece, at)
+                at = entry.end
+                yield entry._replace(end=start + at)
+
+    def _verify_long(self, sample: int, start: int, end: int) -> None:
+        if self._checksums is not None and _checksum(self.file, start, end) != self._checksums[sample]:
+            raise corrupted(self.path, f"the entries at {start}: checksum does not match")
+
     def _found(self, piece: bytes, entry: Entry) -> Found:
         following = None
         if entry.end + 2 <= len(piece):
@@ -143,16 +201,22 @@ class BigIndex:
             following = read_unsigned(piece, at)[0]
         return Found(entry.position, following, self._promoted(entry))
 
-    def _found_by_walking(self, key: bytes, start: int, end: int) -> Found | None:
+    def _found_by_walking(self, key: bytes, sample: int) -> Found | None:
         found: Entry | None = None
-        for entry in _walk(self.path, self.file, start, self.file.size):
+        for entry in self._pieces_from(sample):
             if found is not None:
                 return Found(found.position, entry.position, self._promoted(found))
             if entry.key == key:
                 found = entry
-            elif entry.end >= end:
+            elif sample + 1 < len(self._samples.positions) and entry.end >= self._samples.positions[sample + 1]:
                 return None
         return None if found is None else Found(found.position, None, self._promoted(found))
+
+    def _named(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        try:
+            yield from entries
+        except DAMAGE as error:
+            raise named(error, self.path) from None
 
     def _promoted(self, entry: Entry) -> PromotedIndex | None:
         return PromotedIndex(entry.promoted, self._codec, self._version) if entry.promoted else None
@@ -174,6 +238,13 @@ def _walk(path: str, file: ReadFile, start: int, end: int) -> Iterator[Entry]:
             continue
         at = entry.end
         yield entry._replace(end=base + at)
+
+
+def _checksum(file: ReadFile, start: int, end: int) -> int:
+    found = 0
+    for at in range(start, end, READ_BYTES):
+        found = zlib.crc32(file.pread(at, min(READ_BYTES, end - at)), found)
+    return found
 
 
 def _check(samples: Summary, index_bytes: int) -> None:

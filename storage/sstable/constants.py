@@ -45,6 +45,7 @@ COMPRESSION_INFO: Final = "CompressionInfo.db"
 CRC: Final = "CRC.db"
 DIGEST: Final = "Digest.crc32"
 TOC: Final = "TOC.txt"
+CHECKSUMS: Final = "Checksums.db"  # our own
 PARTITIONS: Final = "Partitions.db"
 ROWS: Final = "Rows.db"
 

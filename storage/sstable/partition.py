@@ -174,10 +174,12 @@ class SSTablePartition:
 
     def raw(self) -> RawPartition:
         """All that the file says, also what its own deletions cover."""
-        decoder = self._file.decoder
         blocks = self._blocks
-        head = self._read(self.start, self.end if blocks is None else self.start + blocks.head_bytes)
-        _, deletion, static, rows_at = decoder.head(head, 0)
+        try:
+            head = self._read(self.start, self.end if blocks is None else self.start + blocks.head_bytes)
+            _, deletion, static, rows_at = self._file.decoder.head(head, 0)
+        except DAMAGE as error:
+            raise named(error, self._file.path) from None
         return RawPartition(deletion, static, self.start + rows_at, self._raw_unfiltereds())
 
     def _raw_unfiltereds(self) -> Iterator[tuple[int, Row | Marker]]:
@@ -188,7 +190,10 @@ class SSTablePartition:
             start = self.start + (self._blocks[index].offset if self._blocks is not None else 0)
             end = len(data) - self._is_closed(index, data)
             while at < end:
-                found, following = self._file.decoder.raw(data, at)
+                try:
+                    found, following = self._file.decoder.raw(data, at)
+                except DAMAGE as error:
+                    raise named(error, self._file.path) from None
                 yield start + at, found
                 at = following
 

@@ -8,6 +8,7 @@ Checksums: Statistics.db's and every chunk's are verified before use. Filter, Su
 all that can be is checked (order, bounds, that the key stands where they lead).
 """
 
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
@@ -19,12 +20,14 @@ from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import NEVER
 from storage.schema.metadata import TableMetadata
-from storage.sstable import compression, statistics
+from storage.sstable import checksums, compression, statistics
 from storage.sstable.big_index import BigIndex, PathOf
 from storage.sstable.bti_index import BtiIndex
+from storage.sstable.checksums import Checksums
 from storage.sstable.chunks import ChecksummedDataFile, ChunkCache, CompressedDataFile, DataFile, decode_checksums
 from storage.sstable.constants import (
     BTI,
+    CHECKSUMS,
     COMPRESSION_INFO,
     CRC,
     DAMAGE,
@@ -270,12 +273,8 @@ def _open(
     files: list[ReadFile | BigIndex | BtiIndex] = []
     try:
         found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
-        bloom = None
-        if FILTER in components:
-            try:
-                bloom = BloomFilter.decode(_read(disk, path(FILTER)))
-            except DAMAGE as error:
-                raise named(error, path(FILTER)) from None
+        known = _maybe_checksums(disk, path, components)
+        bloom = _maybe_filter(disk, path, components, known)
         file = _opened(disk, path(DATA))
         files.append(file)
         data = _data_file(disk, path, components, file, cache)
@@ -284,7 +283,7 @@ def _open(
             index = BtiIndex.open(disk, path, data, descriptor.version)
         else:
             codec = PrefixCodec(found.header.clustering)
-            index = BigIndex.open(disk, path, components, table.params.min_index_interval, codec, descriptor.version)
+            index = BigIndex.open(disk, path, components, table.params.min_index_interval, codec, descriptor.version, known)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
         reader = cls(descriptor, components, found, bloom, index, data, sizes)
@@ -294,6 +293,30 @@ def _open(
             each.close()
         raise
     return reader
+
+
+def _maybe_checksums(disk: Disk, path: PathOf, components: tuple[str, ...]) -> Checksums | None:
+    if CHECKSUMS not in components:
+        return None
+    try:
+        return checksums.decode(_read(disk, path(CHECKSUMS)))
+    except DAMAGE as error:
+        raise named(error, path(CHECKSUMS)) from None
+
+
+def _maybe_filter(
+    disk: Disk, path: PathOf, components: tuple[str, ...], known: Checksums | None
+) -> BloomFilter | None:
+    """None where every key may be there: there is no filter, or not the one that was written (checksums.py)."""
+    if FILTER not in components:
+        return None
+    data = _read(disk, path(FILTER))
+    if known is not None and zlib.crc32(data) != known.of_filter:
+        return None
+    try:
+        return BloomFilter.decode(data)
+    except DAMAGE as error:
+        raise named(error, path(FILTER)) from None
 
 
 def components_of(disk: Disk, folder: str, descriptor: Descriptor) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ never finished. `abort` removes them. What is written while other work waits is 
 generator that pauses.
 """
 
+import zlib
+from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -15,11 +17,12 @@ from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Deletion, Row
 from storage.schema.metadata import TableMetadata
-from storage.sstable import compression, statistics, summary
+from storage.sstable import checksums, compression, statistics, summary
 from storage.sstable.chunks import ChunkWriter
 from storage.sstable.collector import MetadataCollector
 from storage.sstable.constants import (
     BIG_INDEX_BYTES,
+    CHECKSUMS,
     COMPRESSION_INFO,
     CRC,
     DATA,
@@ -120,6 +123,8 @@ class SSTableWriter:
         self._filter = maybe_filter(options.key_count, table.params.bloom_filter_fp_chance)
         self._interval = table.params.min_index_interval
         self._summary = summary.Summary(self._interval, [], [], b"", b"", 0)
+        self._pieces = array("I")
+        self._index_checksum = 0
         self._low: tuple[bytes, Prefix] | None = None
         self._high: tuple[bytes, Prefix] | None = None
         self._last_position: Position = b""
@@ -245,10 +250,15 @@ class SSTableWriter:
         return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
 
     def _end(self, key: bytes, position: Position, start: int, promoted: bytes, is_copied: bool = False) -> None:
+        entry = encode_entry(key, start, promoted)
         if self.partition_count % self._interval == 0:
             self._summary.keys.append(key)
             self._summary.positions.append(self._index.position)
-        self._index.write(encode_entry(key, start, promoted))
+            self._pieces.append(zlib.crc32(entry))
+        else:
+            self._pieces[-1] = zlib.crc32(entry, self._pieces[-1])
+        self._index_checksum = zlib.crc32(entry, self._index_checksum)
+        self._index.write(entry)
         if self._filter is not None:
             self._filter.add(key_hashes(key))
         if not self.partition_count:
@@ -273,9 +283,13 @@ class SSTableWriter:
             self._put(COMPRESSION_INFO, compression.encode_info(info))
         else:
             self._put(CRC, self._data.encode_checksums())
-        if self._filter is not None:
-            self._put(FILTER, self._filter.encode())
-        self._put(SUMMARY, summary.encode(last))
+        filter_bytes = self._filter.encode() if self._filter is not None else b""
+        if filter_bytes:
+            self._put(FILTER, filter_bytes)
+        summary_bytes = summary.encode(last)
+        self._put(SUMMARY, summary_bytes)
+        own = checksums.Checksums(zlib.crc32(filter_bytes), zlib.crc32(summary_bytes), self._index_checksum, self._pieces)
+        self._put(CHECKSUMS, checksums.encode(own))
         self._put(DIGEST, str(self._data.digest).encode())
         self._put(STATISTICS, statistics.encode(found, self._version))
         self._disk.sync_folder(self._folder)
