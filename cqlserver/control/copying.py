@@ -13,7 +13,7 @@ from cqlserver.control.context import Control, Refused
 from cqlserver.control.raw_json import wire_values
 from cqlserver.control.verbs import check_in_memory, run_statement
 from cqlserver.seeding.tables import quoted
-from cqlserver.state import ClientState
+from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.virtual_definitions import virtual_keyspaces
 from protocol.requests import QueryOptions
@@ -87,7 +87,7 @@ async def dump(control: Control, *, keyspace: str, path: str) -> object:
     if found is None:
         raise Refused(f"there is no keyspace {keyspace!r}")
     folder = _new_folder(path)
-    state = ClientState("127.0.0.1", 0, None, 5)
+    state = ClientState("127.0.0.1", 0, version=5, user=SYSTEM)
     described = [row[3] async for row in _rows(control, state, f"DESCRIBE KEYSPACE {quoted(keyspace)}")]
     (folder / "1-schema.cql").write_text("\n\n".join(described) + "\n")
     count = 0

@@ -30,7 +30,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     source = folder / "source"
     ignored = shutil.ignore_patterns(".*", "*.egg-info", "build", "__pycache__", "target", "node_modules")
     shutil.copytree(HOME, source, ignore=ignored)
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(source))
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(source))
     shutil.rmtree(source)
     venv.create(folder / "env", with_pip=True)
     python = str(folder / "env/bin/python")

@@ -93,6 +93,24 @@ def test_restore_brings_rows_back_as_often_as_it_is_asked_to(server: cqlserver.S
         assert server.execute("SELECT n FROM ks.counts") == [{"n": 5}]
 
 
+def test_indexes_follow_a_restore(server: cqlserver.Server, connection: Connection) -> None:
+    select = "SELECT c FROM ks.t WHERE v = '{}'"
+    done(connection.query("CREATE INDEX ON ks.t (v)"))
+    done(connection.query("INSERT INTO ks.t (k, c, v) VALUES (2, 2, 'y')"))
+    server.snapshot("indexed")
+    done(connection.query("INSERT INTO ks.t (k, c, v) VALUES (3, 3, 'x')"))
+    done(connection.query("UPDATE ks.t SET v = 'z' WHERE k = 2 AND c = 2"))
+    assert [count(connection, select.format(v)) for v in "xyz"] == [2, 0, 1]
+    server.restore("indexed")
+    assert [count(connection, select.format(v)) for v in "xyz"] == [1, 1, 0]
+    server.reset()
+    assert [count(connection, select.format(v)) for v in "xyz"] == [0, 0, 0]
+    server.restore("indexed", schema=False)
+    assert [count(connection, select.format(v)) for v in "xyz"] == [1, 1, 0]
+    with server.clone() as clone:
+        assert clone.execute(select.format("y")) == [{"c": 2}]
+
+
 def test_restore_brings_the_schema_back_and_tells_what_changed(server: cqlserver.Server, connection: Connection) -> None:
     done(connection.query("CREATE TYPE ks.pair (a int, b int)"))
     done(connection.query("CREATE TABLE ks.kept (k int PRIMARY KEY)"))
