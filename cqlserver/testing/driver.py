@@ -1,5 +1,6 @@
 """The Python driver's Cluster and Session for a server, made when a test wants them and kept as long as the server."""
 
+import logging
 from typing import Any, Final
 
 from cqlserver.running import Running
@@ -9,16 +10,26 @@ _KEPT: Final = ("row_factory", "default_timeout", "default_consistency_level", "
                 "default_fetch_size", "use_client_timestamp", "encoder")  # fmt: skip
 
 
+def cluster(host: str, port: int, wanted_by: str, **options: object) -> Any:
+    """The driver's Cluster, whose sessions take settings of either of the driver's two kinds (execution profiles, or the
+    session's own): so no policy is chosen here, and the driver's advice to choose one is not shown."""
+    try:
+        from cassandra.cluster import Cluster
+    except ImportError as error:
+        raise wrong(f"{wanted_by} needs the Python driver (pip install cassandra-driver): {error}") from None
+    log = logging.getLogger("cassandra.cluster")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        return Cluster([host], port=port, **options)
+    finally:
+        log.disabled = was_disabled
+
+
 class Driver:
     """One Cluster, one Session; what a test changes of the Session is as before for the next one."""
 
     def __init__(self, server: Running) -> None:
-        try:
-            from cassandra.cluster import Cluster
-            from cassandra.policies import RoundRobinPolicy
-        except ImportError as error:
-            raise wrong(f"cassandra_session needs the Python driver (pip install cassandra-driver): {error}") from None
-        self._cluster: Any = Cluster([server.host], port=server.port, load_balancing_policy=RoundRobinPolicy())
+        self._cluster: Any = cluster(server.host, server.port, "cassandra_session")
         self._session: Any = self._cluster.connect()
         self._settings = {name: getattr(self._session, name) for name in _KEPT if hasattr(self._session, name)}
 

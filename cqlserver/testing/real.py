@@ -16,6 +16,7 @@ from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.seeding.tables import TableName, quoted
+from cqlserver.testing.driver import cluster
 from cqlserver.testing.options import Wanted, wrong
 
 DEFAULT_PORT: Final = 9042
@@ -136,20 +137,16 @@ class RealServer(Running):
 
 
 def _connected(host: str, port: int) -> tuple[Any, Any]:
+    connected = cluster(host, port, "--cassandra-real", connect_timeout=CONNECT_S)
     try:
-        from cassandra.cluster import Cluster
-        from cassandra.policies import RoundRobinPolicy
-        from cassandra.query import tuple_factory
-    except ImportError as error:
-        raise wrong(f"--cassandra-real needs the Python driver (pip install cassandra-driver): {error}") from None
-    cluster: Any = Cluster([host], port=port, load_balancing_policy=RoundRobinPolicy(), connect_timeout=CONNECT_S)
-    try:
-        session: Any = cluster.connect()
+        session: Any = connected.connect()
     except Exception as error:  # noqa: BLE001 - told to the user
-        cluster.shutdown()
+        connected.shutdown()
         raise wrong(f"no Cassandra answers at {host}:{port} (--cassandra-real): {_message(error)}") from None
+    from cassandra.query import tuple_factory
+
     session.row_factory = tuple_factory
-    return cluster, session
+    return connected, session
 
 
 def _message(error: Exception) -> str:
