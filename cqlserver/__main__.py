@@ -114,7 +114,7 @@ def configure(arguments: list[str]) -> Config:
             config, auth=replace(config.auth, authenticator="PasswordAuthenticator", authorizer="CassandraAuthorizer")
         )
     try:
-        check_together(config.auth)
+        check_together(config.auth, config.tls is not None and config.tls.requires_client_certificate)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return replace(

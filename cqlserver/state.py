@@ -1,6 +1,6 @@
 """What the server remembers of one connection between requests."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,16 +27,31 @@ class User:
     is_system: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What an encrypted connection tells of the other side. `names`: URIs that its certificate is for; `has_certificate`: it
+    showed one that is believed."""
+
+    protocol: str
+    cipher: str
+    names: tuple[str, ...] = ()
+    has_certificate: bool = False
+
+
 ANONYMOUS = User("anonymous", is_anonymous=True)
 SYSTEM = User("system", is_system=True)
+
+
+def _plain() -> None:
+    """Of a connection that is not encrypted."""
 
 
 @dataclass(slots=True)
 class ClientState:
     """`keyspace` is what USE chose; `warnings` gathers what the current request has to say beside its answer, and is
     emptied before each request; `trace`: that of the current request, if it has one; `user` is None until somebody logs
-    in, where that is asked for; `cleared` is the guard's (auth/guard.py): until when it need not look at a plan again, and
-    `cleared_at` how many changes of roles there were when it looked."""
+    in, where that is asked for; `peer` tells of an encrypted connection. `cleared` is the guard's (auth/guard.py): until
+    when it need not look at a plan again, and `cleared_at` how many changes of roles there were when it looked."""
 
     address: str
     port: int
@@ -47,6 +62,7 @@ class ClientState:
     is_warned_of_use: bool = False
     trace: RequestTrace | None = None
     user: User | None = ANONYMOUS
+    peer: Callable[[], Peer | None] = _plain
     cleared: dict[object, float] = field(default_factory=dict)
     cleared_at: int = 0
 

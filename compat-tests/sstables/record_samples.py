@@ -19,6 +19,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent), str(ROOT)]
 
 from harness.runner import Address  # noqa: E402
+
 from protocol.client import Connection, connect  # noqa: E402
 from protocol.responses import Error, RowsResult  # noqa: E402
 from sstables.inspector import HOME, Inspector  # noqa: E402

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from cqlserver.auth.caches import AuthCache
 from cqlserver.auth.grants import NONE, Grants, Permissions
-from cqlserver.auth.login import Authenticator, PasswordAuthenticator
+from cqlserver.auth.login import Authenticator, MutualTlsAuthenticator, PasswordAuthenticator
 from cqlserver.auth.networks import Datacenters, Networks
 from cqlserver.auth.ownership import created, dropped
 from cqlserver.auth.passwords import Passwords
@@ -62,7 +62,12 @@ class Access:
 
     @cached_property
     def authenticator(self) -> Authenticator:
-        return PasswordAuthenticator(self.tables, self.passwords, self._node.environment.clock, self.settings.credentials)
+        clock, settings = self._node.environment.clock, self.settings
+        passwords = PasswordAuthenticator(self.tables, self.passwords, clock, settings.credentials)
+        if settings.authenticator == "PasswordAuthenticator":
+            return passwords
+        fallback = passwords if settings.has_passwords else None
+        return MutualTlsAuthenticator(self.roles, clock, settings.credentials, fallback)
 
     @property
     def maybe_credentials_cache(self) -> "AuthCache[str, str | None] | None":

@@ -7,10 +7,11 @@ from typing import Protocol
 
 from cqlserver.auth.caches import AuthCache
 from cqlserver.auth.passwords import Passwords
+from cqlserver.auth.roles import RoleManager
 from cqlserver.auth.tables import AuthTables
 from cqlserver.pending import Steps
 from cqlserver.program.auth_settings import CacheSettings
-from cqlserver.state import User
+from cqlserver.state import Peer, User
 from protocol.errors import BadCredentials
 from storage.environment.environment import Clock
 
@@ -21,8 +22,8 @@ class Authenticator(Protocol):
     @property
     def java_name(self) -> str: ...
 
-    def user_of(self, token: bytes) -> Steps[User]:
-        """Whose token that is. Raises BadCredentials."""
+    def user_of(self, token: bytes, peer: Peer | None) -> Steps[User]:
+        """Whose token that is, or whose connection. Raises BadCredentials."""
         ...
 
 
@@ -39,7 +40,7 @@ class PasswordAuthenticator:
         row = self._tables.maybe_row("SELECT salted_hash FROM system_auth.roles WHERE role = ?", name)
         return None if row is None else row["salted_hash"]
 
-    def user_of(self, token: bytes) -> Steps[User]:
+    def user_of(self, token: bytes, peer: Peer | None) -> Steps[User]:
         name, password = credentials(token)
         salted_hash = self.cache.get(name)
         if salted_hash is None:
@@ -52,6 +53,31 @@ class PasswordAuthenticator:
                 raise _wrong(name)
             self._passwords.remember(password, salted_hash)
         return User(name)
+
+
+class MutualTlsAuthenticator:
+    """The certificate that the client showed, by its SPIFFE name (auth/MutualTlsAuthenticator.java). `fallback`: what is
+    asked where it showed none."""
+
+    def __init__(
+        self, roles: RoleManager, clock: Clock, settings: CacheSettings, fallback: PasswordAuthenticator | None
+    ) -> None:
+        name = "MutualTlsAuthenticator" if fallback is None else "MutualTlsWithPasswordFallbackAuthenticator"
+        self.java_name = f"org.apache.cassandra.auth.{name}"
+        self._fallback = fallback
+        self.cache = AuthCache(settings, clock.monotonic, roles.tables, roles.maybe_role_of_identity)
+
+    def user_of(self, token: bytes, peer: Peer | None) -> Steps[User]:
+        if self._fallback is not None and (peer is None or not peer.has_certificate):
+            return (yield from self._fallback.user_of(token, peer))
+        identity = next((name for name in peer.names if name.startswith("spiffe://")), None) if peer is not None else None
+        if identity is None:
+            raise BadCredentials("Unable to extract Spiffe from the certificate")
+        role = self.cache.get(identity)
+        if role is None:
+            self.cache.forget(identity)
+            raise BadCredentials(f"Certificate identity '{identity}' not authorized")
+        return User(role)
 
 
 def credentials(token: bytes) -> tuple[str, str]:

@@ -41,7 +41,7 @@ class RoleChange:
 
 class RoleManager:
     def __init__(self, tables: AuthTables, clock: Clock, settings: CacheSettings) -> None:
-        self._tables, self._clock = tables, clock
+        self.tables, self._clock = tables, clock
         self.cache = AuthCache(settings, clock.monotonic, tables, self._all_of)
 
     # --- what is asked at each check: from the cache ---------------------------------------------------------------------
@@ -60,7 +60,7 @@ class RoleManager:
     # --- what is so now --------------------------------------------------------------------------------------------------
 
     def maybe_role(self, name: str) -> Role | None:
-        row = self._tables.maybe_row("SELECT * FROM system_auth.roles WHERE role = ?", name)
+        row = self.tables.maybe_row("SELECT * FROM system_auth.roles WHERE role = ?", name)
         if row is None:
             return None
         if row["is_superuser"] is None or row["can_login"] is None:
@@ -71,7 +71,7 @@ class RoleManager:
         return self.maybe_role(name) is not None
 
     def names(self) -> list[str]:
-        return [row["role"] for row in self._tables.rows("SELECT role FROM system_auth.roles")]
+        return [row["role"] for row in self.tables.rows("SELECT role FROM system_auth.roles")]
 
     def granted_to(self, name: str, inherited: bool) -> list[str]:
         """The role itself and what it is a member of: by all ways, or directly."""
@@ -103,9 +103,9 @@ class RoleManager:
 
     def create_default_superuser(self) -> None:
         """Where there is no role at all."""
-        if self._tables.maybe_row("SELECT role FROM system_auth.roles LIMIT 1") is not None:
+        if self.tables.maybe_row("SELECT role FROM system_auth.roles LIMIT 1") is not None:
             return
-        self._tables.write(
+        self.tables.write(
             "INSERT INTO system_auth.roles (role, is_superuser, can_login, salted_hash) VALUES (?, ?, ?, ?) "
             "USING TIMESTAMP 0",
             *(DEFAULT_SUPERUSER, True, True, DEFAULT_SUPERUSER_HASH),
@@ -130,13 +130,13 @@ class RoleManager:
             return
         if is_new:
             names, markers = ", ".join(given), ", ".join("?" * len(given))
-            self._tables.write(f"INSERT INTO system_auth.roles (role, {names}) VALUES (?, {markers})", name, *given.values())
+            self.tables.write(f"INSERT INTO system_auth.roles (role, {names}) VALUES (?, {markers})", name, *given.values())
         else:
             assignments = ", ".join(f"{column} = ?" for column in given)
-            self._tables.write(f"UPDATE system_auth.roles SET {assignments} WHERE role = ?", *given.values(), name)
+            self.tables.write(f"UPDATE system_auth.roles SET {assignments} WHERE role = ?", *given.values(), name)
 
     def check_password_may_change(self, name: str) -> None:
-        row = self._tables.maybe_row(
+        row = self.tables.maybe_row(
             "SELECT writetime(salted_hash) AS written_us FROM system_auth.roles WHERE role = ?", name
         )
         if row is not None and row["written_us"] is not None:
@@ -145,9 +145,9 @@ class RoleManager:
                 raise Overloaded(f"Password for role {name} can only be changed every {PASSWORD_INTERVAL_MS}ms.")
 
     def drop(self, name: str) -> None:
-        write = self._tables.write
+        write = self.tables.write
         write("DELETE FROM system_auth.roles WHERE role = ?", name)
-        members = [row["member"] for row in self._tables.rows(_MEMBERS, name)]
+        members = [row["member"] for row in self.tables.rows(_MEMBERS, name)]
         for member in members:
             write(_LEAVE, frozenset((name,)), member)
         if members:
@@ -159,19 +159,19 @@ class RoleManager:
         for of, member in ((grantee, name), (name, grantee)):
             if member in self._all_of(of):
                 raise InvalidRequest(f"{of} is a member of {member}")
-        self._tables.write(_JOIN, frozenset((name,)), grantee)
-        self._tables.write("INSERT INTO system_auth.role_members (role, member) VALUES (?, ?)", name, grantee)
+        self.tables.write(_JOIN, frozenset((name,)), grantee)
+        self.tables.write("INSERT INTO system_auth.role_members (role, member) VALUES (?, ?)", name, grantee)
 
     def revoke(self, name: str, revokee: str) -> None:
         if name not in self.granted_to(revokee, False):
             raise InvalidRequest(f"{revokee} is not a member of {name}")
-        self._tables.write(_LEAVE, frozenset((name,)), revokee)
-        self._tables.write("DELETE FROM system_auth.role_members WHERE role = ? AND member = ?", name, revokee)
+        self.tables.write(_LEAVE, frozenset((name,)), revokee)
+        self.tables.write("DELETE FROM system_auth.role_members WHERE role = ? AND member = ?", name, revokee)
 
     # --- identities ------------------------------------------------------------------------------------------------------
 
     def maybe_role_of_identity(self, identity: str) -> str | None:
-        row = self._tables.maybe_row("SELECT role FROM system_auth.identity_to_role WHERE identity = ?", identity)
+        row = self.tables.maybe_row("SELECT role FROM system_auth.identity_to_role WHERE identity = ?", identity)
         return None if row is None else row["role"]
 
     def add_identity(self, identity: str, role: str) -> None:
@@ -180,13 +180,13 @@ class RoleManager:
                 "java.lang.IllegalStateException: "
                 f"Identity is already associated with another role, cannot associate it with role {role}"
             )
-        self._tables.write("INSERT INTO system_auth.identity_to_role (identity, role) VALUES (?, ?)", identity, role)
+        self.tables.write("INSERT INTO system_auth.identity_to_role (identity, role) VALUES (?, ?)", identity, role)
 
     def drop_identity(self, identity: str) -> None:
-        self._tables.write("DELETE FROM system_auth.identity_to_role WHERE identity = ?", identity)
+        self.tables.write("DELETE FROM system_auth.identity_to_role WHERE identity = ?", identity)
 
     def _identities_of(self, role: str) -> Iterator[str]:
-        for row in self._tables.rows("SELECT identity, role FROM system_auth.identity_to_role"):
+        for row in self.tables.rows("SELECT identity, role FROM system_auth.identity_to_role"):
             if row["role"] == role:
                 yield row["identity"]
 

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import trio
 
@@ -36,6 +36,9 @@ from cqlserver.connections.turns import Turns
 from cqlserver.node import Node
 from protocol.errors import StorageError
 from storage.commitlog.log import CommitLog
+
+if TYPE_CHECKING:
+    from cqlserver.connections.tls import Tls, TlsSocket
 
 log = logging.getLogger("cqlserver")
 
@@ -81,7 +84,7 @@ class Channel:
         "writing",
     )  # fmt: skip
 
-    def __init__(self, sock: socket.socket, session: Session, peer: str) -> None:
+    def __init__(self, sock: "socket.socket | TlsSocket", session: Session, peer: str) -> None:
         self.sock, self.session, self.peer = sock, session, peer
         self.fd = sock.fileno()
         self.unsent: deque[memoryview] = deque()
@@ -102,7 +105,8 @@ class Channel:
 class Listener:
     """Accepts and serves clients on `sockets` until cancelled; see the module's text."""
 
-    def __init__(self, node: Node, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, node: Node, sockets: Sequence[socket.socket], tls: "Tls | None" = None) -> None:
+        self._tls = tls
         self._node = node
         self._border, self._limits = node.border, node.limits
         self._stalled: dict[Channel, None] = {}  # not read from until there is room for their messages (limits.py)
@@ -382,7 +386,12 @@ class Listener:
     def _welcome(self, sock: socket.socket, address: tuple[str, int]) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        channel = Channel(sock, Session(self._node, address[0], address[1]), f"{address[0]}:{address[1]}")
+        session = Session(self._node, address[0], address[1])
+        taken: socket.socket | TlsSocket = sock
+        if self._tls is not None:
+            taken = self._tls.welcome(sock)
+            session.state.peer = taken.peer
+        channel = Channel(taken, session, f"{address[0]}:{address[1]}")
         self._poller.watch(channel.fd, read=True, write=False)
         channel.session.on_push = partial(self._push, channel)
         self._channels[channel.fd] = channel

@@ -617,7 +617,7 @@ class Session(Client):
             return AuthSuccess(None)  # nobody asked for it: Cassandra is content with anything
 
         def steps() -> Steps[Response]:
-            user = yield from node.access.authenticator.user_of(token)
+            user = yield from node.access.authenticator.user_of(token, self.state.peer())
             node.access.log_in(self.state, user)
             self._authenticates, self._ready = False, True
             if node.guard is not None:

@@ -10,7 +10,12 @@ ALLOW_ALL: Final = "AllowAllAuthenticator"
 
 AUTH_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "authenticator": (ALLOW_ALL, "PasswordAuthenticator"),
+        "authenticator": (
+            ALLOW_ALL,
+            "PasswordAuthenticator",
+            "MutualTlsAuthenticator",
+            "MutualTlsWithPasswordFallbackAuthenticator",
+        ),
         "authorizer": ("AllowAllAuthorizer", "CassandraAuthorizer"),
         "role_manager": ("CassandraRoleManager",),
         "network_authorizer": ("AllowAllNetworkAuthorizer", "CassandraNetworkAuthorizer"),
@@ -49,7 +54,11 @@ class AuthSettings:
 
     @property
     def has_passwords(self) -> bool:
-        return self.authenticator == "PasswordAuthenticator"
+        return self.authenticator in ("PasswordAuthenticator", "MutualTlsWithPasswordFallbackAuthenticator")
+
+    @property
+    def needs_certificates(self) -> bool:
+        return self.authenticator.startswith("MutualTls")
 
     @property
     def authorizes(self) -> bool:
@@ -63,17 +72,33 @@ class AuthSettings:
 
 def class_of(name: str, chosen: object) -> str:
     """The class that a setting asks for, by its bare name. Raises ValueError, whose text says what to do."""
+    parameters = chosen.get("parameters") if isinstance(chosen, dict) else None
     if isinstance(chosen, dict):
         chosen = chosen.get("class_name")
     found = str(chosen).removeprefix(AUTH_PACKAGE)
     if found not in AUTH_CLASSES[name]:
         known = " or ".join(AUTH_CLASSES[name])
         raise ValueError(f"{name}: {chosen} is not supported; use {known}")
+    if found.startswith("MutualTls"):
+        _check_validator(parameters)
     return found
 
 
-def check_together(settings: AuthSettings) -> None:
+def _check_validator(parameters: object) -> None:
+    validator = parameters.get("validator_class_name") if isinstance(parameters, dict) else None
+    if not validator:
+        raise ValueError("authenticator.parameters.validator_class_name is not set")
+    if str(validator).removeprefix(AUTH_PACKAGE) != "SpiffeCertificateValidator":
+        raise ValueError(f"validator_class_name: {validator} is not supported; use SpiffeCertificateValidator")
+
+
+def check_together(settings: AuthSettings, requires_certificates: bool = False) -> None:
     """Raises ValueError where the settings contradict each other, in Cassandra's words."""
+    if settings.needs_certificates and not requires_certificates:
+        raise ValueError(
+            "MutualTlsAuthenticator requires client_encryption_options.enabled to be true"
+            " & client_encryption_options.require_client_auth to be true"
+        )
     if settings.requires_login:
         return
     if settings.authorizes:

@@ -8,10 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
+
+if TYPE_CHECKING:
+    from cqlserver.program.tls_settings import TlsSettings
 
 SyncMode = Literal["periodic", "group", "batch"]
 
@@ -60,6 +63,7 @@ class Config:
     user_defined_functions_enabled: bool = True
     user_defined_functions_warn_timeout_ms: int = 500
     user_defined_functions_fail_timeout_ms: int = 1_500
+    tls: "TlsSettings | None" = None
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -119,6 +123,13 @@ def apply_setting(config: Config, text: str) -> Config:
 
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, auth=_auth(config.auth, settings))
+    if "client_encryption_options" in settings:
+        from cqlserver.program.tls_settings import TlsError, read_tls
+
+        try:
+            config = replace(config, tls=read_tls(settings["client_encryption_options"]))
+        except TlsError as error:
+            raise ConfigError(str(error)) from None
     partitioner = str(settings.get("partitioner", "Murmur3Partitioner")).rsplit(".", 1)[-1]
     if partitioner != "Murmur3Partitioner":
         raise ConfigError(f"partitioner: {partitioner} is not supported; use Murmur3Partitioner")

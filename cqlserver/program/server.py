@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -30,6 +31,9 @@ from storage.environment.disk import RealDisk
 from storage.environment.environment import Environment, Rng, SystemClock
 from storage.environment.strands import ThreadWorkers
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
+
+if TYPE_CHECKING:
+    from cqlserver.connections.tls import Tls
 
 log = logging.getLogger("cqlserver")
 
@@ -59,6 +63,14 @@ def run(config: Config) -> int:
     logging.shutdown()
     # the interpreter would take apart millions of objects one by one; everything that matters is closed
     os._exit(0)
+
+
+def check_passwords(config: Config) -> None:
+    """Says so plainly where passwords can't be checked. Raises StartupError."""
+    from importlib.util import find_spec
+
+    if config.auth.has_passwords and find_spec("bcrypt") is None:
+        raise StartupError("passwords need the package bcrypt: pip install 'cqlserver[auth]'")
 
 
 def check_packages() -> None:
@@ -98,6 +110,7 @@ async def serve(config: Config) -> None:
         node.port = sockets[0].getsockname()[1]
         node.describe_itself()
         if config.auth.requires_login:
+            check_passwords(config)
             node.assure_superuser()
         run_init_files(node, config)
         if node.commit_log is not None:
@@ -107,7 +120,7 @@ async def serve(config: Config) -> None:
             from cqlserver.query_log.recording import QueryLog
 
             node.observe(QueryLog({}))
-        listener = Listener(node, sockets)
+        listener = Listener(node, sockets, make_tls(config))
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
@@ -171,6 +184,19 @@ def open_sockets(config: Config) -> list[socket.socket]:
     return [sock]
 
 
+def make_tls(config: Config) -> "Tls | None":
+    """How connections are encrypted, if they are. Raises StartupError."""
+    if config.tls is None:
+        return None
+    from cqlserver.connections.tls import Tls
+    from cqlserver.program.tls_settings import TlsError, make_context
+
+    try:
+        return Tls(config.tls, make_context(config.tls))
+    except TlsError as error:
+        raise StartupError(str(error)) from error
+
+
 def open_node(config: Config, environment: Environment | None = None) -> Node:
     """Opens the data and makes a node of it, in this machine's environment or another. Raises StartupError."""
     if environment is None:
@@ -226,7 +252,8 @@ def announce(node: Node, config: Config, control: socket.socket | None = None) -
         told["control_port"] = port = control.getsockname()[1]
         taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"
         log.info("The control port is %s:%d%s", control_port.HOST, port, taken)
-    log.info("Starting listening for CQL clients on %s:%d (unencrypted)...", host, node.port)
+    encryption = "unencrypted" if config.tls is None else "optionally encrypted" if config.tls.is_optional else "encrypted"
+    log.info("Starting listening for CQL clients on %s:%d (%s)...", host, node.port, encryption)
     log.info("%s", node.limits.told())
     log.info("Startup complete")
     if config.ready_file is not None:

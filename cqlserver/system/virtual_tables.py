@@ -211,7 +211,7 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
         state = getattr(session, "state", None)
         if not isinstance(state, ClientState):
             continue
-        address = ip_address(state.address)
+        address, peer = ip_address(state.address), state.peer()
         yield {
             "address": address,
             "port": state.port,
@@ -222,7 +222,9 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
             "client_options": dict(state.options),
             "driver_name": state.options.get("DRIVER_NAME"),
             "driver_version": state.options.get("DRIVER_VERSION"),
-            "ssl_enabled": False,
+            "ssl_enabled": peer is not None,
+            "ssl_protocol": peer.protocol if peer is not None else None,
+            "ssl_cipher_suite": peer.cipher if peer is not None else None,
             "keyspace_name": state.keyspace,
         }
 

@@ -11,7 +11,7 @@ import trio
 from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
 from cqlserver.program.config import Config
-from cqlserver.program.server import listen, open_node, open_sockets
+from cqlserver.program.server import listen, make_tls, open_node, open_sockets
 from protocol.client import Connection, connect
 from protocol.responses import Error, Reply
 from storage.environment.environment import Disk, Environment, ManualClock, Rng
@@ -65,7 +65,7 @@ def serving(disk: Disk | None = None, clock: ManualClock | None = None, **settin
     node.port = sockets[0].getsockname()[1]
     node.describe_itself()
     listen(sockets)
-    listener = Listener(node, sockets)
+    listener = Listener(node, sockets, make_tls(node.config))
     ended = trio.CancelScope()
     tokens: list[trio.lowlevel.TrioToken] = []
     failures: list[BaseException] = []

@@ -1,0 +1,134 @@
+"""cassandra.yaml's client_encryption_options (config/EncryptionOptions.java), and the certificates that they name.
+
+Stores are PEM or PKCS12. A JKS store, Cassandra's own default, can't be read here; keytool makes PKCS12 of it.
+"""
+
+import ssl
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PEM: Final = b"-----BEGIN"
+JKS: Final = b"\xfe\xed\xfe\xed"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """`keystore`: certificate and key, in one store, or with the key in `key_file`. `truststore`: whose certificates of
+    clients are believed. `is_optional`: plain connections are served too."""
+
+    keystore: Path
+    keystore_password: str | None = None
+    key_file: Path | None = None
+    truststore: Path | None = None
+    truststore_password: str | None = None
+    is_optional: bool = False
+    requires_client_certificate: bool = False
+    ciphers: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+
+
+class TlsError(ValueError):
+    """The settings can't be used; the message says which and what to do."""
+
+
+def read_tls(options: object) -> TlsSettings | None:
+    """What `client_encryption_options` say; None: nothing is encrypted. Raises TlsError."""
+    if not isinstance(options, Mapping):
+        raise TlsError("client_encryption_options must hold names and values, like `enabled: true`")
+    factory = options.get("ssl_context_factory")
+    parameters = factory.get("parameters") if isinstance(factory, Mapping) else None
+    if isinstance(parameters, Mapping) and "private_key" in parameters:
+        raise TlsError("client_encryption_options: write private_key to a PEM file, and name that as keystore")
+    is_enabled = _boolean(options, "enabled")
+    keystore = options.get("keystore")
+    is_optional = _boolean(options, "optional") if "optional" in options else not is_enabled and bool(keystore)
+    if not is_enabled and not (is_optional and keystore):
+        return None
+    if not keystore:
+        raise TlsError("client_encryption_options: keystore is missing; name a PEM or PKCS12 file")
+    requires_client = _boolean(options, "require_client_auth")
+    truststore = options.get("truststore") if requires_client else None
+    return TlsSettings(
+        Path(str(keystore)),
+        _maybe_text(options, "keystore_password"),
+        None,
+        Path(str(truststore)) if truststore else None,
+        _maybe_text(options, "truststore_password"),
+        is_optional,
+        requires_client,
+        tuple(map(str, options.get("cipher_suites") or ())),
+        tuple(map(str, options.get("accepted_protocols") or ())),
+    )
+
+
+def _boolean(options: Mapping[str, object], name: str) -> bool:
+    value = options.get(name, False)
+    if not isinstance(value, bool):
+        raise TlsError(f"client_encryption_options: {name}: {value} is neither true nor false")
+    return value
+
+
+def _maybe_text(options: Mapping[str, object], name: str) -> str | None:
+    value = options.get(name)
+    return None if value is None else str(value)
+
+
+def make_context(settings: TlsSettings) -> ssl.SSLContext:
+    """Reads the stores. Raises TlsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        with tempfile.TemporaryDirectory(prefix="cqlserver-tls-") as folder:
+            chain, password = _as_pem(settings.keystore, settings.keystore_password, Path(folder))
+            context.load_cert_chain(chain, settings.key_file, password or "")
+        if settings.truststore is not None:
+            with tempfile.TemporaryDirectory(prefix="cqlserver-tls-") as folder:
+                trusted, _ = _as_pem(settings.truststore, settings.truststore_password, Path(folder))
+                context.load_verify_locations(trusted)
+        if settings.ciphers:
+            context.set_ciphers(":".join(settings.ciphers))
+    except OSError as error:
+        raise TlsError(f"client_encryption_options: {settings.keystore}, {settings.truststore}: {error}") from error
+    if settings.requires_client_certificate:
+        if settings.truststore is None:
+            raise TlsError("client_encryption_options: require_client_auth needs a truststore; name a PEM or PKCS12 file")
+        context.verify_mode = ssl.CERT_REQUIRED
+    versions = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+    accepted = [versions[name] for name in settings.protocols if name in versions] or list(versions.values())
+    context.minimum_version, context.maximum_version = min(accepted), max(accepted)
+    return context
+
+
+def _as_pem(store: Path, password: str | None, folder: Path) -> tuple[Path, str | None]:
+    """The store as a PEM file, which is made in `folder` where it is none, and its password."""
+    content = store.read_bytes()
+    if PEM in content:
+        return store, password
+    if content.startswith(JKS):
+        raise TlsError(
+            f"{store} is a JKS store, which can't be read here: make PKCS12 of it with "
+            "`keytool -importkeystore -srckeystore OLD -destkeystore NEW -deststoretype PKCS12`, or PEM files"
+        )
+    pem = folder / "store.pem"
+    pem.touch(mode=0o600)
+    pem.write_bytes(_pem_of_pkcs12(store, content, password))
+    return pem, None
+
+
+def _pem_of_pkcs12(store: Path, content: bytes, password: str | None) -> bytes:
+    try:
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+    except ImportError as error:
+        raise TlsError(f"{store}: PKCS12 stores need `pip install 'cqlserver[tls]'`; PEM files don't") from error
+    try:
+        found = pkcs12.load_pkcs12(content, password.encode() if password is not None else None)
+    except ValueError as error:
+        raise TlsError(f"{store}: {error}") from error
+    parts = []
+    if found.key is not None:
+        parts.append(found.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    certificates = [found.cert, *found.additional_certs] if found.cert is not None else found.additional_certs
+    parts += [certificate.certificate.public_bytes(Encoding.PEM) for certificate in certificates]
+    return b"".join(parts)
