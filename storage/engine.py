@@ -176,6 +176,10 @@ class Engine:
                 self._lock.release()
                 self._lock = None
 
+    def is_logged(self, table_id: UUID) -> bool:
+        """Whether the log takes a table's changes."""
+        return self.commit_log is not None and table_id not in self._unlogged
+
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def apply(self, update: PartitionUpdate) -> None:
@@ -203,7 +207,14 @@ class Engine:
         self.apply_plain(updates)
 
     def apply_plain(self, updates: Sequence[PartitionUpdate]) -> None:
-        """`apply_all` for updates that change no index, or come with what they change there."""
+        """`apply_all` for updates that change no index."""
+        self.log_updates(updates)
+        stores = self.stores
+        for update in updates:
+            stores[update.table_id].apply(update)
+
+    def log_updates(self, updates: Sequence[PartitionUpdate]) -> None:
+        """Logs several updates as one record; what follows without a pause is the change itself."""
         if self.commit_log is not None:
             logged = [update for update in paused(updates) if update.table_id not in self._unlogged]
             if len(logged) == 1:
@@ -211,9 +222,6 @@ class Engine:
             elif logged:
                 self._append(group_record([update.encode() for update in paused(logged)]), logged)
         commit()
-        stores = self.stores
-        for update in updates:
-            stores[update.table_id].apply(update)
 
     def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""

@@ -95,7 +95,8 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.calls.user_functions(schema.keyspaces[change.keyspace], change.name)  # what it holds on to
         node.publish(change)
         if isinstance(statement, tree.CreateIndex):
-            return Pending(_building(node, change))
+            building = Pending(_building(node, change))
+            return building.result if building.step() else building
         return SchemaChangeResult(change)
 
     return ImmediatePlan(run)
@@ -106,8 +107,8 @@ def _building(node: Node, change: SchemaChange) -> Generator[None, None, Result]
     table = node.schema.maybe_table(change.keyspace, change.name)
     store = node.engine.stores.get(table.id) if table is not None else None
     while store is not None and store.indexes is not None and store.indexes.unbuilt:
-        store.indexes.build_step(store.indexes.unbuilt[0])
-        yield
+        if not store.indexes.build_step(store.indexes.unbuilt[0]):
+            yield
     return SchemaChangeResult(change)
 
 

@@ -15,7 +15,8 @@ from uuid import UUID
 from protocol.types import TEXT
 from storage.environment.strands import undisturbed
 from storage.indexes.attached import Change, attached_indexes
-from storage.indexes.local import local_indexes
+from storage.indexes.local import apply_entries, local_indexes
+from storage.indexes.packed_writer import IndexedWriter
 from storage.indexes.table_indexes import TableIndexes
 from storage.memtable.packed import Layout
 from storage.mutation import LIVE, NO_LIVENESS, Deletion, Liveness, PartitionUpdate, Row
@@ -62,7 +63,11 @@ class IndexedTables:
                 hidden, others = indexes.changes(update, now_s)
                 following += hidden
                 attached += others
-        engine.apply_plain([*updates, *following])
+        engine.log_updates([*updates, *following])
+        for update in updates:
+            engine.stores[update.table_id].apply(update)
+        for update in following:
+            apply_entries(engine.stores[update.table_id], update)
         for index, key, ck, gone, come in attached:
             index.apply(key, ck, gone, come)
 
@@ -83,7 +88,7 @@ class IndexedTables:
         def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
-        return write
+        return IndexedWriter(self._engine, store, layout, write).write
 
     def with_hidden(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
         """The tables, and those of their indexes."""

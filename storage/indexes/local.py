@@ -12,18 +12,25 @@ of partitions and ranges, and expired cells, leave behind is stale: readers look
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid3
 
 from protocol.errors import InvalidRequest
 from protocol.types import BLOB
 from storage.indexes.entries import has_path, row_entries
 from storage.indexes.target import IndexTarget, TargetKind, maybe_target
-from storage.memtable.memtable import position_of
-from storage.mutation import LIVE, NO_LIVENESS, Deletion, PartitionUpdate, Row
+from storage.memtable.memtable import position_of, split_single
+from storage.memtable.packed import TIMESTAMP, VALUES
+from storage.memtable.partition import Partition
+from storage.mutation import LIVE, NO_LIVENESS, Deletion, PartitionUpdate, RangeTombstone, Row
 from storage.schema.metadata import ColumnKind, ColumnMetadata, IndexMetadata, TableMetadata
 
+if TYPE_CHECKING:
+    from storage.reads import TableStore
+
 VALUE_BYTES_MAX: Final = 65535
+TIMESTAMP_MAX: Final = (1 << 63) - 1
 LOCAL_KINDS: Final = ("COMPOSITES", "KEYS")
 blob_key = BLOB.order_key
 
@@ -46,6 +53,46 @@ def hidden_table(base: TableMetadata, metadata: IndexMetadata, target: IndexTarg
     )
     params = base.params if not base.params.default_time_to_live else TableMetadata(base.keyspace, "", base.id, ()).params
     return TableMetadata(base.keyspace, f"{base.name}.{metadata.name}", hidden_id(base.id, metadata.name), columns, params)
+
+
+def apply_entries(hidden: "TableStore", update: PartitionUpdate) -> None:
+    """Applies what a write changes in a hidden table. Entries that go are forgotten at once: a deletion is only kept where
+    files may have the entry, too."""
+    if hidden.flushed:
+        hidden.apply(update)
+        return
+    kept = {}
+    for ck, row in update.rows.items():
+        if row.deletion == LIVE:
+            kept[ck] = row
+        else:
+            forget_entry(hidden, update.key, ck)
+    if kept:
+        hidden.apply(replace(update, rows=kept))
+
+
+def forget_entry(hidden: "TableStore", value: bytes, ck: bytes) -> None:
+    """Takes an entry out of a hidden table's memtable. It does no harm where a reader still finds it: it is stale."""
+    memtable = hidden.memtable
+    found = memtable.get(value)
+    if found is None:
+        return
+    if not isinstance(found, Partition):
+        own = split_single(found)[0] if isinstance(found, bytes) else found.ck
+        if own == ck:
+            memtable.remove(value)
+        return
+    memtable.cover_ranges(value, (RangeTombstone(ck, ck + b"\0", Deletion(TIMESTAMP_MAX, 0)),))
+    if not found.row_count():
+        memtable.remove(value)
+
+
+def gone_entry(table_id: UUID, value: bytes, ck: bytes, clustering: tuple[bytes, ...], before: object) -> PartitionUpdate:
+    """That the entry of a packed row goes, at that row's timestamp."""
+    assert isinstance(before, bytes), before
+    timestamp_us = int.from_bytes(before[TIMESTAMP:VALUES], "big", signed=True)
+    row = Row(clustering, NO_LIVENESS, Deletion(timestamp_us, max(timestamp_us // 1_000_000, 0) & 0x7FFFFFFF))
+    return PartitionUpdate(table_id, value, LIVE, None, {ck: row})
 
 
 def hidden_id(base_id: UUID, index_name: str) -> UUID:

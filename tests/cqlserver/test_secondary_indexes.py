@@ -8,11 +8,12 @@ from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.state import ClientState
 from protocol.errors import InvalidRequest
-from protocol.requests import QueryOptions
+from protocol.requests import Query, QueryOptions
 from protocol.responses import RowsResult
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 from tests.cqlserver.small_server import KEYSPACE, small_node
+from tests.cqlserver.small_session import SmallSession
 
 SEEDS = range(3)
 
@@ -186,3 +187,32 @@ def test_an_expired_entry_is_gone_and_one_of_a_key_column_stays() -> None:
     clock.advance(11)
     assert client.run("SELECT * FROM ks.t WHERE v = 1") == []
     assert len(client.run("SELECT * FROM ks.t WHERE c = 1")) == 1
+
+
+@pytest.mark.parametrize("using", ["", " USING 'sai'"])
+def test_the_short_way_of_writing_leaves_what_the_long_way_leaves(using: str) -> None:
+    rng = random.Random(5)
+    table = [KEYSPACE, "CREATE TABLE ks.t (a int, b int, c int, v int, w int, PRIMARY KEY ((a, b), c))"]
+    indexes = [f"CREATE INDEX ON ks.t ({column}){using}" for column in ("b", "c", "v", "w")]
+    indexed, plain = SmallSession(True, table + indexes), SmallSession(False, table)
+    texts = [
+        "INSERT INTO ks.t (a, b, c, v, w) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO ks.t (a, b, c, v) VALUES (?, ?, ?, ?)",
+    ]
+    for select in [f"SELECT * FROM ks.t WHERE v = {n}" for n in range(3)]:  # attached indexes begin
+        indexed.rows(select)
+    for step in range(300):
+        text, timestamp_us = rng.choice(texts), rng.choice((step, step, 100))
+        values = [number(rng.randrange(3)) for _ in range(text.count("?"))]
+        where = f"a = {rng.randrange(3)} AND b = {rng.randrange(3)} AND c = {rng.randrange(3)}"
+        for session in (indexed, plain):
+            session.execute(text, *values, timestamp_us=timestamp_us)
+            if step % 20 == 0:
+                session.ask(Query(f"DELETE FROM ks.t USING TIMESTAMP {step} WHERE {where}"))
+    assert any(indexed.taken)
+    found = 0
+    for select in [f"SELECT * FROM ks.t WHERE {column} = {n}" for column in ("b", "c", "v", "w") for n in range(3)]:
+        rows = indexed.rows(select)
+        assert rows == plain.rows(f"{select} ALLOW FILTERING"), select
+        found += len(rows[0]) > 0
+    assert found > 6
