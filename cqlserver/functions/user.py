@@ -6,7 +6,7 @@ a start. A function that does not compile any more is there all the same, and sa
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cqlserver.functions.model import (
     AggregateFunction,
@@ -23,6 +23,9 @@ from protocol.types import CqlType, UserType
 from storage.environment.strands import long_work, pause
 from storage.schema.metadata import AggregateMetadata, FunctionMetadata, KeyspaceMetadata, Schema, Signature
 from storage.schema.type_text import parse_type
+
+if TYPE_CHECKING:
+    from cqlserver.java.run import Run
 
 DISABLED = "User-defined functions are disabled in cassandra.yaml - set user_defined_functions_enabled=true to enable"
 ONLY_JAVA = "Currently only Java UDFs are available in Cassandra. For more information - CASSANDRA-18252 and CASSANDRA-17281"
@@ -87,40 +90,6 @@ class Settings(Protocol):
     def user_defined_functions_fail_timeout_ms(self) -> int: ...
 
 
-class _Execution:
-    """The looks at the clock of one call."""
-
-    __slots__ = ("_body", "_deadline_s", "_warning_s")
-
-    def __init__(self, body: "_Body") -> None:
-        self._body = body
-        self._deadline_s: float | None = None
-        self._warning_s = 0.0
-
-    def look(self) -> None:
-        """Others may run here; raises when the function has run too long."""
-        world, settings = self._body.world, self._body.settings
-        now_s = world.monotonic()
-        if self._deadline_s is None:
-            long_work()
-            self._deadline_s = now_s + settings.user_defined_functions_fail_timeout_ms / 1000
-            self._warning_s = now_s + settings.user_defined_functions_warn_timeout_ms / 1000
-        elif now_s > self._deadline_s:
-            raise ExecutionLimit(
-                f"java.util.concurrent.TimeoutException: User defined function {self._body.shown} ran longer than "
-                f"{settings.user_defined_functions_fail_timeout_ms}ms"
-            )
-        elif now_s > self._warning_s and settings.user_defined_functions_warn_timeout_ms > 0:
-            self._warning_s = self._deadline_s
-            warn = client_warn.get()
-            if warn is not None:
-                warn(
-                    f"User defined function {self._body.shown} ran longer than "
-                    f"{settings.user_defined_functions_warn_timeout_ms}ms"
-                )
-        pause()
-
-
 class _Body:
     """A function's program with its types; `call` takes and gives Java values, `execute` serialised ones."""
 
@@ -128,6 +97,9 @@ class _Body:
         "_broken",
         "_decoders",
         "_encode",
+        "_look_at_clock",
+        "_new_run",
+        "_now_ms",
         "_program",
         "_run",
         "called_on_null",
@@ -137,7 +109,9 @@ class _Body:
         "world",
     )
 
-    def __init__(self, metadata: FunctionMetadata, types: Mapping[str, UserType], settings: Settings, world: World) -> None:
+    def __init__(
+        self, metadata: FunctionMetadata, types: Mapping[str, UserType], settings: Settings, world: World
+    ) -> None:
         from cqlserver.java.codecs import encoder, nullable_decoder
         from cqlserver.java.run import Run
 
@@ -145,57 +119,84 @@ class _Body:
         self.called_on_null = metadata.called_on_null_input
         types_shown = ", ".join(map(signature_type, metadata.argument_types))
         self.shown = f"{metadata.keyspace}.{metadata.name} : ({types_shown}) -> {metadata.return_type.cql()}"
-        self._run = Run
+        self._new_run = Run
+        self._look_at_clock, self._now_ms = self.look, world.now_ms
         self._decoders = [nullable_decoder(type_) for type_ in metadata.argument_types]
         self._encode = encoder(metadata.return_type)
         self._broken: str | None = None
         self._program: Any = None
+        self._run: Callable[[Any, Sequence[Any]], Any] = self._refuse
         try:
+            assert_enabled(settings.user_defined_functions_enabled, metadata.language)
             self._program = load_function(metadata, types)
+            self._run = self._program.run
         except InvalidRequest as error:
             self._broken = error.message
 
     @property
     def has_loops(self) -> bool:
-        return self._program is not None and self._program.has_loops
+        return self._program is not None and bool(self._program.has_loops)
 
     def execute(self, arguments: Arguments, context: CallContext | None = None) -> bytes | None:
         """Raises InvalidRequest and FunctionFailure."""
-        values = self.decoded(arguments)
+        values = [decode(argument) for decode, argument in zip(self._decoders, arguments, strict=True)]
         if not self.called_on_null and None in values:
+            self._assert_enabled()
             return None
-        found: bytes | None = self._guarded(lambda: self._encoded(self._raw(values)))
-        return found
-
-    def decoded(self, arguments: Arguments) -> list[Any]:
-        assert_enabled(self.settings.user_defined_functions_enabled, self.metadata.language)
-        return [decode(argument) for decode, argument in zip(self._decoders, arguments, strict=True)]
-
-    def encoded(self, value: Any) -> bytes | None:
-        found: bytes | None = self._guarded(lambda: self._encoded(value))
-        return found
-
-    def _encoded(self, value: Any) -> bytes | None:
-        return None if value is None else self._encode(value)
-
-    def call(self, values: Sequence[Any]) -> Any:
-        return self._guarded(lambda: self._raw(values))
-
-    def _raw(self, values: Sequence[Any]) -> Any:
-        if self._program is None:
-            raise InvalidRequest(
-                f"Function '{self.shown}' exists but hasn't been loaded successfully for the following reason: "
-                f"{self._broken}. Please see the server log for details"
-            )
-        return self._program.run(self._run(_Execution(self).look, self.world.now_ms), values)
-
-    def _guarded(self, action: Callable[[], Any]) -> Any:
         try:
-            return action()
+            value = self._run(self._new_run(self._look_at_clock, self._now_ms), values)
+            return None if value is None else self._encode(value)
         except JavaThrow as error:
             raise self._failure(_as_runtime(error.throwable)) from None
         except ExecutionLimit as error:
             raise self._failure(error.message) from None
+
+    def call(self, values: Sequence[Any]) -> Any:
+        try:
+            return self._run(self._new_run(self._look_at_clock, self._now_ms), values)
+        except JavaThrow as error:
+            raise self._failure(_as_runtime(error.throwable)) from None
+        except ExecutionLimit as error:
+            raise self._failure(error.message) from None
+
+    def encoded(self, value: Any) -> bytes | None:
+        try:
+            return None if value is None else self._encode(value)
+        except JavaThrow as error:
+            raise self._failure(_as_runtime(error.throwable)) from None
+
+    def _assert_enabled(self) -> None:
+        assert_enabled(self.settings.user_defined_functions_enabled, self.metadata.language)
+
+    def _refuse(self, run: Any, values: Sequence[Any]) -> Any:
+        """In place of a program that is not there."""
+        self._assert_enabled()
+        raise InvalidRequest(
+            f"Function '{self.shown}' exists but hasn't been loaded successfully for the following reason: {self._broken}. "
+            "Please see the server log for details"
+        )
+
+    def look(self, run: "Run") -> None:
+        """Others may run here; raises when the function has run too long."""
+        settings, now_s = self.settings, self.world.monotonic()
+        if not run.deadline_s:
+            long_work()
+            run.deadline_s = now_s + settings.user_defined_functions_fail_timeout_ms / 1000
+            warn_ms = settings.user_defined_functions_warn_timeout_ms
+            run.warning_s = now_s + warn_ms / 1000 if warn_ms > 0 else run.deadline_s
+        elif now_s > run.deadline_s:
+            raise ExecutionLimit(
+                f"java.util.concurrent.TimeoutException: User defined function {self.shown} ran longer than "
+                f"{settings.user_defined_functions_fail_timeout_ms}ms"
+            )
+        elif now_s > run.warning_s:
+            run.warning_s = run.deadline_s
+            warn = client_warn.get()
+            if warn is not None:
+                warn(
+                    f"User defined function {self.shown} ran longer than {settings.user_defined_functions_warn_timeout_ms}ms"
+                )
+        pause()
 
     def _failure(self, message: str) -> RequestError:
         metadata = self.metadata
@@ -234,7 +235,6 @@ class _UserAggregate:
                 return state
             if state is None:
                 return None
-        assert_enabled(body.settings.user_defined_functions_enabled, body.metadata.language)
         return body.call([state, *values])
 
     def result(self, state: Any) -> bytes | None:
@@ -242,7 +242,6 @@ class _UserAggregate:
             return None if state is None else self._state.encoded(state)
         if state is None and not self._final.called_on_null:
             return None
-        assert_enabled(self._final.settings.user_defined_functions_enabled, self._final.metadata.language)
         return self._final.encoded(self._final.call([state]))
 
 

@@ -7,6 +7,7 @@ empty value counts as null where the type has no use for it.
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from ipaddress import ip_address
+from struct import Struct
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +17,7 @@ from cqlserver.java.cql_values import TYPES_PACKAGE, ByteBuffer, Date, Duration,
 from cqlserver.java.errors import thrown
 from cqlserver.java.types import BOOLEAN, BOXES, BYTE, DOUBLE, FLOAT, INT, LONG, SHORT, STRING, ClassType
 from cqlserver.java.values import BigInteger, Byte, Float, Long, Short, text_of, units_of
+from protocol.types import INT as INT_TYPE
 from protocol.types import CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
 from protocol.types.duration import Duration as CqlDuration
 
@@ -69,6 +71,9 @@ def _duration(value: CqlDuration) -> Duration:
     return Duration(value.months, value.days, value.nanoseconds)
 
 
+_INT: Final = Struct(">i")
+
+
 def _integer(kind: Callable[[int], int]) -> Decoder:
     from_bytes = int.from_bytes
     return lambda data: kind(from_bytes(data, "big", signed=True))
@@ -105,7 +110,7 @@ _ENCODERS: Final[dict[str, Encoder]] = {
     "bigint": lambda value: value.to_bytes(8, "big", signed=True),
     "counter": lambda value: value.to_bytes(8, "big", signed=True),
     "time": lambda value: value.to_bytes(8, "big", signed=True),
-    "int": lambda value: value.to_bytes(4, "big", signed=True),
+    "int": Struct(">i").pack,
     "smallint": lambda value: value.to_bytes(2, "big", signed=True),
     "tinyint": lambda value: value.to_bytes(1, "big", signed=True),
     "timestamp": lambda value: value.ms.to_bytes(8, "big", signed=True),
@@ -150,14 +155,13 @@ def decoder(type_: CqlType) -> Decoder:
 
 
 def nullable_decoder(type_: CqlType) -> Callable[[bytes | None], Any]:
-    decode, empty_is_null = decoder(type_), type_.empty_is_null
-
-    def run(data: bytes | None) -> Any:
-        if data is None or (empty_is_null and not data):
-            return None
-        return decode(data)
-
-    return run
+    decode = decoder(type_)
+    if type_ is INT_TYPE:
+        unpack = _INT.unpack
+        return lambda data: unpack(data)[0] if data else None
+    if type_.empty_is_null:
+        return lambda data: decode(data) if data else None
+    return lambda data: None if data is None else decode(data)
 
 
 def _set_decoder(type_: SetType, inner: Callable[[bytes | None], Any]) -> Decoder:

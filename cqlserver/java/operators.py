@@ -130,12 +130,22 @@ def pure_operation(sign: str, type_: Type) -> Pure:
         return _FLOAT[sign]
     if type_ == FLOAT:
         return _float_sum(_FLOAT[sign])
+    if sign == "%":
+        return _remainder
     wrap, pure = (to_int if type_ == INT else to_long), _INTEGER[sign]
     return lambda a, b: wrap(pure(a, b))
 
 
 Operand = tuple[Closure, int | None, Any]
 """Closure, the slot of the local that it is, or the constant that it is in a list."""
+
+
+def _remainder_by(left: Closure, constant: int) -> Closure:
+    def run(f: Frame) -> int:
+        value: int = left(f)
+        return value % constant if value >= 0 else -(-value % constant)
+
+    return run
 
 
 def binary(sign: str, type_: Type, left: Operand, right: Operand) -> Closure:
@@ -155,6 +165,8 @@ def _applied(pure: Pure, left: Operand, right: Operand) -> Closure:
     run_left, run_right = left[0], right[0]
     if right[2] is not None:
         constant = right[2][0]
+        if pure is _remainder and constant > 0:
+            return _remainder_by(run_left, constant)
         if left[1] is not None:
             slot = left[1]
             return lambda f: pure(f[slot], constant)

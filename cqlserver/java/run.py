@@ -17,25 +17,26 @@ OBJECT_BYTES_MAX: Final = 16 << 20
 """Of one text, array or number."""
 
 Frame = list[Any]
-Look = Callable[[], None]
+Look = Callable[["Run"], None]
 
 
 class Run:
-    """`look` is called now and then: others may run there, and it raises what a timeout is answered with."""
+    """`look` is called now and then: others may run there, and it raises what a timeout is answered with. The deadlines
+    are its own to keep: monotonic seconds, 0 before the first look."""
 
-    __slots__ = ("_look", "_taken", "now_ms", "rounds")
+    __slots__ = ("_look", "_taken", "deadline_s", "now_ms", "rounds", "warning_s")
 
     def __init__(self, look: Look, now_ms: Callable[[], int]) -> None:
         self._look, self.now_ms = look, now_ms
-        self.rounds = 0
-        self._taken = 0
+        self.rounds = self._taken = 0
+        self.deadline_s = self.warning_s = 0.0
 
     def tick(self, rounds: int) -> None:
         """A loop went round so often."""
         self.rounds += rounds
         if self.rounds >= ROUNDS_PER_LOOK:
             self.rounds = 0
-            self._look()
+            self._look(self)
 
     def take(self, size: int) -> None:
         """So many bytes are about to be made. Raises ExecutionLimit, or Java's OutOfMemoryError's stand-in."""

@@ -34,7 +34,7 @@ def outcome(
         for type_, (_, value) in zip(types, given.values(), strict=True)
     ]
     try:
-        found = program.run(Run(look, lambda: 0), values)
+        found = program.run(Run(lambda run: look(), lambda: 0), values)
     except JavaThrow as thrown:
         return f"throws {thrown.throwable.text()}"
     return None if found is None else result.decode(encoder(result)(found))
