@@ -40,6 +40,7 @@ from protocol.frames import (
     EnvelopeDecoder,
     EnvelopeEncoder,
     Refusal,
+    SegmentDecoder,
     encoder,
     negotiated,
 )
@@ -106,7 +107,7 @@ TURN_S = 0.002
 """How long a strand works before others have their turn."""
 
 FIRST_BYTES_MAX = 1 << 16
-"""The longest envelope before READY: only STARTUP and OPTIONS are taken then."""
+"""The longest envelope before READY or a login: only STARTUP, OPTIONS and AUTH_RESPONSE are taken then."""
 
 Clock = Callable[[], float]
 
@@ -600,11 +601,15 @@ class Session(Client):
         self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
         assert isinstance(self._decoder, EnvelopeDecoder)
         self._throws_on_overload = options.get("THROW_ON_OVERLOAD") == "1"
-        self._decoder.size_max = self.node.config.frame_bytes_max
+        logs_in = self.node.config.auth.requires_login
+        if not logs_in:
+            self._decoder.size_max = self.node.config.frame_bytes_max
         decoder = negotiated(self._decoder, version, compression)
+        if isinstance(decoder, SegmentDecoder):
+            decoder.single_segments_only = logs_in
         decoder.admit, decoder.given_max = self._admit, GIVEN_BYTES_MAX
         self._next = (decoder, encoder(version, compression))
-        if self.node.config.auth.requires_login:
+        if logs_in:
             self._authenticates = True
             return Authenticate(self.node.access.authenticator.java_name)
         self._ready = True
@@ -620,6 +625,10 @@ class Session(Client):
             user = yield from node.access.authenticator.user_of(token, self.state.peer())
             node.access.log_in(self.state, user)
             self._authenticates, self._ready = False, True
+            if isinstance(self._decoder, SegmentDecoder):
+                self._decoder.single_segments_only = False
+            else:
+                self._decoder.size_max = node.config.frame_bytes_max
             if node.guard is not None:
                 self._be_guarded(node.guard)
             return AuthSuccess(None)

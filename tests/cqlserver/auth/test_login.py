@@ -85,3 +85,12 @@ def test_malformed_tokens(token: bytes, message: str) -> None:
     with pytest.raises(BadCredentials) as error:
         credentials(token)
     assert error.value.message == message
+
+
+def test_large_messages_are_for_those_who_have_logged_in() -> None:
+    session = AuthSession(auth_node())
+    refused = session.log_in("cassandra", "x" * 100_000)
+    assert isinstance(refused, Error)
+    assert "exceeds maximum allowed length" in refused.error.message
+    assert session.log_in("cassandra", "cassandra") == AuthSuccess(None)
+    session.done("SELECT key FROM system.local" + " " * 100_000)
