@@ -41,6 +41,6 @@ def test_prepared_statements_that_are_used_stay_and_others_make_room(caplog: pyt
 
 def test_a_statement_larger_than_the_cache_is_not_prepared() -> None:
     with serving(prepared_statements_bytes_max=1 << 20) as server, server.connect() as client:
-        response = client.request(Prepare(f"SELECT key FROM system.local /* {'x' * 10_000} */")).response
+        response = client.request(Prepare(f"SELECT key{', key' * 3_000} FROM system.local")).response
         assert isinstance(response, Error)
-        assert "is larger than allowed maximum of 1 MB: SELECT key" in response.error.message
+        assert "is larger than allowed maximum of 1 MB: SELECT key, key" in response.error.message
