@@ -15,7 +15,7 @@ from cqlserver.ddl.context import (
     check_keyspace_name,
 )
 from cqlserver.ddl.type_walk import is_counter_name, qualified, references_user_type, with_user_type
-from cqlserver.terms.type_names import resolve_type, type_text
+from cqlserver.terms.type_names import check_component_count, resolve_type, type_text
 from grammar.tree import (
     AlterType,
     AlterTypeAdd,
@@ -43,6 +43,7 @@ def create_type(schema: Schema, statement: CreateType, context: DdlContext) -> D
         if statement.if_not_exists:
             return schema, None
         raise InvalidRequest(f"A user type with name '{name}' already exists")
+    check_component_count("user type", len(statement.fields))
     names: dict[str, None] = {}
     for field, _ in statement.fields:
         if field in names:
@@ -98,6 +99,7 @@ def _with_field(schema: Schema, keyspace: KeyspaceMetadata, before: UserType, st
         raise InvalidRequest(
             f"Cannot add field {field} to type {_written(before)}: a field with name {field} already exists"
         )
+    check_component_count("user type", len(before.field_names) + 1)
     field_type = resolve_type(statement.type, keyspace.name, schema)
     subject = f"Cannot add new field {field} of type {type_text(qualified(statement.type, keyspace.name))}"
     if references_user_type(field_type, before.name):

@@ -27,6 +27,7 @@ from protocol.types import (
 )
 from storage.schema.metadata import Schema
 
+COMPONENTS_MAX = 65_535
 _MARSHAL_PACKAGE = "org.apache.cassandra.db.marshal."
 # Cassandra's types that have no name in CQL.
 _CUSTOM_CLASSES = frozenset(
@@ -47,6 +48,12 @@ _FREEZABLE = ListTypeName | SetTypeName | MapTypeName | TupleTypeName | UserType
 def resolve_type(name: TypeName, keyspace: str, schema: Schema) -> CqlType:
     """The type that `name` means in a statement on `keyspace`. Raises InvalidRequest."""
     return _resolve(name, keyspace, schema, False)
+
+
+def check_component_count(noun: str, count: int) -> None:
+    """Of a tuple's elements or a user type's fields: clients are told of them with a count of two bytes."""
+    if count > COMPONENTS_MAX:
+        raise InvalidRequest(f"A {noun} can't have more than {COMPONENTS_MAX} components, this one has {count}")
 
 
 def type_text(name: TypeName, frozen: bool = False, keyspace: str | None = None) -> str:
@@ -106,6 +113,7 @@ def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> Cql
         case TupleTypeName(elements=elements):
             if any(_is_native(element, "counter") for element in elements):
                 raise InvalidRequest("Counters are not allowed inside tuples")
+            check_component_count("tuple", len(elements))
             return TupleType(tuple(_resolve(element, keyspace, schema, True).frozen_form() for element in elements))
         case VectorTypeName(element=element, dimension=dimension):
             return _vector(name, element, dimension, keyspace, schema)

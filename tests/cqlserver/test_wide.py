@@ -8,7 +8,7 @@ import pytest
 
 from protocol.responses import Error
 from storage.environment.memory import FaultyDisk
-from tests.cqlserver.test_long_requests import Client, client, integer, new_node
+from tests.cqlserver.test_long_requests import Client, client, integer, new_node, shown
 
 COLUMNS = [f"column_{number:05}" for number in range(4_000)]
 LONG_NAMES = [f"{'x' * 43}{number:05}" for number in range(1_400)]
@@ -61,3 +61,11 @@ def test_time_grows_with_the_number_of_columns_and_fields_not_with_its_square(ki
 
     few, many = (min(took_s(count, attempt) for attempt in range(2)) for count in (1_000, 4_000))
     assert many < GROWTH_MAX * few
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE ks.x (k int PRIMARY KEY, t tuple<{}>)", "CREATE TYPE ks.x ({})"])
+def test_more_components_than_clients_can_be_told_of_are_refused(statement: str) -> None:
+    """The count of two bytes overflowed while an answer was encoded, which closed the connection."""
+    one = "int" if "tuple" in statement else "f{} int"
+    components = ", ".join(one.format(number) for number in range(65_536))
+    assert "can't have more than 65535 components" in str(shown(client(hasty=False).ask(statement.format(components))))
