@@ -485,13 +485,14 @@ def _multi_columns(
     relation: MultiColumnRelation | MultiColumnInRelation, context: BindContext
 ) -> tuple[ColumnMetadata, ...]:
     columns: list[ColumnMetadata] = []
+    seen: set[str] = set()
     for name in relation.columns:
         column = existing_column(context.table, name)
         if column.kind is not ColumnKind.CLUSTERING:
             raise InvalidRequest(
                 f"Multi-column relations can only be applied to clustering columns but was applied to: {column.name}"
             )
-        if column in columns:
+        if name in seen:
             text = relation_text(relation, context)
             raise InvalidRequest(f'Column "{column.name}" appeared twice in a relation: {text}')
         if columns and column.position != columns[-1].position + 1:
@@ -500,6 +501,7 @@ def _multi_columns(
                 f"Clustering columns must appear in the PRIMARY KEY order in multi-column relations: {text}"
             )
         columns.append(column)
+        seen.add(name)
     return tuple(columns)
 
 

@@ -103,8 +103,9 @@ class RestrictionSet:
         added = dict.fromkeys(restriction.columns, restriction)
         for one in dict.fromkeys(map(_Identity, existing)):
             added = dict.fromkeys(restriction.columns, merge(one.restriction, restriction))
+        last = next(reversed(self._by_column), None)
         self._by_column.update(added)
-        if len(self._by_column) > 1:
+        if last is not None and _column_order(restriction.first) <= _column_order(last):
             self._by_column = dict(sorted(self._by_column.items(), key=lambda item: _column_order(item[0])))
 
     def __len__(self) -> int:
@@ -125,6 +126,11 @@ class RestrictionSet:
             if not found or found[-1] is not restriction:
                 found.append(restriction)
         return found
+
+    @property
+    def maybe_last(self) -> Restriction | None:
+        """That of the last column."""
+        return next(reversed(self._by_column.values()), None)
 
     def maybe_get(self, column: ColumnMetadata) -> Restriction | None:
         return self._by_column.get(column)
@@ -182,7 +188,7 @@ class Restrictions:
         self._filter_sets: list[Restriction] = []  # those whose set has some in the filter: `needs_filtering`
         self._order_keys = component_order_keys(self.table)
         self._order_key = clustering_order_key(self.table)
-        for relation in where.relations:
+        for relation in paused(where.relations):
             self._add(relation, context)
         for name, term in (equal_terms or {}).items():
             self._place(EqRestriction((existing_column(self.table, name),), False, term))
@@ -238,11 +244,10 @@ class Restrictions:
             self._others.add(restriction)
 
     def _add_clustering(self, added: Restriction) -> None:
-        before = self._clustering.restrictions
+        last = self._clustering.maybe_last
         self._clustering.add(added)
-        if not before or self.allow_filtering or self._indexes.supports(added):
+        if last is None or self.allow_filtering or self._indexes.supports(added):
             return
-        last = before[-1]
         if isinstance(last, SliceRestriction) and added.first.position > last.first.position:
             raise InvalidRequest(
                 f'Clustering column "{added.first.name}" cannot be restricted '
