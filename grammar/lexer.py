@@ -48,7 +48,7 @@ _TOKEN = re.compile(
     r"[ \t\n\r]*(?:"
     r"([A-Za-z][A-Za-z0-9_]*)"  # 1: a word
     r"|([(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=)"  # 2: punctuation
-    r"|'([^']*+(?:''[^']*+)*+)'"  # 3: a string
+    r"|'((?:[^']++|(?:'')++)*+)'"  # 3: a string
     r"|(-?[0-9]+)(?![0-9A-Za-z.\-\u00b5])"  # 4: an integer that nothing joins
     r'|"([^"]*+(?:""[^"]*+)*+)"'  # 5: a quoted name
     r"|(.)"  # 6: anything else
@@ -72,8 +72,8 @@ _FLOAT_TEXT = re.compile(r"-?[0-9]+(?:\.(?=\.\.)|(?!\.\.)(?:\.[0-9]*(?:[eE][+-]?
 _HEX_LETTERS = frozenset("abcdefABCDEF")
 _INTEGER_TEXT = re.compile(r"-?[0-9]+")
 _NEGATIVE_WORD = re.compile(r"-(?:[nN][aA][nN]|([iI][nN][fF][iI][nN][iI][tT][yY]))")
-_LINE_COMMENT = re.compile(r"(?:--|//)[^\n\r]*[\n\r]")
-_BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_LINE_COMMENT = re.compile(r"(?:--|//)[^\n\r]*+[\n\r]")
+_BLOCK_COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/")
 _DOLLAR_STRING = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
 

@@ -16,9 +16,10 @@ _EXPONENT = re.compile(r"-?[0-9]+[eE]([+-]?)(?![0-9A-Fa-f])")
 _DURATION_AND_DIGITS = re.compile(r"-?(?:[0-9]+[a-zA-Z\u00b5]+)+[0-9]+")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _BLANKS = re.compile(r"[ \t\n\r]+")
-_STRING = re.compile(r"'([^']*(?:''[^']*)*)'")
-_QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
-_COMMENT = re.compile(r"(?:--|//)[^\n\r]*[\n\r]|/\*.*?\*/", re.DOTALL)
+# possessive: a megabyte of quotes, or without the closing one, is gone through once
+_STRING = re.compile(r"'((?:[^']++|(?:'')++)*+)'")
+_QUOTED = re.compile(r'"((?:[^"]++|(?:"")++)*+)"')
+_COMMENT = re.compile(r"(?:--|//)[^\n\r]*+[\n\r]|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PUNCTUATION = re.compile(r"[(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=")
 
