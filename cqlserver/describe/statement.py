@@ -21,6 +21,7 @@ from grammar.tree import Describe, DescribeKind
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
 from protocol.types import TEXT, CqlType, ListType, MapType, UserType, quoted_identifier
+from storage.environment.strands import long_work, paused
 from storage.schema.metadata import (
     AggregateMetadata,
     FunctionMetadata,
@@ -79,9 +80,11 @@ def describe(schema: Schema, statement: Describe, keyspace: str | None, cluster:
         return _cluster(keyspace, cluster)
     if statement.kind in _LISTINGS:
         return Description(_LIST_COLUMNS, [_listed(e) for e in _LISTINGS[statement.kind](schema, keyspace)])
-    elements = _ELEMENTS[statement.kind](schema, statement, keyspace)
+    elements = list(_ELEMENTS[statement.kind](schema, statement, keyspace))
     internals = statement.with_internals
-    return Description(_ELEMENT_COLUMNS, [(*_listed(e), e.text(internals).encode()) for e in elements])
+    if len(elements) > TEXTS_PER_GO_MAX:
+        long_work()
+    return Description(_ELEMENT_COLUMNS, [(*_listed(e), e.text(internals).encode()) for e in paused(elements)])
 
 
 def _listed(element: _Element) -> tuple[bytes, ...]:
@@ -326,6 +329,8 @@ _ELEMENTS: Final[Mapping[DescribeKind, Callable[[Schema, Describe, str | None], 
 # -- pages ------------------------------------------------------------------------------------------------------------
 
 _PAGE: Final = struct.Struct(">H16sq")
+TEXTS_PER_GO_MAX = 40
+"""Of tables that DESCRIBE prints in a go of the loop."""
 _PAGE_VERSION: Final = 1
 
 
