@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from uuid import UUID
 
-from cqlserver.ddl.context import CREATED, DROPPED, KEYSPACE, TABLE, TYPE, UPDATED
+from cqlserver.ddl.context import AGGREGATE, CREATED, DROPPED, FUNCTION, KEYSPACE, TABLE, TYPE, UPDATED
 from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
 from protocol.responses import SchemaChange
 from storage.reads import SavedData, TableStore
 from storage.schema.elements import differences
-from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, is_system_keyspace
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, Signature, is_system_keyspace
 
 E = TypeVar("E")
 
@@ -115,6 +115,19 @@ def _changes(name: str, old: KeyspaceMetadata | None, new: KeyspaceMetadata | No
     yield from _element_changes(name, TYPE, before.types, new.types)
     yield from _element_changes(name, TABLE, before.tables, new.tables)
     yield from _element_changes(name, TABLE, before.views, new.views)
+    yield from _function_changes(name, FUNCTION, before.functions, new.functions)
+    yield from _function_changes(name, AGGREGATE, before.aggregates, new.aggregates)
+
+
+def _function_changes(
+    keyspace: str, target: str, old: Mapping[Signature, E], new: Mapping[Signature, E]
+) -> Iterator[SchemaChange]:
+    for signature in differences(old, new):
+        before, after = old.get(signature), new.get(signature)
+        if before is not after:
+            change = CREATED if before is None else DROPPED if after is None else UPDATED
+            name, argument_types = signature
+            yield SchemaChange(change, target, keyspace, name, argument_types)
 
 
 def _element_changes(keyspace: str, target: str, old: Mapping[str, E], new: Mapping[str, E]) -> Iterator[SchemaChange]:

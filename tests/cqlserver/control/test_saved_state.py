@@ -150,6 +150,19 @@ def test_restore_brings_the_schema_back_and_tells_what_changed(server: cqlserver
     assert connection.next_event(0.01) is None
 
 
+def test_functions_come_back_and_are_told_with_their_arguments() -> None:
+    with cqlserver.start(settings={"user_defined_functions_enabled": True}) as server:
+        function = "CREATE FUNCTION ks.twice (a int) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS 'return a * 2;'"
+        server.execute(f"{KEYSPACE}; {TABLE}; {function}; {INSERT}")
+        server.snapshot("with it")
+        server.execute("DROP FUNCTION ks.twice")
+        with connect(server.host, server.port, timeout_s=10) as connection:
+            connection.register("SCHEMA_CHANGE")
+            server.restore("with it")
+            assert connection.next_event(5) == SchemaChange("CREATED", "FUNCTION", "ks", "twice", ("int",))
+        assert server.execute("SELECT ks.twice(k) AS n FROM ks.t") == [{"n": 2}]
+
+
 def test_a_whole_keyspace_comes_back_with_its_tables_told_one_by_one(
     server: cqlserver.Server, connection: Connection
 ) -> None:
