@@ -33,11 +33,21 @@ from protocol.types import (
 )
 from storage.indexes.analysis import ANALYSIS_OPTIONS
 from storage.indexes.attached import SAI_CLASS, java_class
+from storage.indexes.sasi import (
+    ANALYZED,
+    ANALYZER_CLASS,
+    MODE,
+    MODES,
+    NO_OP,
+    NON_TOKENIZING,
+    SASI_CLASS,
+    SPARSE,
+    TOKENIZING,
+    sasi_mode,
+)
 from storage.indexes.target import CLASS_OPTION, TARGET_OPTION, IndexTarget, TargetKind, maybe_target, value_type
 from storage.indexes.vectors import COSINE, DOT_PRODUCT, EUCLIDEAN, SIMILARITY
-from storage.schema.metadata import IndexMetadata, TableMetadata
-
-SASI_CLASS: Final = "org.apache.cassandra.index.sasi.SASIIndex"
+from storage.schema.metadata import ColumnKind, ColumnMetadata, IndexMetadata, TableMetadata
 
 _NODE_CONNECTIONS: Final = "maximum_node_connections"
 _BEAM_WIDTH: Final = "construction_beam_width"
@@ -167,5 +177,43 @@ def _check_vector_options(options: Mapping[str, str], target: IndexTarget, type_
     return similarity
 
 
+def _check_sasi(table: TableMetadata, index: IndexMetadata, warn: Warn) -> None:
+    """index/sasi/SASIIndex.java, validateOptions."""
+    options = index.options
+    target = maybe_target(table, index)
+    if target is None:
+        raise ConfigurationError(f"failed to retrieve target column for: {options[TARGET_OPTION]}")
+    column = target.column
+    if column.type.is_multicell:
+        raise ConfigurationError("complex columns are not yet supported by SASI")
+    if column.kind is ColumnKind.PARTITION_KEY:
+        raise ConfigurationError("partition key columns are not yet supported by SASI")
+    _check_sasi_analyzer(options, column)
+    if options.get(MODE, SPARSE).upper() not in MODES:
+        raise ConfigurationError(f"Incorrect index mode: {options[MODE]}")
+    is_literal = column.type in (TEXT, ASCII)
+    if sasi_mode(options) == SPARSE and is_literal:
+        raise ConfigurationError("SPARSE mode is only supported on non-literal columns.")
+    if sasi_mode(options) == SPARSE and (ANALYZER_CLASS in options or options.get(ANALYZED, "").lower() == "true"):
+        raise ConfigurationError("SPARSE mode doesn't support analyzers.")
+    warn("SASI indexes are experimental and are not recommended for production use.")
+
+
+def _check_sasi_analyzer(options: Mapping[str, str], column: ColumnMetadata) -> None:
+    name = options.get(ANALYZER_CLASS)
+    is_default = name is None and options.get(ANALYZED, "").lower() == "true" and column.type in (TEXT, ASCII)
+    if name in TOKENIZING or is_default:
+        raise InvalidRequest("SASI indexes that cut texts into words are not supported yet")
+    if name not in (None, NO_OP, NON_TOKENIZING):
+        raise ConfigurationError(f"Invalid analyzer class option specified [{name}]")
+    if name == NON_TOKENIZING:
+        if column.type not in (TEXT, ASCII):
+            raise ConfigurationError(f"NonTokenizingAnalyzer does not support type {column.type.cql()}")
+        if "case_sensitive" in options and {"normalize_lowercase", "normalize_uppercase"} & options.keys():
+            raise ConfigurationError(
+                "case_sensitive option cannot be specified together with either normalize_lowercase or normalize_uppercase"
+            )
+
+
 _Check = Callable[[TableMetadata, IndexMetadata, Warn], None]
-_CLASSES: Final[Mapping[str, _Check]] = MappingProxyType({SAI_CLASS: _check_sai})
+_CLASSES: Final[Mapping[str, _Check]] = MappingProxyType({SAI_CLASS: _check_sai, SASI_CLASS: _check_sasi})

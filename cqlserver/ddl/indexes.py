@@ -18,13 +18,14 @@ from cqlserver.ddl.context import (
     check_keyspace_name,
     is_word,
 )
-from cqlserver.ddl.index_classes import SASI_CLASS, check_class, standing_warnings
+from cqlserver.ddl.index_classes import check_class, standing_warnings
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.type_walk import references_duration
 from grammar.tree import CreateIndex, DropIndex, IndexTargetKind
 from protocol.errors import ConfigurationError, InvalidRequest
 from protocol.responses import SchemaChange
 from protocol.types import ListType, MapType, SetType, TupleType, UserType, quoted_identifier
+from storage.indexes.sasi import SASI_CLASS
 from storage.indexes.target import CLASS_OPTION, TARGET_OPTION, IndexTarget, TargetKind
 from storage.schema.elements import with_element, without_element
 from storage.schema.metadata import ColumnKind, IndexMetadata, KeyspaceMetadata, Schema, TableMetadata

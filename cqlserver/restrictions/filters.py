@@ -1,6 +1,6 @@
 """Row filters: restrictions that no key or slice answers, tested value by value (db/filter/RowFilter.java)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cqlserver.restrictions.relations import (
@@ -13,7 +13,7 @@ from cqlserver.restrictions.relations import (
 )
 from cqlserver.terms.binding import Values
 from cqlserver.terms.packing import split_collection
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import DECIMAL, CqlType, ListType, MapType, SetType
 from storage.environment.strands import paused
@@ -70,6 +70,40 @@ def filter_expressions(
         case ContainsRestriction():
             return _contains(restriction, values, analyze)
     raise TypeError(restriction)
+
+
+def like_expression(
+    column: ColumnMetadata, value: Value, likes: frozenset[str], analyze: Callable[[bytes], bytes] | None
+) -> FilterExpression:
+    """LIKE: which form it has, its wildcards tell. Raises InvalidRequest for one that is not among `likes`."""
+    if value is None:
+        raise ServerError("java.lang.NullPointerException")
+    pattern = _checked(value, column)
+    form = LIKE_MATCHES
+    term = pattern
+    if pattern.endswith(b"%"):
+        form, term = (LIKE_CONTAINS, pattern[1:-1]) if pattern.startswith(b"%") else (LIKE_PREFIX, pattern[:-1])
+    elif pattern.startswith(b"%"):
+        form, term = LIKE_SUFFIX, pattern[1:]
+    if not term:
+        raise InvalidRequest("LIKE value can't be empty.")
+    if form not in likes:
+        raise InvalidRequest(
+            f"{column.name} {form} {column.type.to_text(term)} is only supported on properly indexed columns"
+        )
+    wanted = term if analyze is None else analyze(term)
+    found = _LIKE_TESTS[form]
+    return FilterExpression(column, lambda data: found(data if analyze is None else analyze(data), wanted))
+
+
+LIKE_PREFIX, LIKE_SUFFIX, LIKE_CONTAINS = "LIKE '<term>%'", "LIKE '%<term>'", "LIKE '%<term>%'"
+LIKE_MATCHES = "LIKE '<term>'"
+_LIKE_TESTS: Mapping[str, Callable[[bytes, bytes], bool]] = {
+    LIKE_PREFIX: bytes.startswith,
+    LIKE_SUFFIX: bytes.endswith,
+    LIKE_CONTAINS: bytes.__contains__,
+    LIKE_MATCHES: bytes.__eq__,
+}
 
 
 def _analyzed(analyze: Callable[[bytes], bytes], wanted: bytes) -> Test:

@@ -9,13 +9,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.restrictions.filters import FilterExpression, filter_expressions
+from cqlserver.restrictions.filters import (
+    LIKE_CONTAINS,
+    LIKE_MATCHES,
+    LIKE_PREFIX,
+    LIKE_SUFFIX,
+    FilterExpression,
+    filter_expressions,
+    like_expression,
+)
 from cqlserver.restrictions.relations import (
     SLICE_OPERATORS,
     AnnRestriction,
     ContainsRestriction,
     EqRestriction,
     InRestriction,
+    LikeRestriction,
     Restriction,
     SliceBound,
     SliceRestriction,
@@ -24,11 +33,12 @@ from cqlserver.terms.binding import Values
 from grammar.tree import Operator
 from protocol.errors import InvalidRequest
 from protocol.types import ASCII, BOOLEAN, TEXT, UUID, MapType, SetType, VectorType
-from storage.indexes.analysis import Analyze, maybe_analyzer
-from storage.indexes.attached import SAI_CLASS, java_class
+from storage.indexes.analysis import Analyze
+from storage.indexes.attached import SAI_CLASS, analyzer_of, java_class
 from storage.indexes.local import LOCAL_KINDS, VALUE_BYTES_MAX
+from storage.indexes.sasi import CONTAINS, SASI_CLASS, sasi_mode
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
-from storage.schema.metadata import ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnMetadata, IndexMetadata, TableMetadata
 
 IN: Final = "IN"
 ANN: Final = "ANN"
@@ -45,6 +55,8 @@ class QueryIndex:
     operators: frozenset[Operator | str]
     filters_multiple_contains: bool = True
     analyze: Analyze | None = None
+    likes: frozenset[str] = frozenset()
+    """The forms of LIKE that it answers (filters.LIKE_*)."""
 
     def supports(self, column: ColumnMetadata, operator: Operator | str) -> bool:
         return column == self.target.column and operator in self.operators
@@ -99,6 +111,9 @@ class IndexRegistry:
         """A restriction tested row by row, by the index's understanding of values where it answers it."""
         if isinstance(restriction, AnnRestriction):
             return []
+        if isinstance(restriction, LikeRestriction):
+            index = next(i for i in self.all if is_supported(restriction, i))
+            return [like_expression(restriction.first, restriction.term.bind(values), index.likes, index.analyze)]
         analyzed = next((i for i in self.all if i.analyze is not None and is_supported(restriction, i)), None)
         if analyzed is None:
             return filter_expressions(restriction, values)
@@ -126,8 +141,10 @@ def index_registry(table: TableMetadata) -> IndexRegistry:
         if metadata.kind in LOCAL_KINDS:
             groups.append((QueryIndex(metadata.name, target, _local_operators(target)),))
         elif java_class(metadata.options.get(CLASS_OPTION, "")) == SAI_CLASS:
-            analyze = maybe_analyzer(metadata.options)
+            analyze = analyzer_of(metadata)
             attached.append(QueryIndex(metadata.name, target, _attached_operators(target), False, analyze))
+        elif metadata.options.get(CLASS_OPTION) == SASI_CLASS:
+            groups.append((_sasi_index(metadata, target),))
     if attached:
         groups.append(attached)
     return IndexRegistry(groups)
@@ -156,6 +173,19 @@ def _attached_operators(target: IndexTarget) -> frozenset[Operator | str]:
     return frozenset((Operator.EQ, *SLICE_OPERATORS))
 
 
+def _sasi_index(metadata: IndexMetadata, target: IndexTarget) -> QueryIndex:
+    """index/sasi/conf/ColumnIndex.java, supports."""
+    mode = sasi_mode(metadata.options)
+    if target.column.type not in (TEXT, ASCII):
+        ranges = () if mode == CONTAINS else SLICE_OPERATORS
+        return QueryIndex(metadata.name, target, frozenset((Operator.EQ, *ranges)))
+    likes = {LIKE_MATCHES, LIKE_PREFIX}
+    if mode == CONTAINS:
+        likes |= {LIKE_SUFFIX, LIKE_CONTAINS}
+    operators = frozenset((Operator.EQ, Operator.LIKE))
+    return QueryIndex(metadata.name, target, operators, True, analyzer_of(metadata), frozenset(likes))
+
+
 def is_supported(restriction: Restriction, index: QueryIndex) -> bool:
     return any(index.supports(column, operator) for column in restriction.columns for operator in _operators(restriction))
 
@@ -167,6 +197,8 @@ def _operators(restriction: Restriction) -> Iterable[Operator | str]:
             return (Operator.EQ,)
         case AnnRestriction():
             return (ANN,)
+        case LikeRestriction():
+            return (Operator.LIKE,)
         case InRestriction():
             return (IN,)
         case SliceRestriction(start=start, end=end):

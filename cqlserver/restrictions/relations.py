@@ -175,6 +175,13 @@ class ContainsRestriction(Restriction):
 
 
 @dataclass(frozen=True, slots=True)
+class LikeRestriction(Restriction):
+    """LIKE, which an index has to answer."""
+
+    term: Term = None  # type: ignore[assignment]  # always given; dataclass order
+
+
+@dataclass(frozen=True, slots=True)
 class AnnRestriction(Restriction):
     """`ORDER BY column ANN OF ...`: it stands beside no other on its column."""
 
@@ -226,6 +233,8 @@ def merge(existing: Restriction, added: Restriction) -> Restriction:
             raise InvalidRequest(f"{names} cannot be restricted by more than one relation if it includes an Equal")
         case InRestriction():
             raise InvalidRequest(f"{names} cannot be restricted by more than one relation if it includes a IN")
+        case LikeRestriction():
+            raise InvalidRequest(f"{names} cannot be restricted by more than one relation if it includes a LIKE")
         case ContainsRestriction():
             return _merge_contains(existing, added)
         case SliceRestriction():
@@ -415,7 +424,9 @@ def _compile_column(relation: ColumnRelation, context: BindContext) -> Restricti
         term = compile_term(relation.value, key_spec(receiver) if is_key else value_spec(receiver), context)
         return ContainsRestriction((column,), False, () if is_key else (term,), (term,) if is_key else ())
     term = compile_term(relation.value, receiver, context)
-    if operator is Operator.EQ or operator is Operator.LIKE:
+    if operator is Operator.LIKE:
+        return LikeRestriction((column,), False, term)
+    if operator is Operator.EQ:
         return EqRestriction((column,), False, term)
     return SliceRestriction((column,), False, *_bound(operator, term))
 

@@ -27,6 +27,7 @@ from cqlserver.restrictions.relations import (
     ContainsRestriction,
     EqRestriction,
     InRestriction,
+    LikeRestriction,
     Restriction,
     SliceRestriction,
     TokenRestriction,
@@ -226,7 +227,7 @@ class Restrictions:
         if isinstance(relation, IsNotNullRelation):
             raise InvalidRequest(f"Unsupported restriction: {relation_text(relation, context)}")
         restriction = compile_relation(relation, context)
-        if operator is Operator.LIKE:
+        if operator is Operator.LIKE and not self._indexes.supports(restriction):
             raise InvalidRequest(
                 "LIKE restriction is only supported on properly indexed columns. "
                 f"{relation_text(relation, context)} is not valid."
@@ -390,7 +391,7 @@ class Restrictions:
         filtered: list[Restriction] = []
         position = 0
         for restriction in self._clustering.restrictions:
-            if isinstance(restriction, ContainsRestriction) or restriction.first.position != position:
+            if isinstance(restriction, ContainsRestriction | LikeRestriction) or restriction.first.position != position:
                 filtered.append(restriction)
             else:
                 in_slices.append(restriction)

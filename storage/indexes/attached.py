@@ -1,4 +1,4 @@
-"""Attached indexes (SAI): what a table's source holds, by value, in memory.
+"""Attached indexes (SAI, and SASI): what a table's source holds, by value, in memory.
 
 They are not logged: they follow from the table's rows and are made of them, when the index is made, or at its first use
 after a start. From then on each write changes them. Entries whose rows went with a deletion of their partition, or expired,
@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from protocol.types import CqlType
 from storage.indexes.analysis import Analyze, maybe_analyzer
 from storage.indexes.entries import row_entries
+from storage.indexes.sasi import SASI_CLASS, maybe_sasi_analyzer
 from storage.indexes.sorted_terms import SortedTerms
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
 from storage.memtable.memtable import position_of
@@ -28,6 +29,12 @@ Change: TypeAlias = tuple["AttachedIndex", bytes, bytes, frozenset[bytes], froze
 def java_class(class_name: str) -> str:
     """The class that a name stands for (IndexMetadata.getIndexClassName)."""
     return SAI_CLASS if class_name.lower() in _SAI_NAMES else class_name
+
+
+def analyzer_of(metadata: IndexMetadata) -> Analyze | None:
+    """What an attached index makes of texts, None where they stay as they are."""
+    is_sasi = metadata.options.get(CLASS_OPTION) == SASI_CLASS
+    return maybe_sasi_analyzer(metadata.options) if is_sasi else maybe_analyzer(metadata.options)
 
 
 class Postings(Protocol):
@@ -51,7 +58,7 @@ class AttachedIndex:
         self._entries = row_entries(base, target)
         self._is_of_partition_key = target.column.kind is ColumnKind.PARTITION_KEY
         self.type: CqlType = value_type(target)
-        self.analyze: Analyze | None = maybe_analyzer(metadata.options)
+        self.analyze: Analyze | None = analyzer_of(metadata)
         self.is_begun = self.is_built = False
         self.postings: Postings = self._empty()
 
@@ -98,7 +105,8 @@ def attached_indexes(table: TableMetadata) -> Iterator[AttachedIndex]:
     from storage.indexes.vectors import VectorIndex, is_vector
 
     for metadata in table.indexes.values():
-        if metadata.kind == "CUSTOM" and java_class(metadata.options.get(CLASS_OPTION, "")) == SAI_CLASS:
-            target = maybe_target(table, metadata)
-            if target is not None:
-                yield (VectorIndex if is_vector(target) else AttachedIndex)(table, metadata, target)
+        class_name = java_class(metadata.options.get(CLASS_OPTION, ""))
+        target = maybe_target(table, metadata) if class_name in (SAI_CLASS, SASI_CLASS) else None
+        if target is not None:
+            is_of_vectors = class_name == SAI_CLASS and is_vector(target)
+            yield (VectorIndex if is_of_vectors else AttachedIndex)(table, metadata, target)
