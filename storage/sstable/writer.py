@@ -5,8 +5,6 @@ never finished. `abort` removes them. What is written while other work waits is 
 generator that pauses.
 """
 
-import zlib
-from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,21 +15,19 @@ from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Deletion, Row
 from storage.schema.metadata import TableMetadata
-from storage.sstable import checksums, compression, statistics, summary
+from storage.sstable import compression, statistics
 from storage.sstable.chunks import ChunkWriter
 from storage.sstable.collector import MetadataCollector
 from storage.sstable.constants import (
     BIG_INDEX_BYTES,
-    CHECKSUMS,
+    BTI,
     COMPRESSION_INFO,
     CRC,
     DATA,
     DIGEST,
     END_OF_PARTITION,
     FILTER,
-    INDEX,
     STATISTICS,
-    SUMMARY,
     TOC,
     BoundKind,
 )
@@ -40,7 +36,8 @@ from storage.sstable.descriptor import Descriptor
 from storage.sstable.encoder import RowEncoder
 from storage.sstable.filter import maybe_filter
 from storage.sstable.header import SerializationHeader, header_of
-from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
+from storage.sstable.index import Block, encode_block, encode_promoted
+from storage.sstable.index_writers import BigIndexWriter, BtiIndexWriter, IndexWriter
 from storage.sstable.partition import SSTablePartition
 from storage.sstable.prefixes import Prefix, place_of
 from storage.sstable.statistics import LogPosition, Statistics, Stats
@@ -50,7 +47,6 @@ from storage.token import key_hashes
 _END: Final = bytes((END_OF_PARTITION,))
 _FIRST_PREFIX: Final = Prefix(BoundKind.EXCL_START, ())
 _LAST_PREFIX: Final = Prefix(BoundKind.EXCL_END, ())
-_FLUSH_BYTES: Final = 64 * 1024
 
 
 class WriterOptions(NamedTuple):
@@ -64,37 +60,6 @@ class WriterOptions(NamedTuple):
     originating_host: UUID | None = None
     commit_log_intervals: tuple[tuple[LogPosition, LogPosition], ...] = ()
     index_block_bytes: int = BIG_INDEX_BYTES
-
-
-class _ComponentWriter:
-    """A component that grows: bytes go to the file by the 64 KiB."""
-
-    __slots__ = ("_file", "_parts", "_size", "position")
-
-    def __init__(self, file: AppendFile) -> None:
-        self._file = file
-        self._parts: list[bytes] = []
-        self._size = 0
-        self.position = 0
-
-    def write(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        self.position += len(data)
-        if self._size >= _FLUSH_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        self._file.write(b"".join(self._parts))
-        self._parts, self._size = [], 0
-
-    def finish(self) -> None:
-        self._flush()
-        self._file.sync()
-        self._file.close()
-
-    def abandon(self) -> None:
-        self._file.close()
 
 
 class SSTableWriter:
@@ -121,10 +86,6 @@ class SSTableWriter:
         self._collector = MetadataCollector()
         self._encoder = RowEncoder(self._header, layouts, self._version, self._collector)
         self._filter = maybe_filter(options.key_count, table.params.bloom_filter_fp_chance)
-        self._interval = table.params.min_index_interval
-        self._summary = summary.Summary(self._interval, [], [], b"", b"", 0)
-        self._pieces = array("I")
-        self._index_checksum = 0
         self._low: tuple[bytes, Prefix] | None = None
         self._high: tuple[bytes, Prefix] | None = None
         self._last_position: Position = b""
@@ -134,7 +95,11 @@ class SSTableWriter:
         self._components: list[str] = []
         params = compression.maybe_params(table.params.compression)
         self._data = ChunkWriter(self._open(DATA), params)
-        self._index = _ComponentWriter(self._open(INDEX))
+        self._index: IndexWriter
+        if self._version.format == BTI:
+            self._index = BtiIndexWriter(self._open)
+        else:
+            self._index = BigIndexWriter(self._open, table.params.min_index_interval)
 
     @property
     def bytes_written(self) -> int:
@@ -244,23 +209,16 @@ class SSTableWriter:
 
     def _promoted(self, head_bytes: int, deletion: Deletion, blocks: list[Block]) -> bytes:
         """Of two blocks and more."""
-        if len(blocks) < 2:
+        if len(blocks) < 2 or self._version.format == BTI:
             return b""
         codec, version = self._encoder.codec, self._version
         return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
 
     def _end(self, key: bytes, position: Position, start: int, promoted: bytes, is_copied: bool = False) -> None:
-        entry = encode_entry(key, start, promoted)
-        if self.partition_count % self._interval == 0:
-            self._summary.keys.append(key)
-            self._summary.positions.append(self._index.position)
-            self._pieces.append(zlib.crc32(entry))
-        else:
-            self._pieces[-1] = zlib.crc32(entry, self._pieces[-1])
-        self._index_checksum = zlib.crc32(entry, self._index_checksum)
-        self._index.write(entry)
+        hashes = key_hashes(key)
+        self._index.add(key, hashes, start, promoted)
         if self._filter is not None:
-            self._filter.add(key_hashes(key))
+            self._filter.add(hashes)
         if not self.partition_count:
             self._first_key = key
         self._last_key = key
@@ -273,23 +231,16 @@ class SSTableWriter:
         """Completes the SSTable, durably. There must be a partition in it. A failure leaves it to `abort`."""
         assert self.partition_count, "an SSTable without partitions"
         self._data.finish()
-        self._index.finish()
+        filter_bytes = self._filter.encode() if self._filter is not None else b""
+        self._index.finish(self._put, filter_bytes)
         found = self._statistics()
-        last = self._summary._replace(
-            first=self._first_key, last=self._last_key, full_count=-(-self.partition_count // self._interval)
-        )
         if self._data.params is not None:
             info = compression.CompressionInfo(self._data.params, self._data.position, self._data.offsets)
             self._put(COMPRESSION_INFO, compression.encode_info(info))
         else:
             self._put(CRC, self._data.encode_checksums())
-        filter_bytes = self._filter.encode() if self._filter is not None else b""
         if filter_bytes:
             self._put(FILTER, filter_bytes)
-        summary_bytes = summary.encode(last)
-        self._put(SUMMARY, summary_bytes)
-        own = checksums.Checksums(zlib.crc32(filter_bytes), zlib.crc32(summary_bytes), self._index_checksum, self._pieces)
-        self._put(CHECKSUMS, checksums.encode(own))
         self._put(DIGEST, str(self._data.digest).encode())
         self._put(STATISTICS, statistics.encode(found, self._version))
         self._disk.sync_folder(self._folder)

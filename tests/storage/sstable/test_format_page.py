@@ -13,7 +13,7 @@ from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Cell, Deletion, Liveness, RangeTombstone, Row
 from storage.schema.metadata import ColumnKind, TableMetadata, TableParams
 from storage.sstable.chunks import ChunkCache
-from storage.sstable.constants import DATA, FILTER, INDEX, SUMMARY, VERSIONS
+from storage.sstable.constants import DATA, FILTER, INDEX, PARTITIONS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import PartitionData
@@ -80,3 +80,21 @@ def test_the_example_is_read() -> None:
     assert len(list(partition.rows())) == 2
     (tombstone,) = partition.tombstones
     assert tombstone.end == ORDER_KEY((int_value(9),)) + b"\xff"
+
+
+def test_the_example_of_a_trie() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "formats" / "sstable-bti.md").read_text()
+    (block,) = re.findall(r"```Partitions.db\n(.*?)```", page, re.DOTALL)
+    expected = bytes.fromhex("".join(line.partition("|")[0] for line in block.splitlines()))
+    disk = MemoryDisk()
+    disk.mkdirs("/t")
+    descriptor = Descriptor(VERSIONS["da"], 1)
+    writer = SSTableWriter(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), WriterOptions(1))
+    static = Row((), columns={"s": Cell(BASE_US + 1, b"st")})
+    writer.append(bigint_value(1), PartitionData(LIVE, static, [], []))
+    writer.finish()
+    assert disk.read_file(f"/t/{descriptor.file_name(PARTITIONS)}").hex() == expected.hex()
+    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), ChunkCache())
+    partition = reader.maybe_partition(bigint_value(1))
+    assert partition is not None
+    assert partition.static == static

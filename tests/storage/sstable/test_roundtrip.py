@@ -167,3 +167,18 @@ def test_partitions_are_copied_as_bytes() -> None:
     assert found.cells_per_partition.buckets == before.cells_per_partition.buckets
     assert found.timestamps_us == before.timestamps_us
     assert (found.min_clustering, found.max_clustering) == (before.min_clustering, before.max_clustering)
+
+
+def test_a_trie_indexed_table_is_found_by_key_position_and_scan() -> None:
+    found = [
+        PartitionUpdate(TABLE.id, bigint_value(k), rows={ORDER_KEY((int_value(k),)): wide_row(k)}) for k in range(3000)
+    ]
+    store = store_of([*found, wide_update()])
+    reader = written(MemoryDisk(), store, version="da")
+    assert reader is not None
+    assert contents(reader, store) == contents(store.memtable, store)
+    assert not any(reader._index.find_surely(position_of(bigint_value(k))) for k in range(3000, 4000))
+    positions = sorted(position_of(bigint_value(k)) for k in range(3000))
+    assert list(reader.positions(b"", None)) == positions
+    assert list(reader.positions(positions[300], positions[500])) == positions[300:500]
+    assert list(reader.positions(positions[300] + b"\0", positions[500])) == positions[301:500]
