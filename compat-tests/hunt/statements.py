@@ -1,0 +1,74 @@
+"""A fuzzer of texts: statements of the recorded scripts, with words left out, doubled, exchanged, and nasty ones put in."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from hunt.hunting import Fuzzer, told_bugs
+from hunt.small_node import SCHEMA, Client, new_node
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+_WORD = re.compile(r"'(?:[^']|'')*'|\w+|\s+|.", re.DOTALL)
+NASTY = (
+    "null", "''", "0", "-1", "1e400", "NaN", "2147483648", "0x", "0xff", "[]", "{}", "()", "(((", "'\u00e9\U0001f600'", "\0",
+    "?", ":a", "1y2mo3d", "2020-01-01", "token(k)", "now()", "*", "AND", "IN", "LIMIT 1", "ALLOW FILTERING", "k", "c", "v",
+    "PER PARTITION LIMIT 1", "ks.t", "ks.l", "frozen<list<int>>", "vector<float, 2>", "USING TTL 5", "IF EXISTS", "DISTINCT",
+    "JSON", "ORDER BY c DESC", "'x'" * 50, "CAST(k AS text)", "count(*)", "GROUP BY k", "CONTAINS", "1" * 400, '"Q""q"',
+    "$$x$$", "--", "/*", ";",
+)  # fmt: skip
+
+
+@cache
+def seeds() -> list[str]:
+    found = []
+    for path in sorted(SCRIPTS.rglob("*.cql")):
+        for block in path.read_text().split("\n\n"):
+            lines = [line for line in block.splitlines() if line and not line.startswith(("|", "#", "--", "@", "!"))]
+            if lines:
+                found.append("\n".join(lines).replace("$ks", "ks"))
+    return found
+
+
+def statements(rng: Random) -> list[str]:
+    return [mutated(rng, rng.choice(seeds())) for _ in range(20)]
+
+
+def mutated(rng: Random, text: str) -> str:
+    words = _WORD.findall(text[:2000])
+    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+        at = rng.randrange(len(words) + 1)
+        match rng.randrange(5):
+            case 0:
+                del words[at : at + rng.randrange(1, 4)]
+            case 1:
+                words[at:at] = words[at : at + rng.randrange(1, 6)]
+            case 2 if words:
+                other = rng.randrange(len(words))
+                at = min(at, len(words) - 1)
+                words[at], words[other] = words[other], words[at]
+            case 3:
+                words[at : at + 1] = [rng.choice(NASTY)]
+            case _:
+                words.insert(at, f" {rng.choice(NASTY)} ")
+    return "".join(words)
+
+
+def fault(parts: Sequence[str]) -> str | None:
+    node = new_node()
+    client = Client(node)
+    for statement in (*SCHEMA, "USE ks"):
+        client.ask(statement)
+    with told_bugs() as told:
+        for text in parts:
+            try:
+                client.ask(text.encode("utf-8", "replace").decode())
+            except Exception as error:  # noqa: BLE001 - it is what is looked for
+                return f"{type(error).__name__}: {error}"
+            if told:
+                return told[0]
+    return None
+
+
+FUZZERS = (Fuzzer("statements", statements, fault),)
