@@ -47,7 +47,7 @@ from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
-from storage.environment.strands import long_work, pause, paused
+from storage.environment.strands import let_go_later, long_work, pause, paused
 from storage.indexes.reading import IndexedStore
 from storage.keys import component_order_key
 from storage.memtable.packed import Layouts
@@ -228,6 +228,7 @@ class SelectPlan:
         slices: tuple[Slice, ...] = EVERYTHING
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in paused(restrictions.intervals(values)))
+            let_go_later(slices)
         is_empty = keys == [] or not slices
         has_statics = self._fetches_statics
         token_range = restrictions.token_range(values) if keys is None and (slices or has_statics) else None

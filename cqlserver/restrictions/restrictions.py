@@ -43,7 +43,7 @@ from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereC
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
-from storage.environment.strands import long_work, paused, sorted_in_turns
+from storage.environment.strands import let_go_later, long_work, paused, sorted_in_turns
 from storage.keys import check_key_length, clustering_order_key, component_order_keys, compose_key
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
@@ -509,6 +509,7 @@ class Restrictions:
                 for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
             ]
             keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]
+            let_go_later(keys)
         if self.token is not None:
             ranges = self._token_ranges(values)
             keys = [key for key in paused(keys) if any(r.start <= token(key) <= r.end for r in ranges)]
@@ -539,7 +540,9 @@ class Restrictions:
         if not len(self._clustering):
             return [EVERYTHING]
         if not self.is_range:
-            return [prefix_interval(ck, row) for ck, row in paused(self.clusterings(values))]
+            intervals = [prefix_interval(ck, row) for ck, row in paused(self.clusterings(values))]
+            let_go_later(intervals)
+            return intervals
         in_slices, _ = self._split_clustering()
         slices = [r for r in in_slices if isinstance(r, SliceRestriction)]
         found: list[Interval] = []
@@ -662,6 +665,7 @@ def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:
                 found = [(key + right_key, row + right) for right_key, right in paused(part)]
         else:
             found = [(key + right_key, row + right) for key, row in paused(found) for right_key, right in paused(part)]
+        let_go_later(found)
     return list(found)
 
 
