@@ -49,6 +49,7 @@ class RealReadFile:
     __slots__ = ("_descriptor", "size")
 
     def __init__(self, path: str) -> None:
+        self._descriptor = -1
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.size = os.fstat(self._descriptor).st_size
 
@@ -67,6 +68,8 @@ class RealReadFile:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
+
+    __del__ = close  # a reader may outlive the table's use of the file: whoever is last closes it
 
 
 class RealFolderLock:
@@ -141,6 +144,9 @@ class RealDisk:
 
     def size(self, path: str) -> int:
         return os.stat(path).st_size
+
+    def modified_ms(self, path: str) -> int:
+        return os.stat(path).st_mtime_ns // 1_000_000
 
     def exists(self, path: str) -> bool:
         return os.path.exists(path)

@@ -205,6 +205,9 @@ class Disk(Protocol):
 
     def size(self, path: str) -> int: ...
 
+    def modified_ms(self, path: str) -> int:
+        """When a file was last written to, in milliseconds since 1970."""
+
     def exists(self, path: str) -> bool:
         """Of a file or a folder."""
 
@@ -239,6 +242,9 @@ class Workers(Protocol):
 
     def errand(self, function: Callable[[], T]) -> Errand[T]:
         """Begins a function that lets go of the interpreter while it computes, or waits: it runs beside the loop."""
+
+    def background(self, function: Callable[[], T]) -> Strand[T]:
+        """A strand that works for nobody's request."""
 
 
 @dataclass(frozen=True, slots=True)

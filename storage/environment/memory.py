@@ -133,6 +133,10 @@ class MemoryDisk:
     def size(self, path: str) -> int:
         return len(self._of(path).data)
 
+    def modified_ms(self, path: str) -> int:
+        self._of(path)
+        return 1_700_000_000_000
+
     def exists(self, path: str) -> bool:
         path = posixpath.normpath(path)
         return path in self._files or path in self._folders

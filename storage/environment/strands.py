@@ -44,6 +44,7 @@ __all__ = [
     "ThreadStrand",
     "ThreadWorkers",
     "TooLong",
+    "beside",
     "commit",
     "in_go",
     "in_turns",
@@ -134,11 +135,27 @@ def commit() -> None:
         current.commit()
 
 
+def beside(function: Callable[[], Returned]) -> Returned:
+    """Calls what waits for the disk; a strand's loop goes on meanwhile. It may touch nothing that others see."""
+    current = turn.get()
+    if not isinstance(current, ThreadStrand):
+        return function()
+    token = turn.set(None)  # there is nobody to pause for
+    try:
+        return current.beside(function)
+    finally:
+        turn.reset(token)
+
+
 class Strand(Protocol[Result]):
     """A function under way."""
 
     def resume(self, until: float) -> bool:
         """Lets it go on until it pauses after that time (of the clock) or ends; whether it has ended."""
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether it waits for something (`beside`), and can't be resumed just now."""
 
     def take_result(self) -> Result:
         """Once, when it has ended. Raises what the function raised."""
@@ -163,7 +180,7 @@ class ThreadStrand(Generic[T]):
         self._its_turn, self._our_turn = threading.Lock(), threading.Lock()
         self._its_turn.acquire()
         self._our_turn.acquire()
-        self._abandoned = self._committed = self._ended = False
+        self._abandoned = self._committed = self._ended = self.is_beside = False
         self._error: BaseException | None = None
         self._result: object = None
         self.buried: list[Sequence[object]] = []
@@ -234,6 +251,17 @@ class ThreadStrand(Generic[T]):
         if not self._committed and not self._still_valid():
             raise Overtaken
 
+    def beside(self, function: Callable[[], Returned]) -> Returned:
+        self.is_beside = True
+        self._our_turn.release()
+        try:
+            return function()
+        finally:
+            self.is_beside = False
+            self._its_turn.acquire()
+            if self._abandoned:
+                raise Abandoned
+
     def long_work(self) -> None:
         pass
 
@@ -243,6 +271,8 @@ class ThreadStrand(Generic[T]):
 
 class InlineStrand(Generic[T]):
     """Does everything at the first turn, in the caller's thread."""
+
+    is_beside = False
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function: Callable[[], T] | None = function
@@ -309,6 +339,14 @@ class ThreadWorkers:
         worker.begin(strand.run)
         return strand
 
+    def background(self, function: Callable[[], T]) -> ThreadStrand[T]:
+        """A strand that works for nobody's request."""
+        worker = self._idle.pop() if self._idle else _Worker()
+        strand = ThreadStrand(self._clock, function, lambda: True, lambda: self._idle.append(worker))
+        strand.commit()
+        worker.begin(strand.run)
+        return strand
+
 
 class InlineWorkers:
     """Does each strand's work at its first turn, in the caller's thread, and errands at once."""
@@ -321,6 +359,9 @@ class InlineWorkers:
         return errand
 
     def maybe_strand(self, function: Callable[[], T], still_valid: Callable[[], bool], size: int) -> InlineStrand[T] | None:
+        return InlineStrand(function)
+
+    def background(self, function: Callable[[], T]) -> InlineStrand[T]:
         return InlineStrand(function)
 
 
