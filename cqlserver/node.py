@@ -62,6 +62,7 @@ class Node:
         self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
+        engine.before_flush = self._log_truncations
         self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
         self.calls = NodeCalls(
@@ -228,6 +229,12 @@ class Node:
         """The same of several, all of them or none. Raises CommitLogFailed."""
         self.engine.truncate_all(table_ids, self.environment.clock.wall_us())
         self._told_schema = None
+
+    def _log_truncations(self) -> None:
+        """They follow from the log's records, which will not be there for ever."""
+        if self.engine.truncations:
+            now_us = self.environment.clock.wall_us()
+            self.engine.apply(state_update(self.schema.version, self.engine.truncations, now_us))
 
     def assure_schema_changes(self) -> None:
         """Raises CommitLogFailed where no change of the schema would be kept, be it needed or not."""

@@ -10,22 +10,25 @@ The data folder:
 
     .lock                the owner's pid, held with flock
     commitlog/           docs/formats/commitlog.md
+    data/                SSTables, as Cassandra has them (storage/files/)
 """
 
 import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from protocol.errors import CorruptionError, InvalidRequest
+from protocol.errors import CorruptionError, InvalidRequest, StorageError
+from storage.background import Background, Task
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
 from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
 from storage.commitlog.replay import Replay
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, paused
+from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
 from storage.keys import split_key
 from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
@@ -40,6 +43,9 @@ from storage.schema.definitions import schema_tables
 from storage.schema.loading import Values, load_schema
 from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
 from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
+
+if TYPE_CHECKING:
+    from storage.files.tables import StoredTables
 
 log = logging.getLogger("cqlserver.engine")
 
@@ -80,6 +86,12 @@ class EngineOptions:
 
     data: str | None = None
     commit_log: CommitLogOptions = field(default_factory=CommitLogOptions)
+    memtable_bytes: int = 64 << 20
+    """What all memtables may take together before some are flushed (memtable_heap_space)."""
+    commit_log_bytes: int = 8 << 30
+    """What the log may take (commitlog_total_space)."""
+    cache_bytes: int = 64 << 20
+    """Of chunks of SSTables (file_cache_size)."""
 
 
 class Engine:
@@ -98,6 +110,13 @@ class Engine:
         self._unlogged: set[UUID] = set()  # tables of keyspaces whose durable_writes is false
         self.indexed = IndexedTables(self)
         self._lock: FolderLock | None = None
+        self.background = Background(environment.workers)
+        self.maybe_files: StoredTables | None = None
+        self.before_flush: Callable[[], None] = lambda: None
+        """What only the log knows has to be data before the log is freed: called when that may happen."""
+        self.host_id: UUID | None = None
+        """Under which SSTables say whose log they speak of."""
+        self._started = False
         if options.data is not None:
             folder = f"{options.data}/{COMMIT_LOG_FOLDER}"
             self.commit_log = CommitLog(environment.disk, environment.clock, folder, options.commit_log)
@@ -108,21 +127,24 @@ class Engine:
         """Take the data folder and bring back what the log holds; what it found, None where nothing is kept.
 
         Raises StorageError (the folder is in use), CorruptionError (the log is damaged), OSError."""
-        self._install(self.schema, changed_tables(Schema.of(()), self.schema))
-        for table in schema_tables().values():
-            self.stores.setdefault(table.id, TableStore(table))
-        if self.commit_log is None:
+        data = self.options.data
+        if data is None or self.commit_log is None:
+            self._install_built_in()
             self.indexed.started()
             return None
-        assert self.options.data is not None
         disk = self.environment.disk
-        disk.mkdirs(f"{self.options.data}/{COMMIT_LOG_FOLDER}")
-        self._lock = disk.lock(self.options.data)
+        disk.mkdirs(f"{data}/{COMMIT_LOG_FOLDER}")
+        self._lock = disk.lock(data)
         collecting = gc.isenabled()
         gc.disable()  # millions of new objects, none of them garbage
         try:
+            has_files = disk.exists(f"{data}/{DATA_FOLDER}") and self.files.start()
+            self._install_built_in()
+            if has_files:
+                self._reload()
             replayed = self._replay(self.commit_log)
             self.indexed.started()
+            self._started = True
             return replayed
         except BaseException:
             self._lock.release()
@@ -131,12 +153,40 @@ class Engine:
             if collecting:
                 gc.enable()
 
+    def _install_built_in(self) -> None:
+        self._install(self.schema, changed_tables(Schema.of(()), self.schema))
+        for table in schema_tables().values():
+            if table.id not in self.stores:
+                self._install_store(table)
+
+    @property
+    def files(self) -> "StoredTables":
+        """The SSTables. Only for nodes that keep their data; made when there are any, or are to be."""
+        if self.maybe_files is None:
+            from storage.files.tables import FlushOptions, StoredTables
+
+            assert self.options.data is not None, "this node keeps nothing"
+            assert self.commit_log is not None
+            options = FlushOptions(self.options.memtable_bytes, self.options.commit_log_bytes, self.options.cache_bytes)
+            self.maybe_files = StoredTables(
+                self.environment,
+                self.options.data,
+                self.commit_log,
+                self.stores,
+                self.background,
+                options,
+                lambda: self.host_id,
+            )
+        return self.maybe_files
+
     def _replay(self, commit_log: CommitLog) -> Replayed:
         clock = self.environment.clock.monotonic
         began = clock()
-        replay = Replay(self.stores, self.truncations, self._reload, commit_log.recovery.judge_record)
+        replay = Replay(self.stores, self.truncations, self._reload, commit_log.recovery.judge_record, self.maybe_files)
         replayed = commit_log.replay(replay.apply)
         replay.finish()
+        if self.maybe_files is not None:
+            self.maybe_files.replayed()
         if replayed.segments:
             log.info("Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000)
         if replay.skipped:
@@ -167,8 +217,10 @@ class Engine:
         self.commit_log = None
 
     def close(self) -> None:
-        """Write and sync what is gathered, and release the folder."""
+        """Write and sync what is gathered, and release the folder. What the log has not is flushed."""
         try:
+            self.background.stop()
+            self._flush_unlogged()
             if self.commit_log is not None:
                 self.commit_log.close()
         finally:
@@ -357,7 +409,10 @@ class Engine:
             records = [truncate_record(table_id, truncation) for table_id in table_ids]
             self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
         for table_id in table_ids:
-            self.stores[table_id].truncate()
+            store = self.stores[table_id]
+            if self.maybe_files is not None:
+                self.maybe_files.forget(store.table, truncation.position)
+            store.truncate()
             self.truncations[table_id] = truncation
 
     # --- schema ----------------------------------------------------------------------------------------------------
@@ -374,11 +429,14 @@ class Engine:
         changed = changed_tables(self.schema, new)
         if self.commit_log is not None and writes:
             records = [schema_record(write, stores[write.table_id]) for write in writes]
-            records += [drop_record(table.id) for table in changed.dropped]
+            records += [drop_record(table.id, self.log_position()) for table in changed.dropped]
             try:
                 self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:
                 raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
+        if self.maybe_files is not None:
+            for table in changed.dropped:
+                self.maybe_files.forget(table, self.log_position())
         self.apply_unlogged(writes)
         old = self.schema
         self._install(new, changed)
@@ -400,19 +458,75 @@ class Engine:
         for table in changed.installed:
             store = self.stores.get(table.id)
             if store is None:
-                self.stores[table.id] = TableStore(table)
+                self._install_store(table)
             elif store.table is not table:
                 store.set_table(table)
+                if self.maybe_files is not None:
+                    self.maybe_files.install(store)
         self._unlogged -= {table.id for table in changed.durable}
         self._unlogged |= {table.id for table in changed.unlogged}
         self.indexed.install(changed)
         self.schema = new
 
-    # --- for flushing ----------------------------------------------------------------------------------------------
+    def _install_store(self, table: TableMetadata) -> None:
+        self.stores[table.id] = store = TableStore(table)
+        if self.maybe_files is not None:
+            self.maybe_files.install(store)
+
+    # --- flushing --------------------------------------------------------------------------------------------------
 
     def log_position(self) -> CommitLogPosition:
         """Everything applied and written so far lies before it."""
         return self.commit_log.written_position if self.commit_log is not None else CommitLogPosition(0)
+
+    def flush(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:
+        """Begin to flush what the memtables of these tables, or of all, have now. Nothing for a node that keeps nothing."""
+        if self.commit_log is None:
+            return []
+        self.before_flush()
+        return self.files.flush(list(self.stores) if table_ids is None else table_ids)
+
+    def tick(self) -> None:
+        """From time to time: what has grown too large is flushed."""
+        if self.commit_log is None:
+            return
+        if self.maybe_files is None:
+            total = sum(store.memtable.live_bytes for store in self.stores.values())
+            if total <= self.options.memtable_bytes and self.commit_log.size <= self.options.commit_log_bytes:
+                return
+            self.before_flush()
+        self.files.tick()
+
+    def compact(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:
+        """Begin to make one SSTable of all that each of these tables, or any, has."""
+        if self.maybe_files is None:
+            return []
+        return self.maybe_files.compact(list(self.stores) if table_ids is None else table_ids)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether memtables take twice what they should."""
+        return self.maybe_files is not None and self.maybe_files.memtable_bytes > 2 * self.options.memtable_bytes
+
+    def drain(self) -> None:
+        """Flush everything, and leave an empty log: the folder is then complete without it. Raises StorageError where
+        something could not be flushed."""
+        if self.commit_log is None:
+            return
+        self.commit_log.write()
+        self.flush()
+        self.background.finish()
+        if self.files.holds_log:
+            raise StorageError("not everything could be flushed: the commit log stays. The reason stands in the log before")
+        self.commit_log.empty()
+
+    def _flush_unlogged(self) -> None:
+        if not self._started:
+            return
+        unlogged = [table_id for table_id in self._unlogged if len(self.stores[table_id].memtable)]
+        if unlogged and self.commit_log is not None and self.commit_log.failure is None:
+            self.flush(unlogged)
+            self.background.finish()
 
 
 _U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))

@@ -4,16 +4,19 @@ A node keeps its host id and tokens for life: others know its data by them. So t
 a data folder of another cluster is refused, as Cassandra does (SystemKeyspace.checkHealth).
 """
 
+import struct
 from dataclasses import dataclass
 from uuid import UUID
 
 from protocol.errors import ConfigurationError
 from protocol.types import TEXT
+from storage.commitlog.records import Truncation
 from storage.engine import Engine, stored_values
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
 
 LOCAL_KEY = b"local"
+_TRUNCATION = struct.Struct(">qiq")  # segment, offset, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,20 @@ def maybe_local_node(engine: Engine, cluster_name: str) -> LocalNode | None:
         texts = store.table.by_name["tokens"].type.decode(tokens)
         return LocalNode(UUID(bytes=host_id), tuple(sorted(int(text) for text in texts)), saved)
     return None
+
+
+def stored_truncations(engine: Engine) -> dict[UUID, Truncation]:
+    """What system.local says of TRUNCATE, of tables that there are."""
+    store = engine.stores[_local_table(engine).id]
+    found: dict[UUID, Truncation] = {}
+    for values in stored_values(store, engine.environment.clock.now_s()):
+        data = values.get("truncated_at")
+        truncations = store.table.by_name["truncated_at"].type.decode(data) if data is not None else {}
+        for table_id, packed in truncations.items():
+            if table_id in engine.stores and len(packed) == _TRUNCATION.size:
+                segment, offset, truncated_ms = _TRUNCATION.unpack(packed)
+                found[table_id] = Truncation(segment, offset, truncated_ms * 1000)
+    return found
 
 
 def save_local_node(engine: Engine, node: LocalNode) -> None:

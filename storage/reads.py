@@ -1,9 +1,8 @@
 """Reads of one table: sources merged, deletions applied, the dead left out, lazily.
 
-A `TableStore` holds a table's sources: the memtable, and later what was flushed of it. One source is the fast way: a
-partition in memory has its deletions applied already (partition.py), so its packed rows go to the reader as they are.
-Several sources are merged by order key (as db/rows/UnfilteredRowIterators.merge does): per clustering the rows of
-all sources, below the latest partition deletion and range tombstone of any.
+A `TableStore` holds a table's sources: the memtable, memtables that are being flushed, and SSTables. One source is the fast
+way: a partition in memory has its deletions applied already (partition.py), so its packed rows go to the reader as they are.
+A partition of several sources is merged (merged.py). A row whose every column a newer source has is not looked for further.
 
 A row is live when its marker is live or any of its cells is, whichever columns are selected. Expired is dead: a cell
 with `local_deletion_s <= now_s`. Cells of a dropped column that are older than its dropping do not exist.
@@ -20,21 +19,19 @@ from storage.environment.strands import ITEMS_PER_GO_MAX, is_interruptible, let_
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
-from storage.memtable.packed import VALUES, Layouts, StoredRow
+from storage.memtable.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.memtable.partition import Partition
-from storage.memtable.range_tombstones import RangeTombstones
-from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, PartitionUpdate, RangeTombstone, Row
+from storage.merged import MergedPartition, SourcePartition, merged_row
+from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, PartitionUpdate, Row
 from storage.projection import PartitionProjector, Projector
-from storage.reconcile import live_row, merge_rows, resolver, uncovered_row
+from storage.reconcile import live_row, resolver
 from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 if TYPE_CHECKING:
     from storage.indexes.table_indexes import TableIndexes
 
-RawChunk = tuple[list[bytes], list[StoredRow], bool]
 Chunk = tuple[list[bytes], list[StoredRow]]
 
-MERGE_CHUNK_ROWS: Final = 64
 BYTES_DROPPED_PER_GO_MAX: Final = 1 << 20
 """Of rows in memory: to free more takes milliseconds."""
 
@@ -51,23 +48,13 @@ EVERYTHING: Final = (ALL_ROWS,)
 FIRST_POSITION: Final[Position] = b""
 
 
-class SourcePartition(Protocol):
-    """A partition in one source. Its rows are free of what its own deletions cover."""
-
-    @property
-    def deletion(self) -> Deletion: ...
-    @property
-    def static(self) -> Row | None: ...
-    def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]: ...
-    def get(self, ck: bytes) -> StoredRow | None: ...
-    def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]: ...
-
-
 class Source(Protocol):
-    """What holds partitions of a table: a memtable, an SSTable."""
+    """What holds partitions of a table: a memtable, an SSTable. Nothing in it is newer than `max_timestamp_us`."""
 
+    @property
+    def max_timestamp_us(self) -> int: ...
     def maybe_partition(self, key: bytes) -> SourcePartition | None: ...
-    def positions(self, start: Position, end: Position | None) -> Iterator[Position]: ...
+    def partitions(self, start: Position = FIRST_POSITION) -> Iterator[tuple[Position, SourcePartition]]: ...
 
 
 class SavedData(NamedTuple):
@@ -108,7 +95,9 @@ class PartitionView:
 class TableStore:
     """One table's data on this node."""
 
-    __slots__ = ("_dropped_us", "_resolve", "counter_cache", "flushed", "indexes", "layouts", "memtable", "table")
+    __slots__ = (
+        "_dropped_us", "_resolve", "_whole", "counter_cache", "flushed", "indexes", "layouts", "memtable", "table"
+    )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
@@ -119,18 +108,24 @@ class TableStore:
         self.counter_cache = CounterCache()
         self.indexes: TableIndexes | None = None
         self._dropped_us: dict[str, int] = {}
+        self._whole: dict[int, bool] = {}  # by layout
         self.set_table(table)
 
     def set_table(self, table: TableMetadata) -> None:
         """The table's schema changed: same id, same primary key."""
         self.table = table
         self._dropped_us = {name: column.dropped_time_us for name, column in table.dropped_columns.items()}
+        self._whole = {}
 
     def truncate(self) -> None:
         """Forgets all data; views that are being read keep theirs."""
+        self.truncate_memtable()
+        self.flushed = ()
+
+    def truncate_memtable(self) -> None:
+        """Forgets what was not flushed."""
         self.let_go()
         self.memtable = memtable_of(self.layouts, self._resolve)
-        self.flushed = ()
         self.counter_cache = CounterCache()
         if self.indexes is not None:
             self.indexes.reset()
@@ -162,6 +157,12 @@ class TableStore:
         if is_interruptible():
             let_go_later(*self.memtable.pieces())
 
+    def switch_memtable(self) -> Memtable:
+        """A new memtable takes the writes; the one that did stays a source, the newest of those to be flushed."""
+        before, self.memtable = self.memtable, memtable_of(self.layouts, self._resolve)
+        self.flushed = (before, *self.flushed)
+        return before
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def apply_packed(self, key: bytes, ck: bytes, row: bytes) -> None:
@@ -169,7 +170,7 @@ class TableStore:
 
     def apply(self, update: PartitionUpdate) -> None:
         if self.layouts.are_counters and has_deletions(update):
-            self.counter_cache.remember(update, self.memtable.maybe_partition(update.key), self.layouts.explode)
+            self.counter_cache.remember(update, self.maybe_stored(update.key), self.layouts.explode)
         undisturbed(partial(self.memtable.apply, update))
 
     # -- reading ------------------------------------------------------------------------------------------------------
@@ -188,18 +189,44 @@ class TableStore:
                 return row if row is None or type(row) is bytes else live_row(row, now_s)  # type: ignore[arg-type]
             assert isinstance(found, SingleRow)
             return live_row(found.row, now_s) if found.ck == ck else None
-        partitions = self._partitions(key)
-        deletion = LIVE
-        versions: list[Row] = []
-        for partition in partitions:
-            deletion = max(deletion, partition.deletion)
+        return self._row_of_sources(key, ck, now_s)
+
+    def _row_of_sources(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
+        """The same from memtable and flushed sources, the newest first."""
+        covering = LIVE
+        versions: list[StoredRow] = []
+        whole_us = NO_TIMESTAMP
+        for source in (self.memtable, *self.flushed):
+            if source.max_timestamp_us < whole_us:
+                break  # this one, and all that follow
+            partition = source.maybe_partition(key)
+            if partition is None:
+                continue
+            covering = max(covering, partition.deletion)
             for tombstone in partition.range_tombstones(ck, ck + b"\0"):
-                deletion = max(deletion, tombstone.deletion)
+                covering = max(covering, tombstone.deletion)
             row = partition.get(ck)
             if row is not None:
-                versions.append(self.layouts.explode(row))
-        merged = self._merged(versions, deletion)
-        return None if merged is None else self._live(merged, now_s)
+                versions.append(row)
+                if type(row) is bytes and self._is_whole(row):
+                    whole_us = max(whole_us, timestamp_of(row))
+        if len(versions) == 1 and type(row := versions[0]) is bytes:
+            return self._live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
+        explode = self.layouts.explode
+        merged = merged_row([explode(version) for version in versions], covering, self._resolve)
+        live = None if merged is None else live_row(merged, now_s, self._dropped_us)
+        return None if live is None else self.layouts.maybe_pack(live) or live
+
+    def _is_whole(self, row: bytes) -> bool:
+        """Whether a packed row has all that there can be: nothing older is of interest."""
+        index = int.from_bytes(row[:TIMESTAMP], "big")
+        known = self._whole.get(index)
+        if known is None:
+            layout = self.layouts.of(row)
+            regulars = {column.name for column in self.table.regulars}
+            known = set(layout.columns) == regulars and layout.has_marker and not self.layouts.are_counters
+            self._whole[index] = known
+        return known
 
     def read(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False) -> PartitionView | None:
         """One partition's rows within the slices, which are disjoint and ascend (in either direction of reading).
@@ -216,9 +243,16 @@ class TableStore:
         partitions = self._partitions(key)
         if not partitions:
             return None
-        if len(partitions) == 1:
-            return self._view(key, partitions[0], slices, now_s, reverse)
-        return self._merged_view(key, partitions, slices, now_s, reverse)
+        return self._view(key, self.merged(partitions), slices, now_s, reverse)
+
+    def maybe_stored(self, key: bytes) -> SourcePartition | None:
+        """A partition as it is stored, tombstones and all, whatever sources it lies in."""
+        partitions = self._partitions(key)
+        return self.merged(partitions) if partitions else None
+
+    def merged(self, partitions: Sequence[SourcePartition]) -> SourcePartition:
+        """Of one key, in several sources or in one."""
+        return partitions[0] if len(partitions) == 1 else MergedPartition(partitions, self.layouts, self._resolve)
 
     def prepare_scan(self) -> bool:
         """A step of what a scan needs first; whether that was the last. A scan that nobody prepared does it all at once."""
@@ -238,16 +272,26 @@ class TableStore:
         is `position + b"\\0"`, where a paged scan resumes. `reverse` is the order of rows within each partition.
         """
         memtable = self.memtable
-        if self.flushed:
-            sources: tuple[Source, ...] = (memtable, *self.flushed)
-            positions = merge(*(source.positions(start, end) for source in sources))
-            ordered: Iterator[Position] = (position for position, _ in groupby(positions))
-        else:
-            ordered = memtable.positions(start, end)
-        for position in ordered:
-            view = self.read(position[8:], slices, now_s, reverse)
-            if view is not None:
-                yield view
+        if not self.flushed:
+            for position in memtable.positions(start, end):
+                view = self.read(position[8:], slices, now_s, reverse)
+                if view is not None:
+                    yield view
+            return
+        for position, partition in self.merged_partitions((memtable, *self.flushed), start):
+            if end is not None and position >= end:
+                return
+            yield self._view(position[8:], partition, slices, now_s, reverse)
+
+    def merged_partitions(
+        self, sources: Sequence[Source], start: Position = FIRST_POSITION
+    ) -> Iterator[tuple[Position, SourcePartition]]:
+        """All partitions of some sources, the newest source first, in token order; each is to be used before the next one is
+        asked for."""
+        first = itemgetter(0)
+        streams = [source.partitions(start) for source in sources]
+        for position, group in groupby(merge(*streams, key=first), key=first):
+            yield position, self.merged([partition for _, partition in group])
 
     def projector(self, columns: Sequence[ColumnMetadata]) -> Projector:
         """For clustering and regular columns."""
@@ -314,63 +358,6 @@ class TableStore:
                         live_rows.append(live)
                 if live_cks:
                     yield live_cks, live_rows
-
-    def _merged(self, versions: list[Row], deletion: Deletion) -> Row | None:
-        """The versions of one row from several sources, below a deletion of any of them."""
-        if not versions:
-            return None
-        merged: Row | None = uncovered_row(versions[0], deletion)
-        for version in versions[1:]:
-            if merged is None:
-                merged = uncovered_row(version, deletion)
-            else:
-                merged = merge_rows(merged, version, deletion, self._resolve)
-        return merged
-
-    def _merged_view(
-        self, key: bytes, partitions: list[SourcePartition], slices: Sequence[Slice], now_s: int, reverse: bool
-    ) -> PartitionView:
-        deletion = max(partition.deletion for partition in partitions)
-        statics = [partition.static for partition in partitions if partition.static is not None]
-        static = self._merged(statics, deletion)
-        if static is not None:
-            static = live_row(static, now_s, self._dropped_us)
-        return PartitionView(key, static, self._merged_chunks(partitions, deletion, slices, now_s, reverse))
-
-    def _merged_chunks(
-        self,
-        partitions: list[SourcePartition],
-        deletion: Deletion,
-        slices: Sequence[Slice],
-        now_s: int,
-        reverse: bool,
-    ) -> Iterator[Chunk]:
-        """By twos and more: rows of one clustering meet because all sources are sorted by order key."""
-        explode = self.layouts.explode
-        for start, end in reversed(slices) if reverse else slices:
-            tombstones = RangeTombstones(
-                chain.from_iterable(partition.range_tombstones(start, end) for partition in partitions)
-            )
-            streams = [_items(partition.chunks(start, end, reverse)) for partition in partitions]
-            cks: list[bytes] = []
-            rows: list[StoredRow] = []
-            for ck, group in groupby(merge(*streams, key=itemgetter(0), reverse=reverse), key=itemgetter(0)):
-                covering = max(deletion, tombstones.covering(ck)) if tombstones else deletion
-                merged = self._merged([explode(row) for _, row in group], covering)
-                live = None if merged is None else live_row(merged, now_s, self._dropped_us)
-                if live is not None:
-                    cks.append(ck)
-                    rows.append(self.layouts.maybe_pack(live) or live)
-                    if len(cks) >= MERGE_CHUNK_ROWS:
-                        yield cks, rows
-                        cks, rows = [], []
-            if cks:
-                yield cks, rows
-
-
-def _items(chunks: Iterator[RawChunk]) -> Iterator[tuple[bytes, StoredRow]]:
-    for cks, rows, _ in chunks:
-        yield from zip(cks, rows, strict=True)
 
 
 __all__ = [

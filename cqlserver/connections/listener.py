@@ -127,6 +127,8 @@ class Listener:
         self._waker, self._wakened = socket.socketpair()
         self._gate: trio.Event | None = None  # what is served waits for it
         self.longest_stall_ms = 0.0
+        self.after_go: Callable[[], None] | None = None
+        """For tests: called when what was written in a go is in the log."""
 
     @property
     def sessions(self) -> list[Session]:
@@ -191,7 +193,7 @@ class Listener:
             self._serve(began + GO_S)
             has_served = True
             ended = clock()
-            self._note_stall(ended - began)
+            self.note_stall(ended - began)
             if ended - turn_began > TURN_S:
                 await trio.lowlevel.checkpoint()
                 turn_began = clock()
@@ -211,7 +213,7 @@ class Listener:
             self._gate = None
             gate.set()
 
-    def _note_stall(self, seconds: float) -> None:
+    def note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
 
     def _serve(self, deadline: float) -> None:
@@ -276,6 +278,8 @@ class Listener:
                     self._for(channel, self._send_pushed, channel)
         if self._steps:
             self._steps_wanted.set()
+        if self.after_go is not None:
+            self.after_go()
 
     def _write(self, commit_log: CommitLog, touched: list[Channel]) -> None:
         try:
@@ -524,7 +528,7 @@ class Listener:
             self._settle([channel])
         if is_done and self._behind:
             self._wake()
-        self._note_stall(self._clock() - began)
+        self.note_stall(self._clock() - began)
 
     def _go_on_later(self, channel: Channel, unanswered: Unanswered) -> None:
         """Has the next step done in turn, or when what it awaits is done."""

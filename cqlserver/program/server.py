@@ -15,6 +15,7 @@ import trio
 
 from cluster.ring import random_tokens
 from cqlserver.connections import garbage
+from cqlserver.connections.background import work_forever
 from cqlserver.connections.listener import BACKLOG, Listener
 from cqlserver.control import port as control_port
 from cqlserver.control.port import serve_control
@@ -30,7 +31,8 @@ from storage.engine import Engine, EngineOptions
 from storage.environment.disk import RealDisk
 from storage.environment.environment import Environment, Rng, SystemClock
 from storage.environment.strands import ThreadWorkers
-from storage.local_node import LocalNode, maybe_local_node, save_local_node
+from storage.exercise import EXERCISE_VARIABLE, StorageExercise
+from storage.local_node import LocalNode, maybe_local_node, save_local_node, stored_truncations
 
 if TYPE_CHECKING:
     from cqlserver.connections.tls import Tls
@@ -121,10 +123,14 @@ async def serve(config: Config) -> None:
 
             node.observe(QueryLog({}))
         listener = Listener(node, sockets, make_tls(config))
+        if node.durable and (exercise := os.environ.get(EXERCISE_VARIABLE)):
+            listener.after_go = StorageExercise(node.engine, exercise == "compact")
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
+                if node.durable:
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall)
                 if control is not None:
                     nursery.start_soon(serve_control, control, node, listener)
                 if config.until_stdin_ends:
@@ -228,6 +234,9 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
     except OSError as error:
         engine.close()
         raise StartupError(f"the data folder {data}: {error.strerror or error}; choose another with --data") from error
+    engine.host_id = local.host_id
+    if engine.maybe_files is not None:
+        engine.truncations = {**stored_truncations(engine), **engine.truncations}
     return Node(environment, config, engine, local, Compiler)
 
 

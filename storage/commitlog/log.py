@@ -193,7 +193,7 @@ class CommitLog:
 
     def _rotate(self) -> _Segment:
         """Open the next segment and write its header."""
-        last_id = self._ids[-1] if self._ids else 0
+        last_id = self._ids[-1] if self._ids else self.recovery.losses.freed
         last_length = self._open[-1].offset if self._open else self._last_length
         segment_id = max(last_id + 1, self._clock.wall_us() // 1000)
         segment = _Segment(segment_id, self._disk.open_append(self._path(segment_id)))
@@ -273,22 +273,46 @@ class CommitLog:
 
     # --- discarding ------------------------------------------------------------------------------------------------
 
+    @property
+    def size(self) -> int:
+        """About how many bytes all segments take."""
+        return len(self._ids) * self.options.segment_bytes
+
     def discard_completed(self, position: CommitLogPosition) -> list[int]:
         """Remove the segments that lie wholly before `position` (everything before it is in SSTables) and give their
         ids. The newest segment stays."""
+        gone = self.take_completed(position)
+        self.remove_segments(gone)
+        return gone
+
+    def take_completed(self, position: CommitLogPosition) -> list[int]:
+        """The segments that `discard_completed` would remove: they are no part of the log any more."""
         until = position >> POSITION_SHIFT
-        gone = [segment_id for segment_id in self._ids[:-1] if segment_id < until]
         still_open = {segment.id for segment in self._open if not segment.synced}
-        gone = list(takewhile(lambda segment_id: segment_id not in still_open, gone))
+        gone = list(takewhile(lambda segment_id: segment_id < until and segment_id not in still_open, self._ids[:-1]))
+        self._ids = self._ids[len(gone) :]
+        return gone
+
+    def remove_segments(self, gone: list[int]) -> None:
+        """Their files. May run in a thread beside everything but `replay`."""
         if gone:
             losses = self.recovery.losses
-            losses.freed = gone[-1]
+            losses.freed = max(losses.freed, gone[-1])
             losses.forget_freed()
             losses.save(self._disk, self._folder)
         for segment_id in gone:
             self._disk.unlink(self._path(segment_id))
-        self._ids = [segment_id for segment_id in self._ids if segment_id not in gone]
-        return gone
+
+    def empty(self) -> None:
+        """Sync and remove all segments: everything is in SSTables. What is written later begins a new one."""
+        self.write()
+        self.sync()
+        for segment in self._open:
+            if not segment.synced:
+                segment.file.close()
+        self._open, gone, self._ids = [], self._ids, []
+        self._inherited = []
+        self.remove_segments(gone)
 
     # --- replay ----------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
     group     [80][u32 length, record] ...      several records that take effect together or not at all
     truncate  [81][16 bytes table id][u64 segment][u32 offset][i64 timestamp_us]
               the table's rows before this record are gone; when that was, and where the log stood
-    drop      [83][16 bytes table id]
+    drop      [83][16 bytes table id][u64 segment][u32 offset]
               the table is gone, and with it its rows before this record: one with the same id that comes later is another
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
+from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.mutation import parse_packed_prefix
 
 RECORD_GROUP: Final = 0x80
@@ -28,6 +29,7 @@ _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
 _TABLE_ID_AT: Final = 5
 _TRUNCATE = struct.Struct(">B16sQIq")
+_DROP = struct.Struct(">B16sQI")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 
@@ -107,6 +109,10 @@ class Truncation(NamedTuple):
     offset: int
     timestamp_us: int
 
+    @property
+    def position(self) -> CommitLogPosition:
+        return CommitLogPosition(self.segment << POSITION_SHIFT | self.offset)
+
 
 def truncate_record(table_id: UUID, truncation: Truncation) -> bytes:
     return _TRUNCATE.pack(RECORD_TRUNCATE, table_id.bytes, *truncation)
@@ -120,12 +126,14 @@ def split_truncate(record: bytes) -> tuple[UUID, Truncation]:
     return UUID(bytes=raw_id), Truncation(*truncation)
 
 
-def drop_record(table_id: UUID) -> bytes:
-    return bytes([RECORD_DROP]) + table_id.bytes
+def drop_record(table_id: UUID, position: CommitLogPosition) -> bytes:
+    """`position`: where the log stood before it."""
+    return _DROP.pack(RECORD_DROP, table_id.bytes, *divmod(position, 1 << POSITION_SHIFT))
 
 
-def split_drop(record: bytes) -> UUID:
-    """The table. Raises CorruptionError."""
-    if len(record) != 17:
+def split_drop(record: bytes) -> tuple[UUID, CommitLogPosition]:
+    """Raises CorruptionError."""
+    if len(record) != _DROP.size:
         raise CorruptionError(f"drop record of {len(record)} bytes")
-    return UUID(bytes=record[1:])
+    _, raw_id, segment, offset = _DROP.unpack(record)
+    return UUID(bytes=raw_id), CommitLogPosition(segment << POSITION_SHIFT | offset)

@@ -6,6 +6,8 @@ yet are kept aside until there are many of them (more each time, up to DEFERRED_
 schema is built and they are applied. A table that was dropped says so in the log, and takes what is before with it, so that
 one with the same id that is made later starts empty; what belongs to no table at all is told.
 
+What SSTables have already is left out: by table, everything that the log has up to a position.
+
 A record that does not fit its table (or is none of ours) goes to `misfit`, which refuses the start or says that it may be
 lost.
 
@@ -14,7 +16,7 @@ Packed records, nearly all there are in a large log, take a way of their own: th
 
 from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from protocol.errors import CorruptionError
@@ -49,6 +51,17 @@ _TABLE_ID_OFFSETS: Final = {KIND_PACKED: 4, KIND_FULL: 2}
 _NO_LAYOUT: Final = bytes(2)
 
 _ApplyPacked = Callable[[bytes, bytes, bytes], None]
+_NO_TARGETS: Final[dict[bytes, tuple[_ApplyPacked, bytes]]] = {}
+
+
+class ReplayFiles(Protocol):
+    """What a replay asks of SSTables."""
+
+    def written_until(self) -> dict[UUID, CommitLogPosition]:
+        """By table: everything that the log has before is in its SSTables."""
+
+    def forget_replayed(self, table_id: UUID, position: CommitLogPosition) -> None:
+        """The table was truncated or dropped there: its older SSTables go."""
 
 
 class Replay:
@@ -62,6 +75,7 @@ class Replay:
         truncations: MutableMapping[UUID, Truncation],
         reload: Callable[[], None],
         misfit: Callable[[CommitLogPosition, str], None],
+        files: "ReplayFiles | None" = None,
     ) -> None:
         self._stores, self._truncations, self._reload, self._misfit = stores, truncations, reload, misfit
         self._schema_ids = {table.id for table in schema_tables().values()}
@@ -71,6 +85,9 @@ class Replay:
         self._deferred_bytes = 0
         self._deferred_bytes_max = DEFERRED_BYTES_FIRST
         self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
+        self._files = files
+        self._written = files.written_until() if files is not None else {}
+        self._written_max = max(self._written.values(), default=0)
         self.skipped = 0
         self.unknown: dict[UUID, int] = {}
 
@@ -89,7 +106,7 @@ class Replay:
             del self._truncations[table_id]
 
     def _apply_records(self, records: Iterable[bytes]) -> None:
-        targets = self._targets
+        targets = self._targets if self._position > self._written_max else _NO_TARGETS
         for record in records:
             if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
                 length = record[2] << 8 | record[3]
@@ -114,7 +131,7 @@ class Replay:
         elif kind == RECORD_TRUNCATE:
             self._truncate(*split_truncate(record))
         elif kind == RECORD_DROP:
-            self._drop(split_drop(record))
+            self._drop(*split_drop(record))
         elif kind == RECORD_ROWS:
             store = self._store_or_defer(rows_table(record), record)
             if store is not None:
@@ -123,9 +140,12 @@ class Replay:
             self._apply_mutation(record)
 
     def _store_or_defer(self, raw_id: bytes, record: bytes) -> TableStore | None:
-        """The table of a record; None where it is not known yet, and the record is kept aside."""
+        """The table of a record; None where it is not known yet, and the record is kept aside, or has it in an SSTable."""
         deferred = self._deferred.get(raw_id)
-        store = self._stores.get(UUID(bytes=raw_id)) if deferred is None else None
+        table_id = UUID(bytes=raw_id)
+        store = self._stores.get(table_id) if deferred is None else None
+        if store is not None and self._position <= self._written.get(table_id, 0):
+            return None
         if store is None:
             self._deferred.setdefault(raw_id, []).append((record, self._position))
             self._deferred_bytes += len(record)
@@ -173,13 +193,17 @@ class Replay:
 
     def _truncate(self, table_id: UUID, truncation: Truncation) -> None:
         self._truncations[table_id] = truncation
+        if self._files is not None:
+            self._files.forget_replayed(table_id, truncation.position)
         store = self._stores.get(table_id)
         if store is not None:
-            store.truncate()
+            store.truncate_memtable()
             self._targets.clear()  # they hold the memtable that was
         self._forget_deferred(table_id)
 
-    def _drop(self, table_id: UUID) -> None:
+    def _drop(self, table_id: UUID, position: CommitLogPosition) -> None:
+        if self._files is not None:
+            self._files.forget_replayed(table_id, position)
         self._truncations.pop(table_id, None)
         self._stores.pop(table_id, None)
         self._targets.clear()
@@ -204,6 +228,9 @@ class Replay:
         if self._schema_changed:
             self._reload()
             self._schema_changed = False
+            if self._files is not None:
+                self._written = self._files.written_until()
+                self._written_max = max(self._written.values(), default=0)
             self._targets.clear()  # a changed table may have other stores or layouts
         deferred, self._deferred, self._deferred_bytes = self._deferred, {}, 0
         for raw_id, records in deferred.items():

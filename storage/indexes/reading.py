@@ -6,7 +6,7 @@ row filter to see: an entry may be stale.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from typing import Final, Protocol
 
 from storage.indexes.local import blob_key
@@ -41,6 +41,10 @@ class Lookup(Protocol):
         ...
 
 
+COUNTED_CHUNKS_MAX: Final = 64
+"""Of entries in SSTables; behind that they are many."""
+
+
 class LocalLookup:
     """What an index of the built-in kind has for one value."""
 
@@ -53,8 +57,13 @@ class LocalLookup:
     @property
     def count(self) -> int:
         """About how many entries there are."""
-        partition = self._hidden.memtable.maybe_partition(self._key)
-        return 0 if partition is None else partition.row_count()
+        hidden = self._hidden
+        if not hidden.flushed:
+            partition = hidden.memtable.maybe_partition(self._key)
+            return 0 if partition is None else partition.row_count()
+        stored = hidden.maybe_stored(self._key)
+        chunks = () if stored is None else stored.chunks(b"", AFTER, False)
+        return sum(len(cks) for cks, _, _ in islice(chunks, COUNTED_CHUNKS_MAX))
 
     def prepare(self) -> bool:
         return self._indexes.build_step(self._name)

@@ -17,7 +17,7 @@ from storage.indexes.attached import AttachedIndex, Change
 from storage.indexes.local import LocalIndex
 from storage.memtable.memtable import SingleRow, StoredPartition
 from storage.memtable.packed import StoredRow
-from storage.memtable.partition import Partition
+from storage.merged import SourcePartition
 from storage.mutation import LIVE, PartitionUpdate, Row
 from storage.reconcile import Resolve, merge_rows, resolver, uncovered_row
 
@@ -50,17 +50,19 @@ class TableIndexes:
 
     def changes(self, update: PartitionUpdate, now_s: int) -> tuple[list[PartitionUpdate], list[Change]]:
         """What the update, once applied, changes in the hidden tables, and in attached indexes. Raises InvalidRequest."""
-        found = self._store.memtable.get(update.key)
+        store = self._store
+        found: StoredPartition | SourcePartition | None
+        found = store.maybe_stored(update.key) if store.flushed else store.memtable.get(update.key)
         by_index: list[tuple[LocalIndex, Changes]] = [(index, {}) for index, _ in self.local.values()]
         attached: list[Change] = []
         if update.static is not None:
-            before = found.static if isinstance(found, Partition) else None
+            before = None if found is None or isinstance(found, bytes | SingleRow) else found.static
             self._follow(by_index, attached, update.key, b"", (before, update.static), now_s, is_static=True)
         for ck, row in update.rows.items():
             self._follow(by_index, attached, update.key, ck, (self._stored(found, ck), row), now_s, is_static=False)
         return [made for index, changes in by_index for made in index.updates(changes)], attached
 
-    def _stored(self, found: StoredPartition | None, ck: bytes) -> Row | None:
+    def _stored(self, found: StoredPartition | SourcePartition | None, ck: bytes) -> Row | None:
         row = stored_row(found, ck)
         return None if row is None else self._store.layouts.explode(row)
 
@@ -174,8 +176,8 @@ class TableIndexes:
         done()
 
 
-def stored_row(found: StoredPartition | None, ck: bytes) -> StoredRow | None:
-    """A row as a memtable has it, dead or alive."""
+def stored_row(found: StoredPartition | SourcePartition | None, ck: bytes) -> StoredRow | None:
+    """A row as it is stored, dead or alive."""
     if found is None:
         return None
     if isinstance(found, bytes):

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final
 
 from storage.memtable.packed import StoredRow
-from storage.memtable.partition import Partition
+from storage.merged import SourcePartition
 from storage.mutation import LIVE, Cell, PartitionUpdate, Row
 
 COUNTERS_MAX: Final = 100_000
@@ -50,7 +50,7 @@ class CounterCache:
             del contexts[next(iter(contexts))]
         contexts[place] = context
 
-    def remember(self, update: PartitionUpdate, before: Partition | None, explode: Callable[[StoredRow], Row]) -> None:
+    def remember(self, update: PartitionUpdate, before: SourcePartition | None, explode: Callable[[StoredRow], Row]) -> None:
         """Keeps what the deletions in an update may hide: counters of the partition as it is before, and those of the
         update itself."""
         key = update.key
@@ -86,7 +86,7 @@ def _contexts_of(row: Row) -> Iterator[tuple[str, bytes]]:
             yield name, data.value
 
 
-def _hidden(update: PartitionUpdate, before: Partition) -> Iterator[tuple[bytes | None, StoredRow]]:
+def _hidden(update: PartitionUpdate, before: SourcePartition) -> Iterator[tuple[bytes | None, StoredRow]]:
     """The stored rows that an update's deletions lie over, by order key; None is the static row's."""
     if before.static is not None and (update.deletion != LIVE or update.static is not None):
         yield None, before.static

@@ -33,6 +33,7 @@ from storage.reconcile import Resolve, uncovered_row
 from storage.token import token
 
 CK_LENGTH_MAX: Final = 65535
+TIMESTAMP_MAX_US: Final = (1 << 63) - 1
 # key object, value object, and the dict's entry, beside the bytes themselves
 PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
 _SINGLE_OVERHEAD_BYTES: Final = PARTITION_OVERHEAD_BYTES - 2
@@ -373,6 +374,18 @@ class Memtable:
         if found is None or isinstance(found, Partition):
             return found
         return self._general(found)
+
+    def partitions(self, start: Position = b"") -> Iterator[tuple[Position, Partition]]:
+        """All partitions from a position on, in token order."""
+        for position in self.positions(start, None):
+            partition = self.maybe_partition(position[8:])
+            if partition is not None:
+                yield position, partition
+
+    @property
+    def max_timestamp_us(self) -> int:
+        """Not counted: what looks for newer data has to look here."""
+        return TIMESTAMP_MAX_US
 
     def positions(self, start: Position, end: Position | None) -> Iterator[Position]:
         """The partitions' places from `start` on, before `end` (None: to the last), in token order.

@@ -2,7 +2,7 @@
 
 Each node keeps system_schema for itself, and nobody but a change of the schema writes there, one after the other. So a
 deletion is done when it has been applied: it isn't kept, and tables that come and go by the thousand leave nothing behind
-in memory. (It must be kept as soon as older rows may lie in flushed files.)
+in memory. Only where older rows may lie in SSTables it is.
 """
 
 from collections.abc import Sequence
@@ -47,6 +47,8 @@ def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
     if not isinstance(write, PartitionUpdate):
         head = _layout(write, store).row_prefix + write.timestamp
         memtable.apply_packed_rows(write.key, head, [ck for ck, _ in write.rows], [values for _, values in write.rows])
+    elif store.flushed:
+        memtable.apply(write)
     elif write.deletion is not LIVE:
         memtable.remove(write.key)
     elif write.range_tombstones:

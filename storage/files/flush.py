@@ -1,0 +1,108 @@
+"""A memtable becomes an SSTable.
+
+The memtable has left its place before (TableStore.switch_memtable): nobody writes to it, and it stays a source until the
+SSTable takes its place, in one go. Between the two it is read as it is written, with pauses. A table that is truncated or
+dropped meanwhile takes the memtable with it, and the flush ends.
+"""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from storage.background import Task
+from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
+from storage.dropped import DroppedFilter
+from storage.environment.environment import Disk
+from storage.environment.strands import beside
+from storage.files.table_files import TableFiles
+from storage.files.transaction import Transaction
+from storage.memtable.memtable import Memtable
+from storage.memtable.packed import StoredRow
+from storage.merged import SourcePartition
+from storage.sstable.reader import SSTableReader
+from storage.sstable.unfiltered import PartitionData
+from storage.sstable.writer import SSTableWriter, WriterOptions
+
+POINT_ROWS = 64
+"""So many rows lie between two points where others may run."""
+
+
+class Flush:
+    """Of one memtable; it holds what the log had from `lower` to `upper`."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        files: TableFiles,
+        memtable: Memtable,
+        lower: CommitLogPosition,
+        upper: CommitLogPosition,
+        host_id: UUID | None,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self.files, self.memtable, self.lower, self.upper = files, memtable, lower, upper
+        self._disk, self._host_id, self._new_id = disk, host_id, new_id
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.memtable in self.files.store.flushed
+
+    def run(self, task: Task) -> None:
+        """Raises OSError; then nothing of it is left, and the memtable is a source still."""
+        files, memtable = self.files, self.memtable
+        task.total = memtable.live_bytes
+        while not memtable.place_keys():
+            task.point()
+        if not self.is_wanted:
+            return
+        descriptor = files.next_descriptor()
+        folder = files.folder
+        transaction = Transaction(self._disk, folder, "flush", self._new_id())
+        writer = None
+        try:
+            beside(lambda: transaction.add(descriptor.file_name("")))
+            interval = divmod(self.lower, 1 << POSITION_SHIFT), divmod(self.upper, 1 << POSITION_SHIFT)
+            options = WriterOptions(len(memtable), originating_host=self._host_id, commit_log_intervals=(interval,))
+            writer = SSTableWriter(self._disk, folder, descriptor, files.store.table, files.store.layouts, options)
+            self._write(writer, task)
+            reader: SSTableReader | None = None
+            if writer.partition_count and self.is_wanted:
+                beside(writer.finish)
+                reader = beside(lambda: files.open(descriptor))
+                beside(transaction.commit)
+            if not self.is_wanted or reader is None:
+                writer.abort()
+                transaction.abort()
+                if self.is_wanted:
+                    files.replace((memtable,), ())
+                return
+            files.replace((memtable,), (reader,))
+        except BaseException:
+            if writer is not None:
+                writer.abort()
+            transaction.abort()
+            raise
+        beside(transaction.finish)
+
+    def _write(self, writer: SSTableWriter, task: Task) -> None:
+        store = self.files.store
+        kept = DroppedFilter(store.table, store.layouts)
+        for number, (position, partition) in enumerate(self.memtable.partitions()):
+            if not number % POINT_ROWS:
+                task.completed = min(task.total, writer.bytes_written)
+                task.point()
+                if not self.is_wanted:
+                    return
+            rows = kept.rows(stored_rows(partition, task))
+            tombstones = partition.range_tombstones(b"", b"\xff")
+            data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
+            writer.append(position[8:], data)
+
+
+def stored_rows(partition: SourcePartition, task: Task) -> Iterator[tuple[bytes, StoredRow]]:
+    """All rows of a partition, with points where others may run where they are many."""
+    behind = False
+    for cks, rows, _ in partition.chunks(b"", b"\xff", False):
+        if behind:
+            task.point()
+        behind = True
+        yield from zip(cks, rows, strict=True)

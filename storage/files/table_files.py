@@ -1,0 +1,123 @@
+"""The SSTables of one table: opened at the start, put in place of what they were made from, removed.
+
+What is in place is what the TableStore reads: `flushed` there is the memtables that are being flushed, the newest first, and
+behind them the SSTables, those with the newest data first. A reader that was removed lives on for whoever reads from it: its
+files are unlinked while they are open.
+"""
+
+import logging
+from collections.abc import Container, Iterable, Iterator, Sequence
+
+from protocol.errors import CorruptionError
+from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
+from storage.environment.environment import Disk
+from storage.files.folders import DataFolders
+from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
+from storage.merged import SourcePartition
+from storage.reads import TableStore
+from storage.sstable.chunks import ChunkCache
+from storage.sstable.constants import DATA, TOC, VERSIONS
+from storage.sstable.descriptor import Descriptor, UnknownVersion, next_generation, parse_file_name
+from storage.sstable.reader import SSTableReader
+
+log = logging.getLogger("cqlserver.sstables")
+
+
+class DamagedSSTable:
+    """One that can't be opened: what reads the table fails, everything else is served."""
+
+    max_timestamp_us = TIMESTAMP_MAX_US
+
+    def __init__(self, descriptor: Descriptor, error: CorruptionError) -> None:
+        self.descriptor, self._error = descriptor, error
+
+    def maybe_partition(self, key: bytes) -> SourcePartition | None:
+        raise self._error
+
+    def partitions(self, start: Position = b"") -> Iterator[tuple[Position, SourcePartition]]:
+        raise self._error
+
+
+class TableFiles:
+    """See the module. The folder is made when something is written to it."""
+
+    def __init__(self, disk: Disk, folders: DataFolders, store: TableStore, cache: ChunkCache) -> None:
+        self.store = store
+        self.readers: tuple[SSTableReader, ...] = ()
+        self.is_stuck = False
+        """A compaction ended so that only the next start can tell which of its SSTables count."""
+        self._disk, self._folders, self._cache = disk, folders, cache
+        self._damaged: tuple[DamagedSSTable, ...] = ()
+        self._generation = 0
+
+    @property
+    def folder(self) -> str:
+        return self._folders.make(self.store.table)
+
+    def open_all(self, leaving: Container[Descriptor] = ()) -> None:
+        """Opens what is there and not `leaving`. Damage is told in the log, and to whoever reads."""
+        folder = self._folders.maybe_folder(self.store.table.id)
+        if folder is None:
+            return
+        readers: list[SSTableReader] = []
+        damaged: list[DamagedSSTable] = []
+        names = self._disk.list(folder)
+        for descriptor in _descriptors(folder, names):
+            if descriptor in leaving or not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
+                continue
+            try:
+                readers.append(self.open(descriptor))
+            except CorruptionError as error:
+                log.error("%s; reads of %s fail until it is repaired or removed", error, self.store.table)
+                damaged.append(DamagedSSTable(descriptor, error))
+        self.readers, self._damaged = tuple(readers), tuple(damaged)
+        self._put_in_place(())
+
+    def open(self, descriptor: Descriptor) -> SSTableReader:
+        """Raises CorruptionError."""
+        return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._cache)
+
+    def next_descriptor(self) -> Descriptor:
+        """For a new SSTable."""
+        if not self._generation:
+            self._generation = next_generation(self._disk.list(self.folder))
+        descriptor = Descriptor(VERSIONS["nb"], self._generation)
+        self._generation += 1
+        return descriptor
+
+    def set_table(self) -> None:
+        """The table's schema changed."""
+        for reader in self.readers:
+            reader.set_table(self.store.table, self.store.layouts)
+
+    def replace(self, old: Sequence[SSTableReader | Memtable], new: Iterable[SSTableReader]) -> None:
+        """New SSTables take the place of those, or of the memtables, whose data they have."""
+        self.readers = (*(reader for reader in self.readers if reader not in old), *new)
+        self._put_in_place(old)
+
+    def forget(self) -> tuple[SSTableReader, ...]:
+        """No SSTable counts any more; those that did."""
+        readers, self.readers, self._damaged = self.readers, (), ()
+        return readers
+
+    def written_until(self) -> CommitLogPosition:
+        """Everything of this table that the log has before it is in the SSTables."""
+        ends = [end for reader in self.readers for _, end in reader.commit_log_intervals]
+        return CommitLogPosition(max((segment << POSITION_SHIFT | offset for segment, offset in ends), default=0))
+
+    def _put_in_place(self, gone: Sequence[object]) -> None:
+        memtables = [source for source in self.store.flushed if isinstance(source, Memtable) and source not in gone]
+        readers = sorted(self.readers, key=lambda reader: -reader.max_timestamp_us)
+        self.store.flushed = (*memtables, *self._damaged, *readers)
+
+
+def _descriptors(folder: str, names: Iterable[str]) -> list[Descriptor]:
+    found: dict[Descriptor, None] = {}
+    for name in names:
+        try:
+            parsed = parse_file_name(name)
+        except UnknownVersion as error:
+            raise CorruptionError(f"{folder}/{error}. Let the Cassandra that wrote it upgrade it, or move it away") from None
+        if parsed is not None:
+            found[parsed[0]] = None
+    return list(found)

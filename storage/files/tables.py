@@ -1,0 +1,263 @@
+"""The data folder of a node whose data is kept: every table's SSTables, flushes, and what of the commit log is needed still.
+
+The log holds what memtables hold. Of each table it is known since which position of the log its memtable has writes; of a
+memtable that is being flushed likewise; and files that a TRUNCATE or DROP leaves to be removed hold the log at their record,
+so that a start that finds them removes them. What lies before all of these is freed.
+
+A start opens the SSTables (of the schema's tables first), then replays of the log what no SSTable has.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from storage.background import Background, Lane, Task
+from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
+from storage.commitlog.log import CommitLog
+from storage.compaction.compactions import Compactions
+from storage.environment.environment import Environment
+from storage.environment.strands import beside
+from storage.files.flush import Flush
+from storage.files.folders import DataFolders
+from storage.files.table_files import TableFiles
+from storage.files.transaction import Transaction, clean_up
+from storage.reads import TableStore
+from storage.schema.metadata import TableMetadata
+from storage.sstable.chunks import ChunkCache
+from storage.sstable.descriptor import Descriptor
+from storage.sstable.reader import SSTableReader
+
+log = logging.getLogger("cqlserver.flush")
+
+RETRY_S: Final = 10.0
+"""After a flush has failed (a full disk), before the next attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlushOptions:
+    """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space."""
+
+    memtable_bytes: int = 64 << 20
+    log_bytes: int = 8 << 30
+    cache_bytes: int = 64 << 20
+    auto_snapshot: bool = True
+
+
+class StoredTables:
+    """See the module. `stores` is the engine's, by table id."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        root: str,
+        commit_log: CommitLog,
+        stores: Mapping[UUID, TableStore],
+        background: Background,
+        options: FlushOptions,
+        host_id: Callable[[], UUID | None],
+    ) -> None:
+        self._host_id = host_id
+        self.options = options
+        self._disk, self._clock = environment.disk, environment.clock
+        self._rng = environment.rng.fork("sstables")
+        self._commit_log, self._stores, self._background = commit_log, stores, background
+        self.compactions = Compactions(environment, background)
+        self.folders = DataFolders(environment.disk, root)
+        self._cache = ChunkCache(options.cache_bytes)
+        self._files: dict[UUID, TableFiles] = {}
+        self._since: dict[UUID, CommitLogPosition] = {}  # from where on the log has what the memtable has
+        self._flushes: list[Flush] = []  # in their order
+        self._removals: dict[int, CommitLogPosition] = {}
+        self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
+        self._retry_at = 0.0
+
+    # --- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> bool:
+        """Looks for the folders of tables, and ends what a crash left half done; whether there are any."""
+        self.folders.find()
+        for folder in self.folders.paths:
+            clean_up(self._disk, folder)
+        return len(self.folders) > 0
+
+    def install(self, store: TableStore) -> None:
+        """A table is there, or has changed. Opens its SSTables. Raises CorruptionError for foreign versions."""
+        table_id = store.table.id
+        files = self._files.get(table_id)
+        if files is not None and files.store is store:
+            files.set_table()
+            return
+        self._since.setdefault(table_id, self._commit_log.written_position)
+        if self.folders.maybe_folder(table_id) is not None:
+            files = self._files[table_id] = TableFiles(self._disk, self.folders, store, self._cache)
+            files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
+
+    def written_until(self) -> dict[UUID, CommitLogPosition]:
+        """By table: everything before is in its SSTables. For the replay."""
+        return {table_id: position for table_id, f in self._files.items() if (position := f.written_until())}
+
+    def replayed(self) -> None:
+        """The log has been replayed: what memtables have may lie anywhere in it."""
+        for table_id in self._stores:
+            self._since[table_id] = CommitLogPosition(0)
+
+    # --- flushing --------------------------------------------------------------------------------------------------
+
+    def files_of(self, store: TableStore) -> TableFiles:
+        files = self._files.get(store.table.id)
+        if files is None or files.store is not store:
+            files = self._files[store.table.id] = TableFiles(self._disk, self.folders, store, self._cache)
+        return files
+
+    def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
+        """Begins to flush what the memtables of these tables have now."""
+        return [task for table_id in table_ids if (task := self._maybe_flush(table_id)) is not None]
+
+    def _maybe_flush(self, table_id: UUID) -> Task | None:
+        store = self._stores.get(table_id)
+        if store is None or not len(store.memtable):
+            return None
+        task = Task(Lane.FLUSH, "Flush", str(store.table), lambda task: self._flush(store, task))
+        task.total = store.memtable.live_bytes
+        return self._background.add(task)
+
+    def _flush(self, store: TableStore, task: Task) -> None:
+        waiting = next((flush for flush in self._flushes if flush.files.store is store), None)
+        if waiting is not None:  # one that failed: in their order
+            self._run(waiting, task)
+        commit_log = self._commit_log
+        # whoever gathers also writes, and has to know whether that failed
+        task.wait(lambda: not commit_log.gathered, commit_log.write)
+        if not len(store.memtable) or self._stores.get(store.table.id) is not store:
+            return
+        upper = commit_log.written_position
+        lower = self._since.get(store.table.id, CommitLogPosition(0))
+        flush = Flush(
+            self._disk, self.files_of(store), store.switch_memtable(), lower, upper, self._host_id(), self._rng.uuid4
+        )
+        self._since[store.table.id] = upper
+        self._flushes.append(flush)
+        self._run(flush, task)
+
+    def _run(self, flush: Flush, task: Task) -> None:
+        try:
+            flush.run(task)
+        except OSError as error:
+            self._retry_at = self._clock.monotonic() + RETRY_S
+            log.error("%s can't be flushed (%s): what it holds stays in memory and in the commit log", task.subject, error)
+            raise
+        self._flushes.remove(flush)
+        gone = self._commit_log.take_completed(self._needed_from())
+        beside(lambda: self._commit_log.remove_segments(gone))
+        self.compactions.consider(flush.files)
+
+    def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
+        """All SSTables of each table into one."""
+        found = (self._files.get(table_id) for table_id in table_ids)
+        return self.compactions.compact([files for files in found if files is not None])
+
+    @property
+    def memtable_bytes(self) -> int:
+        """Of all memtables, those that are being flushed included."""
+        flushing = sum(flush.memtable.live_bytes for flush in self._flushes if flush.is_wanted)
+        return flushing + sum(store.memtable.live_bytes for store in self._stores.values())
+
+    def tick(self) -> None:
+        """From time to time: flushes what is too large, holds the log too long, or is there too long."""
+        if self._clock.monotonic() < self._retry_at or any(task.lane is Lane.FLUSH for task in self._background.tasks):
+            return
+        stores = [store for store in self._stores.values() if len(store.memtable)]
+        total = sum(store.memtable.live_bytes for store in stores)
+        wanted: list[UUID] = []
+        if total > self.options.memtable_bytes:
+            for store in sorted(stores, key=lambda store: -store.memtable.live_bytes):
+                wanted.append(store.table.id)
+                total -= store.memtable.live_bytes
+                if total < self.options.memtable_bytes // 4:
+                    break
+        elif self._commit_log.size > self.options.log_bytes:
+            oldest = min((self._since.get(store.table.id, 0) for store in stores), default=0) >> POSITION_SHIFT
+            wanted = [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
+        self.free_log()
+        if self._flushes and not wanted:  # one that failed
+            wanted = [self._flushes[0].files.store.table.id]
+        self.flush(wanted)
+
+    # --- removing --------------------------------------------------------------------------------------------------
+
+    def forget(self, table: TableMetadata, position: CommitLogPosition) -> None:
+        """The table was truncated or dropped by a record of the log that ends at or behind `position`: its files go as soon
+        as the record is durable."""
+        table_id = table.id
+        self._flushes = [flush for flush in self._flushes if flush.files.store.table.id != table_id]
+        self._since[table_id] = position
+        files = self._files.pop(table_id, None)
+        if files is None or not (readers := files.forget()):
+            return
+        task = Task(Lane.REMOVAL, "Remove", str(table), lambda task: self._remove(files, readers, position, task))
+        leaving = {(table_id, reader.descriptor) for reader in readers}
+        self._removals[id(task)] = position
+        self._leaving |= leaving
+        task.on_end.append(lambda: self._removal_ended(id(task), leaving))
+        self._background.add(task)
+
+    def _remove(
+        self, files: TableFiles, readers: tuple[SSTableReader, ...], position: CommitLogPosition, task: Task
+    ) -> None:
+        folder = files.folder
+        commit_log = self._commit_log
+        task.wait(lambda: commit_log.synced_position > position, self._sync_log)
+        beside(lambda: self._remove_now(folder, readers))
+
+    def _sync_log(self) -> None:
+        self._commit_log.write()
+        self._commit_log.sync()
+
+    def _removal_ended(self, number: int, leaving: set[tuple[UUID, Descriptor]]) -> None:
+        del self._removals[number]
+        self._leaving -= leaving
+
+    def _remove_now(self, folder: str, readers: Iterable[SSTableReader]) -> None:
+        transaction = Transaction(self._disk, folder, "unknown", self._rng.uuid4())
+        transaction.remove([reader.descriptor.file_name("") for reader in readers])
+        transaction.commit()
+        transaction.finish()
+
+    def forget_replayed(self, table_id: UUID, position: CommitLogPosition) -> None:
+        """The replay found that a table was truncated or dropped at a position: SSTables of what was before go."""
+        files = self._files.get(table_id)
+        if files is None:
+            return
+        old = [r for r in files.readers if 0 < _end_of(r) <= position]
+        files.replace(old, ())
+        if old:
+            self._remove_now(files.folder, old)
+
+    # --- the log ---------------------------------------------------------------------------------------------------
+
+    def free_log(self) -> None:
+        """Removes the segments that nobody needs."""
+        self._commit_log.discard_completed(self._needed_from())
+
+    @property
+    def holds_log(self) -> bool:
+        """Whether anything is in the log alone."""
+        flushing = any(flush.is_wanted for flush in self._flushes)
+        return flushing or bool(self._removals) or any(len(store.memtable) for store in self._stores.values())
+
+    def _needed_from(self) -> CommitLogPosition:
+        commit_log = self._commit_log
+        needed = [commit_log.written_position, *self._removals.values()]
+        needed += [flush.lower for flush in self._flushes if flush.is_wanted]
+        for table_id, store in self._stores.items():
+            if len(store.memtable):
+                needed.append(self._since.get(table_id, CommitLogPosition(0)))
+            elif not commit_log.gathered:
+                self._since[table_id] = commit_log.written_position
+        return min(needed)
+
+
+def _end_of(reader: SSTableReader) -> int:
+    return max((segment << POSITION_SHIFT | offset for _, (segment, offset) in reader.commit_log_intervals), default=0)

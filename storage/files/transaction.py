@@ -1,0 +1,128 @@
+"""SSTables that appear and disappear together, in the form of Cassandra's own transaction logs, so that its tools and a
+Cassandra started on the folder understand one that a crash left (db/lifecycle/LogTransaction, LogFile, LogRecord).
+
+A file `nb_txn_<kind>_<id>.log` beside the SSTables, a line a record: `TYPE:[path,modified_ms,files][checksum]`. ADD comes
+before the first byte of a new SSTable, REMOVE names an old one, COMMIT decides. While there is no COMMIT the new files do
+not count, with it the old ones don't. Whoever finds the log removes the files that do not count, and then the log.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+from zlib import crc32
+
+from protocol.errors import CorruptionError
+from storage.environment.environment import Disk
+
+_NAME: Final = re.compile(r"(?:(?:[a-z]+-)?.{2}_)?txn_(.*)_(.*)\.log")
+_LINE: Final = re.compile(r"(ADD|REMOVE|COMMIT|ABORT):\[([^,]*),?([^,]*),?([^,]*)\]\[(\d*)\]", re.IGNORECASE)
+
+
+class Record(NamedTuple):
+    """`path`: of an SSTable's files, up to and with the dash before the component; empty for COMMIT and ABORT."""
+
+    type: str
+    path: str = ""
+    modified_ms: int = 0
+    files: int = 0
+
+    def line(self) -> str:
+        return f"{self.type}:[{self.path},{self.modified_ms},{self.files}][{self.checksum()}]\n"
+
+    def checksum(self) -> int:
+        numbers = (self.modified_ms & 0xFFFFFFFF, self.modified_ms >> 32, self.files)
+        return crc32(b"".join(number.to_bytes(4, "big") for number in numbers), crc32(f"{self.path}{self.type}".encode()))
+
+
+def maybe_record(line: str) -> Record | None:
+    """None where a line is no record, or not a whole one."""
+    found = _LINE.fullmatch(line)
+    if found is None or not (found[3] or "0").isdigit() or not (found[4] or "0").isdigit():
+        return None
+    record = Record(found[1].upper(), found[2], int(found[3] or 0), int(found[4] or 0))
+    return record if found[5] == str(record.checksum()) else None
+
+
+class Transaction:
+    """One under way in `folder`. Every method is durable when it returns."""
+
+    def __init__(self, disk: Disk, folder: str, kind: str, transaction_id: UUID) -> None:
+        self._disk, self._folder = disk, folder
+        self.path = f"{folder}/nb_txn_{kind}_{transaction_id}.log"
+        self._added: list[str] = []
+        self._removed: list[str] = []
+        self._file = disk.open_append(self.path)
+        self._is_named = False
+
+    def add(self, prefix: str) -> None:
+        """A new SSTable, before anything of it is written; `prefix` as `nb-1-big-`."""
+        self._write(Record("ADD", f"{self._folder}/{prefix}"))
+        self._added.append(prefix)
+
+    def remove(self, prefixes: Iterable[str]) -> None:
+        """SSTables that go."""
+        for prefix in prefixes:
+            names = _names(self._disk, self._folder, prefix)
+            times = [self._disk.modified_ms(f"{self._folder}/{n}") for n in names if not n.endswith("-Statistics.db")]
+            self._write(Record("REMOVE", f"{self._folder}/{prefix}", max(times, default=0), len(names)))
+            self._removed.append(prefix)
+
+    def commit(self) -> None:
+        """From here on the new files count, and the old ones don't."""
+        self._write(Record("COMMIT"))
+
+    def finish(self) -> None:
+        """Removes what does not count after `commit`, then the log."""
+        self._end(self._removed)
+
+    def abort(self) -> None:
+        """Removes what was added, then the log."""
+        self._write(Record("ABORT"))
+        self._end(self._added)
+
+    def _end(self, prefixes: Sequence[str]) -> None:
+        self._file.close()
+        remove_files(self._disk, self._folder, prefixes)
+        self._disk.unlink(self.path)
+        self._disk.sync_folder(self._folder)
+
+    def _write(self, record: Record) -> None:
+        self._file.write(record.line().encode())
+        self._file.sync()
+        if not self._is_named:
+            self._disk.sync_folder(self._folder)
+            self._is_named = True
+
+
+def remove_files(disk: Disk, folder: str, prefixes: Iterable[str]) -> None:
+    """All components of some SSTables, durably; TOC.txt first, so that what is left of one never looks whole."""
+    for prefix in prefixes:
+        for name in sorted(_names(disk, folder, prefix), key=lambda name: not name.endswith("-TOC.txt")):
+            disk.unlink(f"{folder}/{name}")
+    disk.sync_folder(folder)
+
+
+def clean_up(disk: Disk, folder: str) -> None:
+    """Ends the transactions that a crash left in a folder. Raises CorruptionError where a log makes no sense."""
+    for name in disk.list(folder):
+        if _NAME.fullmatch(name) is None:
+            continue
+        path = f"{folder}/{name}"
+        lines = disk.read_file(path).decode("utf-8", "replace").split("\n")
+        records = [maybe_record(line) for line in lines if line]
+        whole = [record for record in records if record is not None]
+        if len(whole) < len(records) - 1 or (records and records[-1] is not None and None in records):
+            raise CorruptionError(
+                f"{path} has lines that are no record: which SSTables count can't be told. Look at the files that it names, "
+                "remove those that should not be there, then the log"
+            )
+        is_committed = any(record.type == "COMMIT" for record in whole)
+        gone = "REMOVE" if is_committed else "ADD"
+        remove_files(disk, folder, [record.path.rpartition("/")[2] for record in whole if record.type == gone])
+        disk.unlink(path)
+        disk.sync_folder(folder)
+
+
+def _names(disk: Disk, folder: str, prefix: str) -> list[str]:
+    return [name for name in disk.list(folder) if name.startswith(prefix)]

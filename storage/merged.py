@@ -1,0 +1,118 @@
+"""A partition that lies in several sources, as one: rows, range tombstones and deletions merged (as
+db/rows/UnfilteredRowIterators.merge does), nothing left out but what is covered.
+
+Reads make of it what is live (reads.py), compaction what is to be kept. Rows of one clustering meet because all sources
+are sorted by order key. Where only one source has a row, packed, with nothing over it, it stays the bytes that it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import merge
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Final, Protocol
+
+from storage.memtable.packed import Layouts, StoredRow, timestamp_of
+from storage.memtable.range_tombstones import RangeTombstones
+from storage.mutation import LIVE, Deletion, RangeTombstone, Row
+from storage.reconcile import Resolve, merge_rows, uncovered_row
+
+RawChunk = tuple[list[bytes], list[StoredRow], bool]
+
+MERGE_CHUNK_ROWS: Final = 64
+
+
+class SourcePartition(Protocol):
+    """A partition in one source. Its rows are free of what its own deletions cover."""
+
+    @property
+    def deletion(self) -> Deletion: ...
+    @property
+    def static(self) -> Row | None: ...
+    def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]: ...
+    def get(self, ck: bytes) -> StoredRow | None: ...
+    def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]: ...
+
+
+class MergedPartition:
+    """See the module. `partitions`: two or more, the newest first."""
+
+    __slots__ = ("_layouts", "_partitions", "_resolve", "deletion")
+
+    def __init__(self, partitions: Sequence[SourcePartition], layouts: Layouts, resolve: Resolve) -> None:
+        self._partitions, self._layouts, self._resolve = partitions, layouts, resolve
+        self.deletion = max(partition.deletion for partition in partitions)
+
+    @property
+    def static(self) -> Row | None:
+        statics = [partition.static for partition in self._partitions if partition.static is not None]
+        return merged_row(statics, self.deletion, self._resolve)
+
+    def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]:
+        return self._tombstones(start, end).overlapping(start, end)
+
+    def get(self, ck: bytes) -> StoredRow | None:
+        covering = self.deletion
+        versions: list[StoredRow] = []
+        for partition in self._partitions:
+            for tombstone in partition.range_tombstones(ck, ck + b"\0"):
+                covering = max(covering, tombstone.deletion)
+            row = partition.get(ck)
+            if row is not None:
+                versions.append(row)
+        return self._merged(versions, covering)
+
+    def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]:
+        """By twos and more, in MERGE_CHUNK_ROWS."""
+        deletion = self.deletion
+        tombstones = self._tombstones(start, end)
+        streams = [_items(partition.chunks(start, end, reverse)) for partition in self._partitions]
+        cks: list[bytes] = []
+        rows: list[StoredRow] = []
+        all_packed = True
+        first = itemgetter(0)
+        for ck, group in groupby(merge(*streams, key=first, reverse=reverse), key=first):
+            covering = max(deletion, tombstones.covering(ck)) if tombstones else deletion
+            merged = self._merged([row for _, row in group], covering)
+            if merged is None:
+                continue
+            cks.append(ck)
+            rows.append(merged)
+            all_packed = all_packed and type(merged) is bytes
+            if len(cks) >= MERGE_CHUNK_ROWS:
+                yield cks, rows, all_packed
+                cks, rows, all_packed = [], [], True
+        if cks:
+            yield cks, rows, all_packed
+
+    def _tombstones(self, start: bytes, end: bytes) -> RangeTombstones:
+        found = [partition.range_tombstones(start, end) for partition in self._partitions]
+        tombstones = RangeTombstones(chain.from_iterable(found))
+        if tombstones and self.deletion != LIVE:
+            tombstones.drop_covered(self.deletion)
+        return tombstones
+
+    def _merged(self, versions: Sequence[StoredRow], covering: Deletion) -> StoredRow | None:
+        if len(versions) == 1 and type(row := versions[0]) is bytes:
+            return row if timestamp_of(row) > covering.timestamp_us else None
+        layouts = self._layouts
+        merged = merged_row([layouts.explode(version) for version in versions], covering, self._resolve)
+        return None if merged is None else layouts.maybe_pack(merged) or merged
+
+
+def merged_row(versions: Sequence[Row], covering: Deletion, resolve: Resolve) -> Row | None:
+    """The versions of one row from several sources, the newest first, below a deletion of any of them. Of clusterings that
+    are equal in different bytes it keeps the oldest's."""
+    if not versions:
+        return None
+    merged: Row | None = uncovered_row(versions[-1], covering)
+    for version in versions[-2::-1]:
+        if merged is None:
+            merged = uncovered_row(version, covering)
+        else:
+            merged = merge_rows(merged, version, covering, resolve)
+    return merged
+
+
+def _items(chunks: Iterator[RawChunk]) -> Iterator[tuple[bytes, StoredRow]]:
+    for cks, rows, _ in chunks:
+        yield from zip(cks, rows, strict=True)

@@ -1,0 +1,194 @@
+"""Compactions: the rows stay what they are, what nobody needs goes, and a crash at any step leaves one of the two."""
+
+import pytest
+from test_engine import Harness, table
+from test_flush import OPERATIONS, data_files, fill, flush
+
+from protocol.types import INT
+from storage.commitlog.log import CommitLogOptions
+from storage.compaction.purging import Purger
+from storage.compaction.strategies import next_to_compact
+from storage.engine import EngineOptions
+from storage.memtable.packed import Layouts
+from storage.mutation import LIVE, NO_LIVENESS, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.schema.metadata import TableMetadata
+
+OPTIONS = EngineOptions("/d", CommitLogOptions(segment_bytes=4096))
+
+
+def compact(node: Harness) -> None:
+    tasks = node.engine.compact()
+    node.engine.background.finish()
+    assert tasks
+    assert all(task.error is None for task in tasks), [task.error for task in tasks]
+
+
+def delete(node: Harness, made: TableMetadata, k: int) -> None:
+    now_us = node.clock.wall_us()
+    node.engine.apply(PartitionUpdate(made.id, INT.encode(k), Deletion(now_us, now_us // 1_000_000)))
+
+
+def history(options: EngineOptions = OPTIONS) -> tuple[Harness, TableMetadata, list[tuple[int, int, str]]]:
+    """A node whose table lies in three SSTables, and what is in it."""
+    node = Harness(options)
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 10)
+    flush(node)
+    expected = fill(node, made, 5, 10)
+    delete(node, made, 0)
+    flush(node)
+    node.insert(made, 3, 2, "another")
+    flush(node)
+    expected = sorted([*fill(node, made, 1, 4), *expected, (3, 2, "another")])
+    assert len(data_files(node)) == 3
+    return node, made, expected
+
+
+def test_several_sstables_become_one_with_the_same_rows() -> None:
+    node, made, expected = history()
+    assert node.rows(made) == expected
+    compact(node)
+    assert len(data_files(node)) == 1
+    for _ in range(2):
+        assert node.rows(made) == expected
+        node.kill()
+    compact(node)
+    assert node.rows(made) == expected
+
+
+def test_four_flushes_are_compacted_by_themselves() -> None:
+    node = Harness(OPTIONS)
+    made = table()
+    node.create(made)
+    expected = []
+    for first in range(0, 40, 10):
+        expected += fill(node, made, first, 10)
+        flush(node)
+    assert len(data_files(node)) == 1
+    assert node.rows(made) == expected
+
+
+@pytest.mark.parametrize("rest", [False, True])
+def test_tombstones_go_after_gc_grace_unless_something_older_is_elsewhere(rest: bool) -> None:
+    node = Harness(OPTIONS)
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 2)
+    flush(node)
+    delete(node, made, 0)
+    flush(node)
+    files = node.engine.files.files_of(node.engine.stores[made.id])
+    compact(node)
+    assert files.readers[0].key_count == 2  # the tombstone is young
+    node.clock.advance(made.params.gc_grace_seconds + 10)
+    if rest:  # in the memtable
+        row = Row((INT.encode(1),), Liveness(5), LIVE, {"v": Cell(5, b"old")})
+        node.engine.apply(PartitionUpdate(made.id, INT.encode(0), rows={INT.order_key(INT.encode(1)): row}))
+    compact(node)
+    assert files.readers[0].key_count == (2 if rest else 1)
+    assert [k for k, _, _ in node.rows(made)] == [1]
+    node.kill()
+    assert [k for k, _, _ in node.rows(made)] == [1]
+
+
+def test_a_truncation_meanwhile_is_not_undone() -> None:
+    node, made, _ = history()
+    tasks = node.engine.compact([made.id])
+    node.engine.truncate(made, node.clock.wall_us())
+    node.engine.background.finish()
+    assert tasks[0].error is None
+    assert node.rows(made) == []
+    node.kill()
+    assert node.rows(made) == []
+    assert data_files(node) == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_a_crash_at_any_step_leaves_the_old_or_the_new(operation: str, names_kept: bool) -> None:
+    crashes = 0
+    for after in range(200):
+        node, made, expected = history()
+        node.clock.advance(made.params.gc_grace_seconds + 10)
+        node.engine.commit_log.sync()  # type: ignore[union-attr]
+        node.disk.fail(operation, after)
+        tasks = node.engine.compact([made.id])
+        node.engine.background.finish()
+        failed = tasks[0].error is not None
+        assert failed or node.rows(made) == expected
+        node.disk.heal()
+        node.disk.crash(names_kept=names_kept)
+        node.start()
+        assert node.rows(made) == expected, (operation, after)
+        assert not [name for name in node.disk.list("/d/data/ks/t-" + made.id.hex) if "txn" in name]
+        compact(node)
+        node.kill()
+        assert node.rows(made) == expected, (operation, after)
+        if not failed:
+            break
+        crashes += 1
+    assert crashes >= {"unlink": 2, "rename": 0}.get(operation, 3)
+
+
+# --- what may be left out ---------------------------------------------------------------------------------------------
+
+
+def purger(purgeable_us: int = 1_000, now_s: int = 100, gc_before_s: int = 50) -> Purger:
+    return Purger(Layouts(table().id, 0), now_s, gc_before_s, purgeable_us)
+
+
+def test_cells_are_purged_by_gc_grace_strictly_and_expired_ones_become_tombstones() -> None:
+    def kept(cell: Cell) -> Cell | ComplexColumn | None:
+        row = purger().row(Row((), Liveness(5), LIVE, {"v": cell}))
+        assert row is not None
+        return row.columns.get("v")
+
+    assert kept(Cell(9, None, 0, 49)) is None
+    assert kept(Cell(9, None, 0, 50)) == Cell(9, None, 0, 50)
+    assert kept(Cell(1_000, None, 0, 49)) == Cell(1_000, None, 0, 49)
+    assert kept(Cell(9, b"live", 10, 101)) == Cell(9, b"live", 10, 101)
+    assert kept(Cell(9, b"expired", 10, 100)) == Cell(9, None, 0, 90)
+    assert kept(Cell(9, b"expired", 60, 100)) is None
+    assert kept(Cell(9, b"expired", 10, 40)) is None
+
+
+def test_rows_of_nothing_but_old_deletions_go() -> None:
+    old, young = Deletion(9, 49), Deletion(9, 50)
+    assert purger().row(Row((), NO_LIVENESS, old)) is None
+    assert purger().row(Row((), NO_LIVENESS, young)) == Row((), NO_LIVENESS, young)
+    assert purger().row(Row((), Liveness(5, 10, 40))) is None
+    assert purger().row(Row((), columns={"v": ComplexColumn(old, {b"p": Cell(9, None, 0, 40)})})) is None
+    assert purger(NO_TIMESTAMP).row(Row((), NO_LIVENESS, old)) is not None
+
+
+# --- what to compact --------------------------------------------------------------------------------------------------
+
+
+class Told:
+    def __init__(self, data_bytes: int, max_timestamp_us: int = 0) -> None:
+        self.data_bytes, self.max_timestamp_us = data_bytes, max_timestamp_us
+
+
+MB = 1 << 20
+
+
+def test_size_tiered_takes_what_is_alike() -> None:
+    small = [Told(MB), Told(2 * MB), Told(40 * MB)]
+    large = [Told(size * MB) for size in (100, 110, 120, 130)]
+    options = {"class": "org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy"}
+    assert next_to_compact([*small, *large], options) == large
+    assert next_to_compact([*small, *large[:3]], options) == ()
+    assert next_to_compact([*small, *large[:3]], {**options, "min_threshold": "3"}) == small
+    assert next_to_compact(large, {**options, "enabled": "false"}) == ()
+    assert len(next_to_compact([Told(MB)] * 100, options)) == 32
+
+
+def test_time_windows_are_compacted_apart() -> None:
+    day_us = 86_400_000_000
+    options = {"class": "TimeWindowCompactionStrategy", "compaction_window_unit": "DAYS", "compaction_window_size": "1"}
+    old = [Told(MB, day_us + number) for number in range(2)]
+    new = [Told(MB, 5 * day_us + number) for number in range(3)]
+    assert next_to_compact([*old, *new], options) == old
+    assert next_to_compact(new, options) == ()
+    assert len(next_to_compact([*new, Told(MB, 5 * day_us)], options)) == 4
