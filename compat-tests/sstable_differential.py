@@ -111,9 +111,9 @@ class Round:
         self.rows += result.row_count
         store.truncate()
         store.memtable = memtable
+        assert result.content == b"".join(expected_rows), f"SELECT *: {result.content!r} not {expected_rows!r}"
         for reader in readers:
             self._check_bytes(reader, store, scratch / "again" / str(self.files))
-        assert result.content == b"".join(expected_rows), f"SELECT *: {result.content!r} not {expected_rows!r}"
 
     def _check_bytes(self, reader: SSTableReader, store: TableStore, folder: Path) -> None:
         """What we write of what Cassandra wrote is what Cassandra wrote."""

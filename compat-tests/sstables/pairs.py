@@ -31,7 +31,7 @@ from storage.sstable.constants import DATA, FILTER, INDEX, STATISTICS, SUMMARY, 
 from storage.sstable.descriptor import Descriptor, descriptors
 from storage.sstable.dump import Dump, table_of
 from storage.sstable.reader import SSTableReader
-from storage.sstable.unfiltered import PartitionData
+from storage.sstable.unfiltered import Marker, PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
 
 VERSION = 5
@@ -167,9 +167,12 @@ def rewritten(reader: SSTableReader, store: TableStore, folder: Path) -> dict[st
     version = reader.descriptor.version
     descriptor = Descriptor(version, 1)
     writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, options, theirs.header)
+    order_key = reader.decoder.order_key
     for _, partition in reader.partitions():
-        data = PartitionData(partition.deletion, partition.static, partition.tombstones, partition.rows())
-        writer.append(partition.key, data)
+        # as it stands in the file: Cassandra keeps what a deletion above covers, which a read leaves out
+        raw = partition.raw()
+        rows = [(order_key(each.clustering), each) for _, each in raw.unfiltereds if not isinstance(each, Marker)]
+        writer.append(partition.key, PartitionData(raw.deletion, raw.static, partition.tombstones, rows))
     writer.finish()
     ours = opened(folder, store.table, store)[0]
     pairs = {DATA: tuple(each._data.read(0, each.data_bytes) for each in (ours, reader))}
