@@ -188,23 +188,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--version", default="nb", help="of the SSTables that are written here")
     given = parser.parse_args(arguments)
     failures = files = tables = rows = served = equal = slips = 0
-    with tempfile.TemporaryDirectory() as classes:
-        inspector = Inspector(given.node, Path(classes))
-        try:
-            for seed in range(given.seed, given.seed + given.rounds):
+    for seed in range(given.seed, given.seed + given.rounds):
+        with tempfile.TemporaryDirectory() as classes:
+            inspector = Inspector(given.node, Path(classes))  # it loads a schema only once
+            try:
                 done = Round(given.oracle, given.node, seed, given.tables, inspector, given.version)
                 done.run()
-                for failure in done.failures:
-                    print(f"== seed {seed}: {failure}")
-                failures += len(done.failures)
-                files, tables = files + done.files, tables + given.tables
-                rows, served = rows + done.rows, served + done.served
-                equal, slips = equal + done.equal_files, slips + done.slips
-                shown = f"{tables} tables, {files} files, {equal} components made again, {rows} rows of theirs"
-                shown += f", {served} of ours, {slips} where sstabledump failed in Java"
-                print(f"seed {seed}: {shown}, {failures} differences", flush=True)
-        finally:
-            inspector.close()
+            finally:
+                inspector.close()
+        for failure in done.failures:
+            print(f"== seed {seed}: {failure}")
+        failures += len(done.failures)
+        files, tables = files + done.files, tables + given.tables
+        rows, served = rows + done.rows, served + done.served
+        equal, slips = equal + done.equal_files, slips + done.slips
+        shown = f"{tables} tables, {files} files, {equal} components made again, {rows} rows of theirs"
+        shown += f", {served} of ours, {slips} where sstabledump failed in Java"
+        print(f"seed {seed}: {shown}, {failures} differences", flush=True)
     return 1 if failures else 0
 
 
