@@ -43,11 +43,12 @@ def floats(value: bytes) -> "array[float]":
 class VectorPostings:
     """Vectors by the place of their row: the last one put there counts."""
 
-    __slots__ = ("_free", "_numbers", "dimension", "floats", "places", "size")
+    __slots__ = ("_free", "_numbers", "dimension", "floats", "lengths", "places", "size")
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self.floats = array("f")
+        self.lengths = array("d")  # of the vectors: half of what comparing by cosine would compute
         self.places: list[tuple[bytes, bytes] | None] = []
         self._numbers: dict[tuple[bytes, bytes], int] = {}
         self._free: list[int] = []
@@ -65,10 +66,12 @@ class VectorPostings:
                 self._numbers[place] = len(self.places)
                 self.places.append(place)
                 self.floats.extend(value)
+                self.lengths.append(_length_of(value))
                 return
             self._numbers[place] = number
         start = number * self.dimension
         self.floats[start : start + self.dimension] = value
+        self.lengths[number] = _length_of(value)
 
     def discard(self, entry: tuple[bytes, bytes, bytes]) -> None:
         """Only where it is this vector that is there."""
@@ -115,8 +118,14 @@ class VectorIndex(AttachedIndex):
             if score is None:
                 found = _matrix_scores(numpy, self.similarity, query, chunk, dimension)
             else:
-                found = [score(chunk[at : at + dimension]) for at in range(0, len(chunk), dimension)]
+                lengths = postings.lengths[start : start + len(places)]
+                values = [chunk[at : at + dimension] for at in range(0, len(chunk), dimension)]
+                found = list(map(score, values, lengths))
             yield [(-value, *place) for value, place in zip(found, places, strict=True) if place is not None]
+
+
+def _length_of(value: "array[float]") -> float:
+    return sqrt(sum(map(mul, value, value)))
 
 
 def _maybe_numpy() -> Any:
@@ -126,25 +135,20 @@ def _maybe_numpy() -> Any:
         return None
 
 
-def score_of(similarity: str, wanted: bytes, value: bytes) -> float:
-    """Of two serialised vectors."""
-    return _scorer(similarity, floats(wanted))(floats(value))
-
-
-def _scorer(similarity: str, query: "array[float]") -> Callable[["array[float]"], float]:
+def _scorer(similarity: str, query: "array[float]") -> Callable[["array[float]", float], float]:
+    """(vector, its length) -> score."""
     if similarity == EUCLIDEAN:
 
-        def euclidean(value: "array[float]") -> float:
+        def euclidean(value: "array[float]", _: float) -> float:
             apart = list(map(sub, query, value))
             return 1 / (1 + float(sum(map(mul, apart, apart))))
 
         return euclidean
     if similarity == DOT_PRODUCT:
-        return lambda value: (1 + float(sum(map(mul, query, value)))) / 2
-    length = sqrt(sum(map(mul, query, query)))
+        return lambda value, _: (1 + float(sum(map(mul, query, value)))) / 2
+    length = _length_of(query)
 
-    def cosine(value: "array[float]") -> float:
-        other = sqrt(sum(map(mul, value, value)))
+    def cosine(value: "array[float]", other: float) -> float:
         if not length or not other:
             return 0.5
         return (1 + float(sum(map(mul, query, value))) / (length * other)) / 2
