@@ -84,6 +84,14 @@ def _arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="clients log in, and may do what their role was granted; there is a superuser cassandra, password cassandra",
     )
+    parser.add_argument(
+        "--user",
+        metavar="NAME:PASSWORD",
+        help="a superuser of this name instead of cassandra, where there is no role yet; means --auth",
+    )
+    parser.add_argument(
+        "--tls", metavar="CERT:KEY", help="encrypt client connections with this certificate and key, two PEM files"
+    )
     return parser
 
 
@@ -109,10 +117,7 @@ def configure(arguments: list[str]) -> Config:
         config = replace(config, data=None)
     if options.copy_of is not None and config.data is not None:
         raise ConfigError("--copy-of works with --memory alone: a server that keeps data begins with its own")
-    if options.auth:
-        config = replace(
-            config, auth=replace(config.auth, authenticator="PasswordAuthenticator", authorizer="CassandraAuthorizer")
-        )
+    config = _secured(config, options)
     try:
         check_together(config.auth, config.tls is not None and config.tls.requires_client_certificate)
     except ValueError as error:
@@ -127,6 +132,26 @@ def configure(arguments: list[str]) -> Config:
         log_level=options.log_level,
         ignore_replay_errors=options.ignore_replay_errors,
     )
+
+
+def _secured(config: Config, options: argparse.Namespace) -> Config:
+    """With what the options say of logins and encryption. Raises ConfigError."""
+    if options.auth or options.user is not None:
+        auth = replace(config.auth, authenticator="PasswordAuthenticator", authorizer="CassandraAuthorizer")
+        config = replace(config, auth=auth)
+    if options.user is not None:
+        name, colon, password = options.user.partition(":")
+        if not name or not colon or not password:
+            raise ConfigError("--user takes NAME:PASSWORD")
+        config = replace(config, auth=replace(config.auth, first_user=(name, password)))
+    if options.tls is not None:
+        from cqlserver.program.tls_settings import TlsSettings
+
+        certificate, colon, key = options.tls.partition(":")
+        if not certificate or not colon or not key:
+            raise ConfigError("--tls takes CERT:KEY, two PEM files")
+        config = replace(config, tls=TlsSettings(Path(certificate), key_file=Path(key)))
+    return config
 
 
 def _control_port(text: str) -> int | None:

@@ -282,7 +282,7 @@ class Node:
     def assure_superuser(self) -> None:
         """Where there is no role at all, makes the default one: before anybody may log in; else when it may be seen."""
         self._has_superuser = True
-        self.access.roles.create_default_superuser()
+        self.access.create_first_user()
 
     def now_s(self) -> int:
         return self.environment.clock.now_s()

@@ -10,7 +10,7 @@ from cqlserver.auth.networks import Datacenters, Networks
 from cqlserver.auth.ownership import created, dropped
 from cqlserver.auth.passwords import Passwords
 from cqlserver.auth.resources import Resource, table
-from cqlserver.auth.roles import RoleManager
+from cqlserver.auth.roles import DEFAULT_SUPERUSER, DEFAULT_SUPERUSER_HASH, RoleManager
 from cqlserver.auth.tables import AuthTables
 from cqlserver.state import ClientState, User
 from cqlserver.terms.type_names import resolve_type
@@ -59,6 +59,20 @@ class Access:
         if settings.network_authorizer == "CassandraNetworkAuthorizer":
             here = node.ring_node.datacenter
             self.datacenters = Datacenters(tables, self.roles, clock, settings.permissions, here)
+
+    def create_first_user(self) -> None:
+        """A superuser, where there is no role at all."""
+        if self.settings.first_user is None:
+            self.roles.create_first(DEFAULT_SUPERUSER, lambda: DEFAULT_SUPERUSER_HASH)
+            return
+        name, password = self.settings.first_user
+
+        def hashed() -> str:
+            hashing = self.passwords.hashed(password)
+            hashing.wait()
+            return hashing.result
+
+        self.roles.create_first(name, hashed)
 
     @cached_property
     def authenticator(self) -> Authenticator:

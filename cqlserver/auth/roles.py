@@ -1,7 +1,7 @@
 """The role manager (auth/CassandraRoleManager.java): roles, who is a member of which, identities of certificates."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -101,16 +101,16 @@ class RoleManager:
 
     # --- changes ---------------------------------------------------------------------------------------------------------
 
-    def create_default_superuser(self) -> None:
-        """Where there is no role at all."""
+    def create_first(self, name: str, salted_hash: Callable[[], str]) -> None:
+        """A superuser, where there is no role at all."""
         if self.tables.maybe_row("SELECT role FROM system_auth.roles LIMIT 1") is not None:
             return
         self.tables.write(
             "INSERT INTO system_auth.roles (role, is_superuser, can_login, salted_hash) VALUES (?, ?, ?, ?) "
             "USING TIMESTAMP 0",
-            *(DEFAULT_SUPERUSER, True, True, DEFAULT_SUPERUSER_HASH),
+            *(name, True, True, salted_hash()),
         )
-        log.info("Created default superuser role '%s'", DEFAULT_SUPERUSER)
+        log.info("Created default superuser role '%s'", name)
 
     def create(self, name: str, change: RoleChange) -> None:
         if any(self._identities_of(name)):

@@ -36,7 +36,8 @@ class CacheSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Names of classes without their package."""
+    """Names of classes without their package. `first_user`: name and password of the superuser that is made where there is
+    no role yet; None: Cassandra's."""
 
     authenticator: str = ALLOW_ALL
     authorizer: str = "AllowAllAuthorizer"
@@ -47,6 +48,7 @@ class AuthSettings:
     permissions: CacheSettings = CacheSettings()
     roles: CacheSettings = CacheSettings()
     credentials: CacheSettings = CacheSettings()
+    first_user: tuple[str, str] | None = None
 
     @property
     def requires_login(self) -> bool:

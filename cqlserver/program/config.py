@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
@@ -208,7 +208,7 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
         )
 
     try:
-        chosen = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
+        chosen: dict[str, Any] = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return replace(
