@@ -33,6 +33,8 @@ class CallCompiler(TypeResolver):
         self.context = context
         """What `udfContext` is."""
         self.class_name = class_name
+        self.has_loops = False
+        """Whether the body may run for longer than its length tells."""
         self.constants: dict[int, Compiled] = {}
         """Final variables whose value is a constant expression, by slot."""
         self.thrown_types: list[tuple[nodes.Node, ClassType]] = []
@@ -183,6 +185,7 @@ class CallCompiler(TypeResolver):
 
     def _made(self, found: Chosen, target: Compiled | None, arguments: list[Closure]) -> Compiled:
         method = found.method
+        self.has_loops = self.has_loops or method.needs_run  # what it makes may be large
         run: Closure
         if target is None:
             if method.needs_run:

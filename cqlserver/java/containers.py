@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cqlserver.java.errors import thrown
 from cqlserver.java.values import JavaObject, compare, equals, hash_code, to_int, to_string
+from storage.environment.strands import sorted_in_turns
 
 LOAD: Final = 0.75
 
@@ -327,7 +328,7 @@ def sorted_items(items: Iterable[Any]) -> list[Any]:
     """In natural order; what can't be compared is complained about as Java does."""
     found = list(items)
     if all(type(item) is int for item in found) or all(type(item) is str for item in found):
-        return sorted(found)
+        return sorted_in_turns(found)
     from functools import cmp_to_key
 
     return sorted(found, key=cmp_to_key(compare))

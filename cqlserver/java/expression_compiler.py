@@ -201,6 +201,7 @@ class ExpressionCompiler(CallCompiler):
             return wrong()
         if node.items is not None:
             return self._array_items(node.items, type_)
+        self.has_loops = True  # it may be large
         sizes = [self.assigned(size, INT).run for size in node.sizes]
         inner: Type = type_
         for _ in sizes:

@@ -75,7 +75,6 @@ class StatementCompiler(ExpressionCompiler):
     def __init__(self, context: Compiled, class_name: str, returns: Type) -> None:
         super().__init__(context, class_name)
         self.returns = returns
-        self.has_loops = False
         self._places: list[_Place] = []
         self._labels: tuple[str, ...] = ()
 
