@@ -33,8 +33,8 @@ from cqlserver.java.types import (
 from cqlserver.java.values import Byte, Character, Float, Long, Short, cast_failure, class_name
 
 NO_CONSTANT: Final = object()
-_BOXES: Final[dict[Type, type]] = {LONG: Long, SHORT: Short, BYTE: Byte, CHAR: Character, FLOAT: Float}
-_PLAIN: Final[dict[Type, Callable[[Any], Any]]] = {LONG: int, SHORT: int, BYTE: int, CHAR: int, FLOAT: float}
+BOX_MAKERS: Final[dict[Type, type]] = {LONG: Long, SHORT: Short, BYTE: Byte, CHAR: Character, FLOAT: Float}
+PLAIN_MAKERS: Final[dict[Type, Callable[[Any], Any]]] = {LONG: int, SHORT: int, BYTE: int, CHAR: int, FLOAT: float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ def applied(expression: Compiled, type_: Type, function: Callable[[Any], Any] | 
 
 def as_box(expression: Compiled) -> Compiled:
     """A primitive's object; other expressions as they are."""
-    if not is_primitive(expression.type) or (expression.type not in RANGES and expression.type not in _BOXES):
+    if not is_primitive(expression.type) or (expression.type not in RANGES and expression.type not in BOX_MAKERS):
         return replace(expression, type=boxed(expression.type))
-    made = applied(expression, boxed(expression.type), _BOXES.get(expression.type))
+    made = applied(expression, boxed(expression.type), BOX_MAKERS.get(expression.type))
     return replace(made, constant=NO_CONSTANT)
 
 
@@ -91,7 +91,7 @@ def as_primitive(expression: Compiled) -> Compiled:
     primitive = unboxed(expression.type)
     if primitive == expression.type:
         return expression
-    run, plain = expression.run, _PLAIN.get(primitive)
+    run, plain = expression.run, PLAIN_MAKERS.get(primitive)
     action = f'Cannot invoke "{expression.type.erased}.{primitive}Value()"'
     origin = expression.origin
 

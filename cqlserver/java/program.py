@@ -7,7 +7,7 @@ from typing import Any
 from cqlserver.java.codecs import java_type
 from cqlserver.java.context import Context
 from cqlserver.java.errors import CompileError, ExecutionLimit, Problem, thrown
-from cqlserver.java.expressions import Compiled
+from cqlserver.java.expressions import BOX_MAKERS, PLAIN_MAKERS, Compiled
 from cqlserver.java.operators import Closure
 from cqlserver.java.parser import parse_body
 from cqlserver.java.run import Run
@@ -41,20 +41,28 @@ class Program:
     _closure: Closure
     _is_expression: bool
     _frame: tuple[Any, ...]
+    _unboxing: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """By the places in the frame of primitive arguments whose boxes are no plain numbers."""
+    _box: Callable[[Any], Any] | None
+    """Of a primitive result."""
     has_loops: bool
 
     def run(self, run: Run, arguments: Sequence[Any]) -> Any:
         """The Java value that the body returns. Raises JavaThrow and ExecutionLimit."""
         frame = [run, None, *arguments, *self._frame]
+        for place, plain in self._unboxing:
+            frame[place] = plain(frame[place])
+        box = self._box
         try:
             if self._is_expression:
-                return self._closure(frame)
+                found = self._closure(frame)
+                return found if box is None else box(found)
             self._closure(frame)
         except RecursionError:
             raise thrown("StackOverflowError") from None
         except MemoryError:
             raise ExecutionLimit("java.lang.OutOfMemoryError: Java heap space") from None
-        return frame[1]
+        return frame[1] if box is None else box(frame[1])
 
 
 def compile_body(declaration: Declaration, source: str) -> Program:
@@ -100,4 +108,7 @@ def _compiled(declaration: Declaration, source: str) -> Program:
     if len(body.statements) == 1 and isinstance(only, nodes.Return) and only.value is not None:
         closure, is_expression = compiler.assigned(only.value, result).run, True  # without the detour of a signal
     spare = (None,) * (compiler.scope.size_max - FIRST_SLOT - len(declaration.argument_names))
-    return Program(closure, is_expression, spare, compiler.has_loops)
+    boxes = BOX_MAKERS if declaration.uses_primitives else {}
+    types = [unboxed(java_type(type_)) for type_ in declaration.argument_types]
+    unboxing = tuple((FIRST_SLOT + i, PLAIN_MAKERS[t]) for i, t in enumerate(types) if t in boxes)
+    return Program(closure, is_expression, spare, unboxing, boxes.get(result), compiler.has_loops)

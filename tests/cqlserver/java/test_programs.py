@@ -141,3 +141,10 @@ def test_a_hash_map_is_in_the_order_of_its_table() -> None:
 def test_primitives_and_boxes() -> None:
     assert outcome("return a == null ? -1 : a;", "int", {"a": ("int", None)}) == -1
     assert outcome("return a == null ? -1 : a;", "int", {"a": ("int", 3)}, primitives=True).startswith("line 1: ")
+
+
+def test_primitive_arguments_are_no_boxes() -> None:
+    """A long cast to int used to stay a Long, and a float cast to double printed as a float."""
+    argument = {"a": ("bigint", 5)}
+    assert outcome("Object o = (int) a; return o.getClass().getName();", "text", argument, True) == "java.lang.Integer"
+    assert outcome('return "" + (double) a;', "text", {"a": ("float", 0.1)}, True) == "0.10000000149011612"
