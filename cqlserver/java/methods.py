@@ -7,7 +7,6 @@ from cqlserver.java.classes import JavaClass, Method, find_class, supertypes
 from cqlserver.java.types import (
     NULL,
     OBJECT,
-    UNKNOWN,
     ArrayType,
     ClassType,
     Type,
@@ -152,7 +151,7 @@ def _common(one: Type, other: Type) -> Type:
     number = ClassType("java.lang.Number")
     if is_subtype(one, number, supertypes) and is_subtype(other, number, supertypes):
         return number
-    return UNKNOWN
+    return OBJECT
 
 
 def _most_specific(fitting: Sequence[Chosen]) -> Chosen:
