@@ -110,7 +110,8 @@ class _Run:
             _expect(connection.query(f"USE {self._keyspace}"))
             # Cassandra warns once per connection that statements prepared after USE are ambiguous: have it over with.
             # (Each connection with a statement of its own: one that is known is not warned of.)
-            connection.prepare(f"DROP TABLE IF EXISTS no_such_table_{len(self._connections)}")
+            others = len(self._connections) - 1
+            connection.prepare("DROP TABLE IF EXISTS no_such_table" + (f"_{others}" if others else ""))
         return connection
 
     def _connect(self, credentials: tuple[str, str] | None) -> Connection:
