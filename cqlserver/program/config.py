@@ -54,6 +54,9 @@ class Config:
     in_flight_per_ip_bytes_max: int = 16 << 20
     receive_queue_bytes: int = 128 << 10
     prepared_statements_bytes_max: int = 32 << 20
+    memtable_bytes: int = 256 << 20
+    commit_log_bytes: int = 8 << 30
+    file_cache_bytes: int = 64 << 20
     ignore_replay_errors: bool = False
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
@@ -178,11 +181,14 @@ _LIMITS = {
         "B",
     ),
     "prepared_statements_bytes_max": ("prepared_statements_cache_size", "prepared_statements_cache_size_mb", "MiB"),
+    "memtable_bytes": ("memtable_heap_space", "memtable_heap_space_in_mb", "MiB"),
+    "commit_log_bytes": ("commitlog_total_space", "commitlog_total_space_in_mb", "MiB"),
+    "file_cache_bytes": ("file_cache_size", "file_cache_size_in_mb", "MiB"),
 }
 
 
 def _apply_limits(config: Config, settings: Mapping[str, object]) -> Config:
-    """What clients may take together."""
+    """What clients may take together, and what is held in memory of the data."""
     found = {limit: _integer(name, settings[name]) for limit, name in _CONNECTIONS.items() if name in settings}
     for limit, (name, old_name, unit) in _LIMITS.items():
         value = settings.get(name, settings.get(old_name))

@@ -218,7 +218,8 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
     )
     kept = config.data if config.data is not None else config.copy_of
     data = str(kept.resolve()) if kept is not None else None
-    engine = Engine(environment, EngineOptions(data, options), (*stored_system_keyspaces(), *virtual_keyspaces()))
+    sizes = config.memtable_bytes, config.commit_log_bytes, config.file_cache_bytes
+    engine = Engine(environment, EngineOptions(data, options, *sizes), (*stored_system_keyspaces(), *virtual_keyspaces()))
     try:
         engine.start()
         if config.data is None:
