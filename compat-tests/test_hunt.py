@@ -1,6 +1,5 @@
-"""A few seconds of each fuzzer, from other seeds at each run, and that they find what there is to find."""
+"""A few seconds of each fuzzer, and that they find what there is to find."""
 
-import time
 from random import Random
 
 import pytest
@@ -8,14 +7,15 @@ from hunt import histories, messages, statements
 from hunt.hunting import Fuzzer, hunt
 
 SECONDS = 8.0
+SEED = 1
+"""The same cases at each run: nobody fails by what another one left. `python -m hunt` looks where nobody has looked."""
 FUZZERS: list[Fuzzer[object]] = [*messages.FUZZERS, *statements.FUZZERS, *histories.FUZZERS]  # type: ignore[list-item]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fuzzer", FUZZERS, ids=lambda fuzzer: fuzzer.name)
 def test_nothing_is_found(fuzzer: Fuzzer[object]) -> None:
-    seed = time.time_ns() // 1000 % 1_000_000_000
-    count, found = hunt(fuzzer, seed, SECONDS)
+    count, found = hunt(fuzzer, SEED, SECONDS)
     assert count
     assert found is None, f"{found}"
 

@@ -137,6 +137,8 @@ def _renames(pairs: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
 def _create_index(c: Children, p: ParseState) -> tree.CreateIndex:
     _, is_custom, _, if_not_exists, name, _, table, _, targets, _, using, properties = c
+    if isinstance(name, tree.QualifiedName):  # a marker, which has been refused
+        name = ""
     return tree.CreateIndex(
         None if name is None else fold(name), table, tuple(targets), is_custom, using, tuple(properties), if_not_exists
     )

@@ -439,3 +439,9 @@ def test_what_is_wrong_beyond_the_grammar(text: str, message: str) -> None:
     with pytest.raises(CqlSyntaxError) as raised:
         parse(text)
     assert raised.value.message == message
+
+
+@pytest.mark.parametrize("text", ["CREATE INDEX ? ON t (v)", "CREATE INDEX ? ON t (full(v))", "DROP INDEX ?"])
+def test_a_marker_is_no_name_of_an_index(text: str) -> None:
+    with pytest.raises(CqlSyntaxError, match="Bind variables cannot be used for index names"):
+        parse(text)
