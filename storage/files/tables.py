@@ -37,12 +37,12 @@ RETRY_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class FlushOptions:
-    """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space."""
+    """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
+    `cache_bytes`: file_cache_size. Their defaults are EngineOptions'."""
 
-    memtable_bytes: int = 64 << 20
-    log_bytes: int = 8 << 30
-    cache_bytes: int = 64 << 20
-    auto_snapshot: bool = True
+    memtable_bytes: int
+    log_bytes: int
+    cache_bytes: int
 
 
 class StoredTables:
