@@ -90,7 +90,13 @@ def _arguments() -> argparse.ArgumentParser:
         help="a superuser of this name instead of cassandra, where there is no role yet; means --auth",
     )
     parser.add_argument(
-        "--tls", metavar="CERT:KEY", help="encrypt client connections with this certificate and key, two PEM files"
+        "--tls",
+        metavar="CERT:KEY",
+        help="encrypt client connections with this certificate and key, two PEM files; "
+        "auto makes certificates, which the ready file and the log tell",
+    )
+    parser.add_argument(
+        "--mtls", action="store_true", help="clients must show a certificate, too: the one that --tls auto makes for them"
     )
     return parser
 
@@ -119,7 +125,8 @@ def configure(arguments: list[str]) -> Config:
         raise ConfigError("--copy-of works with --memory alone: a server that keeps data begins with its own")
     config = _secured(config, options)
     try:
-        check_together(config.auth, config.tls is not None and config.tls.requires_client_certificate)
+        asks = config.requires_client_certificate or (config.tls is not None and config.tls.requires_client_certificate)
+        check_together(config.auth, asks)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return replace(
@@ -144,12 +151,16 @@ def _secured(config: Config, options: argparse.Namespace) -> Config:
         if not name or not colon or not password:
             raise ConfigError("--user takes NAME:PASSWORD")
         config = replace(config, auth=replace(config.auth, first_user=(name, password)))
+    if options.mtls and options.tls not in (None, "auto"):
+        raise ConfigError("--mtls goes with --tls auto; client_encryption_options say whose certificates else are believed")
+    if options.mtls or options.tls == "auto":
+        return replace(config, own_certificates=True, requires_client_certificate=options.mtls)
     if options.tls is not None:
         from cqlserver.program.tls_settings import TlsSettings
 
         certificate, colon, key = options.tls.partition(":")
         if not certificate or not colon or not key:
-            raise ConfigError("--tls takes CERT:KEY, two PEM files")
+            raise ConfigError("--tls takes CERT:KEY, two PEM files, or auto")
         config = replace(config, tls=TlsSettings(Path(certificate), key_file=Path(key)))
     return config
 

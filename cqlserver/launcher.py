@@ -7,6 +7,7 @@ it says on its standard output where it listens, and logs to a file without a na
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,12 @@ import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from cqlserver.running import Running, ServerDied, StrPath
+
+if TYPE_CHECKING:
+    import ssl
 
 READY_TIMEOUT_S = 60.0
 """A start takes a quarter of a second; a machine that is busy with other things may take a hundred times that."""
@@ -26,19 +31,24 @@ STOP_TIMEOUT_S = 10.0
 LOG_BYTES_MAX = 1 << 20
 """Of a long log the end is shown."""
 
+
 class StartError(RuntimeError):
     """The server did not come up; the message carries what it said."""
 
 
 class Server(Running):
     """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
-    leaving the `with` block stops it."""
+    `tls`: the files that clients need where it made its own certificates (`ca`, `client` with key and certificate, in PEM;
+    `truststore`, `keystore` and their `password` for Java). Leaving the `with` block stops it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", told: Mapping[str, object], log: int) -> None:
         super().__init__(str(told["host"]), _port(told["port"]), _port(told["control_port"]))
         self.process, self._log = process, log
         weakref.finalize(self, os.close, log)
-        self._end = weakref.finalize(self, _end, process)
+        tls, temporary = told.get("tls"), told.get("temporary")
+        assert tls is None or isinstance(tls, dict), tls
+        self.tls: dict[str, str] | None = tls
+        self._end = weakref.finalize(self, _end, process, temporary if isinstance(temporary, str) else None)
 
     def __repr__(self) -> str:
         status = self.process.poll()
@@ -57,6 +67,16 @@ class Server(Running):
     def log(self) -> str:
         """What the server has written to its log until now (or until it ended); of a long one the end."""
         return _log_text(self._log)
+
+    def ssl_context(self) -> "ssl.SSLContext":
+        """For a driver's connections to a server that was started with `tls` or `mtls`. Raises ValueError for others."""
+        if self.tls is None:
+            raise ValueError("the server made no certificates: start it with tls=True or mtls=True")
+        import ssl
+
+        context = ssl.create_default_context(cafile=self.tls["ca"])
+        context.load_cert_chain(self.tls["client"])
+        return context
 
     def check_alive(self) -> None:
         """Raises ServerDied where it has ended."""
@@ -100,9 +120,7 @@ class Server(Running):
     def __enter__(self) -> "Server":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
 
@@ -117,6 +135,8 @@ def start(
     init: StrPath | Iterable[StrPath] = (),
     copy_of: StrPath | None = None,
     query_log: bool = False,
+    tls: bool = False,
+    mtls: bool = False,
     log_level: str = "warning",
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Server:
@@ -124,7 +144,8 @@ def start(
 
     `init`: files of CQL or rows, or folders of them, that are executed first, one or several; `settings`: names and values
     of cassandra.yaml; `copy_of`: a folder that `export` made, to begin with what is in it; `query_log`: what clients ask is
-    recorded, for `queries`.
+    recorded, for `queries`; `tls`: connections are encrypted, with certificates that the server makes (its clients take
+    `ssl_context()`); `mtls`: clients must show theirs.
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
     command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port), "--control-port", "0"]
@@ -135,6 +156,10 @@ def start(
         command += ["--copy-of", os.fspath(copy_of)]
     if query_log:
         command.append("--query-log")
+    if mtls:
+        command.append("--mtls")
+    elif tls:
+        command += ["--tls", "auto"]
     if data is not None:
         command += ["--data", os.fspath(data)]
     if config is not None:
@@ -162,14 +187,14 @@ def launch(command: list[str], ready_timeout_s: float = READY_TIMEOUT_S) -> Serv
         told = _wait_ready(process, log, ready_timeout_s)
     except BaseException:
         process.kill()
-        _end(process)
+        _end(process, None)
         os.close(log)
         raise
     return Server(process, told, log)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Lets go of a server: where it still runs, that tells it to stop."""
+def _end(process: "subprocess.Popen[bytes]", temporary: str | None) -> None:
+    """Lets go of a server: where it still runs, that tells it to stop. What it left behind, if it was killed, goes."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
@@ -178,6 +203,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    if temporary is not None:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
@@ -217,4 +244,3 @@ def _log_text(log: int) -> str:
 def _port(told: object) -> int:
     assert isinstance(told, int), told
     return told
-

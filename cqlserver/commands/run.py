@@ -109,6 +109,24 @@ def environment(server: Server, keyspace: str) -> dict[str, str]:
         "CQLSH_HOST": host,
         "CQLSH_PORT": port,
         "CQLSERVER_CONTROL_PORT": str(server.control_port),
+        **_tls_environment(server.tls),
+    }
+
+
+def _tls_environment(tls: dict[str, str] | None) -> dict[str, str]:
+    """What a command is told of certificates that the server made; cqlsh reads SSL_CERTFILE."""
+    if tls is None:
+        return {}
+    factory = "CONFIG_FORCE_datastax__java__driver_advanced_ssl__engine__factory_"
+    return {
+        "CASSANDRA_TLS_CA": tls["ca"],
+        "CASSANDRA_TLS_CLIENT": tls["client"],
+        "SSL_CERTFILE": tls["ca"],
+        f"{factory}class": "DefaultSslEngineFactory",
+        f"{factory}truststore__path": tls["truststore"],
+        f"{factory}truststore__password": tls["password"],
+        f"{factory}keystore__path": tls["keystore"],
+        f"{factory}keystore__password": tls["password"],
     }
 
 

@@ -29,7 +29,8 @@ class ConfigError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`); `control_port` None: there is
-    none; `ready_file` "-": standard output; `until_stdin_ends`: the server lives as long as whoever started it."""
+    none; `ready_file` "-": standard output; `until_stdin_ends`: the server lives as long as whoever started it;
+    `own_certificates`: it makes `tls` itself, and with `requires_client_certificate` for its clients too."""
 
     host: str = "127.0.0.1"
     port: int = 9042
@@ -67,6 +68,8 @@ class Config:
     user_defined_functions_warn_timeout_ms: int = 500
     user_defined_functions_fail_timeout_ms: int = 1_500
     tls: "TlsSettings | None" = None
+    own_certificates: bool = False
+    requires_client_certificate: bool = False
 
 
 def parse_duration_ms(name: str, text: object) -> int:

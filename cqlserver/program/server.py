@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ from storage.local_node import LocalNode, maybe_local_node, save_local_node, sto
 
 if TYPE_CHECKING:
     from cqlserver.connections.tls import Tls
+    from cqlserver.program.own_certificates import OwnCertificates
 
 log = logging.getLogger("cqlserver")
 
@@ -96,7 +98,21 @@ def raise_file_limit() -> None:
 
 
 async def serve(config: Config) -> None:
-    """A whole server in the current trio run, until cancelled or signalled."""
+    """A whole server in the current trio run, until cancelled or signalled. Raises StartupError."""
+    if not config.own_certificates:
+        return await _serve(config, None)
+    from cqlserver.program.own_certificates import own_certificates
+    from cqlserver.program.tls_settings import TlsError
+
+    try:
+        with own_certificates(config.data, config.host) as certificates:
+            tls = certificates.settings(config.requires_client_certificate)
+            await _serve(replace(config, tls=tls), certificates)
+    except TlsError as error:
+        raise StartupError(str(error)) from error
+
+
+async def _serve(config: Config, certificates: "OwnCertificates | None") -> None:
     if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
         config.ready_file.unlink(missing_ok=True)  # of a server that was killed: we are not ready yet
     sockets = open_sockets(config)
@@ -135,7 +151,7 @@ async def serve(config: Config) -> None:
                     nursery.start_soon(serve_control, control, node, listener)
                 if config.until_stdin_ends:
                     nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
-                announce(node, config, control)
+                announce(node, config, control, certificates)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
@@ -254,7 +270,9 @@ def run_init_files(node: Node, config: Config) -> None:
             raise StartupError(f"--init {path}: {error.strerror or error}") from error
 
 
-def announce(node: Node, config: Config, control: socket.socket | None = None) -> None:
+def announce(
+    node: Node, config: Config, control: socket.socket | None = None, certificates: "OwnCertificates | None" = None
+) -> None:
     """Opens the port and says so, in the words that other tools wait for."""
     host = config.host
     told: dict[str, object] = {"host": host, "port": node.port, "pid": os.getpid()}
@@ -263,6 +281,11 @@ def announce(node: Node, config: Config, control: socket.socket | None = None) -
         taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"
         log.info("The control port is %s:%d%s", control_port.HOST, port, taken)
     encryption = "unencrypted" if config.tls is None else "optionally encrypted" if config.tls.is_optional else "encrypted"
+    if certificates is not None:
+        told["tls"] = certificates.told()
+        if certificates.is_temporary:
+            told["temporary"] = str(certificates.folder)
+        log.info("Certificates for clients are in %s", certificates.folder)
     log.info("Starting listening for CQL clients on %s:%d (%s)...", host, node.port, encryption)
     log.info("%s", node.limits.told())
     log.info("Startup complete")

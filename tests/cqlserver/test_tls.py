@@ -1,6 +1,5 @@
 """Encrypted connections beside plain ones, and users who are known by their certificates."""
 
-import datetime
 import socket
 import ssl
 from collections.abc import Iterator
@@ -11,13 +10,12 @@ from pathlib import Path
 import pytest
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509 import NameOID
 from small_server import TIMEOUT_S, SmallServer, done, serving
 
 from cqlserver.program.auth_settings import AuthSettings
+from cqlserver.program.own_certificates import client_certificate
 from cqlserver.program.tls_settings import TlsError, TlsSettings, make_context, read_tls
 from protocol.client import Connection
 from protocol.errors import BadCredentials
@@ -50,24 +48,9 @@ def client_context(certificates: Certificates, client: Path | None = None) -> ss
     return context
 
 
-def client_certificate(certificates: Certificates, folder: Path, uri: str | None) -> Path:
-    """A client's certificate and key. (trustme's are for hosts only.)"""
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "client")])
-    ca = x509.load_pem_x509_certificate(certificates.ca.cert_pem.bytes())
-    ca_key = serialization.load_pem_private_key(certificates.ca.private_key_pem.bytes(), None)
-    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(ca.subject, names, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
-    alternative = x509.DNSName("client.example") if uri is None else x509.UniformResourceIdentifier(uri)
-    builder = builder.add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
-    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    builder = builder.add_extension(issuer_key, critical=False)
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+def client_file(certificates: Certificates, folder: Path, uri: str | None) -> Path:
     path = folder / "client.pem"
-    path.write_bytes(private + builder.sign(ca_key, hashes.SHA256()).public_bytes(encoding))
+    path.write_bytes(client_certificate(certificates.ca, uri)[0])
     return path
 
 
@@ -126,8 +109,8 @@ def mutual(certificates: Certificates, authenticator: str) -> dict[str, object]:
 
 
 def test_a_certificate_says_who_one_is(certificates: Certificates, tmp_path: Path) -> None:
-    alice = client_context(certificates, client_certificate(certificates, tmp_path, SPIFFE))
-    other = client_context(certificates, client_certificate(certificates, tmp_path, None))
+    alice = client_context(certificates, client_file(certificates, tmp_path, SPIFFE))
+    other = client_context(certificates, client_file(certificates, tmp_path, None))
     with serving(**mutual(certificates, "MutualTlsAuthenticator")) as server:
         server.node.access.tables.write(
             "INSERT INTO system_auth.roles (role, can_login, is_superuser) VALUES (?, ?, ?)", "alice", True, False

@@ -29,8 +29,9 @@ def test_examples_for_pytest_and_unittest(pytester: pytest.Pytester, monkeypatch
     result.assert_outcomes(passed=5)
 
 
-def test_the_verbs_example() -> None:
-    example = next(block for block in blocks("python") if "with cqlserver.start()" in block)
+@pytest.mark.parametrize("start", ["with cqlserver.start()", "with cqlserver.start(mtls=True)"])
+def test_an_example_that_starts_a_server(start: str) -> None:
+    example = next(block for block in blocks("python") if start in block)
     exec(example, {})  # the page is ours
 
 
