@@ -1,6 +1,6 @@
 """Processor time per request, in process: what a session does between bytes in and bytes out, without sockets.
 
-    python benchmarks/requests.py [--count 20000] [--profile] [workload ...]
+    python benchmarks/requests.py [--count 20000] [--query-log] [--profile] [workload ...]
 
 The workloads are those of a typical load generator: four columns, 100-byte values, keys at random. The figures are
 process CPU time, so that a busy machine disturbs them little.
@@ -19,9 +19,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from cqlserver.connections import garbage
 from cqlserver.connections.session import Session
 from cqlserver.program.config import Config
 from cqlserver.program.server import open_node
+from cqlserver.query_log.recording import QueryLog
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 
@@ -201,11 +203,15 @@ REQUESTS_PER_CONNECTION = 2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
+    parser.add_argument("--query-log", action="store_true", help="with the query log on")
     parser.add_argument("--profile", action="store_true", help="and show where the time goes")
     parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     options = parser.parse_args()
     print(f"{'workload':12}{'us of CPU per request':>24}")
     bench = Bench()
+    garbage.set_up()
+    if options.query_log:
+        bench.session.observer = QueryLog({})
     for name in options.workloads:
         build = WORKLOADS[name](bench)
         encoded = [requests.encode(build(), VERSION, stream % 128) for stream in range(options.count)]

@@ -88,7 +88,7 @@ def entries(log: QueryLog, since: int) -> Iterator[Entry]:
     """Of this number and later; requests that carry statements, no others."""
     prepared = log.prepared()
     for go in log.goes(since):
-        for index, (envelope, answer) in enumerate(zip(go.envelopes, go.answers, strict=False)):
+        for index, (envelope, answer) in enumerate(go.exchanges()):
             if go.number + index >= since:
                 entry = _entry(prepared, go, go.number + index, envelope, answer)
                 if entry is not None:
@@ -208,7 +208,7 @@ def described(entry: Entry, schema: Schema) -> dict[str, object]:
         "keyspace": entry.keyspace,
         "client": _client(entry.go),
         "driver": entry.go.state.driver,
-        "duration_us": round(entry.go.seconds * 1e6 / max(1, len(entry.go.envelopes))),
+        "duration_us": round(entry.go.seconds * 1e6 / max(1, entry.go.requests)),
         "rows": rows.row_count if rows is not None else None,
         "has_more_pages": rows is not None and rows.paging_state is not None,
         "warnings": list(reply.warnings) if reply is not None else [],

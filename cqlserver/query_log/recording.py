@@ -1,13 +1,13 @@
 """Requests and answers as bytes, the newest QUERY_BYTES_MAX of them.
 
-A session tells its observer of each go what it served: a list of envelopes, and as many answers. They are kept as they are,
-in one tuple a go: half a microsecond. What is decoded of them is decoded when somebody asks, or, of PREPARE, when it goes: a
-statement's text may be wanted longer than that.
+A session tells its observer of each go what it served: a list of envelopes, and as many answers. They are kept in one block
+of bytes a go, which the garbage collector does not look at. What is decoded of them is decoded when somebody asks, or, of
+PREPARE, when it goes: a statement's text may be wanted longer than that.
 """
 
+import marshal
 from collections import deque
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protocol.requests import PREPARE
@@ -19,25 +19,30 @@ if TYPE_CHECKING:
 
 QUERY_BYTES_MAX: Final = 16 << 20
 """Of requests and answers; beyond that the oldest go."""
-GO_BYTES: Final = 500
-"""About what a go takes beside the bytes."""
+GO_BYTES: Final = 200
+"""About what a go takes beside the block."""
 PREPARED_MAX: Final = 10_000
 
 _OPCODE: Final = 3
-_body = itemgetter(4)
+_PLAIN: Final = 2
+"""marshal's version that looks for no equal objects: half the time."""
 
 
 class Go(NamedTuple):
-    """What a session served in one go. `number`: of its first request; `seconds`: what all of them took together;
-    `keyspace`: what was in use when it ended."""
+    """What a session served in one go. `number`: of its first request; `requests`: how many; `seconds`: what all of them
+    took together; `keyspace`: what was in use when it ended; `block`: its envelopes and answers."""
 
     number: int
+    requests: int
     seconds: float
     state: "ClientState"
     keyspace: str | None
-    envelopes: "Sequence[Envelope]"
-    answers: Sequence[bytes]
-    size: int
+    block: bytes
+
+    def exchanges(self) -> "list[tuple[Envelope, bytes]]":
+        """Each request with its answer."""
+        envelopes, answers = marshal.loads(self.block)  # our own, of this process
+        return list(zip(envelopes, answers, strict=False))
 
 
 class QueryLog:
@@ -51,23 +56,23 @@ class QueryLog:
 
     def served(self, session: "Session", envelopes: "Sequence[Envelope]", answers: Sequence[bytes], seconds: float) -> None:
         """Called by sessions; neither sequence changes any more."""
-        size = GO_BYTES + sum(map(len, answers)) + sum(map(len, map(_body, envelopes)))
-        state, number = session.state, self.next_number
-        self.next_number = number + len(envelopes)
-        self._goes.append(_go(Go, (number, seconds, state, state.keyspace, envelopes, answers, size)))
-        self._size += size
+        block = marshal.dumps((envelopes, answers), _PLAIN)   # type: ignore[arg-type]  # lists of tuples, of bytes
+        state, number, count = session.state, self.next_number, len(envelopes)
+        self.next_number = number + count
+        self._goes.append(_go(Go, (number, count, seconds, state, state.keyspace, block)))
+        self._size += GO_BYTES + len(block)
         if self._size > QUERY_BYTES_MAX:
             self._shrink()
 
     def _shrink(self) -> None:
         while self._size > QUERY_BYTES_MAX and len(self._goes) > 1:
             gone = self._goes.popleft()
-            self._size -= gone.size
+            self._size -= GO_BYTES + len(gone.block)
             self._remember(gone)
 
     def _remember(self, go: Go) -> None:
         """Keeps the texts of what was prepared in a go."""
-        for envelope, answer in zip(go.envelopes, go.answers, strict=False):
+        for envelope, answer in go.exchanges():
             if envelope[_OPCODE] == PREPARE:
                 from cqlserver.query_log.entries import prepared_text
 
@@ -87,7 +92,7 @@ class QueryLog:
         """Those with requests of this number and later."""
         found = []
         for go in reversed(self._goes):
-            if go.number + len(go.envelopes) <= since:
+            if go.number + go.requests <= since:
                 break
             found.append(go)
         return found[::-1]
