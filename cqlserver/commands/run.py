@@ -4,6 +4,7 @@ The command finds the server by its environment: under the names that programs h
 Quarkus, the Java driver's configuration and cqlsh read by themselves. It exits as the command does.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -19,16 +20,17 @@ DEFAULT_KEYSPACE: Final = "test"
 NOT_FOUND: Final = 127
 """What a shell exits with where there is no such command."""
 _USAGE: Final = """\
-usage: cqlserver run [--keyspace NAME] [options of the server] -- COMMAND [ARGUMENT ...]
+usage: cqlserver run [--keyspace NAME] [--init PATH] [options of the server] -- COMMAND [ARGUMENT ...]
 
 Starts a server (in memory, on a free port, unless the options say otherwise), runs COMMAND, stops the server, and exits as
 COMMAND did. COMMAND finds it by CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT, CASSANDRA_LOCAL_DC and CASSANDRA_KEYSPACE, by what
 Spring, Quarkus, the Java driver and cqlsh read, and the control port by CQLSERVER_CONTROL_PORT.
 
   --keyspace NAME   made where it isn't there yet (default test)
+  --init PATH       a file of CQL or rows, or a folder of them, in that keyspace where they name none; repeatable
   the server's own options: cqlserver --help
 """
-_OWN: Final = ("--ready-file", "--until-stdin-ends")
+_NOT_FOR_IT: Final = ("--ready-file", "--until-stdin-ends")
 
 
 def main(name: str, arguments: list[str]) -> int:
@@ -40,13 +42,16 @@ def main(name: str, arguments: list[str]) -> int:
         return 2
     at = arguments.index("--")
     options, command = arguments[:at], arguments[at + 1 :]
-    keyspace = DEFAULT_KEYSPACE
-    if "--keyspace" in options:
-        where = options.index("--keyspace")
-        keyspace = options[where + 1] if where + 1 < len(options) else ""
-        del options[where : where + 2]
-    used = [option for option in options if option.split("=")[0] in _OWN]
-    if used or not keyspace:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--keyspace", default=DEFAULT_KEYSPACE)
+    parser.add_argument("--init", action="append", default=[])
+    try:
+        own, options = parser.parse_known_args(options)
+    except argparse.ArgumentError as error:
+        print(f"cqlserver run: {error}\n{_USAGE}", end="", file=sys.stderr)
+        return 2
+    used = [option for option in options if option.split("=")[0] in _NOT_FOR_IT]
+    if used or not own.keyspace:
         print(f"cqlserver run: {used[0] if used else '--keyspace'} is not for it\n{_USAGE}", end="", file=sys.stderr)
         return 2
     try:
@@ -55,12 +60,16 @@ def main(name: str, arguments: list[str]) -> int:
         print(f"cqlserver run: {error}", end="", file=sys.stderr)
         return 1
     with server:
+        at_work = f"--keyspace {own.keyspace}: "
         try:
-            make_keyspace(server, keyspace)
+            make_keyspace(server, own.keyspace)
+            at_work = "--init "
+            for path in own.init:
+                server.load(path, keyspace=own.keyspace)
         except ControlError as error:
-            print(f"cqlserver run: --keyspace {keyspace}: {error.message}", file=sys.stderr)
+            print(f"cqlserver run: {at_work}{error.message}", file=sys.stderr)
             return 1
-        status = _run(command, environment(server, keyspace))
+        status = _run(command, environment(server, own.keyspace))
         if not server.is_running:
             print(f"cqlserver run: the server ended before the command. Its log:\n{server.log}", file=sys.stderr)
             return status or 1

@@ -31,13 +31,25 @@ def test_run_tells_the_command_of_its_server_and_exits_as_it_does() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "127.0.0.1 datacenter1 shop 127.0.0.1 shop\n", "")
 
 
+def test_run_makes_what_a_file_without_a_keyspace_says_in_the_commands(tmp_path: Path) -> None:
+    (tmp_path / "schema.cql").write_text("CREATE TABLE t (k int PRIMARY KEY);\nINSERT INTO t (k) VALUES (7);\n")
+    script = (
+        "import os, cqlserver; server = cqlserver.attach(int(os.environ['CQLSERVER_CONTROL_PORT']));"
+        "print(server.execute('SELECT * FROM shop.t'))"
+    )
+    init = f"--init={tmp_path / 'schema.cql'}"
+    done = run("run", "--keyspace", "shop", init, "--", sys.executable, "-c", script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[{'k': 7}]\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
         (["--memory"], 2, "what to run comes behind --"),
         (["--ready-file", "x", "--", "true"], 2, "--ready-file is not for it"),
         (["--set", "nope=1", "--", "true"], 1, "cassandra.yaml knows no nope"),
-        (["--init", "missing.cql", "--", "true"], 1, "--init missing.cql: No such file or directory"),
+        (["--init", "missing.cql", "--", "true"], 1, "/missing.cql: No such file or directory"),
+        (["--init", "--", "true"], 2, "argument --init: expected one argument"),
         (["--", "no-such-program"], 127, "cqlserver run: no-such-program: No such file or directory"),
     ],
 )
