@@ -27,7 +27,7 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
 from protocol.compression import ALGORITHMS
-from protocol.errors import ProtocolError, RequestError, StorageError
+from protocol.errors import CqlSyntaxError, ProtocolError, RequestError, ServerError, StorageError
 from protocol.frames import (
     COMPRESSED,
     CURRENT_VERSION,
@@ -471,7 +471,8 @@ class Session(Client):
     def _encoded(self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]) -> bytes:
         if trace is None:
             return encode(response, version, stream, None, tuple(warnings))
-        self.node.border.attempt(trace.end)
+        is_unparsed = isinstance(response, Error) and isinstance(response.error, CqlSyntaxError | ServerError)
+        self.node.border.attempt(trace.end, is_unparsed=is_unparsed)
         return encode(response, version, stream, trace.id, tuple(warnings))
 
     def _refused(

@@ -17,7 +17,7 @@ from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.tables import RELEASE_VERSION
-from protocol.errors import RequestError
+from protocol.errors import CqlSyntaxError, RequestError
 from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
 
@@ -132,7 +132,7 @@ async def load(control: Control, *, path: str, keyspace: str | None) -> object:
                 try:
                     await run_statement(control, state, statement.text, QueryOptions())
                 except RequestError as error:
-                    raise statement.failed(error.message) from error
+                    raise statement.failed(error.message, is_unparsed=isinstance(error, CqlSyntaxError)) from error
                 count += 1
                 await trio.lowlevel.checkpoint()
     except SeedError as error:

@@ -9,7 +9,7 @@ from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.seeding.tables import TableName
 from cqlserver.state import SYSTEM, ClientState
-from protocol.errors import RequestError
+from protocol.errors import CqlSyntaxError, RequestError
 from protocol.requests import QueryOptions
 from protocol.types import COUNTER
 
@@ -30,7 +30,7 @@ def run_path(node: Node, path: Path) -> None:
                 if isinstance(outcome, Pending):
                     outcome.finish()
             except RequestError as error:
-                raise statement.failed(error.message) from error
+                raise statement.failed(error.message, is_unparsed=isinstance(error, CqlSyntaxError)) from error
             count += 1
         log.info("%s: %d statements", file, count)
 

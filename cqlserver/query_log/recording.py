@@ -2,15 +2,17 @@
 
 A session tells its observer of each go what it served: a list of envelopes, and as many answers. They are kept in one block
 of bytes a go, which the garbage collector does not look at. What is decoded of them is decoded when somebody asks, or, of
-PREPARE, when it goes: a statement's text may be wanted longer than that.
+PREPARE, when it goes: a statement's text may be wanted longer than that. Passwords are not kept (secrets.py).
 """
 
 import marshal
 from collections import deque
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from protocol.requests import PREPARE
+from cqlserver.password_obfuscator import may_have_password, obfuscated
+from protocol.requests import AUTH_RESPONSE, EXECUTE, PREPARE
 
 if TYPE_CHECKING:
     from cqlserver.connections.session import Session
@@ -24,8 +26,11 @@ GO_BYTES: Final = 200
 PREPARED_MAX: Final = 10_000
 
 _OPCODE: Final = 3
+_BODY: Final = 4
+_WITHOUT_TEXT: Final = frozenset((EXECUTE,))
 _PLAIN: Final = 2
 """marshal's version that looks for no equal objects: half the time."""
+_opcode = itemgetter(_OPCODE)
 
 
 class Go(NamedTuple):
@@ -50,12 +55,14 @@ class QueryLog:
 
     def __init__(self, prepared: dict[bytes, str]) -> None:
         self.next_number = 0
-        self._prepared = prepared
+        self._prepared = {statement_id: obfuscated(text) for statement_id, text in prepared.items()}
         self._goes: deque[Go] = deque()
         self._size = 0
 
     def served(self, session: "Session", envelopes: "Sequence[Envelope]", answers: Sequence[bytes], seconds: float) -> None:
         """Called by sessions; neither sequence changes any more."""
+        if not _WITHOUT_TEXT.issuperset(map(_opcode, envelopes)):
+            envelopes, answers = _without_secrets(envelopes, answers)
         block = marshal.dumps((envelopes, answers), _PLAIN)   # type: ignore[arg-type]  # lists of tuples, of bytes
         state, number, count = session.state, self.next_number, len(envelopes)
         self.next_number = number + count
@@ -96,6 +103,25 @@ class QueryLog:
                 break
             found.append(go)
         return found[::-1]
+
+
+def _without_secrets(
+    envelopes: "Sequence[Envelope]", answers: Sequence[bytes]
+) -> "tuple[Sequence[Envelope], Sequence[bytes]]":
+    suspects = [
+        index
+        for index, envelope in enumerate(envelopes)
+        if envelope[_OPCODE] == AUTH_RESPONSE or (envelope[_OPCODE] != EXECUTE and may_have_password(envelope[_BODY]))
+    ]
+    if not suspects:
+        return envelopes, answers
+    from cqlserver.query_log.secrets import without_secrets
+
+    kept, kept_answers = list(envelopes), list(answers)
+    for index in suspects:
+        if index < len(answers):
+            kept[index], kept_answers[index] = without_secrets(envelopes[index], answers[index])
+    return kept, kept_answers
 
 
 _go: Callable[[type[Go], tuple[object, ...]], Go] = tuple.__new__  # half the time of Go(...)

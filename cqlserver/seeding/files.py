@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cqlserver.password_obfuscator import obfuscated, obfuscated_message
 from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.rows import Rows, read_csv, read_json, read_yaml
@@ -37,9 +38,11 @@ class Statement:
     line: int
     text: str
 
-    def failed(self, message: str) -> SeedError:
-        """What to raise where it could not be executed."""
-        return SeedError(self.file, self.line, message, self.text)
+    def failed(self, message: str, *, is_unparsed: bool = False) -> SeedError:
+        """What to raise where it could not be executed; `is_unparsed`: for a syntax error. Passwords are left out."""
+        if is_unparsed:
+            message = obfuscated_message(message, self.text)
+        return SeedError(self.file, self.line, message, obfuscated(self.text, is_unparsed=is_unparsed))
 
 
 def files_of(path: Path) -> list[Path]:

@@ -6,6 +6,7 @@ works for a request finds its trace in the ClientState; untraced requests pay fo
 
 A request decides how much there is to tell of it, so a trace has bounds: so many events, so much of a text. It is written
 in pieces that any commit log takes; what the log refuses is lost, with a warning, and the request is answered all the same.
+Passwords of roles are left out, which Cassandra writes down.
 """
 
 import logging
@@ -14,6 +15,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from uuid import UUID
 
+from cqlserver.password_obfuscator import obfuscated
 from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
 from cqlserver.state import ClientState, RequestTrace
 from protocol.errors import RequestError, StorageError
@@ -46,6 +48,7 @@ _THREAD = "Native-Transport-Requests-1"
 REPLICAS_FOR_MUTATION = "Determining replicas for mutation"
 REPLICAS_FOR_BATCH = "Determining replicas for atomic batch"
 READING_FOR_CAS = "Reading existing values for CAS precondition"
+_PARSING = "Parsing "
 _MINIMUM = f"min({WHOLE_RING.start})"
 
 log = logging.getLogger("cqlserver")
@@ -82,7 +85,7 @@ class Trace:
         self._events: list[tuple[bytes, str, int]] = []
         self._unprepared = isinstance(request, Query)
         if isinstance(request, Query):
-            self.note(f"Parsing {request.query}")
+            self.note(_PARSING + request.query)
 
     def note(self, activity: str) -> None:
         if len(self._events) >= EVENTS_MAX:
@@ -120,9 +123,11 @@ class Trace:
         else:
             self.note("CAS precondition does not match current values")
 
-    def end(self) -> None:
+    def end(self, *, is_unparsed: bool = False) -> None:
+        """`is_unparsed`: the request was refused before anybody knew what statement it is."""
         elapsed_us = self._elapsed_us()
         self._state.trace = None
+        self._leave_out_passwords(is_unparsed)
         node = self._node
         schema = node.engine.schema
         sessions, events = schema.maybe_table("system_traces", "sessions"), schema.maybe_table("system_traces", "events")
@@ -137,6 +142,15 @@ class Trace:
                 node.engine.apply(self._event_rows(events, self._events[start : start + EVENTS_PER_RECORD]))
         except (StorageError, RequestError) as error:
             log.warning("a trace is lost: %s", error)
+
+    def _leave_out_passwords(self, is_unparsed: bool) -> None:
+        parameters = self._described[2]
+        if "query" in parameters:
+            parameters["query"] = obfuscated(_cut(parameters["query"]), is_unparsed=is_unparsed)
+        if self._events and self._events[0][1].startswith(_PARSING):
+            event_id, activity, elapsed_us = self._events[0]
+            kept = _PARSING + obfuscated(activity.removeprefix(_PARSING), is_unparsed=is_unparsed)
+            self._events[0] = event_id, kept, elapsed_us
 
     def _cell(self, value: bytes) -> Cell:
         return Cell(self._began_us, value, TTL_S, self._began_us // 1_000_000 + TTL_S)
