@@ -57,9 +57,11 @@ class Pending(Generic[Outcome]):
             yield self.awaited
         return (yield from self._steps)
 
-    def finish_in_turns(self, pause: Callable[[], None]) -> Outcome:
-        """Does all the work now, with a pause behind each step."""
+    def finish_in_turns(self, pause: Callable[[], None]) -> "Outcome | Pending[Outcome]":
+        """Does all the work now, with a pause behind each step; what is left of it where that waits for an errand."""
         while not self.step():
+            if self.awaited is not None:
+                return self
             pause()
         return self.result
 

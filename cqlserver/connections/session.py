@@ -430,24 +430,29 @@ class Session(Client):
         where the schema changes before anything is done, the work begins again, with longer turns, so there is an end."""
         node, size = self.node, len(unanswered.envelope[4])
         workers, clock, turn_s = node.environment.workers, self._clock, TURN_S
+        work: Callable[[], Response | bytes | Pending[Response]] = partial(self._work_on, unanswered)
         while True:
-            strand = workers.maybe_strand(partial(self._work_on, unanswered), _unchanged_schema(node), size)
+            strand = workers.maybe_strand(work, _unchanged_schema(node), size)
             if strand is None:
                 yield None
                 continue
             try:
                 while not strand.resume(clock() + turn_s):
                     yield None
-                return strand.take_result()
+                outcome = strand.take_result()
             except Overtaken:
                 turn_s *= 2
                 continue
             finally:
                 strand.abandon()
+            if not isinstance(outcome, Pending):
+                return outcome
+            yield outcome.awaited
+            work = partial(self._finished, outcome, unanswered)
 
-    def _work_on(self, unanswered: Unanswered) -> Response | bytes:
-        """What a strand does for a request: all of it."""
-        version, flags, stream, opcode, body = unanswered.envelope
+    def _work_on(self, unanswered: Unanswered) -> Response | bytes | Pending[Response]:
+        """What a strand does for a request: all of it, or as much as there is to do before an errand is done."""
+        version, flags, _, opcode, body = unanswered.envelope
         if opcode == BATCH and not flags & ~COMPRESSED:
             try:
                 if self._fast_batch(body) is not None:
@@ -457,10 +462,15 @@ class Session(Client):
         request, _ = decode(version, flags & ~COMPRESSED, opcode, body, pause)
         if flags & TRACING and unanswered.trace is None:
             unanswered.trace = self.node.tracing.begin(self.state, request)
-        outcome = self._handle(request)
+        return self._finished(self._handle(request), unanswered)
+
+    def _finished(self, outcome: Response | Pending[Response], unanswered: Unanswered) -> bytes | Pending[Response]:
+        version, _, stream, _, _ = unanswered.envelope
         if isinstance(outcome, Pending):
             commit()  # what is read from now on is read as it is then
             outcome = outcome.finish_in_turns(pause)
+            if isinstance(outcome, Pending):
+                return outcome
         if isinstance(outcome, RowsResult):
             outcome.metadata.make_ready(version, paused)
         elif isinstance(outcome, PreparedResult):

@@ -66,7 +66,10 @@ class Control:
             pending = outcome
         try:
             while not pending.step():
-                await trio.lowlevel.checkpoint()
+                if pending.awaited is not None:
+                    await trio.to_thread.run_sync(pending.awaited.wait, abandon_on_cancel=True)
+                else:
+                    await trio.lowlevel.checkpoint()
         finally:
             pending.close()
         return pending.result

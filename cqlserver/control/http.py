@@ -63,6 +63,8 @@ class ControlServer:
                     connection.start_next_cycle()
             except _BROKEN:
                 log.debug("a client of the control port left")
+            except Exception as error:  # noqa: BLE001 - told; it ends this connection
+                self.control.node.border.tell(error)
 
     async def _serve_request(self, stream: trio.SocketStream, connection: h11.Connection) -> bool:
         """One request; whether there may be another."""

@@ -4,13 +4,15 @@ import errno
 import importlib
 import logging
 import socket
-from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
+
+if TYPE_CHECKING:
+    from cqlserver.control.http import ControlServer
 
 log = logging.getLogger("cqlserver")
 
@@ -47,14 +49,11 @@ def _bound(port: int) -> socket.socket:
 
 async def serve_control(sock: socket.socket, node: Node, listener: Listener) -> None:
     """Serves the control port until cancelled."""
-    http: ModuleType | None = None
+    server: ControlServer | None = None
     with sock:
         async with trio.open_nursery() as nursery:
             while True:
                 await trio.lowlevel.wait_readable(sock)
-                if http is None:
-                    http = await trio.to_thread.run_sync(importlib.import_module, "cqlserver.control.http")
-                    server = http.ControlServer(node, listener, sock.getsockname()[1])
                 try:
                     accepted, _ = sock.accept()
                 except BlockingIOError:
@@ -66,4 +65,20 @@ async def serve_control(sock: socket.socket, node: Node, listener: Listener) -> 
                 if len(nursery.child_tasks) >= CONNECTIONS_MAX:
                     accepted.close()
                     continue
+                if server is None:
+                    server = await _maybe_server(node, listener, sock)
+                if server is None:
+                    accepted.close()
+                    continue
                 nursery.start_soon(server.serve, accepted)
+
+
+async def _maybe_server(node: Node, listener: Listener, sock: socket.socket) -> "ControlServer | None":
+    """None where its code can't be loaded: that is told, and concerns nobody but who asked."""
+    try:
+        http = await trio.to_thread.run_sync(importlib.import_module, "cqlserver.control.http")
+        server: ControlServer = http.ControlServer(node, listener, sock.getsockname()[1])
+    except Exception as error:  # noqa: BLE001 - told
+        node.border.tell(error)
+        return None
+    return server
