@@ -5,13 +5,14 @@ Reads make of it what is live (reads.py), compaction what is to be kept. Rows of
 are sorted by order key. Where only one source has a row, packed, with nothing over it, it stays the bytes that it is.
 """
 
+import struct
 from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, Protocol
 
-from storage.memtable.packed import Layouts, StoredRow, timestamp_of
+from storage.memtable.packed import TIMESTAMP, Layouts, StoredRow, timestamp_of
 from storage.memtable.range_tombstones import RangeTombstones
 from storage.mutation import LIVE, Deletion, RangeTombstone, Row
 from storage.reconcile import Resolve, merge_rows, uncovered_row
@@ -19,6 +20,7 @@ from storage.reconcile import Resolve, merge_rows, uncovered_row
 RawChunk = tuple[list[bytes], list[StoredRow], bool]
 
 MERGE_CHUNK_ROWS: Final = 64
+_I64 = struct.Struct(">q")
 
 
 class SourcePartition(Protocol):
@@ -111,6 +113,20 @@ def merged_row(versions: Sequence[Row], covering: Deletion, resolve: Resolve) ->
         else:
             merged = merge_rows(merged, version, covering, resolve)
     return merged
+
+
+def maybe_newer(left: object, right: object) -> bytes | None:
+    """Of two partitions of one packed row each (memtable.single) the one that replaces the other: the same clustering and
+    columns, and a newer timestamp. None where it is not as simple as that."""
+    if type(left) is not bytes or type(right) is not bytes:
+        return None
+    at = 2 + TIMESTAMP + (left[0] << 8 | left[1])
+    if left[:at] != right[:at]:
+        return None
+    left_us, right_us = _I64.unpack_from(left, at)[0], _I64.unpack_from(right, at)[0]
+    if left_us == right_us:
+        return None
+    return left if left_us > right_us else right
 
 
 def _items(chunks: Iterator[RawChunk]) -> Iterator[tuple[bytes, StoredRow]]:

@@ -210,6 +210,15 @@ class Projector:
         one = self.wire
         return head + head.join([one(row) for row in rows])
 
+    def wire_each(self, rows: Sequence[bytes]) -> Iterable[bytes]:
+        """The wire values of packed rows, one by one."""
+        if len(set(map(_tag_of, rows))) == 1:
+            tag = rows[0][:2]
+            if tag not in self._whole:
+                self._learn(tag)
+            return map(_values_of if self._whole[tag] else self._cuts[tag], rows)
+        return map(self.wire, rows)
+
     def values(self, row: StoredRow) -> list[bytes | None]:
         """The serialised values of one row, None for null."""
         exploded = self._layouts.explode(row)
@@ -281,6 +290,18 @@ class PartitionProjector:
             else:
                 parts.append([_constant(source, key_values, static) for source in paused(group)])
         return BoundProjector(parts)
+
+
+    def wire_singles(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> bytes:
+        """The wire values of packed rows of partitions that have one each, and no static row."""
+        groups = self._groups
+        if len(groups) == 2 and groups[0] == [0] and self._key_count == 1 and isinstance(groups[1], Projector):
+            values = groups[1].wire_each(rows)
+            length = _I32.pack(len(keys[0]))
+            if len(set(map(len, keys))) == 1:
+                return b"".join([length + key + value for key, value in zip(keys, values, strict=True)])
+            return b"".join([wire(key) + value for key, value in zip(keys, values, strict=True)])
+        return b"".join([self.bind(key, None).wire(row) for key, row in zip(keys, rows, strict=True)])
 
 
 def _constant(source: int | Value, key_values: tuple[bytes, ...], static: Row | None) -> bytes | None:

@@ -8,20 +8,21 @@ A row is live when its marker is live or any of its cells is, whichever columns 
 with `local_deletion_s <= now_s`. Cells of a dropped column that are older than its dropping do not exist.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from heapq import merge
-from itertools import chain, groupby
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from storage.batches import Batch, Item, in_order
 from storage.environment.strands import ITEMS_PER_GO_MAX, is_interruptible, let_go_later, long_work, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
 from storage.memtable.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.memtable.partition import Partition
-from storage.merged import MergedPartition, SourcePartition, merged_row
+from storage.merged import MergedPartition, SourcePartition, maybe_newer, merged_row
 from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, PartitionUpdate, Row
 from storage.projection import PartitionProjector, Projector
 from storage.reconcile import live_row, resolver
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from storage.indexes.table_indexes import TableIndexes
 
 Chunk = tuple[list[bytes], list[StoredRow]]
+Stored = bytes | SingleRow | SourcePartition
+"""A partition as a source has it."""
+_position = itemgetter(0)
 
 BYTES_DROPPED_PER_GO_MAX: Final = 1 << 20
 """Of rows in memory: to free more takes milliseconds."""
@@ -46,6 +50,7 @@ class Slice(NamedTuple):
 ALL_ROWS: Final = Slice(b"", b"\xff")
 EVERYTHING: Final = (ALL_ROWS,)
 FIRST_POSITION: Final[Position] = b""
+_BYTES: Final = {bytes}
 
 
 class Source(Protocol):
@@ -54,7 +59,15 @@ class Source(Protocol):
     @property
     def max_timestamp_us(self) -> int: ...
     def maybe_partition(self, key: bytes) -> SourcePartition | None: ...
-    def partitions(self, start: Position = FIRST_POSITION) -> Iterator[tuple[Position, SourcePartition]]: ...
+    def batches(self, start: Position = FIRST_POSITION) -> Iterator[Batch[Stored]]: ...
+
+
+class Singles(NamedTuple):
+    """Partitions of just one row, which is live and packed, without a static row: each as a memtable has it
+    (memtable.split_single)."""
+
+    positions: Sequence[Position]
+    partitions: Sequence[bytes]
 
 
 class SavedData(NamedTuple):
@@ -96,13 +109,15 @@ class TableStore:
     """One table's data on this node."""
 
     __slots__ = (
-        "_dropped_us", "_resolve", "_whole", "counter_cache", "flushed", "indexes", "layouts", "memtable", "table"
+        "_dropped_us", "_merges_all", "_resolve", "_whole", "counter_cache", "flushed", "indexes", "layouts", "memtable",
+        "table",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
         self.layouts = Layouts(table.id, len(table.clustering), are_counters=table.is_counter)
         self._resolve = resolver(table)
+        self._merges_all = self._resolve.keeps_clustering or self.layouts.are_counters
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
         self.counter_cache = CounterCache()
@@ -271,27 +286,72 @@ class TableStore:
         `memtable.token_position(token)` is the place before a token, `position_of(key)` a partition's own; behind it
         is `position + b"\\0"`, where a paged scan resumes. `reverse` is the order of rows within each partition.
         """
-        memtable = self.memtable
-        if not self.flushed:
-            for position in memtable.positions(start, end):
-                view = self.read(position[8:], slices, now_s, reverse)
-                if view is not None:
-                    yield view
-            return
-        for position, partition in self.merged_partitions((memtable, *self.flushed), start):
-            if end is not None and position >= end:
-                return
-            yield self._view(position[8:], partition, slices, now_s, reverse)
+        for found in self.scan_batches(now_s, start, end, slices, reverse):
+            if isinstance(found, PartitionView):
+                yield found
+                continue
+            for position, partition in zip(*found, strict=True):
+                ck, row = split_single(partition)
+                yield PartitionView(position[8:], None, (([ck], [row]),))
 
-    def merged_partitions(
-        self, sources: Sequence[Source], start: Position = FIRST_POSITION
-    ) -> Iterator[tuple[Position, SourcePartition]]:
-        """All partitions of some sources, the newest source first, in token order; each is to be used before the next one is
-        asked for."""
-        first = itemgetter(0)
-        streams = [source.partitions(start) for source in sources]
-        for position, group in groupby(merge(*streams, key=first), key=first):
-            yield position, self.merged([partition for _, partition in group])
+    def scan_batches(
+        self,
+        now_s: int,
+        start: Position = FIRST_POSITION,
+        end: Position | None = None,
+        slices: Sequence[Slice] = EVERYTHING,
+        reverse: bool = False,
+    ) -> Iterator[Singles | PartitionView]:
+        """The same; partitions of one row each come together, if all of a partition is wanted."""
+        takes_singles = slices == EVERYTHING and not self._dropped_us
+        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
+            is_last = end is not None and items[-1][0] >= end
+            wanted = items[: bisect_left(items, end, key=_position)] if is_last else items
+            if wanted:
+                yield from self._views(wanted, takes_singles, slices, now_s, reverse)
+            if is_last:
+                return
+
+    def _views(
+        self, items: Sequence[Item[Stored]], takes_singles: bool, slices: Sequence[Slice], now_s: int, reverse: bool
+    ) -> Iterator[Singles | PartitionView]:
+        positions, stored = self._combined(items)
+        if takes_singles and set(map(type, stored)) == _BYTES:
+            yield Singles(positions, stored)  # type: ignore[arg-type]  # they are all bytes
+            return
+        first = 0
+        for number, (position, partition) in enumerate(zip(positions, stored, strict=True)):
+            if takes_singles and type(partition) is bytes:
+                continue
+            if first < number and takes_singles:
+                yield Singles(positions[first:number], stored[first:number])  # type: ignore[arg-type]
+            first = number + 1
+            if isinstance(partition, (bytes, SingleRow)):
+                yield self._view_of_single(position[8:], partition, slices, now_s)
+            else:
+                yield self._view(position[8:], partition, slices, now_s, reverse)
+        if takes_singles and first < len(positions):
+            yield Singles(positions[first:], stored[first:])  # type: ignore[arg-type]
+
+    def _combined(self, items: Sequence[Item[Stored]]) -> tuple[Sequence[Position], Sequence[Stored]]:
+        """What several sources have of a partition becomes one."""
+        positions, _, stored = zip(*items, strict=True)
+        if len(set(positions)) == len(positions):
+            return positions, stored
+        several: dict[Position, list[Stored]] = {}
+        for position, _, partition in items:
+            several.setdefault(position, []).append(partition)
+        return list(several), [found[0] if len(found) == 1 else self.combined(found) for found in several.values()]
+
+    def combined(self, several: Sequence[Stored]) -> Stored:
+        """What two and more sources have of a partition as one, the newest source first."""
+        newest: Stored | None = several[0] if not self._merges_all else None
+        for other in several[1:]:
+            newest = maybe_newer(newest, other)
+        return newest if newest is not None else self.merged([self.general(each) for each in several])
+
+    def general(self, stored: Stored) -> SourcePartition:
+        return self.memtable.general(stored) if isinstance(stored, (bytes, SingleRow)) else stored
 
     def projector(self, columns: Sequence[ColumnMetadata]) -> Projector:
         """For clustering and regular columns."""

@@ -17,6 +17,9 @@ _C1 = 0x87C37B91114253D5
 _C2 = 0x4CF5AD432745937F
 
 
+KeyHashes = tuple[int, int]
+
+
 class _Hash64(Protocol):
     def __call__(self, key: bytes, seed: int = 0, /) -> tuple[int, int]: ...
 

@@ -55,6 +55,11 @@ class RowSource:
         static = {} if self._static is None else self._static.columns
         return [(static if column.kind is ColumnKind.STATIC else regular).get(column.name) for column in self._columns]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the rows is read."""
+        return not self._columns
+
     def empty(self) -> InputRow:
         """Of a group that has no rows."""
         nothing = [None] * len(self._columns)
@@ -111,6 +116,12 @@ class Sink:
     def add(self, rows: Sequence[Any]) -> None:
         raise NotImplementedError
 
+    def add_singles(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
+        """Packed rows of partitions that have one each, and no static row."""
+        for key, row in zip(keys, rows, strict=True):
+            self.partition(key, None)
+            self.add([row])
+
     def finish(self) -> None:
         """No more rows come."""
 
@@ -132,6 +143,10 @@ class CopySink(Sink):
         bound = self._bound
         assert bound is not None
         self.parts.append(bound.wire(None) if rows[0] is None else bound.wire_rows(rows))
+        self.row_count += len(rows)
+
+    def add_singles(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
+        self.parts.append(self._projector.wire_singles(keys, rows))
         self.row_count += len(rows)
 
 
@@ -262,6 +277,15 @@ class GroupSink(Sink):
             given = self._source.input(row)
             for one in running:
                 one.add(given)
+
+    def add_singles(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
+        if not self._source.is_empty:
+            super().add_singles(keys, rows)
+            return
+        self._is_open = True
+        given = self._source.empty()
+        for one in self._running:
+            one.add_many(given, len(rows))
 
     def close_group(self) -> None:
         self.parts.append(self._output([one.output() for one in self._running]))

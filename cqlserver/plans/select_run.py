@@ -13,14 +13,16 @@ from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
 from cqlserver.restrictions.restrictions import TokenRange
 from cqlserver.system.tracing import ReadTrace
 from storage.indexes.reading import IndexedStore
-from storage.memtable.memtable import Position, position_of, token_position
-from storage.reads import Chunk, PartitionView, Slice, TableStore
+from storage.memtable.memtable import Position, position_of, rows_of_singles, split_single, token_position
+from storage.reads import Chunk, PartitionView, Singles, Slice, TableStore
 
 STEP_WORK = 400
 """Copied rows (or partitions without rows) between two pauses, dearer rows weighed: two milliseconds at most."""
 TOKEN_MAX = (1 << 63) - 1
 AFTER = b"\xff"
 
+Found = tuple[bytes, PartitionView | None, bool]
+"""(key, view, whether an earlier page had rows of it)."""
 Steps = Generator[None, None, None]
 
 
@@ -67,6 +69,7 @@ class Reading:
         self._last_ck: bytes | None = None
         self._left_in_partition = shape.per_partition_limit
         self._work = 0
+        self._looks_at_each = False
         self._row_cost = sink.row_cost + (3 if row_filter is not None else 0)
 
     # --- partitions ------------------------------------------------------------------------------------------------------
@@ -83,8 +86,7 @@ class Reading:
                 slices.append(left)
         return tuple(slices)
 
-    def _partitions(self) -> Iterator[tuple[bytes, PartitionView | None, bool]]:
-        """(key, view, whether an earlier page had rows of it)."""
+    def _partitions(self) -> Iterator[Found | Singles]:
         if self.shape.keys is None:
             yield from self._scanned()
             return
@@ -105,7 +107,7 @@ class Reading:
             else:
                 yield key, read(key, slices, now_s, reverse), False
 
-    def _scanned(self) -> Iterator[tuple[bytes, PartitionView | None, bool]]:
+    def _scanned(self) -> Iterator[Found | Singles]:
         shape = self.shape
         wanted = shape.token_range
         if wanted is None:
@@ -118,8 +120,12 @@ class Reading:
             if state.clustering is not None and state.remaining_in_partition > 0:
                 slices = self._resumed_slices(state.clustering)
                 yield state.key, self.store.read(state.key, slices, shape.now_s, shape.reverse), True
-        for view in self.store.scan(shape.now_s, start, end, shape.slices, shape.reverse):
-            yield view.key, view, False
+        if isinstance(self.store, IndexedStore) or self._looks_at_each:
+            for view in self.store.scan(shape.now_s, start, end, shape.slices, shape.reverse):
+                yield view.key, view, False
+            return
+        for found in self.store.scan_batches(shape.now_s, start, end, shape.slices, shape.reverse):
+            yield found if isinstance(found, Singles) else (found.key, found, False)
 
     # --- rows ------------------------------------------------------------------------------------------------------------
 
@@ -127,12 +133,22 @@ class Reading:
         """Raises InvalidRequest and what functions raise."""
         shape, sink = self.shape, self.sink
         grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
+        self._looks_at_each = grouped is not None or self.filter is not None or self.trace is not None
         if shape.keys is None or isinstance(self.store, IndexedStore):
             while not self.store.prepare_scan():
                 yield
         trace = self.trace
         if self._page_left > 0:
-            for key, view, resumed in self._partitions():
+            for found in self._partitions():
+                if isinstance(found, Singles):
+                    self._take_singles(found)
+                    if self._is_full:
+                        break
+                    if self._work > STEP_WORK:
+                        self._work = 0
+                        yield
+                    continue
+                key, view, resumed = found
                 self._work += 1
                 row_count = self._counted if grouped is None else self._grouped_rows
                 if view is not None and (self.filter is None or self.filter.partition(key, view.static)):
@@ -168,6 +184,16 @@ class Reading:
 
     def _left_of(self, resumed: bool) -> int:
         return self.shape.state.remaining_in_partition if resumed and self.shape.state else self.shape.per_partition_limit
+
+    def _take_singles(self, singles: Singles) -> None:
+        positions, partitions = singles
+        if self._page_left < len(partitions):
+            positions, partitions = positions[: self._page_left], partitions[: self._page_left]
+        count = len(partitions)
+        self.sink.add_singles([position[8:] for position in positions], rows_of_singles(partitions))
+        self._work += count * self._row_cost
+        self._count(count)
+        self._mark(positions[-1][8:], split_single(partitions[-1])[0], self.shape.per_partition_limit - 1)
 
     def _take_rows(self, key: bytes, view: PartitionView, resumed: bool, left: int) -> Steps:
         sink = self.sink

@@ -52,6 +52,11 @@ class Running:
     def add(self, row: InputRow) -> None:
         raise NotImplementedError
 
+    def add_many(self, row: InputRow, count: int) -> None:
+        """The same row so many times."""
+        for _ in paused(range(count)):
+            self.add(row)
+
     def output(self) -> bytes | None:
         raise NotImplementedError
 
@@ -280,6 +285,15 @@ class _Aggregating(Running):
         if self._has_unset:
             raise InvalidRequest(f"Invalid unset value for argument in call to function {self._function.name}")
         self._state = self._function.add(self._state, [argument(row) for argument in self._arguments])
+
+    def add_many(self, row: InputRow, count: int) -> None:
+        if self._arguments or self._has_unset:
+            super().add_many(row, count)
+            return
+        state, add = self._state, self._function.add
+        for _ in paused(range(count)):
+            state = add(state, ())
+        self._state = state
 
     def output(self) -> bytes | None:
         return self._function.result(self._state)

@@ -4,11 +4,13 @@ The exchange is a transaction (storage/files/transaction.py): a crash leaves the
 merged is read and written with pauses; a table that is truncated or dropped meanwhile ends it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Final
 from uuid import UUID
 
 from storage.background import Cancelled, Task
+from storage.batches import Batch, in_order
 from storage.compaction.purging import Purger
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
@@ -16,14 +18,54 @@ from storage.environment.strands import beside
 from storage.files.flush import stored_rows
 from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
-from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable
+from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
 from storage.mutation import NO_TIMESTAMP
+from storage.reads import Stored
+from storage.sstable.constants import Version
 from storage.sstable.reader import SSTableReader
+from storage.sstable.stretch import Stretch
 from storage.sstable.unfiltered import PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
 
 POINT_PARTITIONS: Final = 16
+
+
+Place = tuple[Stretch, int]
+"""A partition in an input: the number of it in a stretch."""
+
+
+class _Input:
+    """An SSTable that is compacted into one of `version`. `can_copy`: its partitions may be copied as bytes, for nothing in
+    it is ever purged. `at`: how many bytes of it have been read."""
+
+    def __init__(self, reader: SSTableReader, version: Version) -> None:
+        self._reader = reader
+        self._read = reader.read_through()
+        self._stretch: Stretch | None = None
+        self._contents: Sequence[Stored] = ()
+        self.can_copy = (
+            reader.is_current and reader.descriptor.version == version and not reader.decoder.may_have_deletions
+        )
+        self.at = 0
+
+    def places(self) -> Iterator[Batch[Place]]:
+        for stretch in self._reader.stretches():
+            yield stretch.positions, list(zip(repeat(stretch), range(len(stretch.positions)), strict=False))
+            self.at = stretch.starts[-1]
+
+    def content(self, place: Place) -> Stored:
+        stretch, number = place
+        if stretch is not self._stretch:
+            self._stretch, self._contents = stretch, self._reader.contents(stretch, self._read)
+        return self._contents[number]
+
+    def copy(self, place: Place, writer: SSTableWriter) -> None:
+        stretch, number = place
+        index = stretch.wide.get(number)
+        pieces = self._reader.raw(stretch, number, self._read)
+        promoted = index.data if index is not None else b""
+        writer.append_raw(stretch.positions[number], stretch.hashes[number], pieces, promoted, self._reader.statistics)
 
 
 class Compaction:
@@ -99,17 +141,40 @@ class Compaction:
 
     def _merge(self, writer: SSTableWriter, task: Task) -> None:
         store = self.files.store
-        kept = DroppedFilter(store.table, store.layouts)
+        inputs = [_Input(reader, writer.descriptor.version) for reader in self.inputs]
+        for items in in_order([source.places() for source in inputs]):
+            number = 0
+            while number < len(items):
+                if not number % POINT_PARTITIONS:
+                    task.completed = min(task.total, sum(source.at for source in inputs))
+                    task.point()
+                    if not self.is_wanted:
+                        raise Cancelled
+                position, source, place = items[number]
+                number += 1
+                several: list[Stored] | None = None
+                while number < len(items) and items[number][0] == position:
+                    if several is None:
+                        several = [inputs[source].content(place)]
+                    several.append(inputs[items[number][1]].content(items[number][2]))
+                    number += 1
+                if several is None:
+                    if inputs[source].can_copy:
+                        inputs[source].copy(place, writer)
+                        continue
+                    several = [inputs[source].content(place)]
+                stored = several.pop() if len(several) == 1 else store.combined(several)
+                if type(stored) is bytes:
+                    writer.append_single(position, stored)
+                else:
+                    self._append(position, store.general(stored), writer, task)
+
+    def _append(self, position: Position, partition: SourcePartition, writer: SSTableWriter, task: Task) -> None:
+        store = self.files.store
         gc_before_s = self._now_s - store.table.params.gc_grace_seconds
-        for number, (position, partition) in enumerate(store.merged_partitions(self.inputs)):
-            if not number % POINT_PARTITIONS:
-                task.completed = min(task.total, writer.bytes_written)
-                task.point()
-                if not self.is_wanted:
-                    raise Cancelled
-            key = position[8:]
-            purger = Purger(store.layouts, self._now_s, gc_before_s, self._purgeable_us(key))
-            writer.append(key, self._kept(partition, purger, kept, task))
+        purger = Purger(store.layouts, self._now_s, gc_before_s, self._purgeable_us(position[8:]))
+        kept = DroppedFilter(store.table, store.layouts)
+        writer.append(position[8:], self._kept(partition, purger, kept, task))
 
     def _kept(self, partition: SourcePartition, purger: Purger, kept: DroppedFilter, task: Task) -> PartitionData:
         static = kept.static(partition.static)

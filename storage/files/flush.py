@@ -86,16 +86,24 @@ class Flush:
     def _write(self, writer: SSTableWriter, task: Task) -> None:
         store = self.files.store
         kept = DroppedFilter(store.table, store.layouts)
-        for number, (position, partition) in enumerate(self.memtable.partitions()):
-            if not number % POINT_ROWS:
-                task.completed = min(task.total, writer.bytes_written)
-                task.point()
-                if not self.is_wanted:
-                    return
-            rows = kept.rows(stored_rows(partition, task))
-            tombstones = partition.range_tombstones(b"", b"\xff")
-            data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
-            writer.append(position[8:], data)
+        takes_singles = not store.table.dropped_columns
+        number = 0
+        for positions, partitions in self.memtable.batches():
+            for position, stored in zip(positions, partitions, strict=True):
+                number += 1
+                if not number % POINT_ROWS:
+                    task.completed = min(task.total, writer.bytes_written)
+                    task.point()
+                    if not self.is_wanted:
+                        return
+                if takes_singles and type(stored) is bytes:
+                    writer.append_single(position, stored)
+                    continue
+                partition = self.memtable.general(stored)
+                rows = kept.rows(stored_rows(partition, task))
+                tombstones = partition.range_tombstones(b"", b"\xff")
+                data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
+                writer.append(position[8:], data)
 
 
 def stored_rows(partition: SourcePartition, task: Task) -> Iterator[tuple[bytes, StoredRow]]:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from protocol.errors import CorruptionError
+from storage.batches import Batch
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.environment.environment import Disk
 from storage.files.folders import DataFolders
@@ -34,7 +35,7 @@ class DamagedSSTable:
     def maybe_partition(self, key: bytes) -> SourcePartition | None:
         raise self._error
 
-    def partitions(self, start: Position = b"") -> Iterator[tuple[Position, SourcePartition]]:
+    def batches(self, start: Position = b"") -> Iterator[Batch[SourcePartition]]:
         raise self._error
 
 

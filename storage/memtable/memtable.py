@@ -30,7 +30,7 @@ from storage.memtable.packed import VALUES, Layouts, StoredRow
 from storage.memtable.partition import Partition, estimated_bytes, is_nothing, merge_stored
 from storage.mutation import LIVE, PartitionUpdate, RangeTombstone, Row
 from storage.reconcile import Resolve, uncovered_row
-from storage.token import token
+from storage.token import MIN_TOKEN, KeyHashes, key_hashes, token
 
 CK_LENGTH_MAX: Final = 65535
 TIMESTAMP_MAX_US: Final = (1 << 63) - 1
@@ -59,6 +59,16 @@ def position_of(key: bytes) -> Position:
     return (token(key) + _TOKEN_BIAS).to_bytes(8, "big") + key
 
 
+def hashes_and_positions(keys: Sequence[bytes]) -> tuple[list[KeyHashes], list[Position]]:
+    """Of several keys: both halves of the hash of each, and its place."""
+    hashes = [key_hashes(key) for key in keys]
+    positions = [
+        (first + _TOKEN_BIAS).to_bytes(8, "big") + key if first != MIN_TOKEN and key else position_of(key)
+        for key, (first, _) in zip(keys, hashes, strict=True)
+    ]
+    return hashes, positions
+
+
 def token_position(token_value: int) -> Position:
     """The place before all partitions of a token."""
     return (token_value + _TOKEN_BIAS).to_bytes(8, "big")
@@ -83,6 +93,14 @@ def split_single(partition: bytes) -> tuple[bytes, bytes]:
     """ck and packed row of the bytes form."""
     start = 2 + int.from_bytes(partition[:2], "big")
     return partition[2:start], partition[start:]
+
+
+def rows_of_singles(partitions: Sequence[bytes]) -> list[bytes]:
+    """The packed rows of several."""
+    head = partitions[0][:2]
+    start = 2 + int.from_bytes(head, "big")
+    rows = [partition[start:] for partition in partitions if partition.startswith(head)]
+    return rows if len(rows) == len(partitions) else [split_single(partition)[1] for partition in partitions]
 
 
 class SingleRow(NamedTuple):
@@ -375,12 +393,19 @@ class Memtable:
             return found
         return self._general(found)
 
-    def partitions(self, start: Position = b"") -> Iterator[tuple[Position, Partition]]:
-        """All partitions from a position on, in token order."""
-        for position in self.positions(start, None):
-            partition = self.maybe_partition(position[8:])
-            if partition is not None:
-                yield position, partition
+    def batches(self, start: Position = b"") -> Iterator[tuple[list[Position], list[StoredPartition]]]:
+        """All partitions from a position on, as they are stored, in token order."""
+        for positions in self._batches(start, None):
+            found = [self.get(position[8:]) for position in positions]
+            if None in found:  # it was removed
+                pairs = [pair for pair in zip(positions, found, strict=True) if pair[1] is not None]
+                yield [position for position, _ in pairs], [stored for _, stored in pairs if stored is not None]
+            else:
+                yield positions, found  # type: ignore[misc]  # none of them is None
+
+    def general(self, stored: StoredPartition) -> Partition:
+        """A partition in its general form; a copy when it is stored in a smaller one."""
+        return stored if isinstance(stored, Partition) else self._general(stored)
 
     @property
     def max_timestamp_us(self) -> int:
@@ -392,6 +417,10 @@ class Memtable:
 
         Keys that come while the iterator is used appear if they lie ahead of it.
         """
+        return chain.from_iterable(self._batches(start, end))
+
+    def _batches(self, start: Position, end: Position | None) -> Iterator[list[Position]]:
+        """The same, some together; none of them is empty."""
         number, last = _bucket(start), (_BUCKETS - 1 if end is None else _bucket(end))
         numbers = self._numbers
         while True:
@@ -404,13 +433,15 @@ class Memtable:
             bucket = self._sorted(number)
             at = bisect_left(bucket, start)
             batch = bucket[at : at + SCAN_BATCH]
-            for position in batch:
-                if end is not None and position >= end:
-                    return
-                yield position
+            if batch and end is not None and batch[-1] >= end:
+                batch = batch[: bisect_left(batch, end)]
+                if batch:
+                    yield batch
+                return
             if len(batch) < SCAN_BATCH:
                 number += 1
             if batch:
+                yield batch
                 start = batch[-1] + b"\0"
 
     def place_keys(self) -> bool:

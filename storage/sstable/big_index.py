@@ -21,8 +21,9 @@ from storage.sstable.constants import DAMAGE, INDEX, SUMMARY, Version, corrupted
 from storage.sstable.index import Entry, PromotedIndex, decode_entry
 from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import PrefixCodec
+from storage.sstable.stretch import Stretch, StretchMaker
 from storage.sstable.summary import Summary
-from storage.sstable.vints import read_unsigned
+from storage.sstable.vints import EXTRA_BYTES, VALUE_MASKS, read_unsigned
 
 ENTRY_BYTES: Final = 2 + 9 + 9
 """An entry is at most so long, its key and its index aside."""
@@ -30,6 +31,8 @@ PIECE_BYTES_MAX: Final = 256 * 1024
 """A piece between two samples that is longer has indexes of wide partitions in it, and is gone through instead of read."""
 READ_BYTES: Final = 64 * 1024
 """As much is read together where it is gone through."""
+
+from_bytes = int.from_bytes
 
 PathOf = Callable[[str], str]
 
@@ -131,23 +134,35 @@ class BigIndex:
         except DAMAGE as error:
             raise named(error, self.path) from None
 
-    def entries(self, start: Position) -> Iterator[tuple[Position, Found]]:
-        """All from a position on, in order."""
-        sample = max(bisect_right(self._positions, start) - 1, 0) if start else 0
-        before: tuple[Position, Entry] | None = None
-        last = b""
-        for entry in self._named(self._pieces_from(sample)):
-            position = position_of(entry.key)
-            if position <= last:
-                raise corrupted(self.path, f"keys out of order before {entry.end}")
-            last = position
-            if before is not None:
-                yield before[0], Found(before[1].position, entry.position, self._promoted(before[1]))
-                before = None
-            if position >= start:
-                before = position, entry
-        if before is not None:
-            yield before[0], Found(before[1].position, None, self._promoted(before[1]))
+    def stretches(self, start: Position, data_bytes: int) -> Iterator[Stretch]:
+        """All from a position on, in order. `data_bytes`: where the last one ends."""
+        maker = StretchMaker(self.path, data_bytes, start)
+        try:
+            for keys, starts, wide in self._pieces(max(bisect_right(self._positions, start) - 1, 0) if start else 0):
+                stretch = maker.add(keys, starts, wide)
+                if stretch is not None:
+                    yield stretch
+        except DAMAGE as error:
+            raise named(error, self.path) from None
+        stretch = maker.end()
+        if stretch is not None:
+            yield stretch
+
+    def _pieces(self, first: int) -> Iterator[tuple[list[bytes], list[int], dict[int, BlockIndex]]]:
+        """Keys, where they begin in Data.db, and the indexes of wide ones, from a sample on."""
+        positions = [*self._samples.positions, self.file.size]
+        for sample in range(first, len(positions) - 1):
+            start, end = positions[sample], positions[sample + 1]
+            if end - start > PIECE_BYTES_MAX:
+                self._verify_long(sample, start, end)
+                for entry in _walk(self.path, self.file, start, end):
+                    index = self._promoted(entry)
+                    yield [entry.key], [entry.position], {} if index is None else {0: index}
+                continue
+            piece = self.file.pread(start, end - start)
+            self._verify(sample, piece)
+            keys, starts, promoted = _split(piece)
+            yield keys, starts, {n: PromotedIndex(data, self._codec, self._version) for n, data in promoted.items()}
 
     @cached_property
     def _positions(self) -> list[Position]:
@@ -215,14 +230,34 @@ class BigIndex:
                 return None
         return None if found is None else Found(found.position, None, self._promoted(found))
 
-    def _named(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        try:
-            yield from entries
-        except DAMAGE as error:
-            raise named(error, self.path) from None
-
     def _promoted(self, entry: Entry) -> PromotedIndex | None:
         return PromotedIndex(entry.promoted, self._codec, self._version) if entry.promoted else None
+
+
+def _split(piece: bytes) -> tuple[list[bytes], list[int], dict[int, bytes]]:
+    """The entries of a piece: keys, positions, what is said of wide partitions, by number."""
+    keys: list[bytes] = []
+    positions: list[int] = []
+    promoted: dict[int, bytes] = {}
+    at, end = 0, len(piece)
+    while at < end:
+        start = at + 2
+        at = start + (piece[at] << 8 | piece[at + 1])
+        keys.append(piece[start:at])
+        extra = EXTRA_BYTES[piece[at]]
+        number = piece[at] & VALUE_MASKS[piece[at]]
+        at += 1
+        positions.append(number << 8 * extra | from_bytes(piece[at : at + extra], "big") if extra else number)
+        at += extra
+        size = piece[at]
+        at += 1
+        if size:
+            size, at = read_unsigned(piece, at - 1)
+            promoted[len(keys) - 1] = piece[at : at + size]
+            at += size
+    if at != end:
+        raise CorruptionError(f"an entry ends {at - end} bytes behind its piece")
+    return keys, positions, promoted
 
 
 def _walk(path: str, file: ReadFile, start: int, end: int) -> Iterator[Entry]:

@@ -13,24 +13,27 @@ blocks are taken in their order, and where one begins is asked of its first row.
 
 import struct
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk, ReadFile
-from storage.memtable.memtable import Position, position_of, position_token
+from storage.memtable.memtable import Position, position_token
 from storage.mutation import LIVE, Deletion
 from storage.sstable.big_index import Found, PathOf
 from storage.sstable.chunks import DataFile
 from storage.sstable.constants import DAMAGE, PARTITIONS, ROWS, BoundKind, Version, corrupted, named
 from storage.sstable.deletions import decode_deletion
 from storage.sstable.index import Block
+from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import Prefix
+from storage.sstable.stretch import Stretch, StretchMaker
 from storage.sstable.trie import Node, TrieFile, comparable_key, sized_int
 from storage.sstable.vints import read_signed, read_unsigned
 from storage.token import key_hashes
 
 FOOTER_BYTES: Final = 24
+STRETCH_PARTITIONS: Final = 64
 _HAS_HASH: Final = 8
 _HAS_OPEN_DELETION: Final = 8
 _ENTRY_BYTES: Final = 2 + 65535 + 64
@@ -115,20 +118,20 @@ class BtiIndex:
         found = self.maybe_find(position)
         return found if found is not None and self._key_at(found.start) == position[8:] else None
 
-    def entries(self, start: Position) -> Iterator[tuple[Position, Found]]:
-        """All from a position on, in order."""
-        trie = TrieFile(self.file)
-        before: tuple[Position, int, RowIndex | None] | None = None
-        for node in self._from(trie, start):
-            at, index = self._resolved(_payload(node))
-            position = position_of(self._key_at(at))
-            if before is not None:
-                yield before[0], Found(before[1], at, before[2])
-                before = None
-            if position >= start:
-                before = position, at, index
-        if before is not None:
-            yield before[0], Found(before[1], None, before[2])
+    def stretches(self, start: Position, data_bytes: int) -> Iterator[Stretch]:
+        """All from a position on, in order. `data_bytes`: where the last one ends."""
+        maker = StretchMaker(self.path, data_bytes, start)
+        nodes = self._from(TrieFile(self.file), start)
+        while several := list(islice(nodes, STRETCH_PARTITIONS)):
+            found = [self._resolved(_payload(node)) for node in several]
+            keys = [self._key_at(at) for at, _ in found]
+            wide: dict[int, BlockIndex] = {n: index for n, (_, index) in enumerate(found) if index is not None}
+            stretch = maker.add(keys, [at for at, _ in found], wide)
+            if stretch is not None:
+                yield stretch
+        stretch = maker.end()
+        if stretch is not None:
+            yield stretch
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What is counted while an SSTable is written, for its Statistics.db (io/sstable/metadata/MetadataCollector.java,
 db/rows/Rows.java).
 
-Packed rows count by the handful of fields that `RowEncoder` changes in place; everything else comes through the methods.
+What it counts are fields; all that comes comes through the methods.
 """
 
 from typing import TYPE_CHECKING
@@ -41,6 +41,14 @@ class MetadataCollector:
         self.columns_set = 0
         self.rows = 0
         self.has_partition_deletions = False
+
+    def packed_row(self, timestamp_us: int, cells: int) -> None:
+        self.min_timestamp_us = min(self.min_timestamp_us, timestamp_us)
+        self.max_timestamp_us = max(self.max_timestamp_us, timestamp_us)
+        self.saw_live = True
+        self.cells += cells
+        self.columns_set += cells
+        self.rows += 1
 
     def timestamp(self, timestamp_us: int) -> None:
         self.min_timestamp_us = min(self.min_timestamp_us, timestamp_us)
@@ -98,9 +106,10 @@ class MetadataCollector:
                 self.columns_set += bool(data.cells)
         self.rows += 1
 
-    def absorb(self, source: "Stats", share: float) -> None:
+    def absorb(self, source: "Stats", cardinality: Cardinality, share: float) -> None:
         """A share of what another SSTable counted, of which so many partitions were copied as bytes. Ranges are taken as
         they are: they are too wide rather than too narrow."""
+        self.cardinality.merge(cardinality)
         self.timestamp(source.timestamps_us[0])
         self.timestamp(source.timestamps_us[1])
         low, high = source.deletions_s
@@ -117,12 +126,15 @@ class MetadataCollector:
         for point, count in source.tombstones.items():
             self.tombstones.add(point, max(round(count * share), 1))
 
-    def end_partition(self, key: bytes, size: int, counts_cells: bool = True) -> None:
+    def end_partition(self, key: bytes, size: int) -> None:
         self.partition_sizes.add(size)
-        if counts_cells:
-            self.cells_per_partition.add(self.cells)
+        self.cells_per_partition.add(self.cells)
         self.cells = 0
         self.cardinality.add(key)
+
+    def end_copy(self, size: int) -> None:
+        """Of a partition that was copied as bytes: what was counted of it is absorbed in the end."""
+        self.partition_sizes.add(size)
 
     def time_range_us(self) -> tuple[int, int]:
         if self.max_timestamp_us < self.min_timestamp_us:

@@ -10,6 +10,7 @@ newer than that, do not exist: they are left out here, by source, because the fi
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
@@ -54,7 +55,7 @@ from storage.sstable.constants import (
 from storage.sstable.deletions import decode_deletion
 from storage.sstable.header import HeaderColumn, SerializationHeader
 from storage.sstable.prefixes import Prefix, PrefixCodec, place_of
-from storage.sstable.runs import RUN_FLAGS, Run, compile_run
+from storage.sstable.runs import RUN_FLAGS, PartitionRun, Run, compile_partition_run, compile_run
 from storage.sstable.unfiltered import Marker
 from storage.sstable.vints import read_unsigned, wrapped64
 
@@ -112,7 +113,12 @@ class RowDecoder:
         self._base_us = header.min_timestamp_us
         self._base_s = header.min_deletion_s
         self._base_ttl_s = header.min_ttl_s
-        self._runs: dict[tuple[int, bytes], Run | None] = {}
+        self._runs: dict[int, Run | None] = {}
+
+    @cached_property
+    def partition_run(self) -> PartitionRun | None:
+        """Decodes partitions of one row each, where they can be packed."""
+        return compile_partition_run(self)
 
     # -- a partition's head -------------------------------------------------------------------------------------------
 
@@ -156,9 +162,9 @@ class RowDecoder:
                 markers.append(marker)
                 continue
             if flags in RUN_FLAGS:
-                run = runs.get((flags, b""), _MISSING)
+                run = runs.get(flags, _MISSING)
                 if run is _MISSING:
-                    run = runs[flags, b""] = compile_run(self, flags)
+                    run = runs[flags] = compile_run(self, flags)
                 if run is not None:
                     before = at
                     at = run(data, at, end, cks, rows)

@@ -7,17 +7,16 @@
     complex [deletion] vint count, cells
 
 Timestamps, local deletion times and TTLs are vint deltas from the header's. The size of the one before counts into the
-size; a static row writes 0. Packed rows take a short way: all that is the same for a layout is made once.
+size; a static row writes 0. Packed rows take a short way where they can (packed_encoder.py).
 """
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from protocol.errors import InternalError
 from protocol.types import CqlType, ListType, MapType, SetType
-from storage.memtable.packed import VALUES, Layouts
-from storage.mutation import LIVE, NEVER, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Row, split_wire_values
+from storage.memtable.packed import TIMESTAMP, VALUES, Layouts
+from storage.mutation import LIVE, NEVER, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Row
 from storage.sstable.collector import MetadataCollector
 from storage.sstable.columns import encode_subset
 from storage.sstable.constants import (
@@ -39,23 +38,14 @@ from storage.sstable.constants import (
     Version,
 )
 from storage.sstable.header import HeaderColumn, SerializationHeader
+from storage.sstable.packed_encoder import PackedPlan, maybe_plan, misfit
 from storage.sstable.prefixes import Prefix, PrefixCodec
 from storage.sstable.unfiltered import Marker
 from storage.sstable.vints import unsigned, unsigned32
 
-_HEAD = struct.Struct(">Hq")
+_I64 = struct.Struct(">q")
 _MARKER: Final = bytes((IS_MARKER,))
 _CELL_HEADS: Final = tuple(bytes((flags,)) for flags in range(32))
-
-
-class _PackedPlan(NamedTuple):
-    """What all packed rows of a layout have in common. `values`: index of the value and fixed length, in the header's
-    order."""
-
-    flags: bytes
-    has_marker: bool
-    subset: bytes
-    values: tuple[tuple[int, int | None], ...]
 
 
 class RowEncoder:
@@ -66,7 +56,6 @@ class RowEncoder:
     ) -> None:
         self._layouts = layouts
         self._collector = collector
-        self._clustering_count = len(header.clustering_types)
         self.codec = PrefixCodec(header.clustering)
         self._base_us = header.min_timestamp_us
         self._base_s = header.min_deletion_s
@@ -74,61 +63,26 @@ class RowEncoder:
         self._deletion_max_s = DELETION_MAX_U32 if version.has_uint_deletion_times else DELETION_MAX_I32
         self._regulars = _by_name(header.regular_columns)
         self._statics = _by_name(header.static_columns)
-        self._plans: dict[int, _PackedPlan] = {}
+        self._plans: dict[int, PackedPlan | None] = {}
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
-    def packed_row(self, row: bytes, before: int) -> bytes:
-        """`before`: the size of the unfiltered before (of the first one: its offset)."""
-        index, timestamp_us = _HEAD.unpack_from(row)
-        plan = self._plans.get(index) or self._plan(index)
-        values = split_wire_values(row, VALUES)
-        timestamp = unsigned(timestamp_us - self._base_us)
-        size_before = unsigned(before)
-        out = [size_before]
-        if plan.has_marker:
-            out.append(timestamp)
-            full, empty = _CELL_HEADS[CELL_ROW_TIMESTAMP], _CELL_HEADS[CELL_ROW_TIMESTAMP | CELL_EMPTY]
-        else:
-            full, empty = _CELL_HEADS[0] + timestamp, _CELL_HEADS[CELL_EMPTY] + timestamp
-        out.append(plan.subset)
-        for position, fixed_length in plan.values:
-            value = values[position]
-            if not value:
-                out.append(empty)
-            elif fixed_length is None:
-                out.append(full + unsigned(len(value)) + value)
-            elif len(value) == fixed_length:
-                out.append(full + value)
-            else:
-                raise _misfit(value, fixed_length)
-        body = b"".join(out)
-        clustering = self.codec.encode_values(values[: self._clustering_count]) if self._clustering_count else b""
-        collector = self._collector
-        collector.min_timestamp_us = min(collector.min_timestamp_us, timestamp_us)
-        collector.max_timestamp_us = max(collector.max_timestamp_us, timestamp_us)
-        collector.saw_live = True
-        collector.cells += len(plan.values)
-        collector.columns_set += len(plan.values)
-        collector.rows += 1
-        return plan.flags + clustering + unsigned(len(body)) + body
-
-    def _plan(self, index: int) -> _PackedPlan:
-        layout = self._layouts.all[index]
-        indexes = sorted(
-            (self._regulars[name][0], self._clustering_count + position, self._regulars[name][1])
-            for position, name in enumerate(layout.columns)
-            if name in self._regulars
-        )
-        flags = HAS_TIMESTAMP if layout.has_marker else 0
-        subset = b""
-        if len(indexes) == len(self._regulars):
-            flags |= HAS_ALL_COLUMNS
-        else:
-            subset = encode_subset([column for column, _, _ in indexes], len(self._regulars))
-        values = tuple((position, column.type.fixed_length) for _, position, column in indexes)
-        plan = self._plans[index] = _PackedPlan(bytes((flags,)), layout.has_marker, subset, values)
-        return plan
+    def packed_row(self, stored: bytes, before: int, at: int = 0) -> bytes:
+        """The packed row that stands in `stored` from `at` on. `before`: the size of the unfiltered before (of the first
+        one: its offset)."""
+        index = stored[at] << 8 | stored[at + 1]
+        try:
+            plan = self._plans[index]
+        except KeyError:
+            plan = self._plans[index] = maybe_plan(self._layouts.all[index], self.codec, self._regulars)
+        timestamp_us: int = _I64.unpack_from(stored, at + TIMESTAMP)[0]
+        encoded = None
+        if plan is not None:
+            encoded = plan.encode(stored, at + VALUES, unsigned(timestamp_us - self._base_us), before)
+        if plan is None or encoded is None:
+            return self.row(self._layouts.explode(stored[at:]), before)
+        self._collector.packed_row(timestamp_us, plan.cells)
+        return encoded
 
     def row(self, row: Row, before: int) -> bytes:
         """A row in its full form."""
@@ -208,7 +162,7 @@ class RowEncoder:
             if fixed_length is None:
                 out.append(unsigned(len(value)))
             elif len(value) != fixed_length:
-                raise _misfit(value, fixed_length)
+                raise misfit(len(value), fixed_length)
             out.append(value)
 
     # -- markers ------------------------------------------------------------------------------------------------------
@@ -234,11 +188,6 @@ class RowEncoder:
 
 def _by_name(columns: Sequence[HeaderColumn]) -> dict[str, tuple[int, HeaderColumn]]:
     return {column.name: (index, column) for index, column in enumerate(columns)}
-
-
-def _misfit(value: bytes, fixed_length: int) -> InternalError:
-    """A value whose length is not its type's would make everything behind it unreadable."""
-    return InternalError(f"a value of {len(value)} bytes in a column of {fixed_length}")
 
 
 def _place(item: tuple[tuple[int, HeaderColumn], object]) -> int:

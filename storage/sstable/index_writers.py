@@ -73,31 +73,35 @@ class BigIndexWriter:
         self._interval = interval
         self._keys: list[bytes] = []
         self._positions: list[int] = []
+        self._piece: list[bytes] = []  # entries that are not in the file yet
         self._pieces = array("I")
         self._checksum = 0
         self._count = 0
-        self._first_key = self._last_key = b""
+        self._last_key = b""
 
     def add(self, key: bytes, hashes: tuple[int, int], start: int, promoted: bytes) -> None:
-        entry = encode_entry(key, start, promoted)
         if self._count % self._interval == 0:
+            self._end_piece()
             self._keys.append(key)
             self._positions.append(self._file.position)
-            self._pieces.append(zlib.crc32(entry))
-        else:
-            self._pieces[-1] = zlib.crc32(entry, self._pieces[-1])
-        self._checksum = zlib.crc32(entry, self._checksum)
-        self._file.write(entry)
-        if not self._count:
-            self._first_key = key
+        self._piece.append(encode_entry(key, start, promoted))
         self._last_key = key
         self._count += 1
 
+    def _end_piece(self) -> None:
+        if self._piece:
+            piece = b"".join(self._piece)
+            self._pieces.append(zlib.crc32(piece))
+            self._checksum = zlib.crc32(piece, self._checksum)
+            self._file.write(piece)
+            self._piece = []
+
     def finish(self, put: Put, filter_bytes: bytes) -> None:
+        self._end_piece()
         self._file.finish()
         full_count = -(-self._count // self._interval)
         samples = summary.Summary(
-            self._interval, self._keys, self._positions, self._first_key, self._last_key, full_count
+            self._interval, self._keys, self._positions, self._keys[0], self._last_key, full_count
         )
         data = summary.encode(samples)
         put(SUMMARY, data)

@@ -31,7 +31,6 @@ PLACED_BYTES_MIN: Final = 512
 """Rows of fewer bytes are decoded together; of more, where each of them is is remembered."""
 PLACED_ROWS_MAX: Final = 100_000
 """Of one file; each takes about 150 bytes."""
-COPY_BYTES: Final = 256 * 1024
 _UNKNOWN: Final = object()
 _BEGIN: Final = b""
 _END: Final = b"\xff"
@@ -196,16 +195,6 @@ class SSTablePartition:
                     raise named(error, self._file.path) from None
                 yield start + at, found
                 at = following
-
-    @property
-    def promoted_bytes(self) -> bytes:
-        """Its index as Index.db has it; what stands in it counts from the partition's begin. Empty of a narrow one."""
-        return self._blocks.data if self._blocks is not None else b""
-
-    def pieces(self) -> Iterator[bytes]:
-        """The partition's bytes, in pieces, for where it is copied."""
-        for start in range(self.start, self.end, COPY_BYTES):
-            yield self._read(start, min(start + COPY_BYTES, self.end))
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Final
 from uuid import UUID
 
 from protocol.errors import CorruptionError
+from storage.batches import Batch
 from storage.environment.environment import Disk, ReadFile
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
@@ -32,6 +33,7 @@ from storage.sstable.constants import (
     CRC,
     DAMAGE,
     DATA,
+    END_OF_PARTITION,
     FILTER,
     STATISTICS,
     TOC,
@@ -45,12 +47,14 @@ from storage.sstable.header import header_of
 from storage.sstable.partition import ReadBytes, RowPlaces, SSTablePartition
 from storage.sstable.prefixes import Prefix, PrefixCodec
 from storage.sstable.statistics import LogPosition, Statistics
+from storage.sstable.stretch import Stretch
 from storage.token import MAX_TOKEN, MIN_TOKEN, key_hashes
 
 _TOKEN_BIAS: Final = 1 << 63
 FIRST_BYTES: Final = 512
 FIRST_BYTES_MAX: Final = 256 * 1024
 """A row's clustering is in so many bytes."""
+COPY_BYTES: Final = 256 * 1024
 SCAN_BYTES: Final = 256 * 1024
 """As much is read together where a file is read through."""
 
@@ -127,19 +131,70 @@ class SSTableReader:
             partition.read_head()
         return partition
 
-    def positions(self, start: Position, end: Position | None) -> Iterator[Position]:
-        for position, _ in self._index.entries(start):
-            if end is not None and position >= end:
-                return
-            yield position
+    def stretches(self, start: Position = b"") -> Iterator[Stretch]:
+        """All partitions from a position on, in order."""
+        return self._index.stretches(start, self._data.size)
+
+    def batches(self, start: Position = b"") -> Iterator[Batch[bytes | SSTablePartition]]:
+        """The same, read. What is read for them does not go into the cache; each is to be used before the next one is asked
+        for."""
+        read = self.read_through()
+        for stretch in self.stretches(start):
+            yield stretch.positions, self.contents(stretch, read)
 
     def partitions(self, start: Position = b"") -> Iterator[tuple[Position, SSTablePartition]]:
-        """All partitions from a position on, in order. What is read for them does not go into the cache; each is to be used
-        before the next one is asked for."""
-        read = _window(self._data)
-        for position, found in self._index.entries(start):
-            end = found.end(self._data.size)
-            yield position, SSTablePartition(self, position[8:], found.start, end, found.promoted, read)
+        """The same, one by one, in their general form."""
+        read = self.read_through()
+        for stretch in self.stretches(start):
+            for number, position in enumerate(stretch.positions):
+                yield position, self._partition(stretch, number, read)
+
+    def read_through(self) -> ReadBytes:
+        """Reads Data.db from one end to the other."""
+        return _window(self._data)
+
+    def contents(self, stretch: Stretch, read: ReadBytes) -> list[bytes | SSTablePartition]:
+        """What a stretch's partitions are: of one packed row, as a memtable has them, or anything."""
+        starts, wide = stretch.starts, stretch.wide
+        run = self.decoder.partition_run
+        count = len(stretch.positions)
+        found: list[bytes | None] = []
+        first = 0
+        while first < count:
+            last = first
+            end = starts[first] + SCAN_BYTES
+            while run is not None and last < count and last not in wide and starts[last + 1] <= end:
+                last += 1
+            if run is None or last == first:
+                found.append(None)
+                first += 1
+                continue
+            try:
+                run(read(starts[first], starts[last]), starts[first], stretch.positions, starts, first, last, found)
+            except DAMAGE as error:
+                raise named(error, self.path) from None
+            first = last
+        return [
+            self._partition(stretch, number, read) if content is None else content for number, content in enumerate(found)
+        ]
+
+    def raw(self, stretch: Stretch, number: int, read: ReadBytes) -> Iterator[bytes]:
+        """A partition's bytes, in pieces, for where it is copied."""
+        start, end = stretch.starts[number], stretch.starts[number + 1]
+        key = stretch.positions[number][8:]
+        head = len(key).to_bytes(2, "big") + key
+        piece = b""
+        for at in range(start, end, COPY_BYTES):
+            piece = read(at, min(at + COPY_BYTES, end))
+            if at == start and not piece.startswith(head):
+                raise corrupted(self.path, f"another partition at {start} than the index says")
+            yield piece
+        if piece[-1] != END_OF_PARTITION:
+            raise corrupted(self.path, f"the partition at {start} does not end at {end}")
+
+    def _partition(self, stretch: Stretch, number: int, read: ReadBytes) -> SSTablePartition:
+        start, end = stretch.starts[number], stretch.starts[number + 1]
+        return SSTablePartition(self, stretch.positions[number][8:], start, end, stretch.wide.get(number), read)
 
     def _first_at(self, position: int) -> Prefix:
         """The clustering or bound of the row or marker that begins there."""

@@ -6,10 +6,11 @@
 from typing import Final
 
 _MASK: Final = (1 << 64) - 1
-_SMALL: Final = tuple(bytes((value,)) for value in range(128)) + tuple(
+SMALL: Final = tuple(bytes((value,)) for value in range(128)) + tuple(
     (value | 0x8000).to_bytes(2, "big") for value in range(128, 16384)
 )
-_SMALL_COUNT: Final = len(_SMALL)
+SMALL_COUNT: Final = len(SMALL)
+"""The numbers below have their bytes in a table."""
 EXTRA_BYTES: Final = bytes(8 - (first ^ 0xFF).bit_length() for first in range(256))
 """How many bytes follow, by the first one."""
 VALUE_MASKS: Final = bytes(0xFF >> extra if extra < 8 else 0 for extra in EXTRA_BYTES)
@@ -18,8 +19,8 @@ VALUE_MASKS: Final = bytes(0xFF >> extra if extra < 8 else 0 for extra in EXTRA_
 
 def unsigned(value: int) -> bytes:
     """A number's 64 bits, in 1 to 9 bytes."""
-    if 0 <= value < _SMALL_COUNT:
-        return _SMALL[value]
+    if 0 <= value < SMALL_COUNT:
+        return SMALL[value]
     value &= _MASK
     extra = (value.bit_length() - 1) // 7
     if extra >= 8:

@@ -5,7 +5,7 @@ never finished. `abort` removes them. What is written while other work waits is 
 generator that pauses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Deletion, Row
 from storage.schema.metadata import TableMetadata
 from storage.sstable import compression, statistics
+from storage.sstable.cardinality import Cardinality
 from storage.sstable.chunks import ChunkWriter
 from storage.sstable.collector import MetadataCollector
 from storage.sstable.constants import (
@@ -38,11 +39,10 @@ from storage.sstable.filter import maybe_filter
 from storage.sstable.header import SerializationHeader, header_of
 from storage.sstable.index import Block, encode_block, encode_promoted
 from storage.sstable.index_writers import BigIndexWriter, BtiIndexWriter, IndexWriter
-from storage.sstable.partition import SSTablePartition
 from storage.sstable.prefixes import Prefix, place_of
 from storage.sstable.statistics import LogPosition, Statistics, Stats
 from storage.sstable.unfiltered import Marker, PartitionData, Unfiltered, interleaved
-from storage.token import key_hashes
+from storage.token import KeyHashes, key_hashes
 
 _END: Final = bytes((END_OF_PARTITION,))
 _FIRST_PREFIX: Final = Prefix(BoundKind.EXCL_START, ())
@@ -85,13 +85,16 @@ class SSTableWriter:
         self._clustering_of = layouts.clustering
         self._collector = MetadataCollector()
         self._encoder = RowEncoder(self._header, layouts, self._version, self._collector)
+        self._single_head = encode_deletion(LIVE, self._version)
+        if self._has_statics:
+            self._single_head += self._encoder.static_row(None)
         self._filter = maybe_filter(options.key_count, table.params.bloom_filter_fp_chance)
         self._low: tuple[bytes, Prefix] | None = None
         self._high: tuple[bytes, Prefix] | None = None
         self._last_position: Position = b""
         self._first_key = self._last_key = b""
         self.partition_count = 0
-        self._copied: dict[int, tuple[Stats, int]] = {}
+        self._copied: dict[int, tuple[Statistics, int]] = {}
         self._components: list[str] = []
         params = compression.maybe_params(table.params.compression)
         self._data = ChunkWriter(self._open(DATA), params)
@@ -111,8 +114,7 @@ class SSTableWriter:
         first = next(unfiltereds, None)
         if first is None and partition.static is None and partition.deletion == LIVE:
             return
-        position = self._begin(key)
-        start = self._data.position
+        start = self._begin(position_of(key))
         self._collector.partition_deletion(partition.deletion)
         head = len(key).to_bytes(2, "big") + key + encode_deletion(partition.deletion, self._version)
         if self._has_statics:
@@ -120,26 +122,41 @@ class SSTableWriter:
         self._data.write(head)
         blocks = [] if first is None else self._write_unfiltereds(start, first, unfiltereds)
         self._data.write(_END)
-        self._end(key, position, start, self._promoted(len(head), partition.deletion, blocks))
+        self._end(key, key_hashes(key), start, self._promoted(len(head), partition.deletion, blocks))
 
-    def append_raw(self, partition: SSTablePartition, source: Stats) -> None:
-        """A partition of another SSTable of this version, as bytes: of one whose `is_current` holds. `source`: its stats.
+    def append_single(self, position: Position, partition: bytes) -> None:
+        """A partition of one packed row, as a memtable has it, behind all before."""
+        key = position[8:]
+        start = self._begin(position)
+        head = len(key).to_bytes(2, "big") + key + self._single_head
+        ck_end = 2 + (partition[0] << 8 | partition[1])
+        size = len(head)
+        self._data.write(head + self._encoder.packed_row(partition, size, ck_end) + _END)
+        ck = partition[2:ck_end]
+        if self._low is None or self._high is None or not self._low[0] <= ck <= self._high[0]:
+            self._widen((ck, partition[ck_end:]))
+        self._end(key, key_hashes(key), start, b"")
+
+    def append_raw(
+        self, position: Position, hashes: KeyHashes, pieces: Iterable[bytes], promoted: bytes, source: Statistics
+    ) -> None:
+        """A partition of another SSTable of this version, as bytes: of one whose `is_current` holds. `promoted`: its index,
+        `source`: the SSTable's statistics.
 
         What its rows count is not looked at: of each source the share that was copied is added in the end.
         """
-        key = partition.key
-        position = self._begin(key)
-        start = self._data.position
-        for piece in partition.pieces():
+        start = self._begin(position)
+        for piece in pieces:
             self._data.write(piece)
         self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + 1
-        self._end(key, position, start, partition.promoted_bytes, is_copied=True)
+        self._register(position[8:], hashes, start, promoted)
+        self._collector.end_copy(self._data.position - start)
 
-    def _begin(self, key: bytes) -> Position:
-        position = position_of(key)
-        assert position > self._last_position, (key, self._last_position)
+    def _begin(self, position: Position) -> int:
+        """Where in Data.db it begins."""
+        assert position > self._last_position, (position, self._last_position)
         self._last_position = position
-        return position
+        return self._data.position
 
     def _write_unfiltereds(self, start: int, first: Unfiltered, rest: Iterator[Unfiltered]) -> list[Block]:
         """Writes rows and markers; the blocks of an index of them, cut where one has reached its size."""
@@ -214,8 +231,11 @@ class SSTableWriter:
         codec, version = self._encoder.codec, self._version
         return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
 
-    def _end(self, key: bytes, position: Position, start: int, promoted: bytes, is_copied: bool = False) -> None:
-        hashes = key_hashes(key)
+    def _end(self, key: bytes, hashes: KeyHashes, start: int, promoted: bytes) -> None:
+        self._register(key, hashes, start, promoted)
+        self._collector.end_partition(key, self._data.position - start)
+
+    def _register(self, key: bytes, hashes: KeyHashes, start: int, promoted: bytes) -> None:
         self._index.add(key, hashes, start, promoted)
         if self._filter is not None:
             self._filter.add(hashes)
@@ -223,7 +243,6 @@ class SSTableWriter:
             self._first_key = key
         self._last_key = key
         self.partition_count += 1
-        self._collector.end_partition(key, self._data.position - start, counts_cells=not is_copied)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -261,8 +280,9 @@ class SSTableWriter:
     def _statistics(self) -> Statistics:
         collector, options, data = self._collector, self._options, self._data
         for source, count in self._copied.values():
-            collector.absorb(source, count / source.partition_sizes.count)
-            self._widen_by(source)
+            stats = source.stats
+            collector.absorb(stats, Cardinality.decode(source.cardinality), count / stats.partition_sizes.count)
+            self._widen_by(stats)
         compressed = data.params is not None
         stats = Stats(
             partition_sizes=collector.partition_sizes,

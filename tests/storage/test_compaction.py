@@ -1,9 +1,12 @@
 """Compactions: the rows stay what they are, what nobody needs goes, and a crash at any step leaves one of the two."""
 
+from collections.abc import Iterator
+
 import pytest
 from test_engine import Harness, table
 from test_flush import OPERATIONS, data_files, fill, flush
 
+from protocol.errors import CorruptionError
 from protocol.types import INT
 from storage.commitlog.log import CommitLogOptions
 from storage.compaction.purging import Purger
@@ -12,7 +15,10 @@ from storage.engine import EngineOptions
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, NO_LIVENESS, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
+from storage.sstable.stretch import Stretch
+from storage.sstable.writer import SSTableWriter
 
+APPEND_RAW = SSTableWriter.append_raw
 OPTIONS = EngineOptions("/d", CommitLogOptions(segment_bytes=4096))
 
 
@@ -192,3 +198,69 @@ def test_time_windows_are_compacted_apart() -> None:
     assert next_to_compact([*old, *new], options) == old
     assert next_to_compact(new, options) == ()
     assert len(next_to_compact([*new, Told(MB, 5 * day_us)], options)) == 4
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_in_one_input_is_copied_and_what_is_in_two_is_merged() -> None:
+    node = Harness(OPTIONS)
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 300)
+    node.insert(made, 1000, 1, "wide")
+    for c in range(2, 60):
+        node.insert(made, 1000, c, "x" * 1500)
+    flush(node)
+    expected = fill(node, made, 290, 300)
+    node.insert(made, 3, 2, "of a partition that is in both")
+    flush(node)
+    before = node.rows(made)
+    assert len(before) == 590 + 59 + 1
+    assert set(expected) < set(before)
+    files = node.engine.files.files_of(node.engine.stores[made.id])
+    inputs = {reader.descriptor: reader for reader in files.readers}
+    copied: list[int] = []
+
+    def append_raw(self: SSTableWriter, *arguments: object) -> None:
+        copied.append(1)
+        APPEND_RAW(self, *arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SSTableWriter, "append_raw", append_raw)
+        (task,) = node.engine.compact([made.id])
+        node.engine.background.finish()
+    assert task.error is None
+    assert len(copied) == 591 - 11
+    assert node.rows(made) == before
+    (reader,) = files.readers
+    stats, whole = reader.statistics.stats, sum(old.statistics.stats.rows for old in inputs.values())
+    assert whole - 20 <= stats.rows <= whole
+    assert reader.key_count == 591
+    assert stats.timestamps_us == (
+        min(old.min_timestamp_us for old in inputs.values()),
+        max(old.max_timestamp_us for old in inputs.values()),
+    )
+    node.kill()
+    assert node.rows(made) == before
+
+
+def test_an_index_that_leads_elsewhere_ends_a_compaction() -> None:
+    node, made, expected = history()
+    files = node.engine.files.files_of(node.engine.stores[made.id])
+    victim = files.readers[0]
+    made_stretches = victim.stretches
+
+    def shifted() -> Iterator[Stretch]:
+        for stretch in made_stretches():
+            yield stretch._replace(starts=[start + 1 for start in stretch.starts[:-1]] + [stretch.starts[-1]])
+
+    victim.stretches = shifted  # type: ignore[assignment, method-assign]
+    (task,) = node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert isinstance(task.error, CorruptionError)
+    assert "another partition" in str(task.error)
+    del victim.stretches
+    assert node.rows(made) == expected
+    compact(node)
+    assert node.rows(made) == expected

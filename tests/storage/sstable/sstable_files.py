@@ -6,6 +6,7 @@ from typing import Any
 
 from storage.environment.environment import Disk
 from storage.memtable.memtable import position_of
+from storage.memtable.partition import Partition
 from storage.mutation import LIVE, Row
 from storage.reads import Source, TableStore
 from storage.sstable.chunks import ChunkCache
@@ -39,9 +40,7 @@ def written(
     for key in keys:
         partition = store.memtable.maybe_partition(key)
         assert partition is not None
-        rows = (item for cks, rows, _ in partition.chunks(*ALL, False) for item in zip(cks, rows, strict=True))
-        tombstones = partition.range_tombstones(*ALL)
-        writer.append(key, PartitionData(partition.deletion, partition.static, tombstones, rows))
+        writer.append(key, data_of(partition))
     if not writer.partition_count:
         writer.abort()
         assert not disk.list(FOLDER)
@@ -50,10 +49,15 @@ def written(
     return SSTableReader.open(disk, FOLDER, descriptor, table, store.layouts, ChunkCache())
 
 
+def data_of(partition: Partition) -> PartitionData:
+    rows = (item for cks, rows, _ in partition.chunks(*ALL, False) for item in zip(cks, rows, strict=True))
+    return PartitionData(partition.deletion, partition.static, partition.range_tombstones(*ALL), rows)
+
+
 def contents(source: Source, store: TableStore) -> dict[bytes, tuple[Any, ...]]:
     """By key: deletion, static row, rows, range tombstones; () of a partition without any of them."""
     found: dict[bytes, tuple[Any, ...]] = {}
-    for position in source.positions(b"", None):
+    for position in [position for positions, _ in source.batches() for position in positions]:
         partition = source.maybe_partition(position[8:])
         assert partition is not None
         rows = {

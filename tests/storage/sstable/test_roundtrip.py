@@ -31,6 +31,10 @@ def store_of(found: Iterable[PartitionUpdate]) -> TableStore:
     return store
 
 
+def positions_of(reader: SSTableReader, start: bytes = b"") -> list[bytes]:
+    return [position for stretch in reader.stretches(start) for position in stretch.positions]
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.lists(updates(), min_size=1, max_size=12), st.sampled_from(["na", "nb"]))
 def test_what_is_read_is_what_was_written(found: list[PartitionUpdate], version: str) -> None:
@@ -88,10 +92,9 @@ def test_wide_partition_with_an_index(version: str) -> None:
     store = store_of([wide_update()])
     reader = written(MemoryDisk(), store, version=version, index_block_bytes=4096)
     assert reader is not None
-    (found,) = [found for _, found in reader._index.entries(b"")]
-    assert found.promoted is not None
-    assert len(found.promoted) > 20
-    assert any(found.promoted[i].open_deletion != LIVE for i in range(len(found.promoted)))
+    (stretch,) = reader.stretches()
+    assert len(stretch.wide[0]) > 20
+    assert any(stretch.wide[0][i].open_deletion != LIVE for i in range(len(stretch.wide[0])))
     partition, expected = reader.maybe_partition(bigint_value(1)), store.memtable.maybe_partition(bigint_value(1))
     assert partition is not None
     assert expected is not None
@@ -132,8 +135,8 @@ def test_many_partitions_are_found_by_key_position_and_scan() -> None:
     assert not any(reader.maybe_partition(bigint_value(k)) for k in range(1000, 1500))
     positions = [position_of(bigint_value(k)) for k in range(1000)]
     positions.sort()
-    assert list(reader.positions(b"", None)) == positions
-    assert list(reader.positions(positions[300], positions[500])) == positions[300:500]
+    assert positions_of(reader) == positions
+    assert positions_of(reader, positions[300]) == positions[300:]
     assert [position for position, _ in reader.partitions(positions[990])] == positions[990:]
     flushed = TableStore(TABLE)
     flushed.layouts = store.layouts
@@ -155,8 +158,12 @@ def test_partitions_are_copied_as_bytes() -> None:
     assert source.is_current
     descriptor = Descriptor(VERSIONS["nb"], 2)
     writer = SSTableWriter(disk, FOLDER, descriptor, TABLE, store.layouts, WriterOptions(source.key_count))
-    for _, partition in source.partitions():
-        writer.append_raw(partition, source.statistics.stats)
+    read = source.read_through()
+    for stretch in source.stretches():
+        for number, position in enumerate(stretch.positions):
+            index = stretch.wide[number].data if number in stretch.wide else b""
+            pieces = source.raw(stretch, number, read)
+            writer.append_raw(position, stretch.hashes[number], pieces, index, source.statistics)
     found = writer.finish().stats
     copied = SSTableReader.open(disk, FOLDER, descriptor, TABLE, store.layouts, ChunkCache())
     assert contents(copied, store) == contents(source, store)
@@ -179,6 +186,6 @@ def test_a_trie_indexed_table_is_found_by_key_position_and_scan() -> None:
     assert contents(reader, store) == contents(store.memtable, store)
     assert not any(reader._index.find_surely(position_of(bigint_value(k))) for k in range(3000, 4000))
     positions = sorted(position_of(bigint_value(k)) for k in range(3000))
-    assert list(reader.positions(b"", None)) == positions
-    assert list(reader.positions(positions[300], positions[500])) == positions[300:500]
-    assert list(reader.positions(positions[300] + b"\0", positions[500])) == positions[301:500]
+    assert positions_of(reader) == positions
+    assert positions_of(reader, positions[300]) == positions[300:]
+    assert positions_of(reader, positions[300] + b"\0") == positions[301:]

@@ -51,10 +51,9 @@ def test_a_dump_is_what_sstabledump_says(folder: Path) -> None:
 @pytest.mark.parametrize("version", ["nb", "oa", "da"])
 def test_rows_of_a_wide_partition_are_found_by_its_index(version: str) -> None:
     descriptor, reader = opened(SAMPLES / version / "wide")
-    (found,) = [found for _, found in reader._index.entries(b"") if found.promoted is not None]
-    assert found.promoted is not None
-    assert len(found.promoted) > 3
-    assert descriptor.version.format == BIG or found.promoted.data == b""
+    (promoted,) = [index for stretch in reader.stretches() for index in stretch.wide.values()]
+    assert len(promoted) > 3
+    assert descriptor.version.format == BIG or promoted.data == b""
     partition = reader.maybe_partition((1).to_bytes(4, "big"))
     assert partition is not None
     rows = dict(partition.rows())
