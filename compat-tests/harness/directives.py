@@ -3,7 +3,7 @@
 @ page size 2                     every page is fetched and shown
 @ consistency QUORUM              the default is ONE
 @ serial consistency LOCAL_SERIAL
-@ values int 1, text 'a', null    bind values: a CQL type and a literal, null, unset, or raw bytes (int 0x00)
+@ values int 1, text 'a', null    bind values: a CQL type and a literal, null, unset, raw bytes (int 0x00, blob 0x61*70000)
 @ values k = int 1, v = unset     the same by name
 @ timestamp 1000                  the request's default timestamp, in microseconds
 @ now 2000000000                  now_in_seconds of protocol v5 (such a step runs over v5 only)

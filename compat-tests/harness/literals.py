@@ -1,4 +1,5 @@
-"""Bind values as a script writes them: `int 1`, `list<text> ['a', 'b']`, `null`, `unset`, `bigint 0x00` (raw bytes)."""
+"""Bind values as a script writes them: `int 1`, `list<text> ['a', 'b']`, `null`, `unset`, `bigint 0x00` (raw bytes),
+`blob 0x61*70000` (the same bytes again and again)."""
 
 import re
 import struct
@@ -134,7 +135,8 @@ def _element(tokens: _Tokens, cql_type: CqlType) -> bytes | None:
 def _literal(tokens: _Tokens, cql_type: CqlType) -> bytes:
     following = tokens.peek()
     if following is not None and following.startswith("0x"):
-        return bytes.fromhex(tokens.take()[2:])
+        digits, _, times = tokens.take()[2:].partition("*")
+        return bytes.fromhex(digits) * int(times or 1)
     if isinstance(cql_type, ListType | SetType):
         closing = {"[": "]", "{": "}"}[tokens.take()]
         items = _items(tokens, closing, lambda: _sized(_element(tokens, cql_type.elements)))

@@ -14,7 +14,7 @@ from cqlserver.auth.listing import ROLES, USERS, listed
 from cqlserver.auth.resources import ALL_ROLES, Resource
 from cqlserver.auth.resources import role as role_resource
 from cqlserver.auth.roles import CLASS_NAME, RoleChange
-from cqlserver.ddl.java_order import texts_hash_ordered
+from cqlserver.java_order import texts_hash_ordered
 from cqlserver.pending import Pending, Steps
 from cqlserver.plans.schema_plans import ImmediatePlan
 from cqlserver.state import ClientState, User

@@ -14,12 +14,12 @@ from cqlserver.ddl.context import (
     check_keyspace_name,
 )
 from cqlserver.ddl.index_classes import standing_warnings
-from cqlserver.ddl.java_order import hash_ordered
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import STATIC_WITHOUT_CLUSTERING, check_nested, check_table
 from cqlserver.ddl.type_walk import without_user_types
+from cqlserver.java_order import hash_ordered
 from cqlserver.terms.assignment import is_value_compatible
 from cqlserver.terms.type_names import resolve_type
 from grammar.tree import (
@@ -33,7 +33,7 @@ from grammar.tree import (
     AlterTableWith,
     ColumnDefinition,
 )
-from protocol.errors import ConfigurationError, InvalidRequest
+from protocol.errors import ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, CqlType, UserType, quoted_identifier
 from storage.schema.metadata import (
@@ -195,9 +195,9 @@ def _indexes_on(table: TableMetadata, column: str) -> list[str]:
 def _rename(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableRename, context: DdlContext
 ) -> TableMetadata:
-    columns = list(table.columns)
-    for old, new in statement.renames:
-        column = table.by_name.get(old)
+    columns, renames, taken = list(table.columns), dict(statement.renames), set[str]()
+    for old in hash_ordered(renames):
+        new, column = renames[old], table.by_name.get(old)
         if column is None or old in table.hidden_columns:
             raise InvalidRequest(f"Undefined column name {quoted_identifier(old)} in table {table}")
         if not column.is_primary_key:
@@ -213,6 +213,9 @@ def _rename(
             )
         if keyspace.views_of(table):
             raise InvalidRequest("Renaming a column of a table with materialized views is not supported yet")
+        if new in taken:
+            raise ServerError("java.lang.IllegalArgumentException")
+        taken.add(new)
         columns[columns.index(column)] = replace(column, name=new)
     return replace(table, columns=tuple(columns))
 

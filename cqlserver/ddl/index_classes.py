@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cqlserver.ddl.java_order import hash_ordered
+from cqlserver.java_order import hash_ordered
 from protocol.errors import ConfigurationError, InvalidRequest
 from protocol.types import (
     ASCII,

@@ -4,6 +4,7 @@ each property wants."""
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from cqlserver.java_order import texts_hash_ordered
 from grammar.tree import Property
 from protocol.errors import CqlSyntaxError
 from protocol.types.java_text import parse_java_double, parse_java_int
@@ -18,7 +19,8 @@ class Properties:
     __slots__ = ("_values",)
 
     def __init__(self, properties: Iterable[Property]) -> None:
-        self._values = {p.name: p.value for p in properties}
+        given = {p.name: p.value for p in properties}
+        self._values = {name: given[name] for name in texts_hash_ordered(given)}
 
     def __len__(self) -> int:
         return len(self._values)
@@ -41,13 +43,13 @@ class Properties:
         return self.maybe_text(name) or ""
 
     def map(self, name: str) -> Mapping[str, str]:
-        """The map of that name, empty if there is none."""
+        """The map of that name, in the order of Java's HashMap; empty if there is none."""
         value = self._values.get(name)
         if value is None:
             return {}
         if isinstance(value, str):
             raise CqlSyntaxError(f"Invalid value for property '{name}'. It should be a map.")
-        return value
+        return {key: value[key] for key in texts_hash_ordered(value, capacity=len(value))}
 
     def boolean(self, name: str) -> bool:
         text = self.text(name)

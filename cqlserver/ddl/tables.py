@@ -15,11 +15,11 @@ from cqlserver.ddl.context import (
     is_word,
     written_name,
 )
-from cqlserver.ddl.java_order import hash_ordered
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
 from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.type_walk import is_counter_name, references_duration
+from cqlserver.java_order import hash_ordered
 from cqlserver.terms.type_names import resolve_type
 from grammar.tree import CreateTable, DropTable, PrimaryKey, UserTypeName
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest, ServerError

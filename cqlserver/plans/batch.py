@@ -1,11 +1,12 @@
 """BATCH, as a statement and as a message (cql3/statements/BatchStatement.java)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
 from typing import Any
 
+from cqlserver.java_order import texts_hash_ordered
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest, CasShape
@@ -182,7 +183,7 @@ class BatchPlan:
         if count == 1 or (size <= SIZE_WARN_BYTES and (self.kind == "LOGGED" or count <= UNLOGGED_PARTITIONS_WARN)):
             return count
         distinct = {id(table): table for table in paused(partitions.values())}
-        tables = java_set_order(map(str, distinct.values()))
+        tables = texts_hash_ordered(map(str, distinct.values()))
         names = ", ".join(tables)
         if size > SIZE_FAIL_BYTES:
             raise InvalidRequest("Batch too large")
@@ -202,7 +203,7 @@ class BatchPlan:
     def _warn_of_gc_grace(self, state: ClientState) -> None:
         if self.kind != "LOGGED":
             return
-        tables = java_set_order(str(table) for table in self._written_tables if not table.params.gc_grace_seconds)
+        tables = texts_hash_ordered(str(table) for table in self._written_tables if not table.params.gc_grace_seconds)
         if tables:
             several = "s" if len(tables) > 1 else ""
             state.warn(
@@ -251,22 +252,6 @@ def packed_size(writes: Sequence[PackedRowWrite], partition_count: int) -> int:
 def _rows_meet(writes: Sequence[PackedRowWrite]) -> bool:
     """Whether there are several writes of one row: its size counts once."""
     return len({(write.store.table.id.bytes, write.key, write.ck) for write in paused(writes)}) < len(writes)
-
-
-def java_set_order(texts: Iterable[str]) -> list[str]:
-    """In the order in which a java.util.HashSet gives strings that were added in this order."""
-    distinct = dict.fromkeys(texts)
-    buckets = 16
-    while len(distinct) > buckets * 3 // 4:
-        buckets *= 2
-
-    def bucket(text: str) -> int:
-        value = 0
-        for unit in text:
-            value = (value * 31 + ord(unit)) & 0xFFFFFFFF
-        return (value ^ value >> 16) % buckets
-
-    return sorted(distinct, key=bucket)
 
 
 def validate_batch(kind: str, modifications: Sequence[Modification], timestamp: Term | None, ttl: Term | None) -> None:

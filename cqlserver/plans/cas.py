@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cqlserver.java_order import elements_hash_ordered
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
@@ -218,6 +219,17 @@ class CasRequest:
         return self._shape.applied
 
 
+def _as_tested(conditions: list[BoundCondition]) -> Sequence[BoundCondition]:
+    """Column by column in the order of Cassandra's hash map. A fault in one behind one that does not hold is never told."""
+    if len(conditions) == 1:
+        return conditions
+
+    def key(bound: BoundCondition) -> tuple[str, bytes | None]:
+        return bound.condition.column.name, bound.element if isinstance(bound.element, bytes) else None
+
+    return elements_hash_ordered(conditions, key)
+
+
 def _columns_of(modification: Modification) -> tuple[ColumnCondition, ...]:
     """The conditions on columns: on those of rows, then on static ones (ColumnConditions.getColumns)."""
     conditions = modification.conditions
@@ -305,7 +317,7 @@ class CurrentRows:
         row = self._row(ck)
         if isinstance(conditions, str):
             return (row is not None) == (conditions == EXISTS)
-        return all(bound.applies_to(row) for bound in conditions)
+        return all(bound.applies_to(row) for bound in _as_tested(conditions))
 
     def refusal(self) -> Result:
         """[applied] false, and the rows that were read; just the static columns when nothing else is there."""

@@ -183,12 +183,13 @@ class Compiler:
         node = self._node
         if not statement.statements:
             return ImmediatePlan(lambda state, options: VoidResult())
-        tables = [find_table(node.schema, part.table, keyspace) for part in paused(statement.statements)]
-        context = self._context(tables[0], statement, shaped)
-        modifications = [
-            compile_modification(part, context.for_table(table))
-            for part, table in paused(zip(statement.statements, tables, strict=True))
-        ]
+        first = find_table(node.schema, statement.statements[0].table, keyspace)
+        context = self._context(first, statement, shaped)
+        modifications = []
+        for part in paused(statement.statements):
+            table = find_table(node.schema, part.table, keyspace)
+            modifications.append(compile_modification(part, context.for_table(table)))
+        tables = [modification.table for modification in modifications]
         let_go_later(statement.statements, modifications)
         timestamp, ttl = compile_using(statement.using, context, "[batch]", "[batch]")
         validate_batch(statement.kind.value, modifications, timestamp, ttl)

@@ -7,7 +7,7 @@ put behind the bound ones, where the `JsonTerm`s of the columns find them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cqlserver.ddl.java_order import hash_ordered
+from cqlserver.java_order import hash_ordered
 from cqlserver.terms.binding import BindContext, Values
 from cqlserver.terms.bound_terms import Parts, Term, split_value
 from grammar import tree

@@ -4,7 +4,8 @@ import pytest
 from small_server import KEYSPACE, small_node
 
 from cqlserver.connections.session import Session
-from cqlserver.plans.batch import SIZE_WARN_BYTES, data_size, java_set_order, packed_size
+from cqlserver.java_order import texts_hash_ordered
+from cqlserver.plans.batch import SIZE_WARN_BYTES, data_size, packed_size
 from protocol.errors import RequestError
 from protocol.frames import EnvelopeDecoder
 from protocol.primitives import UNSET, Value
@@ -207,5 +208,5 @@ def test_packed_rows_weigh_what_rows_of_cells_weigh(client: Client) -> None:
 
 def test_table_names_come_in_the_order_of_a_java_hash_set() -> None:
     # recorded from Cassandra's warnings
-    assert java_set_order(["modx_d.gc0", "modx_d.gc1"]) == ["modx_d.gc1", "modx_d.gc0"]
-    assert java_set_order(["a", "b", "a"]) == ["a", "b"]
+    assert texts_hash_ordered(["modx_d.gc0", "modx_d.gc1"]) == ["modx_d.gc1", "modx_d.gc0"]
+    assert texts_hash_ordered(["a", "b", "a"]) == ["a", "b"]
