@@ -22,6 +22,7 @@ from grammar.parse_state import (
     function_name,
     local_function_name,
     names,
+    parsed_number,
     qualified_function_name,
     user_type_ident,
 )
@@ -556,7 +557,7 @@ _PIECES: dict[str, Action] = {
     "function_name": function_name,
     "qualified_function_name": qualified_function_name,
     "local_function_name": local_function_name,
-    "drop_timestamp": lambda c, p: int(c[2]),
+    "drop_timestamp": lambda c, p: parsed_number(c[2], 64, p),
 }
 
 ACTIONS: dict[str, Action] = {**_PIECES, **_TERMS, **_SELECT, **_WHERE, **_WRITES, **schema_actions.ACTIONS}

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from grammar import tree
-from grammar.keywords import NATIVE_TYPES
+from grammar.errors import CqlSyntaxError
+from grammar.keywords import NAME_KEYWORDS, NATIVE_TYPES
 from grammar.lexer import Quoted
 
 
@@ -53,14 +54,14 @@ _NO_FUNCTION_NAMES = frozenset(("ttl", "writetime", "maxwritetime", "key", "cast
 
 
 def local_function_name(c: Children, p: ParseState) -> str:
-    """Of c[0]; raises Rejected."""
+    """Of c[0]; raises Rejected. A keyword keeps its case (Parser.g's unreserved_function_keyword)."""
     name: str = c[0]
     if name.__class__ is Quoted:
         return str(name)
-    name = name.lower()
-    if name in _NO_FUNCTION_NAMES:
+    folded = name.lower()
+    if folded in _NO_FUNCTION_NAMES:
         raise Rejected
-    return name
+    return name if folded.upper() in NAME_KEYWORDS else folded
 
 
 def function_name(c: Children, p: ParseState) -> tree.QualifiedName:
@@ -71,6 +72,15 @@ def function_name(c: Children, p: ParseState) -> tree.QualifiedName:
 def qualified_function_name(c: Children, p: ParseState) -> tree.QualifiedName:
     """Of c[0], a dot and c[2]; raises Rejected."""
     return tree.QualifiedName(fold(c[0]), local_function_name(c[2:], p))
+
+
+def parsed_number(text: str, bits: int, p: ParseState) -> int:
+    """An integer that Cassandra's parser itself reads. Raises CqlSyntaxError where it has more bits."""
+    number = int(text) if len(text) < bits else 1 << bits
+    if not -1 << bits - 1 <= number < 1 << bits - 1:
+        reason = f'NumberFormatException For input string: "{text}"'
+        raise CqlSyntaxError(f"Failed parsing statement: [{p.text}] reason: {reason}")
+    return number
 
 
 # Parser.g's reservedTypeNames; as written: Byte is none

@@ -140,7 +140,7 @@ class Scanner:
         if opening in "-/" and following == opening:
             return self._mismatch(len(text), "set null")
         if opening == "/" and following == "*":
-            return self._mismatch(len(text), "'*'")
+            return self._mismatch(len(text), "'/'" if text.endswith("*") and len(text) > start + 2 else "'*'")
         if opening == "$":
             return self._mismatch(start + 1 if following != "$" else max(start + 2, len(text) - 1), "'$'")
         if opening == "!":

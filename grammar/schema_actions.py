@@ -7,7 +7,7 @@ from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.keywords import NATIVE_TYPES
 from grammar.lexer import Quoted
-from grammar.parse_state import Action, Children, ParseState, fold, names, user_type_ident
+from grammar.parse_state import Action, Children, ParseState, fold, names, parsed_number, user_type_ident
 from grammar.terms_text import term_text
 from grammar.tree import DescribeKind, IndexTargetKind, ResourceKind
 
@@ -23,12 +23,7 @@ def _frozen_type(c: Children, p: ParseState) -> tree.TypeName:
 
 
 def _vector_type(c: Children, p: ParseState) -> tree.TypeName:
-    dimension = int(c[4])
-    if not -(2**31) <= dimension < 2**31:
-        raise CqlSyntaxError(
-            f'Failed parsing statement: [{p.text}] reason: NumberFormatException For input string: "{c[4]}"'
-        )
-    return tree.VectorTypeName(c[2], dimension)
+    return tree.VectorTypeName(c[2], parsed_number(c[4], 32, p))
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
