@@ -35,7 +35,7 @@ from grammar.tree import (
 )
 from protocol.errors import ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
-from protocol.types import BLOB, CqlType, UserType, quoted_identifier
+from protocol.types import BLOB, CqlType, ListType, MapType, UserType, quoted_identifier
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
@@ -148,10 +148,16 @@ def _check_added(table: TableMetadata, definition: ColumnDefinition, column_type
 def _is_serialization_compatible(added: CqlType, dropped: CqlType) -> bool:
     """AbstractType.isSerializationCompatibleWith: cells of the one can be read as cells of the other."""
     if added is BLOB:
-        return dropped.fixed_length is None and not dropped.is_multicell
+        return dropped.fixed_length is None and not dropped.is_collection
     if added.is_multicell != dropped.is_multicell or added.fixed_length != dropped.fixed_length:
         return False
-    return is_value_compatible(without_user_types(added), dropped)
+    if not is_value_compatible(added, dropped):
+        return False
+    if isinstance(added, ListType) and isinstance(dropped, ListType):
+        return _is_serialization_compatible(added.elements, dropped.elements)
+    if isinstance(added, MapType) and isinstance(dropped, MapType):
+        return _is_serialization_compatible(added.values, dropped.values)
+    return True
 
 
 def _drop(

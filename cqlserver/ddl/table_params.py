@@ -24,6 +24,7 @@ from storage.schema.metadata import DEFAULT_PARAMS, TableParams
 KNOWN_PROPERTIES: Final = frozenset({*TableParams.__dataclass_fields__, "auto_repair", "id"})
 TTL_MAX_S: Final = 20 * 365 * 24 * 60 * 60
 _BLOOM_FILTER_FP_CHANCE_MIN: Final = 6.71e-5
+_DEFAULT_CHANCE: Final = -1.0
 _INT_MAX: Final = (1 << 31) - 1
 _UUID = re.compile(r"[0-9a-fA-F]{1,8}-[0-9a-fA-F]{1,4}-[0-9a-fA-F]{1,4}-[0-9a-fA-F]{1,4}-[0-9a-fA-F]{1,12}")
 
@@ -45,8 +46,10 @@ def build_params(properties: Properties, previous: TableParams | None) -> TableP
             raise ConfigurationError(f"Unknown property '{option}'")
     if not values:
         return previous or DEFAULT_PARAMS
-    if previous is None and "bloom_filter_fp_chance" not in values and "compaction" in values:
-        values["bloom_filter_fp_chance"] = default_bloom_filter_fp_chance(values["compaction"])
+    is_default = previous is None and "bloom_filter_fp_chance" not in values and "compaction" in values
+    if is_default or values.get("bloom_filter_fp_chance") == _DEFAULT_CHANCE:
+        compaction = values.get("compaction", (previous or DEFAULT_PARAMS).compaction)
+        values["bloom_filter_fp_chance"] = default_bloom_filter_fp_chance(compaction)
     return replace(previous or DEFAULT_PARAMS, **values)
 
 
@@ -77,12 +80,12 @@ def check_params(params: TableParams) -> None:
     """Ranges. Raises ConfigurationError."""
     check_compaction(params.compaction)
     chance = params.bloom_filter_fp_chance
-    if not _BLOOM_FILTER_FP_CHANCE_MIN < chance <= 1:
+    if chance <= _BLOOM_FILTER_FP_CHANCE_MIN or chance > 1:  # NaN is neither
         _fail(
             f"bloom_filter_fp_chance must be larger than {double_text(_BLOOM_FILTER_FP_CHANCE_MIN)} and less than or "
             f"equal to 1.0 (got {double_text(chance)})"
         )
-    if not 0 <= params.crc_check_chance <= 1:
+    if params.crc_check_chance < 0 or params.crc_check_chance > 1:
         _fail(
             "crc_check_chance must be larger than or equal to 0 and smaller than or equal to 1.0 "
             f"(got {double_text(params.crc_check_chance)})"

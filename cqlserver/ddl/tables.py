@@ -20,8 +20,8 @@ from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.type_walk import is_counter_name, references_duration
 from cqlserver.java_order import hash_ordered
-from cqlserver.terms.type_names import resolve_type
-from grammar.tree import CreateTable, DropTable, PrimaryKey, UserTypeName
+from cqlserver.terms.type_names import resolve_type, type_text
+from grammar.tree import CreateTable, CustomTypeName, DropTable, PrimaryKey, UserTypeName
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, COUNTER, EMPTY, TEXT, CqlType, UserType
@@ -208,7 +208,8 @@ class _Columns:
         if isinstance(written, UserTypeName):
             text = f'"{self.keyspace}.{written.name}"'
             return f"Invalid non-frozen user-defined type {text} for PRIMARY KEY column '{name}'"
-        return f"Invalid non-frozen collection type {column_type.cql()} for PRIMARY KEY column '{name}'"
+        text = type_text(written) if isinstance(written, CustomTypeName) else column_type.cql()
+        return f"Invalid non-frozen collection type {text} for PRIMARY KEY column '{name}'"
 
     def _check_order(self) -> None:
         ordered = [order.column for order in self.statement.clustering_order]

@@ -27,6 +27,9 @@ from protocol.types import (
 
 
 def references_duration(cql_type: CqlType) -> bool:
+    """Not what is in vectors: Cassandra does not look there."""
+    if isinstance(cql_type, VectorType):
+        return False
     return cql_type is DURATION or any(references_duration(t) for t in cql_type.referenced_types)
 
 

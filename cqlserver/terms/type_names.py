@@ -77,7 +77,7 @@ def type_text(name: TypeName, frozen: bool = False, keyspace: str | None = None)
             place = own or keyspace
             text = text if place is None else f"{place}.{text}"
         case CustomTypeName(java_class=java_class):
-            return java_class
+            return f"'{_custom(java_class).java()}'"
         case _:
             raise TypeError(name)
     return f"frozen<{text}>" if frozen else text
@@ -107,7 +107,8 @@ def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> Cql
         case FrozenTypeName(inner=inner):
             if not isinstance(inner, _FREEZABLE):
                 raise InvalidRequest("frozen<> is only allowed on collections, tuples, and user-defined types")
-            return _resolve(inner, keyspace, schema, True).frozen_form()
+            found = _resolve(inner, keyspace, schema, True)
+            return found if isinstance(inner, VectorTypeName) else found.frozen_form()  # vectors are frozen as they are
         case ListTypeName() | SetTypeName() | MapTypeName():
             return _collection(name, keyspace, schema, frozen)
         case TupleTypeName(elements=elements):
@@ -116,7 +117,7 @@ def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> Cql
             check_component_count("tuple", len(elements))
             return TupleType(tuple(_resolve(element, keyspace, schema, True).frozen_form() for element in elements))
         case VectorTypeName(element=element, dimension=dimension):
-            return _vector(name, element, dimension, keyspace, schema)
+            return _vector(element, dimension, keyspace, schema)
         case UserTypeName():
             return _user_type(name, keyspace, schema)
         case CustomTypeName(java_class=java_class):
@@ -156,12 +157,10 @@ def _check_frozen(inner: TypeName, outer: TypeName) -> None:
         raise InvalidRequest(f"Non-frozen UDTs are not allowed inside collections: {type_text(outer)}")
 
 
-def _vector(name: TypeName, element: TypeName, dimension: int, keyspace: str, schema: Schema) -> CqlType:
+def _vector(element: TypeName, dimension: int, keyspace: str, schema: Schema) -> CqlType:
     if dimension <= 0:
         raise InvalidRequest(f"vectors may only have positive dimensions; given {dimension}")
-    if _is_native(element, "counter"):
-        raise InvalidRequest(f"Counters are not allowed inside vectors: {type_text(name)}")
-    return VectorType(_resolve(element, keyspace, schema, True).frozen_form(), dimension)
+    return VectorType(_resolve(element, keyspace, schema, True), dimension)
 
 
 def _user_type(name: UserTypeName, keyspace: str, schema: Schema) -> UserType:

@@ -60,12 +60,16 @@ def _julian_from_days(days: int) -> tuple[int, int, int]:
     return cycle * 4 + year_of_cycle + (month <= 2), month, day_of_year - (153 * shifted_month + 2) // 5 + 1
 
 
+_INT_LIMIT = 1 << 31
+
+
 def add_months(time_ms: int, months: int) -> int:
     """The same time of day in another month; a day that this month lacks becomes its last. Months before 1582-10-15 are
     those of the Julian calendar, because Cassandra counts with java.util.Calendar here."""
     days, rest = divmod(time_ms, DAY_MS)
     year, month, day = civil_from_days(days) if days >= _CUTOVER_DAYS else _julian_from_days(days)
-    years, month_index = divmod(month - 1 + months, 12)
+    # an int of Java's, which may overflow
+    years, month_index = divmod((month - 1 + months + _INT_LIMIT) % (2 * _INT_LIMIT) - _INT_LIMIT, 12)
     year, month = year + years, month_index + 1
     moved = days_from_civil(year, month, min(day, month_length(year, month)))
     if moved < _CUTOVER_DAYS:

@@ -64,14 +64,18 @@ def _compare_values(a: bytes, b: bytes, types: Sequence[CqlType]) -> int:
     return (counts[0] > counts[1]) - (counts[0] < counts[1])
 
 
+NULL_READ = "Null value read when not allowed"
+
+
 def _read_count(data: bytes) -> int:
     if len(data) < 4:
         raise MarshalError("Not enough bytes to read a collection")
     return int.from_bytes(data[:4], "big", signed=True)
 
 
-def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]:
-    """All values of a serialised collection; a negative length is a null. MarshalError."""
+def _read_values(data: bytes, per_element: int, noun: str, checked: Sequence[CqlType] = ()) -> list[bytes | None]:
+    """All values of a serialised collection; a negative length is a null. `checked`: types that take turns, of which the
+    values must be, each before the next is read. MarshalError."""
     if len(data) < 4:
         raise MarshalError(f"Not enough bytes to read a {noun}")
     count = int.from_bytes(data[:4], "big", signed=True)
@@ -79,12 +83,14 @@ def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]
         raise MarshalError(f"The data cannot be deserialized as a {noun}")
     values: list[bytes | None] = []
     offset, end = 4, len(data)
-    for _ in paused(range(count * per_element)):
+    for index in paused(range(count * per_element)):
         start = offset + 4
         if start > end:
             raise MarshalError(f"Not enough bytes to read a {noun}")
         length = int.from_bytes(data[offset:start], "big", signed=True)
         if length < 0:
+            if checked:
+                raise MarshalError(NULL_READ)
             values.append(None)
             offset = start
             continue
@@ -92,6 +98,8 @@ def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]
         if offset > end:
             raise MarshalError(f"Not enough bytes to read a {noun}")
         values.append(data[start:offset])
+        if checked:
+            checked[index % per_element].validate(data[start:offset])
     if offset < end:
         raise MarshalError(f"Unexpected extraneous bytes after {noun} value")
     return values
@@ -99,7 +107,7 @@ def _read_values(data: bytes, per_element: int, noun: str) -> list[bytes | None]
 
 def _not_null(values: list[bytes | None]) -> list[bytes]:
     if None in values:
-        raise MarshalError("Null value read when not allowed")
+        raise MarshalError(NULL_READ)
     return values  # type: ignore[return-value]
 
 
@@ -168,8 +176,7 @@ class _ElementsType(CollectionType):
         return pack_values(len(listed), listed)
 
     def validate(self, data: bytes) -> None:
-        for value in paused(self.split(data)):
-            self.elements.validate(value)
+        _read_values(data, 1, self.noun, (self.elements,))
 
     def items(self, data: bytes) -> list[bytes | None]:
         """The serialised elements of a stored value, among which there may be nulls. MarshalError."""
@@ -358,9 +365,7 @@ class MapType(CollectionType):
         return {hashable(self.keys.decode(k)): self.values.decode(v) for k, v in self.split(data)}
 
     def validate(self, data: bytes) -> None:
-        for key, value in paused(self.split(data)):
-            self.keys.validate(key)
-            self.values.validate(value)
+        _read_values(data, 2, self.noun, (self.keys, self.values))
 
     def order_key(self, data: bytes) -> bytes:
         if not data:

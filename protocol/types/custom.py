@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.types.base import CqlType, byte_order_key
+from protocol.types.base import CqlType, MarshalError, byte_order_key
 from protocol.types.text import BlobType
+from protocol.types.uuids import UuidType
 
 _BLOB = BlobType()
 
@@ -55,3 +56,16 @@ class CustomType(CqlType):
 
     def __str__(self) -> str:
         return self.cql()
+
+
+class LexicalUUIDType(CustomType):
+    """UUIDs in the order of their bytes."""
+
+    __slots__ = ()
+
+    def validate(self, data: bytes) -> None:
+        if len(data) not in (0, 16):
+            raise MarshalError(f"LexicalUUID should be 16 or 0 bytes ({len(data)})")
+
+    def from_text(self, text: str) -> bytes:
+        return UuidType().from_text(text)

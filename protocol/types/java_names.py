@@ -3,21 +3,29 @@
     name := identifier [ '(' parameters ')' ]
 
 ListType, SetType, MapType, TupleType and FrozenType take types; UserType a keyspace, its name in hex and hex:type for
-each field; VectorType a type and a dimension. ReversedType is dropped: a column is reversed, not its type.
+each field; VectorType a type and a dimension; DynamicCompositeType alias=>type. ReversedType is dropped but in
+composites: a column is reversed, not its type.
 """
 
 import re
+from typing import TYPE_CHECKING
 
 from protocol.types.base import JAVA_PACKAGE, CqlType
 from protocol.types.collections import ListType, MapType, SetType
-from protocol.types.custom import CustomType
+from protocol.types.custom import CustomType, LexicalUUIDType
 from protocol.types.natives import BLOB, JAVA_NATIVE_TYPES
 from protocol.types.tuples import TupleType, UserType
 from protocol.types.vectors import VectorType
 
+if TYPE_CHECKING:
+    from protocol.types.composites import Component  # imported late: few tables have one
+
 _IDENTIFIER = re.compile(r"[0-9A-Za-z\-+._&]+")
 _BLANK = re.compile(r"[ \t\n]*")
 _BLANK_OR_COMMA = re.compile(r"[ \t\n,]*")
+
+# In the order of Java's HashMap of bytes.
+_ALIAS_BUCKETS = 16
 
 # More nesting than any schema has, less than Python's stack.
 NESTING_MAX = 100
@@ -33,6 +41,11 @@ def parse_java(text: str) -> CqlType:
     if parser.position < len(text):
         raise ValueError(f"Syntax error parsing '{text}' at char {parser.position}: unexpected rest")
     return parsed
+
+
+def parse_component(text: str) -> "Component":
+    """The type of a composite's component, which may be reversed; ValueError if it can't be read."""
+    return _Parser(text).component(0)
 
 
 class _Parser:
@@ -69,6 +82,8 @@ class _Parser:
         name = self.identifier()
         short = name.removeprefix(JAVA_PACKAGE)
         self.skip(_BLANK)
+        if short == "LexicalUUIDType":
+            return LexicalUUIDType(JAVA_PACKAGE + short)
         if self.peek() != "(":
             native = JAVA_NATIVE_TYPES.get(short)
             return native if native is not None else CustomType(name if "." in name else JAVA_PACKAGE + name)
@@ -78,6 +93,10 @@ class _Parser:
             return self.vector(depth)
         if short in ("ListType", "SetType", "MapType", "TupleType", "FrozenType", "ReversedType"):
             return _made(short, self.parameters(depth))
+        if short == "CompositeType":
+            return self.composite(depth)
+        if short == "DynamicCompositeType":
+            return self.dynamic_composite(depth)
         self.skip_parentheses()
         text = self.text[start : self.position]
         return CustomType(text if "." in name else JAVA_PACKAGE + text)
@@ -91,6 +110,51 @@ class _Parser:
                 self.position += 1
                 return types
             types.append(self.type(depth + 1))
+
+    def component(self, depth: int) -> "Component":
+        from protocol.types.composites import Component
+
+        start = self.position
+        is_reversed = self.identifier().removeprefix(JAVA_PACKAGE) == "ReversedType"
+        self.position = start
+        return Component(self.type(depth), is_reversed)
+
+    def composite(self, depth: int) -> CqlType:
+        from protocol.types.composites import CompositeType
+
+        self.expect("(")
+        components: list[Component] = []
+        while True:
+            self.skip(_BLANK_OR_COMMA)
+            if self.peek() == ")":
+                break
+            components.append(self.component(depth + 1))
+        self.position += 1
+        if not components:
+            raise ValueError("Nonsensical empty parameter list for CompositeType")
+        name = ",".join(map(_component_name, components))
+        return CompositeType(f"{JAVA_PACKAGE}CompositeType({name})", tuple(components))
+
+    def dynamic_composite(self, depth: int) -> CqlType:
+        from protocol.types.composites import DynamicCompositeType
+
+        self.expect("(")
+        aliases: dict[int, Component] = {}
+        while True:
+            self.skip(_BLANK_OR_COMMA)
+            if self.peek() == ")":
+                break
+            alias = self.identifier()
+            if len(alias) != 1:
+                raise ValueError("An alias should be a single character")
+            self.skip(_BLANK)
+            self.expect("=")
+            self.expect(">")
+            aliases[ord(alias)] = self.component(depth + 1)
+        self.position += 1
+        ordered = sorted(aliases, key=lambda alias: alias % _ALIAS_BUCKETS)
+        name = ",".join(f"{chr(alias)}=>{_component_name(aliases[alias])}" for alias in ordered)
+        return DynamicCompositeType(f"{JAVA_PACKAGE}DynamicCompositeType({name})", aliases)
 
     def user_type(self, depth: int) -> UserType:
         self.expect("(")
@@ -128,6 +192,11 @@ class _Parser:
             self.position += 1
             if not open_count:
                 return
+
+
+def _component_name(component: "Component") -> str:
+    name = component.type.java()
+    return f"{JAVA_PACKAGE}ReversedType({name})" if component.is_reversed else name
 
 
 def _made(name: str, types: list[CqlType]) -> CqlType:

@@ -133,7 +133,7 @@ class _Scanner:
         at = self.position if index is None else index
         char = self.text[at]
         shown = f"(CTRL-CHAR, code {ord(char)})" if ord(char) < 32 else f"'{char}' (code {ord(char)})"
-        if char == "/" and "expected a valid value" in message:
+        if char == "/" and ("expected a valid value" in message or "was expecting" in message):
             message = (
                 ": maybe a (non-standard) comment? "
                 "(not recognized as one since Feature 'ALLOW_COMMENTS' not enabled for parser)"
@@ -147,7 +147,7 @@ class _Scanner:
     def at_end(self) -> bool:
         return self.position >= len(self.text)
 
-    def value(self, depth: int) -> None:
+    def value(self, depth: int, is_next_in_array: bool = False) -> None:
         char = self.text[self.position]
         if char == '"':
             self.string()
@@ -158,11 +158,14 @@ class _Scanner:
         elif char in "-0123456789":
             self.number(depth)
         elif char in "]}":
+            if is_next_in_array and char == "}":
+                self.unexpected(": expected a value")
             if depth:
                 self.unexpected(f": expected a valid value {_VALUES}")
             noun = "Array" if char == "]" else "Object"
             self.error(_PARSE, f"Unexpected close marker '{char}': no open {noun} to close", self.position)
         elif char == "+":
+            self.infinity()
             self.error(
                 _PARSE,
                 "Unexpected character ('+' (code 43)) in numeric value: JSON spec does not allow numbers to have plus "
@@ -187,6 +190,22 @@ class _Scanner:
         if word not in ("true", "false", "null"):
             self.error(_PARSE, f"Unrecognized token '{word}': was expecting {_VALUES}", end)
         self.position = end
+
+    def infinity(self) -> None:
+        """At a sign before INF or Infinity, which Jackson knows, and refuses."""
+        beginning = self.text[self.position + 1 : self.position + 3]
+        if beginning not in ("IN", "In"):
+            return
+        token = self.text[self.position] + ("INF" if beginning == "IN" else "Infinity")
+        end = self.position + 3
+        while end < len(self.text) and self.text[: end + 1].endswith(token[: end + 1 - self.position]):
+            end += 1
+        if end - self.position == len(token):
+            feature = "enable `JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS` to allow"
+            self.error(_PARSE, f"Non-standard token '{token}': {feature}", end)
+        found = _WORD.match(self.text, end)
+        end = found.end() if found else end
+        self.error(_PARSE, f"Unrecognized token '{self.text[self.position : end]}': was expecting {_VALUES}", end)
 
     def string(self) -> None:
         self.position += 1
@@ -223,7 +242,10 @@ class _Scanner:
     def number(self, depth: int) -> None:
         found = _NUMBER.match(self.text, self.position)
         if found is None:
+            self.infinity()
             after = self.position + 1
+            if self.text[after : after + 1] == "I":
+                after += 1
             if after == len(self.text):
                 self.error(_EOF, "Unexpected end-of-inputNo digit following sign", after)
             self.unexpected(" in numeric value: expected digit (0-9) to follow minus sign, for valid numeric value", after)
@@ -248,16 +270,21 @@ class _Scanner:
         start = self.position
         self.position += 1
         self.space()
-        if self.text[self.position : self.position + 1] == closing:
+        first = self.text[self.position : self.position + 1]
+        if first == closing:
             self.position += 1
             return
+        if noun == "Array" and first == "}":
+            self.close_marker(noun, closing, start)
+        is_next_in_array = False
         while True:
             if self.at_end():
                 message = f"expected close marker for {noun} (start marker at {self.location(start)})"
                 self.error(_EOF, f"Unexpected end-of-input: {message}", self.position)
             if noun == "Object":
                 self.field_name()
-            self.value(depth + 1)
+            self.value(depth + 1, is_next_in_array)
+            is_next_in_array = noun == "Array"
             self.space()
             if self.at_end():
                 continue
@@ -266,12 +293,15 @@ class _Scanner:
                 self.position += 1
                 return
             if char in "]}":
-                message = f"expected '{closing}' (for {noun} starting at {self.location(start)})"
-                self.error(_PARSE, f"Unexpected close marker '{char}': {message}", self.position)
+                self.close_marker(noun, closing, start)
             if char != ",":
                 self.unexpected(f": was expecting comma to separate {noun} entries")
             self.position += 1
             self.within(noun, _PARSE)
+
+    def close_marker(self, noun: str, closing: str, start: int) -> NoReturn:
+        message = f"expected '{closing}' (for {noun} starting at {self.location(start)})"
+        self.error(_PARSE, f"Unexpected close marker '{self.text[self.position]}': {message}", self.position)
 
     def within(self, noun: str, java_class: str) -> None:
         self.space()

@@ -18,7 +18,7 @@ from protocol.types.uuids import TimeUuidType
 
 @dataclass(frozen=True, slots=True)
 class VectorType(CqlType):
-    """Never multicell; its elements are frozen."""
+    """Never multicell; its elements are as they were written, and as good as frozen."""
 
     elements: CqlType
     dimension: int
@@ -29,7 +29,9 @@ class VectorType(CqlType):
     def __post_init__(self) -> None:
         if self.dimension <= 0:
             raise ValueError(f"vectors may only have positive dimensions; given {self.dimension}")
-        object.__setattr__(self, "elements", self.elements.frozen_form())
+
+    def frozen_form(self) -> CqlType:
+        return VectorType(self.elements.frozen_form(), self.dimension)
 
     @property
     def fixed_length(self) -> int | None:  # type: ignore[override]
