@@ -25,7 +25,7 @@ from storage.memtable.partition import Partition
 from storage.merged import MergedPartition, SourcePartition, maybe_newer, merged_row
 from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, PartitionUpdate, Row
 from storage.projection import PartitionProjector, Projector
-from storage.reconcile import live_row, resolver
+from storage.reconcile import Resolve, live_row, resolver
 from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 if TYPE_CHECKING:
@@ -127,10 +127,17 @@ class TableStore:
         self.set_table(table)
 
     def set_table(self, table: TableMetadata) -> None:
-        """The table's schema changed: same id, same primary key."""
+        """The table's schema changed: same id, same primary key. Columns came or went, or fields of their types."""
         self.table = table
+        self._resolve = resolver(table)
+        self.memtable.set_resolve(self._resolve)
         self._dropped_us = {name: column.dropped_time_us for name, column in table.dropped_columns.items()}
         self._whole = {}
+
+    @property
+    def resolve(self) -> Resolve:
+        """How two versions of a row meet."""
+        return self._resolve
 
     def truncate(self) -> None:
         """Forgets all data; views that are being read keep theirs."""

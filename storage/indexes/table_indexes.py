@@ -19,7 +19,7 @@ from storage.memtable.memtable import SingleRow, StoredPartition
 from storage.memtable.packed import StoredRow
 from storage.merged import SourcePartition
 from storage.mutation import LIVE, PartitionUpdate, Row
-from storage.reconcile import Resolve, merge_rows, resolver, uncovered_row
+from storage.reconcile import merge_rows, uncovered_row
 
 if TYPE_CHECKING:
     from storage.reads import TableStore
@@ -36,13 +36,12 @@ class TableIndexes:
     """See the module. By the index's name `local`: those of the built-in kind, with the stores of their hidden tables, and
     `attached`."""
 
-    __slots__ = ("_begins", "_builds", "_resolve", "_store", "attached", "local")
+    __slots__ = ("_begins", "_builds", "_store", "attached", "local")
 
     def __init__(
         self, store: "TableStore", local: dict[str, tuple[LocalIndex, "TableStore"]], attached: dict[str, AttachedIndex]
     ) -> None:
         self._store, self.local, self.attached = store, local, attached
-        self._resolve: Resolve = resolver(store.table)
         self._builds: dict[str, Iterator[bool]] = {}
         self._begins: dict[str, Callable[[], Iterator[bool]]] = {}
 
@@ -77,7 +76,7 @@ class TableIndexes:
         is_static: bool,
     ) -> None:
         before, written = rows
-        after = uncovered_row(written) if before is None else merge_rows(before, written, LIVE, self._resolve)
+        after = uncovered_row(written) if before is None else merge_rows(before, written, LIVE, self._store.resolve)
         for index, changes in by_index:
             if index.holds(is_static):
                 index.add_changes(changes, key, ck, (before, after), now_s)

@@ -139,6 +139,10 @@ class Memtable:
         self._owner: object = None  # of the partitions that it may change
         self.live_bytes = 0
 
+    def set_resolve(self, resolve: Resolve) -> None:
+        """The types of the table's columns changed."""
+        self._resolve = resolve
+
     def __len__(self) -> int:
         return sum(map(len, self._shards))
 
