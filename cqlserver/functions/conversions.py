@@ -16,6 +16,7 @@ from cqlserver.functions.arithmetic import (
 from cqlserver.functions.factories import ANY, FIXED_TEXT, NUMERIC_TYPES, FunctionFactory
 from cqlserver.functions.model import SYSTEM, Arguments, CallContext, Function, ScalarFunction
 from cqlserver.functions.times import to_date_body, to_timestamp_body
+from cqlserver.terms.now_texts import json_with_now, mentions_now
 from protocol.errors import FunctionFailure, InvalidRequest, ServerError
 from protocol.types import (
     ASCII,
@@ -175,7 +176,7 @@ def _from_json_maker(name: str) -> Callable[[list[CqlType], CqlType | None], Fun
         def body(arguments: Arguments, context: CallContext) -> bytes | None:
             if arguments[0] is None:
                 return None
-            value = from_json(name, receiver, arguments[0].decode())
+            value = from_json(name, receiver, arguments[0].decode(), context)
             if value == b"" and not receiver.allows_empty:
                 # "" is the empty value for all numbers, even where that is no value.
                 raise ServerError(
@@ -190,7 +191,7 @@ def _from_json_maker(name: str) -> Callable[[list[CqlType], CqlType | None], Fun
     return make
 
 
-def from_json(name: str, type_: CqlType, text: str) -> bytes | None:
+def from_json(name: str, type_: CqlType, text: str, context: CallContext) -> bytes | None:
     """The value of a JSON text; FunctionFailure if it is no JSON, or no value of the type."""
     try:
         value = parse_json(text)
@@ -204,6 +205,8 @@ def from_json(name: str, type_: CqlType, text: str) -> bytes | None:
         ) from None
     if value is None:
         return None
+    if mentions_now(text):
+        value = json_with_now(value, type_, context)
     try:
         return type_.from_json(value)
     except DurationError as error:

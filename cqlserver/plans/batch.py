@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import repeat
 from typing import Any
 
+from cluster.consistency import Consistency, validate_for_query
 from cqlserver.java_order import texts_hash_ordered
 from cqlserver.node import Node
 from cqlserver.pending import Pending
@@ -61,6 +62,8 @@ class BatchPlan:
         if any(modification.has_conditions for modification in paused(self.modifications)):
             return self._compare_and_set(options, state.trace)
         node = self.node
+        if options.consistency == Consistency.NODE_LOCAL and not self.values_apart:
+            validate_for_query(Consistency.NODE_LOCAL)
         for table in self._written_tables:
             node.check_batch_consistency(table, options.consistency)
         self._warn_of_gc_grace(state)

@@ -7,13 +7,26 @@ row. Sets and maps come from terms in their order and without duplicates; what a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from cqlserver.terms.bound_terms import Parts
 from cqlserver.terms.packing import split_collection, split_tuple
 from cqlserver.terms.terms import BindContext, Constant, Term, Value, Values, column_spec, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
 from protocol.responses import ColumnSpec
-from protocol.types import COUNTER, INT, TIMEUUID, CqlType, ListType, MapType, NativeType, SetType, TupleType, UserType
+from protocol.types import (
+    COUNTER,
+    INT,
+    TIMEUUID,
+    CqlType,
+    ListType,
+    MapType,
+    NativeType,
+    SetType,
+    TupleType,
+    UserType,
+    quoted_identifier,
+)
 from storage.environment.strands import paused, sorted_in_turns
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.reconcile import Identity, distinct_cells, reconcile
@@ -438,7 +451,24 @@ _NOTHING = Constant(None, INT)
 
 def compile_set_value(column: ColumnMetadata, value: tree.Expression, context: BindContext) -> Operation:
     term = compile_term(value, column_spec(context.table, column), context)
+    if isinstance(column.type, UserType) and isinstance(value, tree.TupleLiteral):
+        term = _ForeignTuple(term)
     return set_operation(column, term)
+
+
+class _ForeignTuple(Term):
+    """`(1, 'a')` as a whole user type: the literal suits, but Cassandra takes its value for one of another class."""
+
+    __slots__ = ("markers",)
+
+    def __init__(self, term: Term) -> None:
+        self.markers = term.markers
+
+    def bind(self, values: Values) -> Value:
+        raise ServerError("java.lang.ClassCastException")
+
+    def elements(self, values: Values) -> Parts | None:
+        raise ServerError("java.lang.ClassCastException")
 
 
 def set_operation(column: ColumnMetadata, term: Term) -> Operation:
@@ -482,7 +512,7 @@ def compile_assignment(assignment: tree.Assignment, context: BindContext, is_con
 def existing_column(context: BindContext, name: str) -> ColumnMetadata:
     column = context.table.by_name.get(name)
     if column is None:
-        raise InvalidRequest(f"Undefined column name {name} in table {context.table}")
+        raise InvalidRequest(f"Undefined column name {quoted_identifier(name)} in table {context.table}")
     return column
 
 

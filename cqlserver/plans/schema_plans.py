@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
+from cluster.consistency import Consistency, validate_for_query
 from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, DdlContext
@@ -40,6 +41,8 @@ class ImmediatePlan:
     validate: Callable[[ClientState], object] | None = None
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        if options.consistency == Consistency.NODE_LOCAL:
+            validate_for_query(Consistency.NODE_LOCAL)
         return self.run(state, options)
 
     def maybe_fast(self, version: int) -> FastPath | None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from struct import Struct
 from typing import Any
 
+from cluster.consistency import SERIAL_LEVELS
 from cqlserver.functions.model import client_warn, signature_type
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
@@ -26,6 +27,7 @@ from cqlserver.plans.select_rows import (
     OrderKey,
     RowFilter,
     Sink,
+    Sorting,
     SortKey,
     SortSink,
 )
@@ -42,7 +44,7 @@ from cqlserver.system.tracing import ReadTrace
 from cqlserver.terms.binding import BindContext, Values, column_spec
 from cqlserver.terms.terms import Term, compile_term
 from grammar import tree
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, Unavailable
 from protocol.primitives import UNSET
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
@@ -87,6 +89,8 @@ class SelectPlan:
     may_take_long: bool = False
     """Of a single row, because of the user's functions."""
     masking: Masking | None = None
+    sorts_json: bool = False
+    """SELECT JSON * without GROUP BY and masks."""
 
     @property
     def result_metadata(self) -> ResultMetadata:
@@ -137,7 +141,11 @@ class SelectPlan:
 
     def run(self, state: ClientState, options: QueryOptions) -> Generator[None, None, Result]:
         """All of it, with a pause between steps."""
-        self.node.check_read_consistency(self.table, options.consistency, self.restrictions.is_key_range)
+        unavailable: Unavailable | None = None
+        try:
+            self.node.check_read_consistency(self.table, options.consistency, self.restrictions.is_key_range)
+        except Unavailable as error:  # told where there is something to read
+            unavailable = error
         values = options.values
         now_s = options.now_s if options.now_s is not None else self.node.now_s()
         user_limit = _limit_value(self.limit, values)
@@ -159,6 +167,8 @@ class SelectPlan:
         if shape is None:
             sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
+        if unavailable is not None:
+            raise unavailable
         if nearest is not None:
             check_limit(user_limit)
             reading_nearest = NearestReading(store, shape, sink, row_filter, user_limit)
@@ -183,17 +193,23 @@ class SelectPlan:
         return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)
 
     def _sink(self, store: TableStore, values: Values, now_s: int, user_limit: int) -> Sink:
+        sorting = self._sorting(store, user_limit) if self._sorts else None
         if self.grouping is not None:
-            return GroupSink(store, self.selection, self.grouping, values, now_s)
+            return GroupSink(store, self.selection, self.grouping, values, now_s, sorting)
         sink: Sink
         if self.selection.is_plain:
             sink = CopySink(self._projector(store))
         else:
             sink = ComputeSink(store, self.selection, values, now_s)
-        if self._sorts:
-            assert self.order is not None
-            return SortSink(sink, _sort_key(store, self.order.columns), self.order.reverse, user_limit)
-        return sink
+        return sink if sorting is None else SortSink(sink, sorting)
+
+    def _sorting(self, store: TableStore, limit: int) -> Sorting:
+        """Where SELECT JSON takes all columns, Cassandra compares the texts of JSON by the type of the first column."""
+        order = self.order
+        assert order is not None
+        if self.sorts_json:
+            return Sorting(lambda row, wire: wire[_INT.size :], order.reverse is not order.columns[0].reversed, limit)
+        return Sorting(_sort_key(store, order.columns), order.reverse, limit)
 
     def _projector(self, store: TableStore) -> PartitionProjector:
         """Made once for a table that is stored; a virtual one has a new store each time."""
@@ -254,6 +270,8 @@ class SelectPlan:
                 paging_state = decode_paging_state(options.paging_state)
         if is_empty:
             return None
+        if not is_paged and keys is not None and len(keys) > 1 and options.consistency in SERIAL_LEVELS:
+            raise InvalidRequest("SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time")
         return ReadShape(
             keys,
             token_range,
@@ -288,7 +306,7 @@ def _sort_key(store: TableStore, columns: Sequence[ColumnMetadata]) -> SortKey:
     """By the ordered columns, in clustering order; a row without clustering comes first."""
     parts = [(column.position, component_order_key(column)) for column in columns]
 
-    def key(row: Any) -> bytes:
+    def key(row: Any, wire: bytes) -> bytes:
         if row is None:
             return b""
         clustering = store.clustering(row)
@@ -363,6 +381,7 @@ def compile_select(node: ReadNode, statement: tree.Select, context: BindContext)
         context.partition_key_indexes,
         context.function_tables,
         context.may_take_long,
+        sorts_json=statement.is_json and not statement.selectors and not statement.group_by and not table.has_masks,
     )
 
 

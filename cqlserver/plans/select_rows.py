@@ -21,7 +21,7 @@ from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 _LENGTH = Struct(">i").pack
 _NULL = _LENGTH(-1)
-SortKey = Callable[["Row | bytes | None"], bytes]
+SortKey = Callable[["Row | bytes | None", bytes], bytes]
 
 
 def wire_row(values: Sequence[bytes | None]) -> bytes:
@@ -190,15 +190,28 @@ class ComputeSink(Sink):
         self.row_count += len(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """ORDER BY over several partitions: `key` of a row and of what is sent of it; the first `limit` are kept."""
+
+    key: SortKey
+    reverse: bool
+    limit: int
+
+    def sorted(self, keyed: list[tuple[bytes, bytes]]) -> list[bytes]:
+        keyed.sort(key=lambda item: item[0], reverse=self.reverse)
+        return [wire for _, wire in keyed[: self.limit]]
+
+
 class SortSink(Sink):
-    """Keeps the rows of another sink for sorting: ORDER BY over several partitions."""
+    """Keeps the rows of another sink for sorting."""
 
-    __slots__ = ("_inner", "_limit", "_reverse", "_sort_key", "_sorted")
+    __slots__ = ("_inner", "_keyed", "_sorting")
 
-    def __init__(self, inner: Sink, sort_key: SortKey, reverse: bool, limit: int) -> None:
+    def __init__(self, inner: Sink, sorting: Sorting) -> None:
         super().__init__(inner.row_cost + 1)
-        self._inner, self._sort_key, self._reverse, self._limit = inner, sort_key, reverse, limit
-        self._sorted: list[tuple[bytes, bytes]] = []
+        self._inner, self._sorting = inner, sorting
+        self._keyed: list[tuple[bytes, bytes]] = []
 
     def partition(self, key: bytes, static: Row | None) -> None:
         self._inner.partition(key, static)
@@ -206,11 +219,11 @@ class SortSink(Sink):
     def add(self, rows: Sequence[Any]) -> None:
         for row in rows:
             self._inner.add([row])
-            self._sorted.append((self._sort_key(row), self._inner.parts.pop()))
+            wire = self._inner.parts.pop()
+            self._keyed.append((self._sorting.key(row, wire), wire))
 
     def finish(self) -> None:
-        self._sorted.sort(key=lambda item: item[0], reverse=self._reverse)
-        self.parts = [wire for _, wire in self._sorted[: self._limit]]
+        self.parts = self._sorting.sorted(self._keyed)
         self.row_count = len(self.parts)
 
 
@@ -244,13 +257,23 @@ class Grouping:
 
 
 class GroupSink(Sink):
-    """Aggregates, and the first row of each group."""
+    """Aggregates, and the first row of each group, by which groups of several partitions are sorted."""
 
-    __slots__ = ("_is_open", "_output", "_running", "_source", "_store", "grouping")
+    __slots__ = ("_is_open", "_output", "_running", "_sort_keys", "_sorting", "_source", "_store", "grouping")
 
-    def __init__(self, store: TableStore, selection: Selection, grouping: Grouping, values: Values, now_s: int) -> None:
+    def __init__(
+        self,
+        store: TableStore,
+        selection: Selection,
+        grouping: Grouping,
+        values: Values,
+        now_s: int,
+        sorting: Sorting | None = None,
+    ) -> None:
         super().__init__(_row_cost(selection))
         self.grouping = grouping
+        self._sorting = sorting
+        self._sort_keys: list[bytes] = []
         self._store = store
         self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)
         empty = self._source.empty()
@@ -270,6 +293,8 @@ class GroupSink(Sink):
         return self._is_open
 
     def add(self, rows: Sequence[Any]) -> None:
+        if self._sorting is not None and not self._is_open:
+            self._sort_keys.append(self._sorting.key(rows[0], b""))
         self._is_open = True
         running = self._running
         for row in rows:
@@ -297,3 +322,6 @@ class GroupSink(Sink):
     def finish(self) -> None:
         if self._is_open or (self.grouping.is_everything and not self.row_count):
             self.close_group()
+        if self._sorting is not None and self._sort_keys:
+            self.parts = self._sorting.sorted(list(zip(self._sort_keys, self.parts, strict=True)))
+            self.row_count = len(self.parts)

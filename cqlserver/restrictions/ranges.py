@@ -68,6 +68,8 @@ def beyond(
         values.append(value or b"")
     if len(parts) > 1:
         add(whole, was_behind)
+    if len(bound) < len(columns) and len({column.reversed for column in columns}) > 1:
+        inclusive = not greater  # as Cassandra's slices come out
     if inclusive:
         found.append(prefix_interval(b"".join(parts), tuple(values)))
     return union(found)

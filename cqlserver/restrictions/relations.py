@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from cqlserver.terms.assignment import key_spec, list_text, tuple_text, value_spec
 from cqlserver.terms.binding import BindContext, Values, column_spec
+from cqlserver.terms.packing import split_items
 from cqlserver.terms.terms import (
     Term,
     compile_in_marker,
@@ -75,15 +76,16 @@ class Restriction:
 class EqRestriction(Restriction):
     term: Term = None  # type: ignore[assignment]  # always given; dataclass order
 
-    def rows(self, values: Values) -> list[list[bytes]]:
-        """The one combination of values for the columns."""
+    def rows(self, values: Values, takes_short: bool = False) -> list[list[bytes]]:
+        """The one combination of values for the columns. `takes_short`: a tuple may have fewer values; then none."""
         if not self.is_multi:
             return [[_plain(self.term.bind(values), self.first)]]
         parts = self.term.elements(values)
         given = len(parts or ())
-        if parts is None or given < len(self.columns):
+        if parts is None or (given < len(self.columns) and not takes_short):
             raise InvalidRequest(f"Invalid null value for column {self.columns[given].name}")
-        return [[_component(part, column) for part, column in zip(parts, self.columns, strict=True)]]
+        row = [_component(part, column) for part, column in zip(parts, self.columns, strict=False)]
+        return [row] if _names_rows(row, self.columns) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +112,29 @@ class InRestriction(Restriction):
         packed = self.marker.elements(values)
         if packed is None:
             raise InvalidRequest("Invalid null value for IN restriction")
-        tuple_type = TupleType(tuple(column.type for column in self.columns))
-        return [self._parts(_split_tuple(part, tuple_type)) for part in paused(packed)]
+        return [self._parts(split_items(part) if isinstance(part, bytes) else None) for part in paused(packed)]
 
     def _parts(self, parts: Sequence[Value] | None) -> list[Value]:
         return list(parts) if parts is not None else [None] * len(self.columns)
 
-    def rows(self, values: Values) -> list[list[bytes]]:
-        """All combinations of values for the columns, in the order of the statement."""
+    def rows(self, values: Values, takes_short: bool = False) -> list[list[bytes]]:
+        """All combinations of values for the columns, in the order of the statement. `takes_short`: see EqRestriction."""
         rows = []
         if len(self.terms) > TERMS_PER_GO:
             long_work()
         candidates = self.candidates(values)
         for candidate in paused(candidates):
             row: list[bytes] = []
-            for value in candidate:
+            is_cut = len(candidate) < len(self.columns) and not takes_short
+            for value in (*candidate, None) if is_cut else candidate:
                 if value is UNSET and [None] in candidates:  # nulls are told first
                     raise InvalidRequest(f"Invalid null value in condition for column {self.first.name}")
                 if value is None and self.is_multi:
                     names = list_text(column.name for column in self.columns)
                     raise InvalidRequest(f"Invalid null value in condition for columns: {names}")
                 row.append(_plain(value, self.first))
-            rows.append(row)
+            if _names_rows(row, self.columns):
+                rows.append(row)
         return rows
 
 
@@ -211,12 +214,9 @@ def _component(value: Value, column: ColumnMetadata) -> bytes:
     return _plain(value, column)
 
 
-def _split_tuple(value: Value, type_: TupleType) -> list[Value]:
-    from cqlserver.terms.packing import split_tuple
-
-    if not isinstance(value, bytes):
-        return [None] * len(type_.elements)
-    return list(split_tuple(value, len(type_.elements)))
+def _names_rows(row: Sequence[bytes], columns: Sequence[ColumnMetadata]) -> bool:
+    """A clustering that is cut short is no row's; without any value it is that of all rows."""
+    return not row or len(row) == len(columns)
 
 
 # --- two restrictions on one column --------------------------------------------------------------------------------

@@ -500,7 +500,7 @@ class Restrictions:
 
     def unchecked_keys(self, values: Values) -> list[bytes]:
         """`keys`, of which some may be empty: a read refuses them only where there is something to read."""
-        rows_of = _rows_of(self._keys.restrictions, values)
+        rows_of = self._rows_of(self._keys.restrictions, values)
         if all(len(rows) == 1 for rows in rows_of):
             keys = [compose_key([value for (row,) in rows_of for value in row])]
         else:
@@ -518,13 +518,26 @@ class Restrictions:
     def clusterings(self, values: Values) -> list[Clustering]:
         """Order keys and values of the clusterings that = and IN name, in clustering order, each once."""
         found = self._prefixes(self._clustering.restrictions, values)
-        for _, row in paused(found):
-            check_key_length(sum(map(len, row)))
+        if self.kind is not StatementKind.SELECT:  # a longer one is no row's
+            for _, row in paused(found):
+                check_key_length(sum(map(len, row)))
+        return found
+
+    def _rows_of(self, restrictions: Sequence[Restriction], values: Values) -> list[list[list[bytes]]]:
+        """For each = and IN restriction the combinations of values for its columns; what stands behind an empty IN () is
+        not looked at."""
+        found = []
+        for restriction in restrictions:
+            assert isinstance(restriction, EqRestriction | InRestriction), restriction
+            rows = restriction.rows(values, takes_short=self.kind is StatementKind.SELECT)
+            found.append(rows)
+            if not rows:
+                break
         return found
 
     def _prefixes(self, restrictions: Sequence[Restriction], values: Values) -> list[Clustering]:
         """The same of the first few clustering columns, which the restrictions name."""
-        rows_of = _rows_of(restrictions, values)
+        rows_of = self._rows_of(restrictions, values)
         if all(len(rows) == 1 for rows in rows_of):
             row = [value for (row,) in rows_of for value in row]
             return [(self._order_key(row), tuple(row))]
@@ -621,24 +634,11 @@ def _token_value(value: Value) -> int:
     return number
 
 
-def _rows_of(restrictions: Sequence[Restriction], values: Values) -> list[list[list[bytes]]]:
-    """For each = and IN restriction the combinations of values for its columns; what stands behind an empty IN () is
-    not looked at."""
-    found = []
-    for restriction in restrictions:
-        assert isinstance(restriction, EqRestriction | InRestriction), restriction
-        rows = restriction.rows(values)
-        found.append(rows)
-        if not rows:
-            break
-    return found
-
-
 def _sorted_distinct(rows: list[list[bytes]], order_keys: Sequence[Callable[[bytes], bytes]]) -> list[Clustering]:
     """Values by their order keys; of equal ones the last."""
     by_key = {}
     for row in paused(rows):
-        by_key[b"".join([order_key(value) for order_key, value in zip(order_keys, row, strict=True)])] = tuple(row)
+        by_key[b"".join([order_key(value) for order_key, value in zip(order_keys, row, strict=False)])] = tuple(row)
     return sorted_in_turns(list(by_key.items()))
 
 

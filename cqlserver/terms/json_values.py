@@ -7,9 +7,11 @@ put behind the bound ones, where the `JsonTerm`s of the columns find them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cqlserver.functions.model import CallContext
 from cqlserver.java_order import hash_ordered
 from cqlserver.terms.binding import BindContext, Values
 from cqlserver.terms.bound_terms import Parts, Term, split_value
+from cqlserver.terms.now_texts import json_with_now, mentions_now
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
@@ -40,7 +42,7 @@ class JsonTerm(Term):
 class JsonRow:
     """Reads the document of an execution."""
 
-    __slots__ = ("_columns", "_constant", "_marker", "_missing")
+    __slots__ = ("_calls", "_columns", "_constant", "_marker", "_missing")
 
     def __init__(
         self,
@@ -48,7 +50,9 @@ class JsonRow:
         missing: Value,
         constant: Mapping[str, Value] | None,
         marker: int,
+        calls: CallContext,
     ) -> None:
+        self._calls = calls
         self._columns, self._missing, self._constant, self._marker = columns, missing, constant, marker
 
     def extend(self, values: Values) -> Values:
@@ -67,7 +71,7 @@ class JsonRow:
                 raise ServerError(
                     f"org.apache.cassandra.serializers.MarshalException: Invalid UTF-8 bytes {bound.hex()}"
                 ) from None
-            document = read_document(bound.decode(), self._columns, self._missing)
+            document = read_document(bound.decode(), self._columns, self._missing, self._calls)
         return (*values, document)
 
 
@@ -81,23 +85,29 @@ def compile_json(
     missing: Value = UNSET if default_unset else None
     terms = {column.name: JsonTerm(column) for column in columns}
     if isinstance(value, tree.Literal):
-        return JsonRow(columns, missing, read_document(value.text, columns, missing), -1), terms
+        document = read_document(value.text, columns, missing, context.calls)
+        return JsonRow(columns, missing, document, -1, context.calls), terms
     context.add(value.index, ColumnSpec(context.table.keyspace, context.table.name, "[json]", TEXT))
-    return JsonRow(columns, missing, None, value.index), terms
+    return JsonRow(columns, missing, None, value.index, context.calls), terms
 
 
-def read_document(text: str, columns: Sequence[ColumnMetadata], missing: Value) -> Mapping[str, Value]:
+def read_document(
+    text: str, columns: Sequence[ColumnMetadata], missing: Value, calls: CallContext
+) -> Mapping[str, Value]:
     """Column name -> serialised value, None for null, `missing` where the document has none."""
     document = _parse(text)
     if document is None:
         raise InvalidRequest("Got null for INSERT JSON values")
     fields = {_column_name(name): value for name, value in document.items()}
     row: dict[str, Value] = {}
+    has_now = mentions_now(text)
     for column in columns:
         if column.name not in fields:
             row[column.name] = missing
             continue
         value = fields.pop(column.name)
+        if has_now:
+            value = json_with_now(value, column.type, calls)
         try:
             row[column.name] = None if value is None else column.type.from_json(value)
         except DurationError as error:

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from uuid import UUID as Uuid
 
-from cqlserver.functions.model import Function, ScalarFunction
+from cqlserver.functions.model import CallContext, Function, ScalarFunction
 from cqlserver.functions.operations import OPERATORS
 from cqlserver.functions.resolution import argument_spec, resolve
 from cqlserver.terms.assignment import Match, is_value_compatible, match_type
 from cqlserver.terms.binding import BindContext
 from cqlserver.terms.bound_terms import Constant, FunctionTerm, LiteralTerm, MarkerTerm, Term
+from cqlserver.terms.now_texts import timestamp_text
 from cqlserver.terms.type_names import type_text
 from grammar.tree import LiteralKind, QualifiedName, TypeName
 from protocol.errors import InvalidRequest
@@ -29,6 +30,7 @@ from protocol.types import (
     DURATION,
     INT,
     TEXT,
+    TIMESTAMP,
     TIMEUUID,
     TINYINT,
     UUID,
@@ -152,10 +154,10 @@ def parse_literal(kind: LiteralKind, text: str, type_: CqlType) -> bytes:
 
 
 class RawLiteral(RawTerm):
-    __slots__ = ("kind", "preferred", "text")
+    __slots__ = ("_calls", "kind", "preferred", "text")
 
-    def __init__(self, kind: LiteralKind, text: str) -> None:
-        self.kind, self.text = kind, text
+    def __init__(self, kind: LiteralKind, text: str, calls: CallContext) -> None:
+        self.kind, self.text, self._calls = kind, text, calls
         self.preferred = preferred_type(kind, text)
 
     def __str__(self) -> str:
@@ -169,8 +171,9 @@ class RawLiteral(RawTerm):
             raise InvalidRequest(
                 f'Invalid {self.kind.value} constant ({self.text}) for "{receiver.name}" of type {receiver.type.cql()}'
             )
+        text = timestamp_text(self.text, self._calls) if receiver.type is TIMESTAMP else self.text
         try:
-            return Constant(parse_literal(self.kind, self.text, receiver.type), receiver.type)
+            return Constant(parse_literal(self.kind, text, receiver.type), receiver.type)
         except MarshalError as error:
             raise InvalidRequest(str(error)) from None
 
@@ -198,13 +201,15 @@ class RawLiteralMarker(RawTerm):
             raise InvalidRequest(
                 f'Invalid {self.kind.value} constant (?) for "{receiver.name}" of type {receiver.type.cql()}'
             )
-        term = literal_term(self.position, self.kind, receiver.type)
+        term = literal_term(self.position, self.kind, receiver.type, self._context.calls)
         self._context.literal_terms.append(term)
         return term
 
 
-def literal_term(position: int, kind: LiteralKind, type_: CqlType) -> LiteralTerm:
-    """Of a literal whose kind suits the type."""
+def literal_term(position: int, kind: LiteralKind, type_: CqlType, calls: CallContext | None = None) -> LiteralTerm:
+    """Of a literal whose kind suits the type. Without `calls` 'now' is no timestamp."""
+    if type_ is TIMESTAMP and calls is not None:
+        return LiteralTerm(position, lambda text: type_.from_text(timestamp_text(text, calls)))
     if kind is LiteralKind.HEX:
         return LiteralTerm(position, lambda text: BLOB.from_text(text[2:]))
     return LiteralTerm(position, (BIGINT if type_ == COUNTER else type_).from_text)

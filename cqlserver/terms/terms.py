@@ -113,7 +113,7 @@ def raw_term(expression: Expression, context: BindContext) -> RawTerm:
     pause()  # every term of a statement comes by here
     match expression:
         case Literal(kind=kind, text=text):
-            return RawLiteral(kind, text)
+            return RawLiteral(kind, text, context.calls)
         case LiteralMarker(index=index, kind=kind):
             return RawLiteralMarker(context.literal_position(index), kind, context)
         case Null():
