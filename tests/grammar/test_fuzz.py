@@ -106,13 +106,13 @@ def test_reasonable_nesting_is_taken() -> None:
 @pytest.mark.slow
 def test_a_megabyte_is_parsed_or_refused_in_bounded_time() -> None:
     values = ", ".join(["'some text'"] * 80_000)
-    start = time.perf_counter()
+    start = time.process_time()
     assert parse(f"INSERT INTO t (a) VALUES ([{values}])")
     with pytest.raises(CqlSyntaxError):
         parse(f"INSERT INTO t (a) VALUES ([{values}]")
     with pytest.raises(CqlSyntaxError):
         parse("(" * 1_000_000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_marker_count_is_left_to_the_caller() -> None:

@@ -52,7 +52,7 @@ def test_values_sort_component_by_component() -> None:
 
 def test_the_begin_of_a_value_sorts_before_it_and_the_empty_one_first() -> None:
     values = [b"", *(PAIR.from_text(text) for text in ("a", "a:1", "b"))]
-    assert sorted(reversed(values), key=PAIR.order_key) == values
+    assert sorted(values[::-1], key=PAIR.order_key) == values
 
 
 @pytest.mark.parametrize(
