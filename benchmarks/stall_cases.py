@@ -24,7 +24,7 @@ SCHEMA = (
     "CREATE TABLE n (k int PRIMARY KEY, d decimal, i varint)",
 )
 INSERT = "INSERT INTO t (k, c, v) VALUES ({}, {}, 'x')"
-ROWS_PER_BATCH = 5_000
+ROWS_PER_BATCH, PARTITIONS_PER_BATCH = 5_000, 500
 UNLIMITED = QueryOptions(page_size=-1)
 
 
@@ -62,10 +62,11 @@ class _Maker:
         self.ask(f"CREATE TABLE {table} (k int, c int, v int, PRIMARY KEY (k, c))")
         text = f"INSERT INTO {table} (k, c, v) VALUES (?, ?, ?)"
         statement_id = self.bound(text).statement_id
-        for start in range(0, count, ROWS_PER_BATCH):
+        per_batch = ROWS_PER_BATCH if one_partition else PARTITIONS_PER_BATCH
+        for start in range(0, count, per_batch):
             entries = tuple(
                 BatchEntry(statement_id, (integer(1 if one_partition else n), integer(n), integer(n)))
-                for n in range(start, min(start + ROWS_PER_BATCH, count))
+                for n in range(start, min(start + per_batch, count))
             )
             self.ask(Batch(1, entries, QueryOptions()))
 
@@ -296,8 +297,9 @@ def _scans(maker: _Maker) -> Cases:
         "SELECT * FROM many_rows WHERE v = 5 ALLOW FILTERING",
     ):
         yield text, Query(text, UNLIMITED)
-    keys = counted(maker.of(300_000))
-    yield "IN and ORDER BY of 300,000 rows", Query(f"SELECT * FROM many_rows WHERE k IN ({keys}) ORDER BY c", UNLIMITED)
+    keys = list_value(maker.of(300_000))
+    text = "SELECT * FROM many_rows WHERE k IN ? ORDER BY c"
+    yield "IN and ORDER BY of 300,000 rows", maker.bound(text, keys, options=UNLIMITED)
     maker.fill("wide_rows", maker.of(500_000), one_partition=True)
     yield "SELECT * of a partition of 500,000 rows", Query("SELECT * FROM wide_rows WHERE k = 1", UNLIMITED)
     yield "EXECUTE of the same", maker.bound("SELECT * FROM wide_rows WHERE k = ?", integer(1), options=UNLIMITED)

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from storage.batches import Batch, Item, in_order
-from storage.environment.strands import ITEMS_PER_GO_MAX, is_interruptible, let_go_later, long_work, undisturbed
+from storage.environment.strands import ITEMS_PER_GO_MAX, let_go_piecewise, long_work, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
@@ -176,8 +176,7 @@ class TableStore:
 
     def let_go(self) -> None:
         """This data is about to be dropped."""
-        if is_interruptible():
-            let_go_later(*self.memtable.pieces())
+        let_go_piecewise(self.memtable.pieces())
 
     def switch_memtable(self) -> Memtable:
         """A new memtable takes the writes; the one that did stays a source, the newest of those to be flushed."""

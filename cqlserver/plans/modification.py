@@ -309,6 +309,10 @@ class Updates:
     def builders(self) -> list[UpdateBuilder]:
         return list(self._builders.values())
 
+    def pieces(self) -> tuple[list[object], list[object]]:
+        """All that is kept, for `let_go_later`."""
+        return [*self._builders], [*self._builders.values()]
+
     def build(self, increment: Increment) -> list[PartitionUpdate]:
         return [builder.build(increment) for builder in paused(self._builders.values())]
 

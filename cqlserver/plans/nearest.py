@@ -122,7 +122,7 @@ class NearestReading:
                 yield
             rest.sort()
             yield from self._take(rest, index)
-        self._sink.finish()
+        yield from self._sink.finish()
 
     def _is_wanted(self, found: Found) -> bool:
         shape = self._shape

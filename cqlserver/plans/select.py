@@ -165,7 +165,7 @@ class SelectPlan:
         shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
         row_filter = RowFilter(store, expressions, now_s) if expressions else None
         if shape is None:
-            sink.finish()
+            yield from sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         if unavailable is not None:
             raise unavailable

@@ -4,7 +4,7 @@ A sink is made per execution. `partition(key, static)` begins a partition, then 
 groups says after which row it is full (`LIMIT` and pages count groups then, not rows).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any
@@ -13,7 +13,7 @@ from cqlserver.restrictions.filters import FilterExpression
 from cqlserver.selection.selection import Selection, json_writer
 from cqlserver.selection.selectors import Evaluate, InputRow
 from cqlserver.terms.binding import Values
-from storage.environment.strands import pause
+from storage.environment.strands import pause, sorting
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.projection import BoundProjector, PartitionProjector
 from storage.reads import TableStore
@@ -21,7 +21,11 @@ from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 _LENGTH = Struct(">i").pack
 _NULL = _LENGTH(-1)
+Keyed = tuple[bytes, int, bytes]
+"""A sort key, the place among equal ones, and what is sent."""
 SortKey = Callable[["Row | bytes | None", bytes], bytes]
+_ROWS_PER_STEP = 1_000
+"""Of sorted rows that are put together."""
 
 
 def wire_row(values: Sequence[bytes | None]) -> bytes:
@@ -101,12 +105,13 @@ class RowFilter:
 
 class Sink:
     """`add` gives rows of the current partition (None: the partition has none, but static columns). `row_cost`: how much
-    dearer a row is than one that is copied."""
+    dearer a row is than one that is copied; `parts`: the answer's content."""
 
-    __slots__ = ("parts", "row_cost", "row_count")
+    __slots__ = ("_packed", "parts", "row_cost", "row_count")
 
     def __init__(self, row_cost: int = 1) -> None:
         self.parts: list[bytes] = []
+        self._packed = 0
         self.row_count = 0
         self.row_cost = row_cost
 
@@ -122,8 +127,17 @@ class Sink:
             self.partition(key, None)
             self.add([row])
 
-    def finish(self) -> None:
-        """No more rows come."""
+    def pack(self) -> None:
+        """Makes one of the parts that have come since the last time: hundreds of thousands would be joined, and let go of,
+        in one go at the end."""
+        packed = self._packed
+        if len(self.parts) > packed + 1:
+            self.parts[packed:] = [b"".join(self.parts[packed:])]
+        self._packed = len(self.parts)
+
+    def finish(self) -> Iterable[None]:
+        """No more rows come. What is left to do, in steps."""
+        return ()
 
 
 class CopySink(Sink):
@@ -198,9 +212,24 @@ class Sorting:
     reverse: bool
     limit: int
 
-    def sorted(self, keyed: list[tuple[bytes, bytes]]) -> list[bytes]:
-        keyed.sort(key=lambda item: item[0], reverse=self.reverse)
-        return [wire for _, wire in keyed[: self.limit]]
+    def keyed(self, row: "Row | bytes | None", wire: bytes, number: int) -> Keyed:
+        """`number`: how many came before it; equal ones stay as they came."""
+        return self.key(row, wire), -number if self.reverse else number, wire
+
+    def steps(self, keyed: list[Keyed]) -> Generator[None, None, list[bytes]]:
+        """What is sent of the first ones, in order, as a few parts; `keyed` is used up."""
+        in_order = yield from sorting(keyed)
+        keyed.clear()
+        if not self.reverse:
+            in_order.reverse()
+        parts, left = [], self.limit
+        while in_order:
+            taken = in_order[: -_ROWS_PER_STEP - 1 : -1]
+            del in_order[-_ROWS_PER_STEP:]
+            parts.append(b"".join([wire for _, _, wire in taken[:left]]))
+            left = max(0, left - len(taken))
+            yield
+        return parts
 
 
 class SortSink(Sink):
@@ -211,7 +240,7 @@ class SortSink(Sink):
     def __init__(self, inner: Sink, sorting: Sorting) -> None:
         super().__init__(inner.row_cost + 1)
         self._inner, self._sorting = inner, sorting
-        self._keyed: list[tuple[bytes, bytes]] = []
+        self._keyed: list[Keyed] = []
 
     def partition(self, key: bytes, static: Row | None) -> None:
         self._inner.partition(key, static)
@@ -220,11 +249,11 @@ class SortSink(Sink):
         for row in rows:
             self._inner.add([row])
             wire = self._inner.parts.pop()
-            self._keyed.append((self._sorting.key(row, wire), wire))
+            self._keyed.append(self._sorting.keyed(row, wire, len(self._keyed)))
 
-    def finish(self) -> None:
-        self.parts = self._sorting.sorted(self._keyed)
-        self.row_count = len(self.parts)
+    def finish(self) -> Iterable[None]:
+        self.row_count = min(len(self._keyed), self._sorting.limit)
+        self.parts = yield from self._sorting.steps(self._keyed)
 
 
 OrderKey = Callable[[bytes], bytes]
@@ -273,7 +302,7 @@ class GroupSink(Sink):
         super().__init__(_row_cost(selection))
         self.grouping = grouping
         self._sorting = sorting
-        self._sort_keys: list[bytes] = []
+        self._sort_keys: list[Keyed] = []
         self._store = store
         self._source = RowSource(store, selection.fetched, selection.uses_timestamps, now_s)
         empty = self._source.empty()
@@ -294,7 +323,7 @@ class GroupSink(Sink):
 
     def add(self, rows: Sequence[Any]) -> None:
         if self._sorting is not None and not self._is_open:
-            self._sort_keys.append(self._sorting.key(rows[0], b""))
+            self._sort_keys.append(self._sorting.keyed(rows[0], b"", len(self._sort_keys)))
         self._is_open = True
         running = self._running
         for row in rows:
@@ -312,6 +341,10 @@ class GroupSink(Sink):
         for one in self._running:
             one.add_many(given, len(rows))
 
+    def pack(self) -> None:
+        if self._sorting is None:
+            super().pack()
+
     def close_group(self) -> None:
         self.parts.append(self._output([one.output() for one in self._running]))
         self.row_count += 1
@@ -319,9 +352,10 @@ class GroupSink(Sink):
             one.reset()
         self._is_open = False
 
-    def finish(self) -> None:
+    def finish(self) -> Iterable[None]:
         if self._is_open or (self.grouping.is_everything and not self.row_count):
             self.close_group()
         if self._sorting is not None and self._sort_keys:
-            self.parts = self._sorting.sorted(list(zip(self._sort_keys, self.parts, strict=True)))
-            self.row_count = len(self.parts)
+            keyed = [(key, number, part) for (key, number, _), part in zip(self._sort_keys, self.parts, strict=True)]
+            self.row_count = min(len(keyed), self._sorting.limit)
+            self.parts = yield from self._sorting.steps(keyed)

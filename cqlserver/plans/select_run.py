@@ -146,6 +146,7 @@ class Reading:
                         break
                     if self._work > STEP_WORK:
                         self._work = 0
+                        sink.pack()
                         yield
                     continue
                 key, view, resumed = found
@@ -163,12 +164,13 @@ class Reading:
                     break
                 if self._work > STEP_WORK:
                     self._work = 0
+                    sink.pack()
                     yield
         if grouped is not None and grouped.is_open and not self._is_full:
             self._close_group(grouped)
         if trace is not None:
             trace.end()
-        sink.finish()
+        yield from sink.finish()
         if self._counted == min(shape.page_limit, self._remaining):
             self.paging_state = self._next_state()
 
@@ -216,6 +218,7 @@ class Reading:
                     return
             if self._work > STEP_WORK:
                 self._work = 0
+                sink.pack()
                 yield
         if not begun and self._gives_static(view, resumed):
             sink.partition(key, view.static)
@@ -278,6 +281,7 @@ class Reading:
                     return
             if self._work > STEP_WORK:
                 self._work = 0
+                sink.pack()
                 yield
         if group is None and self._gives_static(view, resumed):
             sink.partition(key, view.static)

@@ -61,6 +61,7 @@ class WritePlan:
             check_read_before_write(options.consistency)
         updates = Updates()
         context = write_context(node, modification, values, options)
+        let_go_later(keys, places)
         modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s))
         count = apply(node, updates, table, options.consistency)
         if trace is not None:
@@ -112,8 +113,9 @@ def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int
 
         return undisturbed(increment)
     built = updates.build(incrementer(node))
-    let_go_later(built, updates.builders())
+    let_go_later(built, *updates.pieces())
     if len(built) == 1:
+        let_go_later([*built[0].rows.values()])
         node.write(built, table, level, "SIMPLE")
         return 1
     for start in range(0, len(built), PARTITIONS_PER_TURN):

@@ -7,7 +7,7 @@ which `strands.undisturbed` sees to.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import chain
 from typing import Any, Protocol, TypeVar
@@ -91,22 +91,36 @@ def in_turns(items: Collection[T]) -> Iterable[T]:
 
 
 def sorted_in_turns(items: list[Sortable]) -> list[Sortable]:
-    """Sorts a list that may be long, with pauses: runs first, which are then merged two by two."""
+    """Sorts a list that may be long, with pauses."""
     if len(items) <= _RUN_ITEMS or turn.get() in (None, _GO):
+        return sorted(items)
+    steps = sorting(items)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: list[Sortable] = end.value
+            return result
+        pause()
+
+
+def sorting(items: list[Sortable]) -> Generator[None, None, list[Sortable]]:
+    """Sorts a list that may be long, in steps: runs first, which are then merged two by two."""
+    if len(items) <= _RUN_ITEMS:
         return sorted(items)
     runs = []
     for start in range(0, len(items), _RUN_ITEMS):
         runs.append(sorted(items[start : start + _RUN_ITEMS]))
-        pause()
+        yield
     while len(runs) > 1:
         merged = []
         for index in range(0, len(runs), 2):
-            merged.append(_merged(*runs[index : index + 2]))
+            merged.append((yield from _merging(*runs[index : index + 2])))
         runs = merged
     return runs[0]
 
 
-def _merged(left: list[Sortable], right: Sequence[Sortable] = ()) -> list[Sortable]:
+def _merging(left: list[Sortable], right: Sequence[Sortable] = ()) -> Generator[None, None, list[Sortable]]:
     """Two sorted lists as one, piece by piece; what is equal stays in this order."""
     merged: list[Sortable] = []
     at = 0
@@ -115,7 +129,7 @@ def _merged(left: list[Sortable], right: Sequence[Sortable] = ()) -> list[Sortab
         until = bisect_left(right, left[end], at) if end < len(left) else len(right)
         merged += sorted(chain(left[start:end], right[at:until]))  # of two runs this is a merge
         at = until
-        pause()
+        yield
     return merged
 
 

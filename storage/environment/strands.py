@@ -13,7 +13,7 @@ What runs knows whose turn it is (protocol/types/turns.py, which the types' loop
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar, cast
 
 from protocol.types.turns import (
@@ -25,6 +25,7 @@ from protocol.types.turns import (
     pause,
     paused,
     sorted_in_turns,
+    sorting,
     turn,
 )
 from storage.environment.errands import Errand, Errands
@@ -50,10 +51,12 @@ __all__ = [
     "in_turns",
     "is_interruptible",
     "let_go_later",
+    "let_go_piecewise",
     "long_work",
     "pause",
     "paused",
     "sorted_in_turns",
+    "sorting",
     "undisturbed",
 ]
 
@@ -107,7 +110,20 @@ def let_go_later(*sequences: Sequence[object]) -> None:
     one by one when its work is done."""
     current = turn.get()
     if isinstance(current, ThreadStrand):
-        current.buried += [sequence for sequence in sequences if len(sequence) > _LET_GO]
+        current.buried += [_copied(sequence) for sequence in sequences if len(sequence) > _LET_GO]
+
+
+def _copied(sequence: Sequence[object]) -> Iterator[list[object]]:
+    items = [*sequence]
+    del sequence
+    yield items
+
+
+def let_go_piecewise(pieces: Iterator[list[object]]) -> None:
+    """The same of lists that are made when it is their turn."""
+    current = turn.get()
+    if isinstance(current, ThreadStrand):
+        current.buried.append(pieces)
 
 
 def is_interruptible() -> bool:
@@ -183,7 +199,7 @@ class ThreadStrand(Generic[T]):
         self._abandoned = self._committed = self._ended = self.is_beside = False
         self._error: BaseException | None = None
         self._result: object = None
-        self.buried: list[Sequence[object]] = []
+        self.buried: list[Iterator[list[object]]] = []
 
     # --- for the loop ----------------------------------------------------------------------------------------------
 
@@ -236,9 +252,10 @@ class ThreadStrand(Generic[T]):
 
     def _let_go(self) -> None:
         while self.buried:
-            items = list(self.buried.pop())
-            while items:
-                del items[-_LET_GO:]
+            for items in self.buried.pop():
+                while items:
+                    del items[-_LET_GO:]
+                    self.pause()
                 self.pause()
 
     def pause(self) -> None:

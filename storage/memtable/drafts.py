@@ -54,9 +54,9 @@ class Draft:
 
     def take_place(self) -> None:
         self._memtable.replace(self._key, self._partition)
-        let_go_later(*self._seen.rows, *self._seen.cks)
-        if isinstance(self._before, Partition):
-            let_go_later(*self._before.rows, *self._before.cks)
+        for partition in (self._seen, self._before):
+            if isinstance(partition, Partition):
+                let_go_later([*partition.rows, *partition.cks])
 
 
 def maybe_draft(store: "TableStore", key: bytes, rows: Sequence[tuple[bytes, StoredRow]]) -> Draft | None:

@@ -215,7 +215,7 @@ class Memtable:
             partition.delete_range(tombstone, pause)
         if update.static is not None:
             partition.put_static(update.static, replace(self._resolve, turns=paused))
-        self.put_into(partition, [(ck, row) for ck, row in paused(update.rows.items()) if not is_nothing(row)])
+        self.put_into(partition, ((ck, row) for ck, row in paused(update.rows.items()) if not is_nothing(row)))
 
     def replace(self, key: bytes, partition: Partition) -> None:
         """Puts a partition in the place of the one that there is."""
@@ -379,12 +379,17 @@ class Memtable:
         """Keys in the largest of the dicts: what one insert may have to copy."""
         return max(map(len, self._shards))
 
-    def pieces(self) -> list[list[object]]:
-        """All that is kept, for `let_go_later`: partitions in shares, and behind them the rows of wide ones."""
-        shares: list[list[object]] = [list(shard.items()) for shard in self._shards]
-        wide = [p for shard in self._shards for p in shard.values() if isinstance(p, Partition)]
-        blocks: list[object] = [block for partition in wide for block in chain(partition.cks, partition.rows)]
-        return [blocks, [*wide], *shares]
+    def pieces(self) -> Iterator[list[object]]:
+        """All that is kept, for `let_go_piecewise`: what is dropped is dropped a share at a time, and of wide partitions
+        block by block. Who reads still has it all."""
+        shards = self._shards[:]
+        buckets: list[object] = [*self._buckets.values()]
+        fresh: list[object] = [*self._fresh]
+        del self
+        while shards:
+            yield from _share_pieces(shards.pop())
+        yield buckets
+        yield fresh
 
     def keys(self) -> Iterator[bytes]:
         """Of all partitions, in no order."""
@@ -471,3 +476,17 @@ class Memtable:
             self._unsorted.discard(number)
             bucket.sort()
         return bucket
+
+
+def _share_pieces(share: dict[bytes, StoredPartition]) -> Iterator[list[object]]:
+    keys: list[object] = [*share]
+    partitions: list[object] = [*share.values()]
+    del share
+    yield keys
+    wide = [partition for partition in partitions if isinstance(partition, Partition)]
+    yield partitions
+    while wide:
+        partition = wide.pop()
+        blocks: list[object] = [*partition.cks, *partition.rows]
+        del partition
+        yield blocks

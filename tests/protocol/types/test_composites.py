@@ -51,8 +51,9 @@ def test_values_sort_component_by_component() -> None:
 
 
 def test_the_begin_of_a_value_sorts_before_it_and_the_empty_one_first() -> None:
-    values = [b"", *(PAIR.from_text(text) for text in ("a", "a:1", "b"))]
-    assert sorted(values[::-1], key=PAIR.order_key) == values
+    in_order = [b"", *(PAIR.from_text(text) for text in ("a", "a:1", "b"))]
+    mixed = [in_order[number] for number in (2, 0, 3, 1)]
+    assert sorted(mixed, key=PAIR.order_key) == in_order
 
 
 @pytest.mark.parametrize(
