@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from storage.environment.strands import paused, sorted_in_turns
+
 _LOAD_FACTOR = 0.75
 _CAPACITY = 16
 _MASK = 0xFFFFFFFF
@@ -30,7 +32,8 @@ def elements_hash_ordered(items: Sequence[T], key: Callable[[T], tuple[str, byte
 def _ordered(distinct: list[T], hashed: Callable[[T], int], capacity: int = _CAPACITY) -> list[T]:
     while len(distinct) > capacity * _LOAD_FACTOR:
         capacity *= 2
-    return sorted(distinct, key=lambda found: _spread(hashed(found)) & (capacity - 1))
+    keyed = [(_spread(hashed(found)) & (capacity - 1), at) for at, found in paused(enumerate(distinct))]
+    return [distinct[at] for _, at in sorted_in_turns(keyed)]
 
 
 def _power_of_two(capacity: int) -> int:

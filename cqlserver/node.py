@@ -23,7 +23,6 @@ from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
 from storage.environment.environment import Environment, TimeUuidSource
-from storage.environment.strands import commit
 from storage.local_node import LocalNode
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
@@ -244,7 +243,6 @@ class Node:
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably. Raises CommitLogFailed."""
         self.engine.assure_turns(new)
-        commit()
         self.engine.change_schema(new, schema_mutations(self.engine.schema, new, self.environment.clock.wall_us()))
 
     def read_store(self, table: TableMetadata) -> TableStore:

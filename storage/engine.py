@@ -42,7 +42,7 @@ from storage.schema.changes import ChangedTables, changed_tables
 from storage.schema.definitions import schema_tables
 from storage.schema.loading import Values, load_schema
 from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
-from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
+from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, schema_record
 
 if TYPE_CHECKING:
     from storage.files.tables import StoredTables
@@ -424,11 +424,16 @@ class Engine:
 
     def change_schema(self, new: Schema, writes: Sequence[SchemaWrite]) -> None:
         """Make `new` the schema. `writes` are the rows of system_schema that say so (schema_tables.schema_mutations);
-        logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed."""
+        logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed. Pauses before that,
+        never in it: a strand that is overtaken by another change begins again."""
         stores = self.stores
         changed = changed_tables(self.schema, new)
+        records = []
+        if self.commit_log is not None:
+            records = [schema_record(write, stores[write.table_id]) for write in paused(writes)]
+        following = prepared(writes, stores)
+        commit()
         if self.commit_log is not None and writes:
-            records = [schema_record(write, stores[write.table_id]) for write in writes]
             records += [drop_record(table.id, self.log_position()) for table in changed.dropped]
             try:
                 self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
@@ -437,7 +442,8 @@ class Engine:
         if self.maybe_files is not None:
             for table in changed.dropped:
                 self.maybe_files.forget(table, self.log_position())
-        self.apply_unlogged(writes)
+        for one in following:
+            one.apply()
         old = self.schema
         self._install(new, changed)
         self.indexed.schema_changed(old, new)

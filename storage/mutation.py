@@ -277,7 +277,7 @@ def _encode_full(update: PartitionUpdate) -> bytes:
     for ck, row in paused(update.rows.items()):
         _encode_row(body, ck, row, names)
     body.append(_U32.pack(len(update.range_tombstones)))
-    for tombstone in update.range_tombstones:
+    for tombstone in paused(update.range_tombstones):
         for bound in (tombstone.start, tombstone.end):
             body += (_U32.pack(len(bound)), bound)
         body.append(_encode_deletion(tombstone.deletion))

@@ -441,6 +441,7 @@ class Session(Client):
                     yield None
                 outcome = strand.take_result()
             except Overtaken:
+                self.state.warnings.clear()
                 turn_s *= 2
                 continue
             finally:

@@ -36,6 +36,7 @@ from grammar.tree import (
 from protocol.errors import ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, CqlType, ListType, MapType, UserType, quoted_identifier
+from storage.environment.strands import ITEMS_PER_GO_MAX, long_work, paused
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
@@ -63,8 +64,10 @@ def alter_table(schema: Schema, statement: AlterTable, context: DdlContext) -> D
         if statement.if_exists:
             return schema, None
         raise InvalidRequest(f"Table '{keyspace_name}.{name}' doesn't exist")
+    if len(table.columns) + len(table.dropped_columns) > ITEMS_PER_GO_MAX:
+        long_work()
     altered = _FORMS[type(statement)](schema, keyspace, table, statement, context)
-    if altered is table or altered == table:
+    if altered is table or (len(altered.columns) == len(table.columns) and altered == table):
         return schema, None
     change = SchemaChange(UPDATED, TABLE, keyspace_name, name)
     return schema.with_keyspace(keyspace.with_table(altered)), change
@@ -99,7 +102,7 @@ def _add(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableAdd, context: DdlContext
 ) -> TableMetadata:
     columns = dict(table.by_name)
-    for definition in statement.columns:
+    for definition in paused(statement.columns):
         column_type = resolve_type(definition.type, keyspace.name, schema)
         mask = None
         if definition.mask:
@@ -165,7 +168,7 @@ def _drop(
 ) -> TableMetadata:
     columns, dropped = dict(table.by_name), dict(table.dropped_columns)
     timestamp_us = statement.timestamp_us if statement.timestamp_us is not None else context.now_us()
-    for name in hash_ordered(statement.columns):
+    for name in paused(hash_ordered(statement.columns)):
         column = table.by_name.get(name)
         if column is None:
             if statement.if_column_exists:

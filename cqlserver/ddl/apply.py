@@ -39,6 +39,7 @@ from grammar.tree import (
     TypeName,
 )
 from protocol.errors import InvalidRequest, RequestError
+from storage.environment.strands import paused
 from storage.schema.metadata import Schema
 
 _Apply = Callable[[Schema, Any, DdlContext], DdlResult]
@@ -77,7 +78,7 @@ def apply_ddl(schema: Schema, statement: Statement, context: DdlContext) -> DdlR
     function = _FUNCTIONS.get(type(statement))
     if function is None:
         raise not_supported(statement)
-    for name in _written_types(statement):
+    for name in paused(_written_types(statement)):
         check_custom_types(name)
     return function(schema, statement, context)
 

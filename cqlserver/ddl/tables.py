@@ -25,6 +25,7 @@ from grammar.tree import CreateTable, CustomTypeName, DropTable, PrimaryKey, Use
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest, ServerError
 from protocol.responses import SchemaChange
 from protocol.types import BLOB, COUNTER, EMPTY, TEXT, CqlType, UserType
+from storage.environment.strands import paused, sorted_in_turns
 from storage.schema.changes import stored_tables
 from storage.schema.definitions import schema_tables
 from storage.schema.metadata import (
@@ -50,7 +51,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
     authorize(keyspace_name, "CREATE", f"<all tables in {keyspace_name}>")
     properties = Properties(statement.properties)
     build_params(properties, None)
-    if any(column.mask for column in statement.columns):
+    if any(column.mask for column in paused(statement.columns)):
         check_masking_enabled(context)
     check_keyspace_name(keyspace_name)
     keyspace = schema.keyspaces.get(keyspace_name)
@@ -68,7 +69,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
         maybe_table_id(properties) or context.new_timeuuid(),
         columns,
         params,
-        is_counter=any(is_counter_name(c.type) for c in statement.columns),
+        is_counter=any(is_counter_name(c.type) for c in paused(statement.columns)),
         is_dense=statement.compact_storage and bool(primary_key.clustering),
         is_compound=not statement.compact_storage or len(primary_key.clustering) > 1,
     )
@@ -93,14 +94,14 @@ def _check_shape(statement: CreateTable, context: DdlContext) -> PrimaryKey:
     """What Cassandra refuses while it reads the statement; returns the one primary key."""
     name = written_name(statement.name)
     seen: set[str] = set()
-    for column in statement.columns:
+    for column in paused(statement.columns):
         if column.name in seen:
             raise InvalidRequest(f"Duplicate column '{column.name}' declaration for table '{name}'")
         seen.add(column.name)
     if len(statement.primary_keys) > 1:
         raise InvalidRequest(f"Multiple PRIMARY KEY specified for table '{name}' (exactly one required)")
     ordered: set[str] = set()
-    for order in statement.clustering_order:
+    for order in paused(statement.clustering_order):
         if order.column in ordered:
             raise InvalidRequest(f"Duplicate column '{order.column}' in CLUSTERING ORDER BY clause for table '{name}'")
         ordered.add(order.column)
@@ -122,7 +123,7 @@ def check_table(table: TableMetadata) -> None:
             f"{table}: Table name must not be more than {TABLE_NAME_LENGTH_MAX} characters long "
             f'(got {len(name)} characters for "{name}")'
         )
-    for column in table.statics + table.regulars:
+    for column in paused(table.statics + table.regulars):
         if table.is_counter and column.type is not COUNTER:
             raise ConfigurationError(f'{table}: Cannot have a non counter column ("{column.name}") in a counter table')
         if not table.is_counter and column.type is COUNTER:
@@ -150,7 +151,7 @@ class _Columns:
         self.definitions = {column.name: column for column in statement.columns}
         self.types: dict[str, CqlType] = {}
         self.masks: dict[str, ColumnMask | None] = {}
-        for name in hash_ordered(self.definitions):
+        for name in paused(hash_ordered(self.definitions)):
             column = self.definitions[name]
             resolved = resolve_type(column.type, keyspace, schema)
             self.types[column.name] = resolved
@@ -160,18 +161,18 @@ class _Columns:
 
     def columns(self, params: TableParams) -> tuple[ColumnMetadata, ...]:
         nested = "Non-frozen UDTs with nested non-frozen collections are not supported"
-        for column_type in self.types.values():
+        for column_type in paused(self.types.values()):
             check_nested(column_type, nested)
         self._check_key()
         self._check_order()
         keys = {*self.key.partition, *self.key.clustering}
-        others = sorted((name for name in self.types if name not in keys), key=str.encode)
-        statics = [name for name in others if self.definitions[name].is_static]
+        others = [raw.decode() for raw in sorted_in_turns([n.encode() for n in paused(self.types) if n not in keys])]
+        statics = [name for name in paused(others) if self.definitions[name].is_static]
         if self.statement.compact_storage:
             self._check_compact(others, statics)
         elif statics and not self.key.clustering:
             raise InvalidRequest(STATIC_WITHOUT_CLUSTERING)
-        if any(is_counter_name(column.type) for column in self.statement.columns):
+        if any(is_counter_name(column.type) for column in paused(self.statement.columns)):
             if any(self.types[name] is not COUNTER for name in others):
                 raise InvalidRequest("Cannot mix counter and non counter columns in the same table")
             if params.default_time_to_live > 0:
@@ -180,14 +181,14 @@ class _Columns:
         if self.statement.compact_storage:
             made += self._compact_columns(others)
         else:
-            for name in others:
+            for name in paused(others):
                 kind = ColumnKind.STATIC if self.definitions[name].is_static else ColumnKind.REGULAR
                 made.append(ColumnMetadata(name, kind, self.types[name], mask=self.masks[name]))
         return ordered_columns(made)
 
     def _check_key(self) -> None:
         seen: set[str] = set()
-        for name in self.key.partition + self.key.clustering:
+        for name in paused(self.key.partition + self.key.clustering):
             column_type = self.types.get(name)
             if column_type is None:
                 raise InvalidRequest(f"Unknown column '{name}' referenced in PRIMARY KEY for table '{self.table}'")
@@ -234,7 +235,7 @@ class _Columns:
         for position, name in enumerate(self.key.partition):
             yield ColumnMetadata(name, ColumnKind.PARTITION_KEY, self.types[name], position, mask=self.masks[name])
         descending = {order.column for order in self.statement.clustering_order if order.descending}
-        for position, name in enumerate(self.key.clustering):
+        for position, name in paused(enumerate(self.key.clustering)):
             yield ColumnMetadata(
                 name, ColumnKind.CLUSTERING, self.types[name], position, name in descending, self.masks[name]
             )

@@ -29,6 +29,7 @@ from grammar.tree import (
 from protocol.errors import InvalidRequest
 from protocol.responses import SchemaChange
 from protocol.types import UserType, quoted_identifier
+from storage.environment.strands import ITEMS_PER_GO_MAX, long_work, paused
 from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata
 
 
@@ -45,13 +46,13 @@ def create_type(schema: Schema, statement: CreateType, context: DdlContext) -> D
         raise InvalidRequest(f"A user type with name '{name}' already exists")
     check_component_count("user type", len(statement.fields))
     names: dict[str, None] = {}
-    for field, _ in statement.fields:
+    for field, _ in paused(statement.fields):
         if field in names:
             raise InvalidRequest(f"Duplicate field name '{field}' in type '{name}'")
         names[field] = None
-    for _, type_name in statement.fields:
+    for _, type_name in paused(statement.fields):
         _check_field_type(type_name)
-    types = tuple(resolve_type(type_name, keyspace_name, schema) for _, type_name in statement.fields)
+    types = tuple([resolve_type(type_name, keyspace_name, schema) for _, type_name in paused(statement.fields)])
     created = UserType(keyspace_name, name, tuple(names), types, True)
     return schema.with_keyspace(keyspace.with_type(created)), SchemaChange(CREATED, TYPE, keyspace_name, name)
 
@@ -73,6 +74,8 @@ def alter_type(schema: Schema, statement: AlterType, context: DdlContext) -> Ddl
         if statement.if_exists:
             return schema, None
         raise InvalidRequest(f"Type {keyspace_name}.{name} doesn't exist")
+    if len(before.field_names) > ITEMS_PER_GO_MAX:
+        long_work()
     if isinstance(statement, AlterTypeAdd):
         after = _with_field(schema, keyspace, before, statement)
     elif isinstance(statement, AlterTypeRename):

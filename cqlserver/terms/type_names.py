@@ -25,6 +25,7 @@ from protocol.types import (
     VectorType,
     parse_java,
 )
+from storage.environment.strands import paused
 from storage.schema.metadata import Schema
 
 COMPONENTS_MAX = 65_535
@@ -96,7 +97,7 @@ def check_custom_types(name: TypeName) -> None:
             check_custom_types(key)
             check_custom_types(value)
         case TupleTypeName(elements=elements):
-            for element in elements:
+            for element in paused(elements):
                 check_custom_types(element)
 
 
@@ -112,10 +113,10 @@ def _resolve(name: TypeName, keyspace: str, schema: Schema, frozen: bool) -> Cql
         case ListTypeName() | SetTypeName() | MapTypeName():
             return _collection(name, keyspace, schema, frozen)
         case TupleTypeName(elements=elements):
-            if any(_is_native(element, "counter") for element in elements):
+            if any(_is_native(element, "counter") for element in paused(elements)):
                 raise InvalidRequest("Counters are not allowed inside tuples")
             check_component_count("tuple", len(elements))
-            return TupleType(tuple(_resolve(element, keyspace, schema, True).frozen_form() for element in elements))
+            return TupleType(tuple([_resolve(one, keyspace, schema, True).frozen_form() for one in paused(elements)]))
         case VectorTypeName(element=element, dimension=dimension):
             return _vector(element, dimension, keyspace, schema)
         case UserTypeName():

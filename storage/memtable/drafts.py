@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from storage.environment.strands import is_interruptible, let_go_later, long_work, paused
+from storage.environment.strands import is_interruptible, let_go_later, long_work, pause, paused
 from storage.memtable.memtable import Memtable, SingleRow
 from storage.memtable.packed import StoredRow
 from storage.memtable.partition import Partition
-from storage.mutation import LIVE, ComplexColumn, PartitionUpdate, Row
+from storage.mutation import LIVE, ComplexColumn, PartitionUpdate, RangeTombstone, Row
 
 if TYPE_CHECKING:
     from storage.reads import TableStore
@@ -32,8 +32,9 @@ _LOOKED_AT_MAX = 4
 class Draft:
     """A partition to be. No pause may lie between `is_current` and `take_place`."""
 
-    def __init__(self, memtable: Memtable, key: bytes) -> None:
-        self._memtable, self._key = memtable, key
+    def __init__(self, store: "TableStore", key: bytes) -> None:
+        self._store, self._key = store, key
+        self._memtable = memtable = store.memtable
         self._before = memtable.get(key)
         if isinstance(self._before, Partition):
             self._seen, self._partition = _copies(self._before)
@@ -46,9 +47,16 @@ class Draft:
     def update(self, update: PartitionUpdate) -> None:
         self._memtable.update_into(self._partition, update)
 
+    def cover_ranges(self, tombstones: Iterable[RangeTombstone]) -> None:
+        """Memtable.cover_ranges."""
+        for tombstone in tombstones:
+            self._partition.cover_range(tombstone, pause)
+
     @property
     def is_current(self) -> bool:
         """Whether the partition is still the one that was copied."""
+        if self._store.memtable is not self._memtable:
+            return False
         found = self._memtable.get(self._key)
         return found is self._before and (not isinstance(found, Partition) or _same(found, self._seen))
 
@@ -76,14 +84,13 @@ def maybe_update_draft(store: "TableStore", update: PartitionUpdate) -> Draft | 
 
 def _drafted(store: "TableStore", key: bytes, change: Callable[[Draft], None]) -> Draft | None:
     for _ in range(ATTEMPTS_MAX):
-        memtable = store.memtable
-        if type(memtable) is not Memtable:
+        if type(store.memtable) is not Memtable:
             return None
-        draft = Draft(memtable, key)
+        draft = Draft(store, key)
         if not draft.is_current:
             continue
         change(draft)
-        if draft.is_current and store.memtable is memtable:
+        if draft.is_current:
             return draft
     return None
 

@@ -9,7 +9,7 @@ its own elements, equal contents have equal versions, and the order of the chang
 two versions is found without a look at the rest (elements.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -20,6 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from protocol.types import CqlType, UserType
+from storage.environment.strands import ITEMS_PER_GO_MAX, pause, paused, sorted_in_turns
 from storage.schema.elements import Elements, with_element, without_element
 
 LOCAL_SYSTEM_KEYSPACES = ("system", "system_schema")
@@ -27,6 +28,9 @@ VIRTUAL_KEYSPACES = ("system_views", "system_virtual_schema")
 REPLICATED_SYSTEM_KEYSPACES = ("system_auth", "system_distributed", "system_traces")
 
 _DIGEST_MASK = (1 << 128) - 1
+_DIGEST = "known_digest"
+_PART_ITEMS = 500
+"""Of a long tuple that is digested: so many between two pauses."""
 
 
 def is_local_system_keyspace(name: str) -> bool:
@@ -39,7 +43,41 @@ def is_system_keyspace(name: str) -> bool:
 
 
 def _digest(*parts: object) -> int:
-    return int.from_bytes(md5(repr(parts).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest(), "big")
+    digest = md5(usedforsecurity=False)
+    for text in _texts(parts):
+        digest.update(text.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest(), "big")
+
+
+def _kept(element: object, digested: Callable[[], int]) -> int:
+    """The digest of an element that does not change; found out, with pauses, when it is first asked for."""
+    known: int | None = element.__dict__.get(_DIGEST)
+    if known is None:
+        known = element.__dict__[_DIGEST] = digested()
+    return known
+
+
+def _texts(parts: tuple[object, ...]) -> Iterable[str]:
+    """What `repr(parts)` is, in pieces where a part is a long tuple."""
+    if not any(type(part) is tuple and len(part) > ITEMS_PER_GO_MAX for part in parts):
+        return (repr(parts),)
+    return _pieces(parts)
+
+
+def _pieces(parts: tuple[object, ...]) -> Iterator[str]:
+    separator = "("
+    for part in parts:
+        yield separator
+        separator = ", "
+        if isinstance(part, tuple) and len(part) > ITEMS_PER_GO_MAX:
+            yield "("
+            for start in range(0, len(part), _PART_ITEMS):
+                yield (", " if start else "") + ", ".join(map(repr, part[start : start + _PART_ITEMS]))
+                pause()
+            yield ")"
+        else:
+            yield repr(part)
+    yield ")"
 
 
 def _sorted_items(mapping: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
@@ -264,10 +302,15 @@ class TableMetadata:
         named = (("compound", self.is_compound), ("counter", self.is_counter), ("dense", self.is_dense))
         return tuple(word for word, is_set in named if is_set)
 
-    @cached_property
+    @property
     def digest(self) -> int:
+        return _kept(self, self._digested)  # a cached_property holds a lock, and may not pause
+
+    def _digested(self) -> int:
         # Milliseconds: system_schema keeps no more, and a restart must not change the version.
-        dropped = [(d.name, d.type.cql(), d.dropped_time_us // 1000, d.kind.value) for d in self.dropped_columns.values()]
+        dropped = [
+            (d.name, d.type.cql(), d.dropped_time_us // 1000, d.kind.value) for d in paused(self.dropped_columns.values())
+        ]
         return _digest(
             "table",
             self.keyspace,
@@ -275,8 +318,8 @@ class TableMetadata:
             self.id.int,
             self.flags,
             self.params.digest,
-            tuple(c.content() for c in self.columns),
-            tuple(sorted(dropped)),
+            tuple([c.content() for c in paused(self.columns)]),
+            tuple(sorted_in_turns(dropped)),
             tuple(sorted(i.content() for i in self.indexes.values())),
             tuple(sorted((t.name, t.java_class) for t in self.triggers.values())),
         )
@@ -287,7 +330,8 @@ class TableMetadata:
 
 def ordered_columns(columns: Iterable[ColumnMetadata]) -> tuple[ColumnMetadata, ...]:
     """Columns in the order that `TableMetadata.columns` promises."""
-    return tuple(sorted(columns, key=lambda c: (_KIND_RANKS[c.kind], max(c.position, 0), c.name.encode())))
+    keyed = [(_KIND_RANKS[c.kind], max(c.position, 0), c.name.encode(), at, c) for at, c in paused(enumerate(columns))]
+    return tuple([column for *_, column in sorted_in_turns(keyed)])
 
 
 _KIND_RANKS = {kind: rank for rank, kind in enumerate(ColumnKind)}
@@ -375,7 +419,7 @@ class KeyspaceParams:
 
 
 def _type_digest(user_type: UserType) -> int:
-    field_types = tuple(t.cql() for t in user_type.field_types)
+    field_types = tuple([t.cql() for t in paused(user_type.field_types)])
     return _digest("type", user_type.keyspace, user_type.name, tuple(user_type.field_names), field_types)
 
 
@@ -401,25 +445,32 @@ class KeyspaceMetadata:
     def with_table(self, table: TableMetadata) -> "KeyspaceMetadata":
         before = self.tables.get(table.name)
         change = table.digest - (before.digest if before is not None else 0)
-        return self._with_tables(with_element(self.tables, table.name, table), change)
+        return self._changed(with_element(self.tables, table.name, table), self.types, change)
 
     def without_table(self, name: str) -> "KeyspaceMetadata":
         before = self.tables.get(name)
-        return self._with_tables(without_element(self.tables, name), -before.digest if before is not None else 0)
+        change = -before.digest if before is not None else 0
+        return self._changed(without_element(self.tables, name), self.types, change)
 
-    def _with_tables(self, tables: Mapping[str, TableMetadata], digest_change: int) -> "KeyspaceMetadata":
+    def _changed(
+        self, tables: Mapping[str, TableMetadata], types: Mapping[str, UserType], digest_change: int
+    ) -> "KeyspaceMetadata":
         changed = KeyspaceMetadata(
-            self.name, self.params, tables, self.types, self.is_virtual, self.views, self.functions, self.aggregates
+            self.name, self.params, tables, types, self.is_virtual, self.views, self.functions, self.aggregates
         )
-        # Known without adding up all tables again; this is where cached_property keeps its value.
-        changed.__dict__["digest"] = (self.digest + digest_change) & _DIGEST_MASK
+        # Known without adding up all elements again.
+        changed.__dict__[_DIGEST] = (self.digest + digest_change) & _DIGEST_MASK
         return changed
 
     def with_type(self, user_type: UserType) -> "KeyspaceMetadata":
-        return replace(self, types=with_element(self.types, user_type.name, user_type))
+        before = self.types.get(user_type.name)
+        change = _type_digest(user_type) - (_type_digest(before) if before is not None else 0)
+        return self._changed(self.tables, with_element(self.types, user_type.name, user_type), change)
 
     def without_type(self, name: str) -> "KeyspaceMetadata":
-        return replace(self, types=without_element(self.types, name))
+        before = self.types.get(name)
+        change = -_type_digest(before) if before is not None else 0
+        return self._changed(self.tables, without_element(self.types, name), change)
 
     def with_function(self, function: FunctionMetadata) -> "KeyspaceMetadata":
         return replace(self, functions=with_element(self.functions, function.signature, function))
@@ -436,8 +487,11 @@ class KeyspaceMetadata:
     def views_of(self, table: TableMetadata) -> tuple[ViewMetadata, ...]:
         return tuple(v for v in self.views.values() if v.base_table_id == table.id)
 
-    @cached_property
+    @property
     def digest(self) -> int:
+        return _kept(self, self._digested)
+
+    def _digested(self) -> int:
         total = _digest("keyspace", self.name, _sorted_items(self.params.replication), self.params.durable_writes)
         for elements in (self.tables, self.views, self.functions, self.aggregates):
             total += sum(map(_digest_of, elements.values()))

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from protocol.types import BOOLEAN, TEXT, ListType, SetType, UserType
+from storage.environment.strands import paused
 from storage.mutation import Deletion, PartitionUpdate, RangeTombstone
 from storage.schema.definitions import schema_tables
 from storage.schema.elements import differences
@@ -167,7 +168,7 @@ class _KeyspaceWriter:
             if user_type is None:
                 self._delete("types", (name.encode(),))
             elif old.get(name) != user_type:
-                types = _text_list(t.cql() for t in user_type.field_types)
+                types = _text_list([t.cql() for t in paused(user_type.field_types)])
                 values = {"field_names": _text_list(user_type.field_names), "field_types": types}
                 self._put("types", (name.encode(),), _columns(values))
 
@@ -199,15 +200,15 @@ class _KeyspaceWriter:
     def _write_parts(self, old: TableMetadata | None, new: TableMetadata) -> None:
         """Columns, dropped columns, triggers and indexes that differ."""
         table = new.name.encode()
-        before = {c.name: c for c in old.columns} if old else {}
-        for column in new.columns:
+        before = {c.name: c for c in paused(old.columns)} if old else {}
+        for column in paused(new.columns):
             self._write_column(table, before.pop(column.name, None), column)
-        for column in before.values():
+        for column in paused(before.values()):
             self._delete("columns", (table, column.name.encode()))
             if column.mask:
                 self._delete("column_masks", (table, column.name.encode()))
         old_dropped = old.dropped_columns if old else {}
-        for name, dropped in new.dropped_columns.items():
+        for name, dropped in paused(new.dropped_columns.items()):
             if old_dropped.get(name) != dropped:
                 self._put("dropped_columns", (table, name.encode()), _columns(_dropped_values(dropped)))
                 exact: Values = {"dropped_time_us": LONG.pack(dropped.dropped_time_us)}
@@ -222,7 +223,7 @@ class _KeyspaceWriter:
                 self._put("indexes", (table, name.encode()), _columns(values))
         if old is not None:
             for (schema_table, old_parts), (_, parts) in zip(_parts_of(old), _parts_of(new), strict=True):
-                for name in old_parts:
+                for name in paused(old_parts):
                     if name not in parts:
                         self._delete(schema_table, (table, name.encode()))
 

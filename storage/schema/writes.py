@@ -5,12 +5,14 @@ deletion is done when it has been applied: it isn't kept, and tables that come a
 in memory. Only where older rows may lie in SSTables it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from storage.commitlog.records import rows_record
-from storage.memtable.memtable import single
+from storage.environment.strands import is_interruptible, paused
+from storage.memtable.drafts import ROWS_MIN, Draft
+from storage.memtable.memtable import Memtable, single
 from storage.memtable.packed import Layout
 from storage.mutation import LIVE, PartitionUpdate, packed_record
 from storage.reads import TableStore
@@ -40,6 +42,51 @@ def schema_record(write: SchemaWrite, store: TableStore) -> bytes:
         row = _layout(write, store).row_prefix + write.timestamp + values
         return packed_record(prefix, write.key, single(ck, row))
     return rows_record(prefix, write.key, write.timestamp, [values for _, values in write.rows])
+
+
+class PreparedWrites:
+    """What to write into one partition. Where that is much it is drafted beside it, with pauses, when this is made."""
+
+    def __init__(self, store: TableStore, writes: Sequence[SchemaWrite]) -> None:
+        self._store, self._writes = store, writes
+        self._draft: Draft | None = None
+        if sum(map(_size, writes)) >= ROWS_MIN and is_interruptible() and type(store.memtable) is Memtable:
+            self._draft = Draft(store, writes[0].key)
+            for write in writes:
+                _draft_write(self._draft, write, store)
+
+    def apply(self) -> None:
+        """In one piece."""
+        if self._draft is not None and self._draft.is_current:
+            self._draft.take_place()
+            return
+        for write in self._writes:
+            apply_schema_write(write, self._store)
+
+
+def prepared(writes: Iterable[SchemaWrite], stores: Mapping[UUID, TableStore]) -> list[PreparedWrites]:
+    """By partition, in the order in which they come."""
+    places: dict[tuple[UUID, bytes], list[SchemaWrite]] = {}
+    for write in writes:
+        places.setdefault((write.table_id, write.key), []).append(write)
+    return [PreparedWrites(stores[table_id], grouped) for (table_id, _), grouped in places.items()]
+
+
+def _size(write: SchemaWrite) -> int:
+    if not isinstance(write, PartitionUpdate):
+        return len(write.rows)
+    return len(write.range_tombstones) if write.deletion is LIVE else 0
+
+
+def _draft_write(draft: Draft, write: SchemaWrite, store: TableStore) -> None:
+    """What `apply_schema_write` does."""
+    if not isinstance(write, PartitionUpdate):
+        head = _layout(write, store).row_prefix + write.timestamp
+        draft.put((ck, head + values) for ck, values in paused(write.rows))
+    elif store.flushed or write.rows:
+        draft.update(write)
+    else:
+        draft.cover_ranges(paused(write.range_tombstones))
 
 
 def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:

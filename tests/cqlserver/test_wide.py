@@ -6,6 +6,7 @@ from operator import itemgetter
 
 import pytest
 
+from protocol.requests import Query
 from protocol.responses import Error
 from storage.environment.memory import FaultyDisk
 from tests.cqlserver.test_long_requests import Client, client, integer, new_node, shown
@@ -69,3 +70,43 @@ def test_more_components_than_clients_can_be_told_of_are_refused(statement: str)
     one = "int" if "tuple" in statement else "f{} int"
     components = ", ".join(one.format(number) for number in range(65_536))
     assert "can't have more than 65535 components" in str(shown(client(hasty=False).ask(statement.format(components))))
+
+
+WIDE = COLUMNS[:1_500]
+CHANGES = {
+    "made": (wide_table("w", WIDE),),
+    "added": (wide_table("w", WIDE[:2]), f"ALTER TABLE ks.w ADD ({', '.join(f'{name} text' for name in WIDE[2:])})"),
+    "dropped": (wide_table("w", WIDE), f"ALTER TABLE ks.w DROP ({', '.join(WIDE[5:])}) USING TIMESTAMP 5"),
+    "type": (f"CREATE TYPE ks.w ({', '.join(f'{column} int' for column in WIDE)})",),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_large_change_of_the_schema_is_made_in_turns_and_loses_none_that_others_make_meanwhile(kind: str) -> None:
+    disk = FaultyDisk()
+    long, at_once = client(disk=disk), client(hasty=False)
+    other = Client(long.session.node)
+    *before, change = CHANGES[kind]
+    for session in (long, at_once):
+        for text in before:
+            assert not isinstance(session.ask(text), Error)
+    unanswered = long.begin(Query(change))
+    steps = 0
+    for steps, _ in enumerate(long.steps(unanswered), 1):
+        if steps == 20:
+            assert not isinstance(other.ask("CREATE TABLE ks.others (k int PRIMARY KEY)"), Error)
+    assert steps > 40
+    assert shown(long.answer()) == shown(at_once.ask(change))
+    assert not isinstance(at_once.ask("CREATE TABLE ks.others (k int PRIMARY KEY)"), Error)
+    found = _schema_rows(long)
+    assert found == _schema_rows(at_once)
+    assert any(b"others" in row for row in found["columns"])
+    long.session.node.engine.close()
+    assert _schema_rows(Client(new_node(hasty=False, disk=disk))) == found
+
+
+def _schema_rows(session: Client) -> dict[str, list[tuple[bytes | None, ...]]]:
+    return {
+        table: session.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = 'ks'")
+        for table in ("columns", "dropped_columns", "types")
+    }
