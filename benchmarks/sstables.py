@@ -6,6 +6,9 @@ Rows as the comparison with Cassandra has them (k bigint, c int, v blob of 100 b
 of 11), in process and without sockets, in a folder that is removed in the end. Shapes: `memory`: nothing is flushed;
 `disjoint`: two SSTables, each with half of the keys; `overlapping`: two with the same keys; `deletions`: the same, and the
 second deletes every tenth partition; `wide`: two, rows of 100 partitions in both. The least of several rounds counts.
+
+With --stalls flushes and compactions run as they do in a server, in turns of two milliseconds, and the longest turns are
+shown, in milliseconds of processor time.
 """
 
 import argparse
@@ -30,11 +33,12 @@ from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder
 from storage.environment.disk import RealDisk
 from storage.environment.environment import Environment, Rng, SystemClock
-from storage.environment.strands import InlineWorkers
+from storage.environment.strands import InlineWorkers, ThreadWorkers
 
 VERSION = 4
 PAGE_ROWS = 5_000
 READS = 20_000
+TURN_S = 0.002
 WIDE_PARTITIONS = 100
 DELETED_EVERY = 10
 SCHEMA = (
@@ -47,11 +51,13 @@ SHAPES = ("memory", "disjoint", "overlapping", "deletions", "wide")
 class Bench:
     """A node that keeps its data, with one session."""
 
-    def __init__(self, folder: Path, rows: int, rounds: int, profiled: str) -> None:
-        self.folder, self.rows, self.rounds, self.profiled = folder, rows, rounds, profiled
+    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
+        self.rows, self.profiled = options.rows, options.profile
         self.rng = random.Random(1)
-        clock = SystemClock()
-        environment = Environment(clock, Rng.from_system(), RealDisk(), InlineWorkers())
+        self.clock = clock = SystemClock()
+        self.turns_ms: list[float] | None = [] if options.stalls else None
+        workers = ThreadWorkers(clock.monotonic) if options.stalls else InlineWorkers()
+        environment = Environment(clock, Rng.from_system(), RealDisk(), workers)
         self.node = open_node(Config(data=folder), environment)
         self.node.describe_itself()
         self.engine = self.node.engine
@@ -113,8 +119,21 @@ class Bench:
         assert rows
         with self.measured("flush") as took:
             self.engine.flush([self.table.id])
-            self.engine.background.finish()
+            self.work()
         return took[0]
+
+    def work(self) -> None:
+        """What goes on beside requests."""
+        background = self.engine.background
+        if self.turns_ms is None:
+            background.finish()
+            return
+        while not background.is_idle:
+            began = time.process_time()
+            if background.step(self.clock.monotonic() + TURN_S):
+                self.turns_ms.append((time.process_time() - began) * 1e3)
+            else:
+                time.sleep(TURN_S / 10)
 
     def pages(self) -> tuple[int, float]:
         """Rows of a whole scan in pages."""
@@ -158,7 +177,7 @@ class Bench:
     def major(self) -> float:
         with self.measured("major") as took:
             (task,) = self.engine.compact([self.table.id])
-            self.engine.background.finish()
+            self.work()
         assert task.error is None, task.error
         return took[0]
 
@@ -185,7 +204,7 @@ def fill(bench: Bench, shape: str) -> dict[str, float]:
 
 
 def measure(folder: Path, shape: str, options: argparse.Namespace) -> dict[str, float]:
-    bench = Bench(folder, options.rows, options.rounds, options.profile)
+    bench = Bench(folder, options)
     figures = fill(bench, shape)
 
     def least(name: str, rows: int, run: Callable[[], float]) -> None:
@@ -205,6 +224,9 @@ def measure(folder: Path, shape: str, options: argparse.Namespace) -> dict[str, 
     if shape != "memory":
         figures["major"] = bench.major() / options.rows / (1 if shape == "disjoint" else 2)
         least("scan after", expected, scan)
+    if bench.turns_ms is not None:
+        longest = sorted(bench.turns_ms)[-5:]
+        print(f"{shape:14}the longest turns: {', '.join(f'{turn:.1f}' for turn in longest)} ms, of {len(bench.turns_ms)}")
     bench.engine.close()
     return figures
 
@@ -214,6 +236,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", default="", help="flush, scan, count, reads or major: show where the time goes")
+    parser.add_argument("--stalls", action="store_true", help="show the longest turns")
     parser.add_argument("shapes", nargs="*", default=list(SHAPES))
     options = parser.parse_args()
     for shape in options.shapes:

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 
 from storage.environment.environment import Workers
-from storage.environment.strands import Abandoned, InlineWorkers, Strand, is_interruptible, pause
+from storage.environment.strands import Abandoned, InlineWorkers, Strand, beside, is_interruptible, pause
 
 log = logging.getLogger("cqlserver.background")
 
@@ -76,7 +76,9 @@ class Task:
             while not condition():
                 if self.is_hurried or not is_interruptible():
                     force()
-                    return
+                    if condition() or not is_interruptible():
+                        return
+                    beside(lambda: None)  # it is for another lane to do
                 self.point()
         finally:
             self.waits_for = None

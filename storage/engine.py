@@ -510,9 +510,9 @@ class Engine:
         return self.maybe_files.compact(list(self.stores) if table_ids is None else table_ids)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether memtables take twice what they should."""
-        return self.maybe_files is not None and self.maybe_files.memtable_bytes > 2 * self.options.memtable_bytes
+    def backlog(self) -> float:
+        """How many times what they should memtables take, those that are being flushed included."""
+        return 0.0 if self.maybe_files is None else self.maybe_files.memtable_bytes / self.options.memtable_bytes
 
     def drain(self) -> None:
         """Flush everything, and leave an empty log: the folder is then complete without it. Raises StorageError where

@@ -10,8 +10,11 @@ from storage.engine import Engine
 TICK_S: Final = 0.5
 """How often is looked whether memtables have grown too large: at the fastest they grow by some 20 MB meanwhile."""
 TURN_S: Final = 0.002
-HURRIED_TURN_S: Final = 0.008
-"""Of a turn while memtables take twice what they should: writes come faster than they are flushed."""
+HURRIED_TURNS_S: Final = ((3.0, 0.016), (2.0, 0.008), (1.5, 0.004))
+"""Of a turn while memtables take so many times what they should: writes come faster than they are flushed, and clients are
+held up the more the further behind flushes are."""
+LOOK_S: Final = 0.05
+"""How often is looked how far that is."""
 WAIT_S: Final = 0.002
 
 
@@ -25,12 +28,17 @@ async def work_forever(engine: Engine, note_stall: Callable[[float], None]) -> N
 
     background.on_wanted = want
     next_tick = clock() + TICK_S
+    next_look = 0.0
     turn_s = TURN_S
     while True:
-        if clock() >= next_tick:
-            next_tick = clock() + TICK_S
+        now = clock()
+        if now >= next_tick:
+            next_tick = now + TICK_S
             engine.tick()
-            turn_s = HURRIED_TURN_S if engine.is_behind else TURN_S
+        if now >= next_look:
+            next_look = now + LOOK_S
+            backlog = engine.backlog
+            turn_s = next((hurried_s for least, hurried_s in HURRIED_TURNS_S if backlog >= least), TURN_S)
         if background.is_idle:
             wanted = trio.Event()
             with trio.move_on_after(next_tick - clock()):

@@ -105,8 +105,9 @@ class Compaction:
             self._merge(writer, task)
             made: tuple[SSTableReader, ...] = ()
             if writer.partition_count:
-                beside(writer.finish)
-                made = (beside(lambda: files.open(descriptor)),)
+                writer.finish()
+                made = (files.open(descriptor),)
+                made[0].prepare()
             else:
                 writer.abort()
             if not self.is_wanted:
@@ -115,8 +116,11 @@ class Compaction:
             if not self.is_wanted:
                 raise Cancelled
             is_decided = False
-            transaction.commit()  # not beside the loop: what is truncated from here on is the new one
-            files.replace(inputs, made)
+            files.exchange = inputs, made  # what is truncated from here on is the new one
+            beside(transaction.commit)
+            if self.is_wanted:
+                files.replace(inputs, made)
+            files.exchange = None
         except BaseException:
             if not is_decided:
                 # whether the decision reached the disk can't be known: nothing is removed till the next start finds out

@@ -12,7 +12,7 @@ from storage.background import Task
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
-from storage.environment.strands import beside
+from storage.environment.strands import beside, let_go_piecewise
 from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
 from storage.memtable.memtable import Memtable
@@ -66,8 +66,9 @@ class Flush:
             self._write(writer, task)
             reader: SSTableReader | None = None
             if writer.partition_count and self.is_wanted:
-                beside(writer.finish)
-                reader = beside(lambda: files.open(descriptor))
+                writer.finish()
+                reader = files.open(descriptor)
+                reader.prepare()
                 beside(transaction.commit)
             if not self.is_wanted or reader is None:
                 writer.abort()
@@ -82,6 +83,7 @@ class Flush:
             transaction.abort()
             raise
         beside(transaction.finish)
+        let_go_piecewise(memtable.pieces())
 
     def _write(self, writer: SSTableWriter, task: Task) -> None:
         store = self.files.store

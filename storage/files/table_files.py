@@ -47,6 +47,8 @@ class TableFiles:
         self.readers: tuple[SSTableReader, ...] = ()
         self.is_stuck = False
         """A compaction ended so that only the next start can tell which of its SSTables count."""
+        self.exchange: tuple[Sequence[SSTableReader], Sequence[SSTableReader]] | None = None
+        """While a compaction is being decided: those that go, and those that take their place."""
         self._disk, self._folders, self._cache = disk, folders, cache
         self._damaged: tuple[DamagedSSTable, ...] = ()
         self._generation = 0
@@ -99,6 +101,9 @@ class TableFiles:
     def forget(self) -> tuple[SSTableReader, ...]:
         """No SSTable counts any more; those that did."""
         readers, self.readers, self._damaged = self.readers, (), ()
+        if self.exchange is not None:
+            going, coming = self.exchange
+            return (*(reader for reader in readers if reader not in going), *coming)
         return readers
 
     def written_until(self) -> CommitLogPosition:

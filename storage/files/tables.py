@@ -209,6 +209,7 @@ class StoredTables:
         folder = files.folder
         commit_log = self._commit_log
         task.wait(lambda: commit_log.synced_position > position, self._sync_log)
+        task.wait(lambda: files.exchange is None, lambda: None)
         beside(lambda: self._remove_now(folder, readers))
 
     def _sync_log(self) -> None:

@@ -8,12 +8,12 @@ else; then another key stands at its position in Data.db, which whoever asks see
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk, ReadFile
+from storage.environment.strands import paused
 from storage.memtable.memtable import Position, position_of
 from storage.sstable import summary
 from storage.sstable.checksums import Checksums
@@ -64,6 +64,7 @@ class BigIndex:
         self.path, self.file, self._checksums = path, file, checksums
         self._samples, self._codec, self._version = samples, codec, version
         self.first_key, self.last_key = samples.first, samples.last
+        self._positions: list[Position] | None = None
 
     @staticmethod
     def open(
@@ -107,7 +108,7 @@ class BigIndex:
     def maybe_find(self, position: Position) -> Found | None:
         """The partition at a position of the ring, None where there is none."""
         key = position[8:]
-        sample = bisect_right(self._positions, position) - 1
+        sample = self._sample_of(position)
         if sample < 0:
             return None
         try:
@@ -130,7 +131,7 @@ class BigIndex:
     def find_surely(self, position: Position) -> Found | None:
         """The same, entry by entry: for where what `maybe_find` found turns out to be something else."""
         try:
-            return self._found_by_walking(position[8:], bisect_right(self._positions, position) - 1)
+            return self._found_by_walking(position[8:], self._sample_of(position))
         except DAMAGE as error:
             raise named(error, self.path) from None
 
@@ -138,7 +139,7 @@ class BigIndex:
         """All from a position on, in order. `data_bytes`: where the last one ends."""
         maker = StretchMaker(self.path, data_bytes, start)
         try:
-            for keys, starts, wide in self._pieces(max(bisect_right(self._positions, start) - 1, 0) if start else 0):
+            for keys, starts, wide in self._pieces(max(self._sample_of(start), 0) if start else 0):
                 stretch = maker.add(keys, starts, wide)
                 if stretch is not None:
                     yield stretch
@@ -164,12 +165,25 @@ class BigIndex:
             keys, starts, promoted = _split(piece)
             yield keys, starts, {n: PromotedIndex(data, self._codec, self._version) for n, data in promoted.items()}
 
-    @cached_property
-    def _positions(self) -> list[Position]:
-        found = [position_of(key) for key in self._samples.keys]
-        if any(left >= right for left, right in pairwise(found)):
+    def prepare(self) -> None:
+        """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""
+        if self._positions is None:
+            self._positions = self._placed()
+
+    def _placed(self) -> list[Position]:
+        found = [position_of(key) for key in paused(self._samples.keys)]
+        if any(left >= right for left, right in paused(pairwise(found))):
             raise corrupted(self.path, "the keys of the summary are out of order")
         return found
+
+    def _sample_of(self, position: Position) -> int:
+        """The sample behind which a position of the ring lies, -1 where it lies before all."""
+        if self._positions is None:
+            if self._checksums is not None:  # it is what was written: so it is in order
+                return bisect_right(self._samples.keys, position, key=position_of) - 1
+            self.prepare()
+        assert self._positions is not None
+        return bisect_right(self._positions, position) - 1
 
     def _piece(self, sample: int) -> tuple[int, int]:
         """Where the entries from a sample up to the next one stand, with the head of the next one."""
@@ -287,7 +301,7 @@ def _checksum(file: ReadFile, start: int, end: int) -> int:
 
 def _check(samples: Summary, index_bytes: int) -> None:
     before = -1
-    for position in samples.positions:
+    for position in paused(samples.positions):
         if not before < position < index_bytes:
             raise CorruptionError(f"a position of {position} behind {before}, in an index of {index_bytes} bytes")
         before = position

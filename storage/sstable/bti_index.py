@@ -103,6 +103,9 @@ class BtiIndex:
                 raise corrupted(path((PARTITIONS, ROWS)[len(files)]), "the file is missing") from None
             raise
 
+    def prepare(self) -> None:
+        """There is nothing to do before the first read."""
+
     def close(self) -> None:
         self.file.close()
         self._rows_file.close()

@@ -14,6 +14,7 @@ from typing import Final
 
 from protocol.errors import CorruptionError
 from storage.environment.environment import AppendFile, ReadFile
+from storage.environment.strands import beside
 from storage.sstable.compression import (
     CHUNK_BYTES_MAX,
     CompressionInfo,
@@ -220,7 +221,7 @@ class ChunkWriter:
         """Everything to the file, durably; it is closed."""
         self._cut(1)
         self._flush()
-        self._file.sync()
+        beside(self._file.sync)
         self._file.close()
 
     def abandon(self) -> None:

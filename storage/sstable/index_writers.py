@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from storage.environment.environment import AppendFile
+from storage.environment.strands import beside
 from storage.memtable.memtable import position_of, position_token
 from storage.sstable import checksums, summary
 from storage.sstable.constants import CHECKSUMS, INDEX, PARTITIONS, ROWS, SUMMARY
@@ -58,7 +59,7 @@ class GrowingFile:
 
     def finish(self) -> None:
         self._flush()
-        self._file.sync()
+        beside(self._file.sync)
         self._file.close()
 
     def abandon(self) -> None:

@@ -100,6 +100,10 @@ class SSTableReader:
             raise named(error, self.path) from None
         self._table = table
 
+    def prepare(self) -> None:
+        """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""
+        self._index.prepare()
+
     def close(self) -> None:
         self._data.close()
         self._index.close()

@@ -10,6 +10,7 @@ import struct
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
+from storage.environment.strands import paused
 
 SAMPLING_LEVEL: Final = 128
 _HEAD = struct.Struct(">iiqii")
@@ -30,7 +31,7 @@ class Summary(NamedTuple):
 
 def encode(summary: Summary) -> bytes:
     offsets, entries, at = [], [], 4 * len(summary.keys)
-    for key, position in zip(summary.keys, summary.positions, strict=True):
+    for key, position in paused(zip(summary.keys, summary.positions, strict=True)):
         offsets.append(at)
         entry = key + _POSITION.pack(position)
         entries.append(entry)
@@ -48,7 +49,7 @@ def decode(data: bytes) -> Summary:
         raise CorruptionError(f"a summary of {count} entries in {size} of {len(data)} bytes")
     offsets = [*struct.unpack_from(f"<{count}i", data, start), size]
     keys, positions = [], []
-    for i in range(count):
+    for i in paused(range(count)):
         begin, end = start + offsets[i], start + offsets[i + 1] - 8
         if not start <= begin <= end <= start + size:
             raise CorruptionError(f"summary entry {i} from {begin} to {end}")

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from storage.environment.environment import AppendFile, Disk
+from storage.environment.strands import beside
 from storage.keys import clustering_order_key
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
@@ -247,7 +248,8 @@ class SSTableWriter:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def finish(self) -> Statistics:
-        """Completes the SSTable, durably. There must be a partition in it. A failure leaves it to `abort`."""
+        """Completes the SSTable, durably. There must be a partition in it. A failure leaves it to `abort`. In a strand: with
+        pauses, and the disk is waited for beside the loop."""
         assert self.partition_count, "an SSTable without partitions"
         self._data.finish()
         filter_bytes = self._filter.encode() if self._filter is not None else b""
@@ -262,9 +264,9 @@ class SSTableWriter:
             self._put(FILTER, filter_bytes)
         self._put(DIGEST, str(self._data.digest).encode())
         self._put(STATISTICS, statistics.encode(found, self._version))
-        self._disk.sync_folder(self._folder)
+        beside(lambda: self._disk.sync_folder(self._folder))
         self._put(TOC, "".join(f"{name}\n" for name in [*self._components, TOC]).encode())
-        self._disk.sync_folder(self._folder)
+        beside(lambda: self._disk.sync_folder(self._folder))
         return found
 
     def abort(self) -> None:
@@ -321,8 +323,12 @@ class SSTableWriter:
     def _put(self, component: str, data: bytes) -> None:
         file = self._open(component)
         try:
-            file.write(data)
-            file.sync()
+            beside(lambda: _written(file, data))
         finally:
             file.close()
+
+
+def _written(file: AppendFile, data: bytes) -> None:
+    file.write(data)
+    file.sync()
 

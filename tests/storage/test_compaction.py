@@ -12,6 +12,7 @@ from storage.commitlog.log import CommitLogOptions
 from storage.compaction.purging import Purger
 from storage.compaction.strategies import next_to_compact
 from storage.engine import EngineOptions
+from storage.files.transaction import Transaction
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, NO_LIVENESS, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
@@ -108,6 +109,31 @@ def test_a_truncation_meanwhile_is_not_undone() -> None:
     node.kill()
     assert node.rows(made) == []
     assert data_files(node) == []
+
+
+@pytest.mark.parametrize("synced", [False, True])
+def test_a_truncation_while_it_is_decided_takes_the_new_files(synced: bool) -> None:
+    """The compaction's commit waits for the disk beside the loop."""
+    node, made, _ = history()
+    commit = Transaction.commit
+
+    def truncate_meanwhile(self: Transaction) -> None:
+        patch.undo()
+        node.engine.truncate(made, node.clock.wall_us())
+        node.engine.commit_log.write()  # type: ignore[union-attr]
+        if synced:
+            node.engine.commit_log.sync()  # type: ignore[union-attr]
+        commit(self)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Transaction, "commit", truncate_meanwhile)
+    (task,) = node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert task.error is None
+    assert data_files(node) == []
+    for _ in range(2):
+        assert node.rows(made) == []
+        node.kill()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
