@@ -24,6 +24,7 @@ from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.local_node import LocalNode
+from storage.memtable.drafts import Seen
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
@@ -197,16 +198,25 @@ class Node:
         """The consistency levels that the local node meets at once, alone."""
         return self.coordinator.local_levels(self.keyspace_of(table), kind, table.name)
 
-    def write(self, updates: Sequence[PartitionUpdate], table: TableMetadata, level: int, write_type: str) -> None:
-        """Applies what one request changes; all of it or, after a crash, nothing. Raises WriteFailure."""
+    def write(
+        self,
+        updates: Sequence[PartitionUpdate],
+        table: TableMetadata,
+        level: int,
+        write_type: str,
+        seen: Seen | None = None,
+    ) -> bool:
+        """Applies what one request changes; all of it or, after a crash, nothing. With `seen`, a single update only if that
+        is current; whether it was. Raises WriteFailure."""
         if table.is_virtual:
             self.virtual_tables.modify(table, updates)
-            return
+            return True
         try:
             if len(updates) == 1:
-                self.engine.apply(updates[0])
-            elif updates:
+                return self.engine.apply(updates[0], seen)
+            if updates:
                 self.engine.apply_all(updates)
+            return True
         except CommitLogFailed as error:
             raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
 

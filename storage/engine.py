@@ -32,7 +32,7 @@ from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
 from storage.keys import split_key
 from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
-from storage.memtable.drafts import Draft, maybe_draft, maybe_update_draft
+from storage.memtable.drafts import Draft, Seen, maybe_draft, maybe_update_draft
 from storage.memtable.memtable import CK_LENGTH_MAX, single
 from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
@@ -234,15 +234,17 @@ class Engine:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def apply(self, update: PartitionUpdate) -> None:
-        """Log and apply one update. Raises InvalidRequest (too large), CommitLogFailed; then nothing was applied."""
+    def apply(self, update: PartitionUpdate, seen: Seen | None = None) -> bool:
+        """Log and apply one update. Raises InvalidRequest (too large), CommitLogFailed; then nothing was applied. With
+        `seen`: only if that is current when all is prepared; whether it was."""
         if update.table_id in self.indexed.tables:
-            self.indexed.apply((update,))
-            return
+            return self.indexed.apply((update,), seen)
         store = self.stores[update.table_id]
         logged = self.commit_log is not None and update.table_id not in self._unlogged
         record = update.encode() if logged else b""
         draft = maybe_update_draft(store, update)
+        if seen is not None and not seen.is_current:
+            return False
         if logged:
             self._append(record, (update,))
         commit()
@@ -250,6 +252,7 @@ class Engine:
             draft.take_place()
         else:
             store.apply(update)
+        return True
 
     def apply_all(self, updates: Sequence[PartitionUpdate]) -> None:
         """Log several updates as one record, so that a start brings back all or none, and apply them."""

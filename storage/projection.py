@@ -12,6 +12,7 @@ multi-cell column without live elements is null. A counter's value is its total.
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import Final
 
@@ -60,10 +61,8 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
 
         def map_value(column: ComplexColumn) -> bytes:
             cells = column.cells
-            parts = [_I32.pack(len(cells))]
-            for path in in_order(cells, key_order):
-                parts += (_I32.pack(len(path)), path, wire(cells[path].value))
-            return b"".join(parts)
+            pieces = (wire(path) + wire(cells[path].value) for path in in_order(cells, key_order))
+            return _I32.pack(len(cells)) + _joined(pieces, len(cells))
 
         return map_value
     if isinstance(column_type, SetType):
@@ -71,7 +70,7 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
 
         def set_value(column: ComplexColumn) -> bytes:
             cells = column.cells
-            return _I32.pack(len(cells)) + b"".join([wire(path) for path in in_order(cells, element_order)])
+            return _I32.pack(len(cells)) + _joined(map(wire, in_order(cells, element_order)), len(cells))
 
         return set_value
     assert isinstance(column_type, ListType), column_type
@@ -79,7 +78,8 @@ def complex_serializer(column_type: CqlType) -> Callable[[ComplexColumn], bytes]
 
     def list_value(column: ComplexColumn) -> bytes:
         cells = column.cells
-        return _I32.pack(len(cells)) + b"".join([wire(cells[path].value) for path in in_order(cells, time_order)])
+        pieces = (wire(cells[path].value) for path in in_order(cells, time_order))
+        return _I32.pack(len(cells)) + _joined(pieces, len(cells))
 
     return list_value
 
@@ -89,7 +89,15 @@ def in_order(cells: Mapping[bytes, Cell], order: Callable[[bytes], bytes]) -> It
     if len(cells) <= ITEMS_PER_GO_MAX:
         return sorted(cells, key=order)
     keyed = [(order(path), path) for path in in_turns(cells)]
-    return paused([path for _, path in sorted_in_turns(keyed)])
+    return (path for _, path in paused(sorted_in_turns(keyed)))
+
+
+def _joined(pieces: Iterable[bytes], count: int) -> bytes:
+    """None of them is empty. Many are joined a share at a time: to let go of hundreds of thousands takes a while."""
+    if count <= ITEMS_PER_GO_MAX:
+        return b"".join(pieces)
+    rest = iter(pieces)
+    return b"".join(iter(lambda: b"".join(islice(rest, ITEMS_PER_GO_MAX)), b""))
 
 
 def column_value(column: ColumnMetadata, is_counter: bool) -> Value:

@@ -133,7 +133,7 @@ def merge_rows(left: Row, right: Row, active: Deletion = LIVE, resolve: Resolve 
     covered_us = active.timestamp_us
     if liveness.timestamp_us <= covered_us:
         liveness = NO_LIVENESS
-    columns = _uncovered(left.columns, active, resolve.turns)
+    columns = _uncovered(left.columns, active, resolve.turns, was_there=True)
     for name, data in _uncovered(right.columns, active, resolve.turns).items():
         existing = columns.get(name)
         if existing is None:
@@ -169,8 +169,9 @@ def uncovered_row(row: Row, active: Deletion = LIVE, turns: Turns = iter) -> Row
 
 
 def _uncovered(
-    columns: Mapping[str, Cell | ComplexColumn], active: Deletion, turns: Turns
+    columns: Mapping[str, Cell | ComplexColumn], active: Deletion, turns: Turns, *, was_there: bool = False
 ) -> dict[str, Cell | ComplexColumn]:
+    """With `was_there`, of stored columns: what their own deletion covers is not there."""
     covered_us = active.timestamp_us
     if covered_us == NO_TIMESTAMP and ComplexColumn not in map(type, columns.values()):
         return dict(columns)
@@ -181,7 +182,8 @@ def _uncovered(
                 kept[name] = data
         else:
             assert type(data) is ComplexColumn, (name, data)
-            complex_column = uncovered_complex(data, active, turns)
+            is_uncovered = was_there and data.deletion > active
+            complex_column = data if is_uncovered else uncovered_complex(data, active, turns)
             if complex_column is not None:
                 kept[name] = complex_column
     return kept

@@ -2,15 +2,17 @@
 
 The conditions of all statements on one partition are gathered, the rows that they speak of are read, and either all
 changes are applied or the current rows are returned. The coordinator makes reading and applying one step among the
-replicas; where the local node is the only one, that step is simply not interrupted.
+replicas; where the local node is the only one, that step is simply not interrupted. Where it would be long, it is prepared
+with pauses and takes place if nothing has changed meanwhile.
 
 What is read is part of what clients see: only the rows that have conditions, and of the static row only what conditions
 or changes speak of, are there for the answer and for operations on list items.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from typing import overload
 
 from cqlserver.java_order import elements_hash_ordered
 from cqlserver.node import Node
@@ -32,7 +34,8 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import BOOLEAN
-from storage.environment.strands import undisturbed
+from storage.environment.strands import is_interruptible, undisturbed
+from storage.memtable.drafts import ATTEMPTS_MAX, Seen
 from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, PartitionUpdate, Row
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, PartitionView, TableStore
@@ -185,29 +188,49 @@ class CasRequest:
 
     def execute(self, trace: RequestTrace | None = None) -> Result:
         """Decides and, if all conditions hold, applies."""
-        outcome = undisturbed(lambda: self._outcome(trace))
-        if trace is not None:
-            trace.decided(self._shape.table, outcome is self._shape.applied)
-        return outcome
-
-    def _outcome(self, trace: RequestTrace | None) -> Result:
         node, options, table, key = self._node, self._options, self._shape.table, self._key
         assert key is not None
         node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)
-        clock = node.environment.clock
-        now_s = options.now_s if options.now_s is not None else clock.now_s()
         if trace is not None:
             trace.note(READING_FOR_CAS)
+        outcome = self._maybe_in_turns(key) or undisturbed(lambda: self._outcome(key))
+        if trace is not None:
+            trace.decided(table, outcome is self._shape.applied)
+        return outcome
+
+    def _maybe_in_turns(self, key: bytes) -> Result | None:
+        """Decides and writes with pauses, in which others may change what it is about: then it is decided anew. None where
+        that does not end, or where nobody would pause."""
+        if not is_interruptible():
+            return None
+        cks = [ck for ck in self._conditions if ck != STATIC_ROW]
+        for _ in range(ATTEMPTS_MAX):
+            seen = Seen(self._shape.store, key, cks or None)
+            outcome = self._outcome(key, seen)
+            if outcome is not None:
+                return outcome
+        return None
+
+    @overload
+    def _outcome(self, key: bytes) -> Result: ...
+    @overload
+    def _outcome(self, key: bytes, seen: Seen) -> Result | None: ...
+    def _outcome(self, key: bytes, seen: Seen | None = None) -> Result | None:
+        """None if what was `seen` is not current any more; then nothing was written."""
+        node, options, table = self._node, self._options, self._shape.table
+        clock = node.environment.clock
+        now_s = options.now_s if options.now_s is not None else clock.now_s()
         current = CurrentRows(key, now_s, self._shape, self._conditions)
         if not current.all_hold():
-            return current.refusal()
+            refusal = current.refusal()
+            return refusal if seen is None or seen.is_current else None
         node.check_cas_commit(table, options.consistency)
         ballot_us = clock.wall_us()
         if self._shape.packed is not None:
             packed = self._shape.packed.maybe_write(self._changes[0][1], ballot_us)
             if packed is not None:
-                node.write_packed((packed,), table, options.consistency, "CAS")
-                return self._shape.applied
+                write = partial(node.write_packed, (packed,), table, options.consistency, "CAS")
+                return self._shape.applied if undisturbed(partial(_write_if, seen, write)) else None
         updates = Updates()
         paths = node.list_paths
         for modification, values in self._changes:
@@ -215,8 +238,14 @@ class CasRequest:
             context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before)
             modification.add_to(updates, [key], modification.places(values), context, current.reader)
         built = [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
-        node.write(built, table, options.consistency, "CAS")
-        return self._shape.applied
+        return self._shape.applied if node.write(built, table, options.consistency, "CAS", seen) else None
+
+
+def _write_if(seen: Seen | None, write: Callable[[], None]) -> bool:
+    if seen is not None and not seen.is_current:
+        return False
+    write()
+    return True
 
 
 def _as_tested(conditions: list[BoundCondition]) -> Sequence[BoundCondition]:

@@ -30,7 +30,9 @@ from protocol.types import (
     UserType,
     VectorType,
 )
+from storage.environment.strands import in_turns, paused
 from storage.mutation import Cell, ComplexColumn, Row
+from storage.projection import in_order
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 UUID_BYTES: Final = 16
@@ -118,7 +120,7 @@ class ColumnCondition:
             if data is None or data.value is None:
                 return None, type_.keys
             parts = split_collection(data.value)
-            for key, value in zip(parts[::2], parts[1::2], strict=True):
+            for key, value in paused(zip(parts[::2], parts[1::2], strict=True)):
                 if key is not None and type_.keys.compare(key, element) == 0:
                     return value, type_.keys
             return None, type_.keys
@@ -178,7 +180,7 @@ def _cell_at(data: ComplexColumn, path: bytes, path_type: CqlType) -> Cell | Non
     found = data.cells.get(path)
     if found is not None or path_type.has_one_form:
         return found
-    return next((cell for other, cell in data.cells.items() if path_type.compare(other, path) == 0), None)
+    return next((cell for other, cell in in_turns(data.cells.items()) if path_type.compare(other, path) == 0), None)
 
 
 def _whole(data: Cell | ComplexColumn | None, type_: CqlType) -> bytes | None:
@@ -195,15 +197,13 @@ def _whole(data: Cell | ComplexColumn | None, type_: CqlType) -> bytes | None:
 def _items(data: Cell | ComplexColumn | None, type_: CqlType) -> list[bytes | None]:
     """The items of a list or set in order; of a map its keys and values in turn."""
     if isinstance(data, ComplexColumn):
-        live = [(path, cell) for path, cell in data.cells.items() if cell.value is not None]
+        live = {path: cell for path, cell in in_turns(data.cells.items()) if cell.value is not None}
         if isinstance(type_, ListType):
-            return [cell.value for _, cell in sorted(live, key=lambda item: TIMEUUID.order_key(item[0]))]
+            return [live[path].value for path in in_order(live, TIMEUUID.order_key)]
         if isinstance(type_, SetType):
-            order = type_.elements.order_key
-            return [path for path, _ in sorted(live, key=lambda item: order(item[0]))]
+            return list(in_order(live, type_.elements.order_key))
         assert isinstance(type_, MapType)
-        order = type_.keys.order_key
-        return [part for path, cell in sorted(live, key=lambda item: order(item[0])) for part in (path, cell.value)]
+        return [part for path in in_order(live, type_.keys.order_key) for part in (path, live[path].value)]
     return list(split_collection(data.value)) if data is not None and data.value is not None else []
 
 
@@ -215,7 +215,7 @@ def _compare_items(type_: CqlType, items: Sequence[bytes | None], wanted: Sequen
     else:
         assert isinstance(type_, ListType | SetType)
         types = (type_.elements,)
-    for position, (item, other) in enumerate(zip(items, wanted, strict=False)):
+    for position, (item, other) in paused(enumerate(zip(items, wanted, strict=False))):
         comparison = types[position % len(types)].compare(item or b"", other or b"")
         if comparison:
             return comparison
@@ -229,7 +229,7 @@ def _contains(type_: CqlType, items: Sequence[bytes | None], value: bytes, opera
     else:
         assert isinstance(type_, ListType | SetType)
         of, candidates = type_.elements, items
-    return any(of.compare(candidate or b"", value) == 0 for candidate in candidates)
+    return any(of.compare(candidate or b"", value) == 0 for candidate in in_turns(candidates))
 
 
 def _compare(operator: Operator, type_: CqlType, wanted: Value, value: bytes | None) -> bool:

@@ -20,6 +20,7 @@ _pack = _LENGTH.pack
 _unpack_from = _LENGTH.unpack_from
 ITEMS_PER_TURN = 500
 """Of a set or map: more elements than this are sorted by keys, with pauses."""
+_ITEMS_AT_ONCE = 500
 BYTES_PER_GO_MAX = 16_384
 """Of a collection that is taken apart in a go of the loop."""
 _NULL = _pack(-1)
@@ -33,11 +34,10 @@ EMPTY_IS_NULL = frozenset(NATIVE_TYPES[name] for name in f"{_NUMBERS} boolean in
 def pack_items(items: Sequence[bytes | None]) -> bytes:
     """Elements one behind the other: the value of a tuple."""
     parts: list[bytes] = []
-    for item in paused(items):
-        if item is None:
-            parts.append(_NULL)
-        else:
-            parts += (_pack(len(item)), item)
+    for start in range(0, len(items), _ITEMS_AT_ONCE):
+        some = items[start : start + _ITEMS_AT_ONCE]
+        parts.append(b"".join([_NULL if item is None else _pack(len(item)) + item for item in some]))
+        pause()
     return b"".join(parts)
 
 

@@ -5,13 +5,17 @@ Sets and maps are kept in the order of their elements' or keys' type, without du
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, MarshalError, compare_next
 from protocol.types.java_text import java_class, java_string, json_quoted
 from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
-from protocol.types.turns import paused, sorted_in_turns
+from protocol.types.turns import pause, paused, sorted_in_turns
+
+_VALUES_AT_ONCE = 500
+_NULL = b"\xff\xff\xff\xff"
 
 
 class CollectionType(CqlType):
@@ -118,12 +122,10 @@ def _or_null(function: Callable[[bytes], str], value: bytes | None) -> str:
 def pack_values(count: int, values: Iterable[bytes | None]) -> bytes:
     """A serialised collection of `count` elements; a map's values are key, value, key, value."""
     parts = [count.to_bytes(4, "big")]
-    for value in paused(values):
-        if value is None:
-            parts.append(b"\xff\xff\xff\xff")
-        else:
-            parts.append(len(value).to_bytes(4, "big"))
-            parts.append(value)
+    rest = iter(values)
+    while some := list(islice(rest, _VALUES_AT_ONCE)):
+        parts.append(b"".join([_NULL if value is None else len(value).to_bytes(4, "big") + value for value in some]))
+        pause()
     return b"".join(parts)
 
 
@@ -172,7 +174,7 @@ class _ElementsType(CollectionType):
 
     def pack(self, elements: Iterable[bytes | None]) -> bytes:
         """From serialised elements, which for a set must be sorted and distinct already."""
-        listed = list(elements)
+        listed = list(paused(elements))
         return pack_values(len(listed), listed)
 
     def validate(self, data: bytes) -> None:
@@ -325,16 +327,16 @@ class MapType(CollectionType):
     def split(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """The serialised pairs. MarshalError."""
         values = _not_null(_read_values(data, 2, self.noun))
-        return list(zip(values[::2], values[1::2], strict=True))
+        return list(paused(zip(values[::2], values[1::2], strict=True)))
 
     def items(self, data: bytes) -> list[tuple[bytes, bytes | None]]:
         """The serialised pairs of a stored value, whose values may be null. MarshalError."""
         values = _read_values(data, 2, self.noun)
-        return list(zip(_not_null(values[::2]), values[1::2], strict=True))
+        return list(paused(zip(_not_null(values[::2]), values[1::2], strict=True)))
 
     def pack(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> bytes:
         """From serialised pairs, sorted by key and distinct already."""
-        listed = list(pairs)
+        listed = list(paused(pairs))
         return pack_values(len(listed), (part for pair in listed for part in pair))
 
     @property

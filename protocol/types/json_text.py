@@ -8,9 +8,11 @@ import json
 import re
 from contextlib import suppress
 from decimal import Decimal
+from itertools import count
 from typing import Any, NoReturn
 
 from protocol.types.big_integers import text_int
+from protocol.types.turns import pause
 
 _SOURCE = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: {}"
 _CORE = "com.fasterxml.jackson.core."
@@ -24,6 +26,7 @@ _TOO_DEEP = (
 )
 NUMBER_DIGITS_MAX = 1000
 _SPACE = re.compile(r"[ \t\r\n]*")
+_PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _WORD = re.compile(r"[\w$]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _ESCAPES = '"\\/bfnrtu'
@@ -53,13 +56,33 @@ def _bounded_int(text: str) -> int:
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_bounded_int, parse_constant=_no_constant)
+_LONG_TEXT = 1 << 16
+_NUMBERS_PER_PAUSE = 64
+
+
+def _decoder_with_pauses() -> json.JSONDecoder:
+    """For long texts: json's scanner calls nothing of ours but for numbers."""
+    numbers = count(1)
+
+    def parse_int(text: str) -> int:
+        if not next(numbers) % _NUMBERS_PER_PAUSE:
+            pause()
+        return _bounded_int(text)
+
+    def parse_float(text: str) -> Decimal:
+        if not next(numbers) % _NUMBERS_PER_PAUSE:
+            pause()
+        return Decimal(text)
+
+    return json.JSONDecoder(parse_float=parse_float, parse_int=parse_int, parse_constant=_no_constant)
 
 
 def parse_json(text: str) -> Any:
     """The first value of a text; numbers with a point or an exponent become Decimal. JsonError."""
     start = len(text) - len(text.lstrip(" \t\r\n"))
+    decoder = _DECODER if len(text) < _LONG_TEXT else _decoder_with_pauses()
     try:
-        value, end = _DECODER.raw_decode(text, start)
+        value, end = decoder.raw_decode(text, start)
     except JsonError:
         raise
     except (ValueError, RecursionError):
@@ -209,7 +232,12 @@ class _Scanner:
 
     def string(self) -> None:
         self.position += 1
-        while not self.at_end():
+        while True:
+            plain = _PLAIN.match(self.text, self.position)
+            self.position = plain.end() if plain else self.position
+            if self.at_end():
+                break
+            pause()
             char = self.text[self.position]
             if char == '"':
                 self.position += 1
@@ -278,6 +306,7 @@ class _Scanner:
             self.close_marker(noun, closing, start)
         is_next_in_array = False
         while True:
+            pause()
             if self.at_end():
                 message = f"expected close marker for {noun} (start marker at {self.location(start)})"
                 self.error(_EOF, f"Unexpected end-of-input: {message}", self.position)

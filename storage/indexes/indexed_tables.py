@@ -18,6 +18,7 @@ from storage.indexes.attached import Change, attached_indexes
 from storage.indexes.local import apply_entries, local_indexes
 from storage.indexes.packed_writer import IndexedWriter
 from storage.indexes.table_indexes import TableIndexes
+from storage.memtable.drafts import Seen
 from storage.memtable.packed import Layout
 from storage.mutation import LIVE, NO_LIVENESS, Deletion, Liveness, PartitionUpdate, Row
 from storage.reads import EVERYTHING, TableStore
@@ -47,10 +48,17 @@ class IndexedTables:
 
     # -- writing ------------------------------------------------------------------------------------------------------
 
-    def apply(self, updates: Sequence[PartitionUpdate]) -> None:
-        """Logs and applies updates, each of another partition, and what follows from them, as one record. Raises
-        InvalidRequest, CommitLogFailed."""
-        undisturbed(partial(self._apply, updates))
+    def apply(self, updates: Sequence[PartitionUpdate], seen: Seen | None = None) -> bool:
+        """Logs and applies updates, each of another partition, and what follows from them, as one record, if what was `seen`
+        is current; whether it was. Raises InvalidRequest, CommitLogFailed."""
+
+        def apply() -> bool:
+            if seen is not None and not seen.is_current:
+                return False
+            self._apply(updates)
+            return True
+
+        return undisturbed(apply)
 
     def _apply(self, updates: Sequence[PartitionUpdate]) -> None:
         engine = self._engine

@@ -10,7 +10,8 @@ nothing where nobody drafts. What the change leaves behind is let go of in turns
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
+from operator import is_
 from typing import TYPE_CHECKING
 
 from storage.environment.strands import is_interruptible, let_go_later, long_work, pause, paused
@@ -65,6 +66,33 @@ class Draft:
         for partition in (self._seen, self._before):
             if isinstance(partition, Partition):
                 let_go_later([*partition.rows, *partition.cks])
+
+
+class Seen:
+    """What a store has of some rows of a partition, or (`cks` None) of all: who has decided something by it, with pauses,
+    asks before writing whether it still `is_current`."""
+
+    def __init__(self, store: "TableStore", key: bytes, cks: Sequence[bytes] | None) -> None:
+        self._store, self._key, self._cks = store, key, cks
+        self._looked_at = self._look()
+
+    @property
+    def is_current(self) -> bool:
+        then, now = self._looked_at, self._look()
+        return len(then) == len(now) and all(map(is_, then, now))
+
+    def _look(self) -> list[object]:
+        """Of objects that nobody changes."""
+        store = self._store
+        found = store.memtable.get(self._key)
+        seen: list[object] = [store.memtable, store.flushed, found]
+        if isinstance(found, Partition):
+            seen += (found.static, found.deletion, *(found.tombstones or ()))
+            if self._cks is None:
+                seen += chain.from_iterable(found.rows)
+            else:
+                seen += map(found.get, self._cks)
+        return seen
 
 
 def maybe_draft(store: "TableStore", key: bytes, rows: Sequence[tuple[bytes, StoredRow]]) -> Draft | None:

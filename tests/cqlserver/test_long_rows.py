@@ -146,3 +146,43 @@ def test_logarithms_in_pieces_are_those_of_the_decimal_module(digits: int, monke
         assert decimal_logarithm(number, digits).as_tuple() == context.plus(quotient).as_tuple(), text
     for text in ("1", "-1", "0.5", "-700.125", "1e-30", "-3e-200", "12345.678"):
         assert exponential(Decimal(text), digits).as_tuple() == Decimal(text).exp(context).as_tuple(), text
+
+
+@pytest.mark.parametrize("condition", ["IF m[5] = 10", "IF m CONTAINS KEY 5", "IF EXISTS"])
+def test_a_condition_on_many_cells_is_decided_in_turns(condition: str) -> None:
+    session, at_once = with_map(), client(hasty=False)
+    bound(at_once, "INSERT INTO l (k, m) VALUES (1, ?)", MAP)
+    text = f"UPDATE l SET m[6] = 1 WHERE k = 1 {condition}"
+    response, steps = in_steps(session, text)
+    assert steps > ENOUGH_STEPS
+    assert response == at_once.ask(text)
+    assert session.rows("SELECT m[6] FROM l WHERE k = 1") == [(integer(1),)]
+
+
+def test_a_condition_that_ceases_to_hold_while_it_is_looked_at_is_refused() -> None:
+    session = with_map()
+    other = Client(session.session.node)
+    unanswered = session.begin(Query("UPDATE l SET m[6] = 1 WHERE k = 1 IF m[5] = 10"))
+    for steps, _ in enumerate(session.steps(unanswered)):
+        if steps == ENOUGH_STEPS:
+            other.ask("UPDATE ks.l SET m[5] = 11 WHERE k = 1")
+    response = session.answer()
+    assert isinstance(response, RowsResult)
+    value_at = 4 + 5 * 16 + 12
+    assert response.rows() == [(b"\0", MAP[:value_at] + integer(11) + MAP[value_at + 4 :])]
+    assert session.rows("SELECT m[6] FROM l WHERE k = 1") == [(integer(12),)]
+
+
+def test_a_condition_on_what_others_change_all_the_time_is_decided_in_the_end() -> None:
+    session = with_map()
+    other = Client(session.session.node)
+    unanswered = session.begin(Query("UPDATE l SET m[6] = 1 WHERE k = 1 IF m[5] = 10"))
+    written = 0
+    for written, _ in enumerate(session.steps(unanswered), 1):
+        other.ask("UPDATE ks.l SET s = s + {%d} WHERE k = 1" % written)  # noqa: UP031
+    response = session.answer()
+    assert isinstance(response, RowsResult)
+    assert response.rows() == [(b"\1",)]
+    ((found, count),) = session.rows("SELECT m[6], collection_count(s) FROM l WHERE k = 1")
+    assert (found, count) == (integer(1), integer(written))
+    assert written > ENOUGH_STEPS
