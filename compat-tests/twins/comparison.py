@@ -103,6 +103,7 @@ class Server:
         connection = self._connection(statement.version)
         values = statement.values()
         options = QueryOptions(values=values, page_size=statement.page_size, now_s=statement.now_s)
+        options = options._replace(consistency=statement.consistency)
         if not statement.prepared:
             text = statement.text()
             pages = _pages(lambda asked: connection.query(text, asked), options)

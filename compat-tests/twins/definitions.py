@@ -24,7 +24,9 @@ _OPTIONS = (
 comment='x'|comment=''|comment=1|comment='it''s'|gc_grace_seconds=0|gc_grace_seconds=100|gc_grace_seconds=-1
 gc_grace_seconds='5'
 gc_grace_seconds='x'|default_time_to_live=100|default_time_to_live=-1|default_time_to_live=700000000
-bloom_filter_fp_chance=0.1
+bloom_filter_fp_chance=0.1|bloom_filter_fp_chance=-1|bloom_filter_fp_chance=NaN|crc_check_chance=NaN
+read_repair_chance=0.1 AND dclocal_read_repair_chance=0.1|zz=1 AND aa=2 AND mm=3|
+caching={'keys':(text)'a'}|caching={'keys':1+2}
 bloom_filter_fp_chance=1|bloom_filter_fp_chance=0|bloom_filter_fp_chance=2|bloom_filter_fp_chance='0.5'|crc_check_chance=0.5
 crc_check_chance=1.5|min_index_interval=1|min_index_interval=0|max_index_interval=10|max_index_interval=5000|cdc=true
 cdc='false'
@@ -101,6 +103,25 @@ _MASKS = [
 ]
 
 
+_CLASSES = [
+    "'org.apache.cassandra.db.marshal.Int32Type'",
+    "'CompositeType(Int32Type, UTF8Type)'",
+    "'DynamicCompositeType(b=>Int32Type,a=>UTF8Type)'",
+    "'ListType(Int32Type)'",
+    "'FrozenType(SetType(UTF8Type))'",
+    "list<'Int32Type'>",
+]
+_VECTORS = [
+    "vector<list<int>, 2>",
+    "vector<frozen<set<text>>, 2>",
+    "frozen<vector<map<int, text>, 1>>",
+    "list<frozen<vector<list<int>, 2>>>",
+    "vector<counter, 2>",
+    "vector<duration, 2>",
+    "vector<tuple<list<int>, int>, 1>",
+]
+
+
 class Definitions:
     """Names are few, so that statements meet."""
 
@@ -144,8 +165,10 @@ class Definitions:
                     "vector<int, 0>",
                 ]
             )
-        if luck < 0.08:
-            return "'org.apache.cassandra.db.marshal.Int32Type'"
+        if luck < 0.1:
+            return rng.choice(_CLASSES)
+        if luck < 0.13:
+            return rng.choice(_VECTORS)
         if luck < 0.2:
             return rng.choice(["ua", "ub", "frozen<ua>", "list<frozen<ub>>", "map<text, ua>", "tuple<ua, int>", "set<ub>"])
         return random_type(rng, []).cql() if luck < 0.6 else rng.choice(NATIVES)
@@ -199,7 +222,8 @@ class Definitions:
                 f"{head}DROP {rng.choice(['', '', 'IF EXISTS '])}{rng.choice([name, f'({name}, {other})'])}{using}"
             )
         if kind == "rename":
-            return _plain(f"{head}RENAME {rng.choice(['', '', 'IF EXISTS '])}{name} TO {other}")
+            more = f" AND {rng.choice(_NAMES)} TO {rng.choice(_NAMES)}" if rng.random() < 0.3 else ""
+            return _plain(f"{head}RENAME {rng.choice(['', '', 'IF EXISTS '])}{name} TO {other}{more}")
         if kind == "alter":
             return _plain(f"{head}ALTER {name} TYPE {self._type()}")
         if kind == "mask":

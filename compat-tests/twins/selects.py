@@ -1,5 +1,6 @@
 """Random SELECTs on a random table: mostly those that may succeed, and many that must not."""
 
+from dataclasses import replace
 from random import Random
 
 from protocol.primitives import UNSET
@@ -18,6 +19,7 @@ from twins.values import NATIVES, random_type, random_value
 
 OPERATORS = ["=", "=", "=", "<", "<=", ">", ">=", "!=", "IN", "CONTAINS", "CONTAINS KEY", "LIKE", "IS NOT"]
 SLICES = ["<", "<=", ">", ">="]
+CONSISTENCIES = [0, 2, 4, 5, 6, 7, 8, 9, 10, 11]
 NULL = Bound("null", None, True)
 
 
@@ -34,7 +36,7 @@ class Selects:
         where = self._where()
         group = self._group() if rng.random() < 0.12 else ()
         distinct = rng.random() < 0.08
-        head = "SELECT " + ("JSON " if rng.random() < 0.08 else "") + ("DISTINCT " if distinct else "")
+        head = "SELECT " + ("JSON " if rng.random() < 0.12 else "") + ("DISTINCT " if distinct else "")
         clauses = (
             Clause(head, self._selection(distinct), tail=f" FROM {self._table.full_name}", required=True),
             Clause("WHERE ", where, " AND "),
@@ -46,8 +48,10 @@ class Selects:
         )
         prepared = self._marked and rng.random() < 0.7
         made = Statement(clauses, prepared, rng.choice([4, 5]), rng.choice([-1, -1, 1, 2, 3, 5, 7, 100]))
+        if rng.random() < 0.08:
+            made = replace(made, consistency=rng.choice(CONSISTENCIES))
         if "ttl(" in made.text().lower() or rng.random() < 0.1:
-            return Statement(clauses, prepared, 5, made.page_size, self._now_s)
+            return replace(made, version=5, now_s=self._now_s)
         return made
 
     # Terms
@@ -61,9 +65,9 @@ class Selects:
             return Bound("null", None, marked)
         if luck < 0.05 and self._marked:
             return Bound(None, UNSET, True)
-        if luck < 0.06 and self._marked:
+        if luck < 0.08 and self._marked:
             return Bound(None, rng.choice([b"", b"\0", b"\0\0\0\1", bytes(8)]), True)
-        if luck < 0.09:
+        if luck < 0.1:
             wrong = random_type(rng, self._table.user_types)
             return Bound(wrong.to_literal(random_value(rng, wrong)))
         if luck < 0.12:
@@ -154,6 +158,10 @@ class Selects:
 
         if operator == "IS NOT":
             return (f"({names}) IS NOT NULL",)
+        if operator == "IN" and self._marked and rng.random() < 0.25:
+            packed = [self._tuple(columns) for _ in range(rng.randint(0, 3))]
+            raw = len(packed).to_bytes(4, "big") + b"".join(len(p).to_bytes(4, "big") + p for p in packed)
+            return (f"({names}) IN ", Bound(None, raw, True))
         if operator == "IN":
             rows: list[Bound | str] = []
             for index in range(rng.randint(0, 3)):
@@ -161,10 +169,14 @@ class Selects:
                 rows += row()
             return (f"({names}) IN (", *rows, ")")
         if self._marked and rng.random() < 0.2:
-            parts = [rng.choice(column.pool) for column in columns]
-            raw = b"".join(len(p).to_bytes(4, "big") + p for p in parts)
-            return (f"({names}) {operator} ", Bound(None, raw, True))
+            return (f"({names}) {operator} ", Bound(None, self._tuple(columns), True))
         return (f"({names}) {operator} ", *row())
+
+    def _tuple(self, columns: list[Column]) -> bytes:
+        """A bound one, now and then of fewer values than columns."""
+        rng = self._rng
+        given = columns if rng.random() < 0.8 else columns[: rng.randrange(1, len(columns) + 1)]
+        return b"".join(len(p).to_bytes(4, "big") + p for p in (rng.choice(column.pool) for column in given))
 
     def _tokens(self) -> list[Item]:
         rng = self._rng

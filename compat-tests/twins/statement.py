@@ -32,13 +32,14 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging."""
+    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number."""
 
     clauses: tuple[Clause, ...]
     prepared: bool = False
     version: int = 5
     page_size: int = -1
     now_s: int | None = None
+    consistency: int = 1
 
     def text(self) -> str:
         return "".join(piece if isinstance(piece, str) else _shown(piece) for piece in self._pieces())
@@ -51,6 +52,8 @@ class Statement:
         how = [f"v{self.version}", "prepared" if self.prepared else "simple"]
         if self.page_size >= 0:
             how.append(f"page size {self.page_size}")
+        if self.consistency != 1:
+            how.append(f"consistency {self.consistency}")
         values = ", ".join(f"0x{v.hex()}" if isinstance(v, bytes) else str(v) for v in self.values())
         return f"{self.text()}\n    ({', '.join(how)}{f'; values {values}' if values else ''})"
 
@@ -80,6 +83,8 @@ class Statement:
             yield replace(self, prepared=False)
         if self.page_size >= 0:
             yield replace(self, page_size=-1)
+        if self.consistency != 1:
+            yield replace(self, consistency=1)
         for index, clause in enumerate(self.clauses):
             for at, item in enumerate(clause.items):
                 for piece_at, piece in enumerate(item):

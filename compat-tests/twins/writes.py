@@ -13,6 +13,7 @@ from twins.statement import Bound, Clause, Item, Statement
 from twins.tables import POOL, TIMESTAMPS, Column, Table, bound, random_table
 from twins.values import random_type, random_value
 
+CONSISTENCIES = (0, 2, 4, 5, 6, 7, 8, 9, 10, 11)
 OPERATORS = ("=", "=", "=", "!=", "<", "<=", ">", ">=")
 
 
@@ -52,7 +53,10 @@ class Writes:
         yield self._read()
 
     def _sent(self, clauses: tuple[Clause, ...]) -> Statement:
-        return Statement(clauses, self._rng.random() < 0.6, self._rng.choice((4, 5, 5)), now_s=None)
+        rng = self._rng
+        page_size = rng.choice((0, 1, 5)) if rng.random() < 0.05 else -1
+        consistency = rng.choice(CONSISTENCIES) if rng.random() < 0.05 else 1
+        return Statement(clauses, rng.random() < 0.6, rng.choice((4, 5, 5)), page_size, None, consistency)
 
     # --- statements ----------------------------------------------------------------------------------------------------
 
@@ -221,6 +225,8 @@ class Writes:
         columns = [column for column in table.of(*kinds) if rng.random() < 0.4]
         if not columns:
             return (Clause("IF EXISTS", (), required=True),)
+        if rng.random() < 0.3:
+            rng.shuffle(columns)
         return (Clause("IF ", tuple(map(self._condition, columns)), " AND "),)
 
     def _condition(self, column: Column) -> Item:
@@ -237,4 +243,4 @@ class Writes:
                     return (f"{name}[", self._key(column), f"] {operator} ", self._of_type(values))
         if rng.random() < 0.15:
             return (f"{name} IN (", self._value(column, False), ", ", self._value(column, True), ")")
-        return (f"{name} {operator} ", self._value(column, operator in ("=", "!=")))
+        return (f"{name} {operator} ", self._value(column, operator in ("=", "!=") or rng.random() < 0.1))
