@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from twins.statement import Statement, statement
-from twins.tables import Table, random_table, random_user_types, random_writes, user_type_definition
+from twins.tables import Table, compacted, random_table, random_user_types, random_writes, user_type_definition
 from twins.writes import Writes, dense_table
 
 from cqlserver.connections.session import Session
@@ -76,6 +76,8 @@ def random_tables(rng: Random, keyspace: str, count: int) -> Iterator[tuple[Tabl
         is_dense = rng.random() < 0.5
         make = dense_table if is_dense else random_table
         table = make(rng, keyspace, f"t{number}", user_types)
+        if rng.random() < 0.25:
+            table = compacted(rng, table)
         statements = [statement(user_type_definition(each)) for each in user_types] if not number else []
         statements.append(statement(f"{table.definition()}{_options(rng, table)}"))
         if is_dense:

@@ -40,6 +40,7 @@ class Table:
     columns: list[Column]
     user_types: list[UserType]
     counter: bool
+    compact: bool = False
 
     @property
     def full_name(self) -> str:
@@ -57,7 +58,9 @@ class Table:
         clustering = self.of("clustering")
         key = ", ".join([f"({partition})", *(column.written for column in clustering)])
         order = ", ".join(f"{c.written} {'DESC' if c.reversed else 'ASC'}" for c in clustering)
-        options = f" WITH CLUSTERING ORDER BY ({order})" if order else ""
+        wanted = [f"CLUSTERING ORDER BY ({order})"] if order else []
+        wanted += ["COMPACT STORAGE"] if self.compact else []
+        options = f" WITH {' AND '.join(wanted)}" if wanted else ""
         columns = ", ".join(map(shown, self.columns))
         return f"CREATE TABLE {self.full_name} ({columns}, PRIMARY KEY ({key})){options}"
 
@@ -99,6 +102,18 @@ def random_table(rng: Random, keyspace: str, name: str, user_types: list[UserTyp
         if column.type.fixed_length is None and column.type.allows_empty and column.kind == "regular" and rng.random() < 0.1:
             column.pool.append(b"")
     return Table(keyspace, name, columns, user_types, counter)
+
+
+def compacted(rng: Random, table: Table) -> Table:
+    """As COMPACT STORAGE takes it: no statics, frozen values, one at most where there are clustering columns."""
+    columns = table.of("partition", "clustering")
+    regular = table.of("regular")[:1] if table.of("clustering") else table.of("regular")
+    if not regular and not table.of("clustering"):
+        regular = [Column("v0", NATIVE_TYPES["counter" if table.counter else "int"], "regular")]
+    for column in regular:
+        column.type = column.type.frozen_form()
+        column.pool = [random_value(rng, column.type) for _ in range(POOL)]
+    return Table(table.keyspace, table.name, columns + regular, table.user_types, table.counter, compact=True)
 
 
 def bound(rng: Random, column: Column) -> Bound:

@@ -175,6 +175,8 @@ def _drop(
                 continue
             raise InvalidRequest(f"Column {name} was not found in table '{table}'")
         _check_dropped(keyspace, table, column)
+        if table.is_compact and column in table.regulars:
+            raise ServerError("java.lang.IndexOutOfBoundsException: 0 not in range [0..0)")
         columns.pop(name, None)
         dropped[name] = DroppedColumn(name, without_user_types(column.type), timestamp_us, column.kind)
     if len(columns) == len(table.columns):

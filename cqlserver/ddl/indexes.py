@@ -120,7 +120,7 @@ def _check_table(keyspace: KeyspaceMetadata, table: TableMetadata) -> None:
 def _targets(statement: CreateIndex, table: TableMetadata, is_custom: bool) -> list[IndexTarget]:
     targets = []
     for written in statement.targets:
-        column = table.by_name.get(written.column)
+        column = table.visible_by_name.get(written.column)
         if column is None:
             raise InvalidRequest(f"Undefined column name {quoted_identifier(written.column)} in table {table}")
         kind = _KINDS[written.kind]

@@ -85,7 +85,7 @@ class CasShape:
             columns = {column.name: column for column in (*table.partition_key, *table.clustering)}
         for modification in self.modifications:
             if isinstance(modification.conditions, str):
-                return list(table.columns)  # as soon as existence is asked for, whole rows are returned
+                return list(table.visible_columns)  # as soon as existence is asked for, whole rows are returned
             columns |= {condition.column.name: condition.column for condition in _columns_of(modification)}
         return list(columns.values())
 

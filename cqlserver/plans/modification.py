@@ -14,6 +14,7 @@ from cqlserver.plans.operations import (
     EXPIRY_MAX_S,
     Operation,
     RowChange,
+    Set,
     WriteContext,
     compile_assignment,
     compile_deletion,
@@ -25,7 +26,7 @@ from cqlserver.restrictions.ranges import Interval
 from cqlserver.restrictions.restrictions import Restrictions, check_combinations, compile_restrictions
 from cqlserver.terms.binding import BindContext
 from cqlserver.terms.json_values import JsonRow, compile_json
-from cqlserver.terms.terms import Term, Values, compile_term
+from cqlserver.terms.terms import Constant, Term, Values, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET
@@ -196,13 +197,13 @@ class Modification:
                 raise InvalidRequest("Range deletions are not supported for specific columns")
             existing = read_row(key, ck) if _reads(self.regular) else None
             change = RowChange(context, existing)
-            for operation in self.regular:
+            for operation in self.regular or self._compact_value():
                 operation.apply(change)
             columns = change.columns(self.resolve.identities)
             if change.increments:
                 update.add_increments(ck, clustering, change)
             liveness = NO_LIVENESS
-            if self.verb == "INSERT":
+            if self.verb == "INSERT" and not self.table.is_compact:
                 liveness = context.liveness()
             if columns or not change.increments:
                 update.put(ck, Row(clustering, liveness, LIVE, columns))
@@ -216,6 +217,16 @@ class Modification:
                 update.add_increments(STATIC_ROW, (), change)
             if columns or not change.increments:
                 update.put_static(Row((), NO_LIVENESS, LIVE, columns))
+
+
+    def _compact_value(self) -> tuple[Operation, ...]:
+        """What a row of a compact table holds, if nothing is said of it: a row without a value is none. Raises."""
+        if not self.table.is_compact:
+            return ()
+        value = self.table.regulars[0]
+        if value.name not in self.table.hidden_columns:
+            raise InvalidRequest(f"Column {value.name} is mandatory for this COMPACT STORAGE table")
+        return (Set(value, Constant(b"", value.type)),)
 
 
 def _reads(operations: Sequence[Operation]) -> bool:

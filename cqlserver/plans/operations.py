@@ -510,7 +510,7 @@ def compile_assignment(assignment: tree.Assignment, context: BindContext, is_con
 
 
 def existing_column(context: BindContext, name: str) -> ColumnMetadata:
-    column = context.table.by_name.get(name)
+    column = context.table.visible_by_name.get(name)
     if column is None:
         raise InvalidRequest(f"Undefined column name {quoted_identifier(name)} in table {context.table}")
     return column

@@ -328,7 +328,7 @@ def relation_text(relation: Relation, context: BindContext) -> str:
 
 
 def existing_column(table: TableMetadata, name: str) -> ColumnMetadata:
-    column = table.by_name.get(name)
+    column = table.visible_by_name.get(name)
     if column is None:
         raise InvalidRequest(f"Undefined column name {cql_name(name)} in table {table}")
     return column

@@ -86,8 +86,8 @@ def compile_selection(statement: tree.Select, selectables: Selectables, context:
     aliases = [selector.alias for selector in paused(statement.selectors)]
     resolved: Iterable[Selectable] = selectables
     if not len(selectables):
-        resolved = [ColumnSelectable(column, context) for column in in_turns(table.columns)]
-        aliases = [None] * len(table.columns)
+        resolved = [ColumnSelectable(column, context) for column in in_turns(table.visible_columns)]
+        aliases = [None] * len(table.visible_columns)
     selectors = [one.compile(None, fetched) for one in paused(resolved)]  # one after the other is resolved and compiled
     columns = tuple(
         ColumnSpec(table.keyspace, table.name, selector.name if alias is None else alias, selector.type)

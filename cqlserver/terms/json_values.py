@@ -16,7 +16,7 @@ from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.responses import ColumnSpec
-from protocol.types import TEXT, MarshalError
+from protocol.types import TEXT, MarshalError, quoted_identifier
 from protocol.types.duration import DurationError
 from protocol.types.json_text import JsonError, parse_json_map
 from storage.schema.metadata import ColumnMetadata
@@ -86,9 +86,18 @@ def compile_json(
     terms = {column.name: JsonTerm(column) for column in columns}
     if isinstance(value, tree.Literal):
         document = read_document(value.text, columns, missing, context.calls)
+        _refuse_hidden(columns, context)
         return JsonRow(columns, missing, document, -1, context.calls), terms
+    _refuse_hidden(columns, context)
     context.add(value.index, ColumnSpec(context.table.keyspace, context.table.name, "[json]", TEXT))
     return JsonRow(columns, missing, None, value.index, context.calls), terms
+
+
+def _refuse_hidden(columns: Sequence[ColumnMetadata], context: BindContext) -> None:
+    """A document is about all columns, and those that a compact table hides can't be written."""
+    for column in columns:
+        if column.name in context.table.hidden_columns:
+            raise InvalidRequest(f"Undefined column name {quoted_identifier(column.name)} in table {context.table}")
 
 
 def read_document(

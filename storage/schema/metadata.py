@@ -296,6 +296,16 @@ class TableMetadata:
             return frozenset(c.name for c in self.regulars if c.type.cql() == "empty")
         return frozenset()
 
+    @cached_property
+    def visible_columns(self) -> tuple[ColumnMetadata, ...]:
+        """Those that statements may name."""
+        hidden = self.hidden_columns
+        return tuple(c for c in self.columns if c.name not in hidden) if hidden else self.columns
+
+    @cached_property
+    def visible_by_name(self) -> Mapping[str, ColumnMetadata]:
+        return MappingProxyType({c.name: c for c in self.visible_columns}) if self.hidden_columns else self.by_name
+
     @property
     def flags(self) -> tuple[str, ...]:
         """The words of system_schema.tables.flags, sorted."""

@@ -82,7 +82,9 @@ def maybe_packed_write(modification: Modification, store: TableStore) -> PackedW
     if terms is None or len(terms[1]) != len(table.clustering):
         return None
     columns = tuple(operation.name for operation in modification.regular)
-    layout = store.layouts.maybe_layout(columns, modification.verb == "INSERT")
+    if table.is_compact and not columns:
+        return None
+    layout = store.layouts.maybe_layout(columns, modification.verb == "INSERT" and not table.is_compact)
     if layout is None:
         return None
     all_terms = (*terms[0], *terms[1], *(operation.term for operation in modification.regular))
