@@ -6,7 +6,7 @@ What fails is logged with its traceback and remembered as failed; it harms nobod
 """
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -57,6 +57,8 @@ class Task:
     """Somebody waits for it, and nothing else goes on."""
     waits_for: Callable[[], bool] | None = None
     error: BaseException | None = None
+    ended_s: float = 0.0
+    """By the clock's monotonic time."""
     on_end: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -88,10 +90,13 @@ class Task:
 
 
 class Background:
-    """See the module. `on_wanted` is called when there is something to do again."""
+    """See the module. `clock` gives seconds; `on_wanted` is called when there is something to do again; `tallies` count
+    the tasks that have ended, `total_done` what those that are done had to do, in their unit."""
 
-    def __init__(self, workers: Workers) -> None:
-        self._workers = workers
+    def __init__(self, workers: Workers, clock: Callable[[], float]) -> None:
+        self._workers, self._clock = workers, clock
+        self.tallies: Counter[tuple[Lane, TaskState]] = Counter()
+        self.total_done: Counter[Lane] = Counter()
         self._waiting: dict[Lane, deque[Task]] = {lane: deque() for lane in Lane}
         self._running: dict[Lane, tuple[Task, Strand[None]]] = {}
         self.finished: deque[Task] = deque(maxlen=FINISHED_MAX)
@@ -168,6 +173,9 @@ class Background:
             error.__traceback__ = None  # which has the frames, and all that they hold
         else:
             task.state = TaskState.DONE
+            self.total_done[task.lane] += task.total
+        self.tallies[task.lane, task.state] += 1
+        task.ended_s = self._clock()
         self.finished.append(task)
         for callback in task.on_end:
             callback()

@@ -110,7 +110,7 @@ class Engine:
         self._unlogged: set[UUID] = set()  # tables of keyspaces whose durable_writes is false
         self.indexed = IndexedTables(self)
         self._lock: FolderLock | None = None
-        self.background = Background(environment.workers)
+        self.background = Background(environment.workers, environment.clock.monotonic)
         self.maybe_files: StoredTables | None = None
         self.before_flush: Callable[[], None] = lambda: None
         """What only the log knows has to be data before the log is freed: called when that may happen."""

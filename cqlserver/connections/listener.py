@@ -213,6 +213,15 @@ class Listener:
             self._gate = None
             gate.set()
 
+    def turn_away(self) -> None:
+        """Ends all connections, and takes no new ones. Not while a request is under way (`exclusively`)."""
+        for fd, sock in self._listening.items():
+            self._poller.forget(fd)
+            sock.close()
+        self._listening, self._events = {}, []
+        for channel in list(self._channels.values()):
+            self._close(channel)
+
     def note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
 

@@ -314,6 +314,10 @@ class CommitLog:
         self._inherited = []
         self.remove_segments(gone)
 
+    def refuse(self, reason: str) -> None:
+        """From now on it takes no records, as if it had failed."""
+        self._failure = reason
+
     # --- replay ----------------------------------------------------------------------------------------------------
 
     def replay(self, handler: RecordHandler) -> Replayed:

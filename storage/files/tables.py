@@ -8,6 +8,7 @@ A start opens the SSTables (of the schema's tables first), then replays of the l
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +66,9 @@ class StoredTables:
         self._commit_log, self._stores, self._background = commit_log, stores, background
         self.compactions = Compactions(environment, background)
         self.folders = DataFolders(environment.disk, root)
-        self._cache = ChunkCache(options.cache_bytes)
+        self.cache = ChunkCache(options.cache_bytes)
+        self.switches: Counter[UUID] = Counter()
+        """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
         self._since: dict[UUID, CommitLogPosition] = {}  # from where on the log has what the memtable has
         self._flushes: list[Flush] = []  # in their order
@@ -91,7 +94,7 @@ class StoredTables:
             return
         self._since.setdefault(table_id, self._commit_log.written_position)
         if self.folders.maybe_folder(table_id) is not None:
-            files = self._files[table_id] = TableFiles(self._disk, self.folders, store, self._cache)
+            files = self._files[table_id] = TableFiles(self._disk, self.folders, store, self.cache)
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
@@ -108,8 +111,13 @@ class StoredTables:
     def files_of(self, store: TableStore) -> TableFiles:
         files = self._files.get(store.table.id)
         if files is None or files.store is not store:
-            files = self._files[store.table.id] = TableFiles(self._disk, self.folders, store, self._cache)
+            files = self._files[store.table.id] = TableFiles(self._disk, self.folders, store, self.cache)
         return files
+
+    def readers_of(self, table_id: UUID) -> tuple[SSTableReader, ...]:
+        """The SSTables that a table has."""
+        files = self._files.get(table_id)
+        return files.readers if files is not None else ()
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
         """Begins to flush what the memtables of these tables have now."""
@@ -137,6 +145,7 @@ class StoredTables:
         flush = Flush(
             self._disk, self.files_of(store), store.switch_memtable(), lower, upper, self._host_id(), self._rng.uuid4
         )
+        self.switches[store.table.id] += 1
         self._since[store.table.id] = upper
         self._flushes.append(flush)
         self._run(flush, task)
