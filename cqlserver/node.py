@@ -55,6 +55,7 @@ class Node:
         from cqlserver.system.virtual_tables import VirtualTables
 
         self.environment, self.config, self.engine, self.local = environment, config, engine, local
+        self.started_s = environment.clock.monotonic()
         self.border = Border(environment.clock.monotonic)
         self.limits = ClientLimits(config)
         self.port = config.port

@@ -37,5 +37,6 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "queries": Command("verbs", "what clients asked"),
     "habits": Command("verbs", "what of it strict mode has something against"),
     "load": Command("verbs", "executes files of CQL, writes rows of CSV, JSON or YAML"),
+    "nodetool": Command("nodetool", "what Cassandra's nodetool does: flush, compact, tablestats, snapshot, ..."),
     "sstable": Command("sstable", "dumps, verifies and describes SSTables, without a server"),
 }

@@ -9,7 +9,8 @@ import os
 import sys
 
 from cqlserver.control.client import ControlClient, ControlError
-from cqlserver.control.operations import BOOLEAN, BY_NAME, Operation
+from cqlserver.control.operation import BOOLEAN, Operation
+from cqlserver.control.operations import BY_NAME
 from cqlserver.control.port import DEFAULT_PORT
 
 PORT_VARIABLE = "CQLSERVER_CONTROL_PORT"

@@ -2,7 +2,8 @@
 
 HTTP (`port.py`, `http.py`), Python (`launcher.Server`), the command line (`commands/verbs.py`) and the OpenAPI document
 (`openapi.py`) are faces of that table. A start pays for the listening socket alone; the rest is imported at the first
-connection. What a user's own process imports of it is `client.py`, which needs nothing but the standard library.
+connection. What nodetool asks for (`storage_operations.py`) has no method in Python but `call`. What a user's own process
+imports of it is `client.py`, which needs nothing but the standard library.
 
 To add an operation: write `async def name(control: Control, *, argument: type) -> object`, which answers what JSON can
 say, and add an `Operation` to the table.

@@ -36,9 +36,13 @@ class Exclusive(Protocol):
         """Runs `action` while no client's request is under way."""
         ...
 
+    def turn_away(self) -> None:
+        """Ends all clients' connections and takes no new ones."""
+        ...
+
 
 class Control:
-    """Operations run one at a time."""
+    """Operations run one at a time, but for those that only wait for work in the background, or tell of it."""
 
     def __init__(self, node: Node, listener: Exclusive) -> None:
         self.node = node
@@ -46,11 +50,16 @@ class Control:
         self.lock = trio.Lock()
         self._listener = listener
 
-    async def exclusively(self, action: Callable[[], T]) -> T:
+    def turn_clients_away(self) -> None:
+        """To be called in an action that runs exclusively."""
+        self._listener.turn_away()
+
+    async def exclusively(self, action: Callable[[], T], settles: bool = True) -> T:
         """Runs `action` between the clients' requests: those that are under way are answered before it, and the next ones
-        begin after it. What it wrote is as safe as commitlog_sync says when this returns."""
+        begin after it. What it wrote is as safe as commitlog_sync says when this returns, where it `settles`."""
         result = await self._listener.exclusively(action)
-        await self.settle()
+        if settles:
+            await self.settle()
         return result
 
     async def in_turns(self, work: Callable[[], T | Pending[T]], size: int = 0) -> T:

@@ -20,7 +20,8 @@ import trio
 
 from cqlserver.control.context import Control, Exclusive, Refused
 from cqlserver.control.openapi import document
-from cqlserver.control.operations import BY_NAME, OPERATIONS, Operation
+from cqlserver.control.operation import Operation
+from cqlserver.control.operations import BY_NAME, OPERATIONS
 from cqlserver.control.raw_json import RawJson
 from cqlserver.node import Node
 from protocol.errors import RequestError, StorageError
@@ -108,7 +109,10 @@ class ControlServer:
         if operation is None:
             raise _Status(HTTPStatus.NOT_FOUND, f"there is no operation {name!r}; there are: {', '.join(BY_NAME)}")
         arguments = _arguments(operation, method, parts.query, body)
-        async with self.control.lock:
+        if operation.alone:
+            async with self.control.lock:
+                answer = await operation.run(self.control, **arguments)
+        else:
             answer = await operation.run(self.control, **arguments)
         return answer if isinstance(answer, RawJson) else json.dumps(answer), JSON
 

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from cqlserver.control.operations import OPERATIONS, Argument, Operation
+from cqlserver.control.operation import Argument, Operation
+from cqlserver.control.operations import OPERATIONS
 
 VERSION: Final = "1"
 _ERROR: Final = {

@@ -51,6 +51,25 @@ class EstimatedHistogram:
     def count(self) -> int:
         return sum(self.buckets)
 
+    def min(self) -> int:
+        """Of the bucket that the least value is in; 0 where there is none."""
+        first = next((i for i, count in enumerate(self.buckets) if count), 0)
+        return 1 + self.offsets[first - 1] if first else 0
+
+    def max(self) -> int:
+        """Of the bucket that the greatest value is in; 0 where there is none."""
+        last = next((i for i in range(len(self.buckets) - 1, -1, -1) if self.buckets[i]), -1)
+        if last == len(self.offsets):
+            return (1 << 63) - 1
+        return self.offsets[last] if last >= 0 else 0
+
+    def mean(self) -> int:
+        """Rounded up; 0 where there are no values. What is larger than all buckets is left out."""
+        counts = self.buckets[:-1]
+        count = sum(counts)
+        total = sum(bound * n for bound, n in zip(self.offsets, counts, strict=True))
+        return -(-total // count) if count else 0
+
     def encode(self) -> bytes:
         bounds = (self.offsets[0], *self.offsets)
         pairs = [_PAIR.pack(*pair) for pair in zip(bounds, self.buckets, strict=True)]

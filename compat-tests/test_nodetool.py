@@ -1,0 +1,43 @@
+"""nodetool prints what Cassandra's prints: recorded cases (nodetool/), run against a server of ours."""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nodetool import cases
+
+import cqlserver
+from cqlserver.nodetool import program
+from cqlserver.nodetool.commands import COMMANDS
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[cqlserver.Server]:
+    with cqlserver.start(data=tmp_path / "data") as server:
+        yield server
+
+
+def our_tool(port: int) -> cases.Run:
+    def run(words: list[str]) -> tuple[str, str, int]:
+        out, error = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            status = program.main(["-p", str(port), *words])
+        return out.getvalue(), error.getvalue(), status
+
+    return run
+
+
+@pytest.mark.parametrize("file", cases.files(), ids=lambda file: file.stem)
+def test_recorded_outcomes(file: Path, server: cqlserver.Server) -> None:
+    recorded = cases.read(file)
+    assert recorded
+    for case, outcome in cases.run(file, recorded, server.execute, our_tool(server.control_port)):
+        assert case.outcome is not None, "record it"
+        assert (case.command, *outcome) == (case.command, *case.outcome)
+
+
+def test_every_command_has_its_help_recorded() -> None:
+    recorded = {case.words[1] for case in cases.read(cases.HERE / "help.txt") if len(case.words) > 1}
+    assert set(COMMANDS) <= recorded

@@ -1,0 +1,75 @@
+"""The operations of the control port on what a node keeps: those that nodetool asks for."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cqlserver.control import compacting, node_facts, storing, table_stats
+from cqlserver.control.operation import NOTHING, STRING, STRINGS, Argument, Operation
+
+_KEYSPACE: Final = Argument("keyspace", STRING, "of this keyspace alone", None)
+_TABLES: Final = Argument("tables", STRINGS, "of these tables of the keyspace alone", [])
+_KEYSPACES: Final = Argument("keyspaces", STRING, "where none is named: all, distributed or users", "all")
+_WHICH: Final = (_KEYSPACE, _TABLES, _KEYSPACES)
+
+
+def _list_of(name: str) -> Mapping[str, object]:
+    return {"type": "object", "properties": {name: {"type": "array", "items": {"type": "object"}}}}
+
+
+STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation("flush", "Writes what memtables have to SSTables", _WHICH, NOTHING, storing.flush, alone=False),
+    Operation("compact", "Makes one SSTable of all that a table has", _WHICH, NOTHING, storing.compact, alone=False),
+    Operation(
+        "drain",
+        "Ends clients' connections, writes all to SSTables, empties the commit log; no writes are taken after that",
+        (),
+        NOTHING,
+        storing.drain,
+    ),
+    Operation("tasks", "What goes on in the background", (), _list_of("tasks"), storing.tasks, reads=True, alone=False),
+    Operation(
+        "compaction_stats",
+        "How many compactions wait, go on, have been",
+        (),
+        {"type": "object"},
+        compacting.compaction_stats,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "compaction_history",
+        "The compactions of the last week, the newest first",
+        (),
+        _list_of("history"),
+        compacting.compaction_history,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "table_stats",
+        "What each table takes in memory and on disk",
+        (),
+        _list_of("tables"),
+        table_stats.table_stats,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "node_info",
+        "What the node says of itself: load, uptime, memory, tokens",
+        (),
+        {"type": "object"},
+        node_facts.node_info,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "ring",
+        "The nodes of the cluster",
+        (Argument("keyspace", STRING, "how much of it each node has", None),),
+        _list_of("nodes"),
+        node_facts.ring,
+        reads=True,
+        alone=False,
+    ),
+)

@@ -1,0 +1,107 @@
+"""The table of nodetool's commands: names, options, arguments and help texts are those of Cassandra 5.0."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from cqlserver.nodetool.arguments import Command, Option
+
+_TABLES: Final = "[<keyspace> <tables>...]"
+_TABLES_SUMMARY: Final = "The keyspace followed by one or many tables"
+_FORMAT: Final = Option(("-F", "--format"), "Output format (json, yaml)", "format")
+_HUMAN: Final = Option(("-H", "--human-readable"), "Display bytes in human readable form, i.e. KiB, MiB, GiB, TiB")
+
+SORT_KEYS: Final = """
+    average_live_cells_per_slice_last_five_minutes, average_tombstones_per_slice_last_five_minutes,
+    bloom_filter_false_positives, bloom_filter_false_ratio, bloom_filter_off_heap_memory_used, bloom_filter_space_used,
+    compacted_partition_maximum_bytes, compacted_partition_mean_bytes, compacted_partition_minimum_bytes,
+    compression_metadata_off_heap_memory_used, full_name, index_summary_off_heap_memory_used, local_read_count,
+    local_read_latency_ms, local_write_latency_ms, maximum_live_cells_per_slice_last_five_minutes,
+    maximum_tombstones_per_slice_last_five_minutes, memtable_cell_count, memtable_data_size,
+    memtable_off_heap_memory_used, memtable_switch_count, number_of_partitions_estimate, off_heap_memory_used_total,
+    pending_flushes, percent_repaired, read_latency, reads, space_used_by_snapshots_total, space_used_live,
+    space_used_total, sstable_compression_ratio, sstable_count, table_name, write_latency, writes, max_sstable_size,
+    local_read_write_ratio, twcs_max_duration, sai_local_query_latency_ms,sai_post_filtering_read_latency,
+    sai_disk_used_bytes, sai_sstable_indexes_hit, sai_index_segments_hit sai_rows_filtered, sai_total_query_timeouts,
+    sai_total_queryable_index_ratio
+"""
+"""As the help has them."""
+
+_ALL: Final = (
+    Command(
+        "compact",
+        "Force a (major) compaction on one or more tables or user-defined compaction on given SSTables",
+        "storing",
+        (
+            Option(("-s", "--split-output"), "Use -s to not create a single big file"),
+            Option(("--user-defined",), "Use --user-defined to submit listed files for user-defined compaction"),
+            Option(
+                ("-st", "--start-token"),
+                "Use -st to specify a token at which the compaction range starts (inclusive)",
+                "start_token",
+            ),
+            Option(
+                ("-et", "--end-token"), "Use -et to specify a token at which compaction range ends (inclusive)", "end_token"
+            ),
+            Option(("--partition",), "String representation of the partition key", "partition_key"),
+        ),
+        f"{_TABLES} or <SSTable file>...",
+        "The keyspace followed by one or many tables or list of SSTable data files when using --user-defined",
+    ),
+    Command("compactionhistory", "Print history of compaction", "compactions", (_FORMAT,)),
+    Command(
+        "compactionstats",
+        "Print statistics on compactions",
+        "compactions",
+        (_HUMAN, Option(("-V", "--vtable"), "Display fields matching vtable output")),
+    ),
+    Command("drain", "Drain the node (stop accepting writes and flush all tables)", "storing"),
+    Command("flush", "Flush one or more tables", "storing", (), _TABLES, _TABLES_SUMMARY),
+    Command("help", "Display help information", "", (), "<command>"),
+    Command(
+        "info",
+        "Print node information (uptime, load, ...)",
+        "node",
+        (
+            Option(("-T", "--tokens"), "Display all tokens"),
+            Option(("-O", "--out-of-range-ops"), "Display per-keyspace counts of operations for invalid tokens"),
+        ),
+    ),
+    Command(
+        "status",
+        "Print cluster information (state, load, IDs, ...)",
+        "node",
+        (Option(("-r", "--resolve-ip"), "Show node domain names instead of IPs"),),
+        "[<keyspace>]",
+        "The keyspace name",
+    ),
+    Command(
+        "tablestats",
+        "Print statistics on tables",
+        "table_stats",
+        (
+            Option(("-i",), "Ignore the list of tables and display the remaining tables"),
+            _HUMAN,
+            _FORMAT,
+            Option(("-s", "--sort"), f"Sort tables by specified sort key ({' '.join(SORT_KEYS.split())})", "sort_key"),
+            Option(
+                ("-t", "--top"),
+                "Show only the top K tables for the sort key (specify the number K of tables to be shown",
+                "top",
+                is_integer=True,
+            ),
+            Option(
+                ("-l", "--sstable-location-check"), "Check whether or not the SSTables are in the correct location."
+            ),
+        ),
+        "[<keyspace.table>...]",
+        "List of tables (or keyspace) names",
+    ),
+    Command(
+        "version",
+        "Print cassandra version",
+        "node",
+        (Option(("-v", "--verbose"), "Include additional information"),),
+    ),
+)
+
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in _ALL}

@@ -1,0 +1,102 @@
+"""info, status, version."""
+
+from typing import Any
+
+from cqlserver.control.client import ControlError
+from cqlserver.nodetool.printing import file_size, table
+from cqlserver.nodetool.program import Exit, Tool
+
+_STATES = {"normal": "N", "leaving": "L", "joining": "J", "moving": "M"}
+_NO_CACHE = "entries 0, size 0 bytes, capacity 0 bytes, 0 hits, 0 requests, NaN recent hit rate, 0 save period in seconds"
+
+
+def version(tool: Tool) -> None:
+    tool.out(f"ReleaseVersion: {tool.call('node_info')['release_version']}")
+    if tool.options["verbose"]:
+        tool.out("GitSHA: Unknown")
+
+
+def info(tool: Tool) -> None:
+    node = tool.call("node_info")
+    mib = 1 << 20
+    lines = [
+        ("ID", node["host_id"]),
+        ("Gossip active", "true"),
+        ("Native Transport active", "true"),
+        ("Load", file_size(node["load_bytes"])),
+        ("Uncompressed load", file_size(node["uncompressed_bytes"])),
+        ("Generation No", str(node["generation_s"])),
+        ("Uptime (seconds)", str(node["uptime_s"])),
+        ("Heap Memory (MB)", f"{node['memory_bytes'] / mib:.2f} / {node['memory_limit_bytes'] / mib:.2f}"),
+        ("Off Heap Memory (MB)", "0.00"),
+        ("Data Center", node["datacenter"]),
+        ("Rack", node["rack"]),
+        ("Exceptions", "0"),
+        ("Key Cache", _NO_CACHE),
+        ("Row Cache", _NO_CACHE),
+        ("Counter Cache", _NO_CACHE),
+        ("Chunk Cache", _chunk_cache(node["chunk_cache"])),
+        ("Network Cache", "size 0 bytes, overflow size: 0 bytes, capacity 0 bytes"),
+        ("Percent Repaired", "100.0%"),
+    ]
+    tokens = node["tokens"]
+    if len(tokens) == 1 or tool.options["tokens"]:
+        lines += [("Token", token) for token in tokens]
+    else:
+        lines.append(("Token", f"(invoke with -T/--tokens to see all {len(tokens)} tokens)"))
+    lines += [
+        ("Bootstrap state", "COMPLETED"),
+        ("Bootstrap failed", "false"),
+        ("Decommissioning", "false"),
+        ("Decommission failed", "false"),
+    ]
+    for name, value in lines:
+        tool.out(f"{name:<23}: {value}")
+
+
+def _chunk_cache(cache: dict[str, Any]) -> str:
+    requests = cache["hits"] + cache["misses"]
+    rate = f"{cache['hits'] / requests:.3f}" if requests else "NaN"
+    sizes = f"size {file_size(cache['bytes'])}, capacity {file_size(cache['bytes_max'])}"
+    return f"{sizes}, {cache['misses']} misses, {requests} requests, {rate} recent hit rate"
+
+
+def status(tool: Tool) -> None:
+    keyspace = tool.arguments[-1] if tool.arguments else None
+    try:
+        ring = tool.call("ring", keyspace=keyspace)
+    except ControlError as error:
+        if error.code != "NoSuchRing":
+            raise
+        tool.write(f"\nError: {error.message}\n")
+        raise Exit(1) from None
+    nodes = ring["nodes"]
+    is_effective = ring["note"] is None
+    has_vnodes = any(len(node["tokens"]) > 1 for node in nodes)
+    owns = "Owns (effective)" if is_effective else "Owns"
+    head = ["--", "Address", "Load", *(["Tokens"] if has_vnodes else []), owns, "Host ID"]
+    head += ["Rack"] if has_vnodes else ["Token", "Rack"]
+    datacenters: dict[str, list[list[str]]] = {}
+    for node in nodes:
+        row = [("U" if node["is_up"] else "D") + _STATES[node["state"]], _address(tool, node), file_size(node["load_bytes"])]
+        row += [str(len(node["tokens"]))] if has_vnodes else []
+        row += [f"{node['owns'] * 100:.1f}%" if is_effective else "?", node["host_id"]]
+        row += [node["rack"]] if has_vnodes else [node["tokens"][0], node["rack"]]
+        datacenters.setdefault(node["datacenter"], [head]).append(row)
+    for number, (name, rows) in enumerate(sorted(datacenters.items())):
+        title = f"Datacenter: {name}"
+        between = "\n" if number else ""
+        tool.write(f"{between}{title}\n{'=' * len(title)}\nStatus=Up/Down\n|/ State=Normal/Leaving/Joining/Moving\n")
+        tool.write(table(rows, "  "))
+    tool.write("\n" if is_effective else f"\nNote: {ring['note']}\n")
+
+
+def _address(tool: Tool, node: dict[str, Any]) -> str:
+    address: str = node["address"]
+    if tool.options["resolve_ip"]:
+        import socket
+
+        address = socket.getfqdn(address)
+    return f"{address}:{node['port']}" if tool.options["print_port"] else address
+
+

@@ -1,0 +1,77 @@
+"""What `nodetool help` prints, in airline's layout: the list of commands, and a page for each."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from cqlserver.nodetool.arguments import GLOBAL_OPTIONS, Command, Option
+
+WIDTH: Final = 80
+_INDENT: Final = 8
+_SEPARATOR_SUMMARY: Final = (
+    "This option can be used to separate command-line options from the list of argument, (useful when arguments might be "
+    "mistaken for command-line options"
+)
+_OVERVIEW: Final = """\
+usage: nodetool [(-pp | --print-port)] [(-p <port> | --port <port>)]
+        [(-pwf <passwordFilePath> | --password-file <passwordFilePath>)]
+        [(-u <username> | --username <username>)]
+        [(-pw <password> | --password <password>)] [(-h <host> | --host <host>)]
+        <command> [<args>]
+
+The most commonly used nodetool commands are:
+"""
+
+
+def overview(commands: Mapping[str, Command]) -> str:
+    """All commands, each with a line."""
+    lines = [f"    {command.name:<36}{command.summary}" for command in sorted(commands.values(), key=lambda c: c.name)]
+    footer = "See 'nodetool help <command>' for more information on a specific command."
+    return _OVERVIEW + "\n".join(lines) + f"\n\n{footer}\n"
+
+
+def page(command: Command) -> str:
+    """All of one command."""
+    known = GLOBAL_OPTIONS if command.name != "help" else ()
+    options = [*_sorted(known), *_sorted(command.options)]
+    words = ["nodetool", *map(_synopsis, _sorted(known)), command.name, *map(_synopsis, _sorted(command.options))]
+    if command.usage:
+        words += ["[--]", *_synopsis_usage(command).split()]
+    lines = ["NAME", *_wrapped(f"nodetool {command.name} - {command.summary}".split(), _INDENT), "", "SYNOPSIS"]
+    lines += [*_wrapped(words, _INDENT, _INDENT), "", "OPTIONS"]
+    for option in _sorted(options):
+        lines += [f"{'':{_INDENT}}{_described(option)}", *_wrapped(option.summary.split(), _INDENT + 4), ""]
+    if command.usage:
+        lines += [f"{'':{_INDENT}}--", *_wrapped(_SEPARATOR_SUMMARY.split(), _INDENT + 4), ""]
+        lines += [f"{'':{_INDENT}}{command.usage}", *_wrapped(command.usage_summary.split(), _INDENT + 4), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _synopsis_usage(command: Command) -> str:
+    return "[<command>...]" if command.name == "help" else command.usage
+
+
+def _sorted(options: Iterable[Option]) -> list[Option]:
+    return sorted(options, key=lambda option: option.names[0].lstrip("-").lower())
+
+
+def _synopsis(option: Option) -> str:
+    value = f" <{option.title}>" if option.title else ""
+    names = " | ".join(f"{name}{value}" for name in option.names)
+    return f"[({names})]" if len(option.names) > 1 else f"[{names}]"
+
+
+def _described(option: Option) -> str:
+    value = f" <{option.title}>" if option.title else ""
+    return ", ".join(f"{name}{value}" for name in option.names)
+
+
+def _wrapped(words: Iterable[str], indent: int, hanging: int = 0) -> Iterator[str]:
+    """Lines of at most WIDTH characters, of which the hanging indent of all but the first is not counted."""
+    line, left = "", indent
+    for word in words:
+        if line and indent + len(line) + 1 + len(word) > WIDTH:
+            yield " " * left + line
+            line, left = word, indent + hanging
+        else:
+            line += f" {word}" if line else word
+    yield " " * left + line if line else ""
