@@ -31,6 +31,8 @@ class Consistency(IntEnum):
 
 
 SERIAL_LEVELS = (Consistency.SERIAL, Consistency.LOCAL_SERIAL)
+LOCAL_LEVELS = (Consistency.LOCAL_ONE, Consistency.LOCAL_QUORUM, Consistency.LOCAL_SERIAL)
+"""Only replicas of the coordinator's datacenter count."""
 _FIXED: Mapping[Consistency, int] = {
     Consistency.ANY: 1,
     Consistency.ONE: 1,

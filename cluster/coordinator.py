@@ -8,12 +8,12 @@ can't be met, or that the kind does not allow, raises on the lookup.
 Nothing is remembered of a failed lookup, and everything is forgotten when the ring or a node's liveness changes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from ipaddress import ip_address
 
 from cluster.consistency import (
+    LOCAL_LEVELS,
     Consistency,
     assure_paxos,
     assure_sufficient,
@@ -26,9 +26,12 @@ from cluster.consistency import (
     validate_for_read,
     validate_for_write,
 )
+from cluster.coordination.plans import ReadPlan, WritePlan, read_plan
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
-from protocol.errors import InternalError, RequestError, WriteFailure
+from cluster.topology import Topology
+from protocol.errors import InternalError, RequestError, Unavailable, WriteFailure
+from storage.memtable.memtable import Position, position_token, token_position
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
 FAILURE_UNKNOWN = 0
@@ -49,30 +52,72 @@ class RequestKind(Enum):
     __hash__ = object.__hash__  # Enum's own is a function in Python
 
 
-@dataclass(frozen=True, slots=True)
 class ReplicaPlan:
-    """Where other nodes have a say: `replicas(token)`, of whom `required` must answer."""
+    """Where other nodes have a say: which replicas take part in a request, by token. Made anew when the ring or a node's
+    liveness changes, so that what was worked out for a range is kept."""
 
-    coordinator: "Coordinator"
-    strategy: ReplicationStrategy
-    level: Consistency
+    def __init__(self, coordinator: "Coordinator", strategy: ReplicationStrategy, level: Consistency) -> None:
+        self.level = level
+        self._coordinator, self._strategy = coordinator, strategy
+        self._writes: dict[int, WritePlan] = {}  # by the range's index
+        self._reads: dict[int, ReadPlan] = {}
 
-    def contacts(self, token: int) -> tuple[tuple[Node, ...], int]:
-        """The live replicas of a token and how many of them must answer. Raises Unavailable."""
-        coordinator = self.coordinator
-        live = coordinator.live_replicas(self.strategy, token)
-        return live, assure_sufficient(self.level, self.strategy, live, coordinator.local.datacenter)
+    def to_write(self, token: int) -> WritePlan:
+        """Raises Unavailable."""
+        coordinator = self._coordinator
+        is_stable = coordinator.topology is None or coordinator.topology.is_stable
+        index = coordinator.ring.range_index(token)
+        plan = self._writes.get(index) if is_stable else None
+        if plan is None:
+            plan = self._make_write(token)
+            if is_stable:
+                self._writes[index] = plan
+        return plan
 
-    def is_local(self, token: int) -> bool:
-        """Whether the local node alone holds the token and may go ahead. Raises Unavailable."""
-        live, _ = self.contacts(token)
-        replicas = self.strategy.replicas(token, self.coordinator.ring, self.coordinator.local)
-        return replicas == live == (self.coordinator.local,)
+    def _make_write(self, token: int) -> WritePlan:
+        coordinator, strategy, datacenter = self._coordinator, self._strategy, self._coordinator.local.datacenter
+        natural = strategy.replicas(token, coordinator.ring, coordinator.local)
+        pending: tuple[Node, ...] = ()
+        if coordinator.topology is not None:
+            pending = coordinator.topology.pending(token, strategy, coordinator.local)
+        replicas = natural + pending
+        live = tuple(node for node in replicas if coordinator.is_alive(node))
+        counted = sum(1 for node in pending if self.level not in LOCAL_LEVELS or node.datacenter == datacenter)
+        required = assure_sufficient(self.level, strategy, live, datacenter, counted)
+        return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending)
 
-    def send(self, token: int) -> None:
-        """Where messages to the other replicas of a token would leave."""
-        nodes = ", ".join(node.address for node in self.contacts(token)[0])
-        raise InternalError(f"requests to other replicas are not implemented yet (token {token} is held by {nodes})")
+    def to_read(self, token: int) -> ReadPlan:
+        """Raises Unavailable."""
+        index = self._coordinator.ring.range_index(token)
+        plan = self._reads.get(index)
+        if plan is None:
+            plan = self._reads[index] = self._make_read(self._coordinator.live_replicas(self._strategy, token))
+        return plan
+
+    def _make_read(self, live: Sequence[Node]) -> ReadPlan:
+        local = self._coordinator.local
+        required = assure_sufficient(self.level, self._strategy, live, local.datacenter)
+        return read_plan(self.level, self._strategy, required, live, local)
+
+    def to_scan(self, start: Position, end: Position | None) -> tuple[ReadPlan, Position | None]:
+        """For the first of the positions from `start` on, and where these end: ranges are read together as long as the same
+        replicas suffice for them (ReplicaPlans.maybeMerge). Raises Unavailable."""
+        ring = self._coordinator.ring
+        token = position_token(start)
+        live = self._coordinator.live_replicas(self._strategy, token)
+        plan = self._make_read(live)
+        while (range_end := ring.range_end(token)) is not None:
+            behind = token_position(range_end + 1)
+            if end is not None and behind >= end:
+                break
+            token = range_end + 1
+            following = self._coordinator.live_replicas(self._strategy, token)
+            live = tuple(node for node in live if node in following)
+            try:
+                plan = self._make_read(live)
+            except Unavailable:
+                return plan, behind
+        return plan, end
 
 
 class Levels(dict[int, ReplicaPlan | None]):
@@ -95,6 +140,7 @@ class Coordinator:
 
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
+        self.topology: Topology | None = None
         self._is_alive = is_alive or (lambda node: True)
         # by keyspace's name, with the parameters that they follow from
         self._local_cas: dict[tuple[str, int, int], KeyspaceParams] = {}
@@ -106,6 +152,11 @@ class Coordinator:
     def set_ring(self, ring: Ring) -> None:
         self.ring = ring
         self.liveness_changed()
+
+    def set_topology(self, topology: Topology) -> None:
+        """The ring, and who is about to own what."""
+        self.topology = topology
+        self.set_ring(topology.ring)
 
     def liveness_changed(self) -> None:
         """A node came up or went down: what was worked out before holds no more."""
@@ -217,7 +268,7 @@ class Coordinator:
         assure_paxos(serial, replicas, live, datacenter)
         assure_sufficient(_READ_LEVELS[serial], strategy, live, datacenter)
         if replicas != (self.local,):
-            ReplicaPlan(self, strategy, _READ_LEVELS[serial]).send(token)
+            raise InternalError("compare-and-set among several replicas is not implemented yet")
         if self._is_local_only(strategy):
             self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
 

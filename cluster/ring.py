@@ -57,6 +57,15 @@ class Ring:
         yield from self._owners[at:]
         yield from self._owners[:at]
 
+    def range_index(self, token: int) -> int:
+        """Which of the ranges holds a token, in the order of their ends; the first one also what is behind the last."""
+        return bisect_left(self._tokens, token) % len(self._tokens)
+
+    def range_end(self, token: int) -> int | None:
+        """The end of the range that holds a token; None where the ring ends before it does."""
+        at = bisect_left(self._tokens, token)
+        return self._tokens[at] if at < len(self._tokens) else None
+
     def ranges(self) -> Iterator[tuple[int, int, Node]]:
         """(start exclusive, end inclusive, owner) of all ranges by end; the first one begins at the highest token."""
         for index, end in enumerate(self._tokens):

@@ -39,7 +39,8 @@ class Topology:
         self.ring = Ring(member.node for member in self.members if member.standing is not Standing.JOINING)
 
     @cached_property
-    def _is_stable(self) -> bool:
+    def is_stable(self) -> bool:
+        """Whether nobody is about to own anything."""
         return all(member.standing is Standing.NORMAL for member in self.members)
 
     @cached_property
@@ -72,7 +73,7 @@ class Topology:
 
     def pending(self, token: int, strategy: ReplicationStrategy, local: Node) -> tuple[Node, ...]:
         """Who will hold the token and does not yet."""
-        if self._is_stable:
+        if self.is_stable:
             return ()
         now = self.replicas(token, strategy, local)
         later = (replica for ring in (self._left_ring, *self._arrivals) for replica in strategy.replicas(token, ring, local))

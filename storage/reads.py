@@ -356,6 +356,16 @@ class TableStore:
             newest = maybe_newer(newest, other)
         return newest if newest is not None else self.merged([self.general(each) for each in several])
 
+    def stored_partitions(
+        self, start: Position = FIRST_POSITION, end: Position | None = None
+    ) -> Iterator[tuple[Position, SourcePartition]]:
+        """All partitions of a range as they are stored, tombstones and all, in token order, lazily."""
+        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
+            for position, stored in zip(*self._combined(items), strict=True):
+                if end is not None and position >= end:
+                    return
+                yield position, self.general(stored)
+
     def general(self, stored: Stored) -> SourcePartition:
         return self.memtable.general(stored) if isinstance(stored, (bytes, SingleRow)) else stored
 

@@ -15,7 +15,7 @@ from cluster.consistency import Consistency, assure_sufficient, consistency_of
 from cluster.coordinator import Coordinator, RequestKind
 from cluster.replication import NetworkTopologyStrategy
 from cluster.ring import Node, Ring
-from protocol.errors import InternalError, ProtocolError, RequestError, Unavailable
+from protocol.errors import ProtocolError, RequestError, Unavailable
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
 LOCAL = Node(UUID(int=1), "127.0.0.1", tokens=(-5, 10, 99))
@@ -104,14 +104,12 @@ def test_lookup_with_another_node_gives_a_plan_and_never_answers_alone() -> None
     coordinator = Coordinator(LOCAL, Ring([LOCAL, OTHER]))
     plan = coordinator.levels(KEYSPACES["s1"], RequestKind.WRITE)[Consistency.ONE]
     assert plan is not None
-    assert plan.is_local(10)
-    assert not plan.is_local(50)
-    with pytest.raises(InternalError, match=r"127\.0\.0\.2"):
-        plan.send(50)
+    assert plan.to_write(10).replicas == (LOCAL,)
+    assert plan.to_write(50).replicas == (OTHER,)
     both = coordinator.levels(KEYSPACES["s3"], RequestKind.WRITE)[Consistency.QUORUM]
     assert both is not None
-    live, required = both.contacts(10)
-    assert ([node.address for node in live], required) == (["127.0.0.1", "127.0.0.2"], 2)
+    written = both.to_write(10)
+    assert (written.live, written.required) == ((LOCAL, OTHER), 2)
 
 
 def test_levels_are_worked_out_anew_when_a_node_goes_down() -> None:
@@ -120,14 +118,14 @@ def test_levels_are_worked_out_anew_when_a_node_goes_down() -> None:
     levels = coordinator.levels(KEYSPACES["s3"], RequestKind.READ)
     plan = levels[Consistency.TWO]
     assert plan is not None
-    assert plan.contacts(0)[1] == 2
+    assert plan.to_read(0).required == 2
     down.append(OTHER)
     coordinator.liveness_changed()
     assert not levels
     plan = levels[Consistency.TWO]
     assert plan is not None
     with pytest.raises(Unavailable) as caught:
-        plan.contacts(0)
+        plan.to_read(0)
     assert (caught.value.required, caught.value.alive) == (2, 1)
 
 

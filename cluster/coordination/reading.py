@@ -1,0 +1,186 @@
+"""The machine of one read command: data from the nearest replica, digests from the others that the level wants.
+
+    ASKED ------enough, digests agree---> the client gets the data
+      | --slow--> one more replica is asked (speculative_retry)
+      | --digests differ--> COMPARING: all who were asked tell their data
+                              --enough--> what each lacks is sent to it: REPAIRING
+                                            --acknowledged--> the client gets what was merged (read_repair BLOCKING)
+    too many failures: ReadFailure; the time is over: ReadTimeout. Until then nothing was promised to anybody.
+
+Range reads ask all for data at once (service/reads/range/RangeCommandIterator.java).
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from math import inf
+
+from cluster.coordination.errors import read_failure, read_timeout
+from cluster.coordination.outcome import Outcome
+from cluster.coordination.plans import ReadPlan
+from cluster.coordination.writing import REASON_BYTES
+from cluster.internode.frames import Message
+from cluster.internode.texts import encode_texts
+from cluster.internode.verbs import Verb
+from cluster.reading.answer import DataAnswer, decode_answer
+from cluster.reading.command import ReadCommand, encode_command
+from cluster.reading.merging import Page, merged, page_of
+from cluster.replica import Failed, Replica
+from cluster.ring import Node
+from storage.mutation import PartitionUpdate
+from storage.reads import TableStore
+
+
+class Phase(Enum):
+    ASKED = auto()
+    COMPARING = auto()
+    REPAIRING = auto()
+    OVER = auto()
+
+
+
+
+class ReadOperation:
+    """See the module. `speculate_s`: when one more is asked; `repairs`: whether differences are written."""
+
+    def __init__(
+        self,
+        plan: ReadPlan,
+        command: ReadCommand,
+        store: TableStore,
+        deadline_s: float,
+        speculate_s: float = inf,
+        repairs: bool = True,
+    ) -> None:
+        self._plan, self._command, self._store, self._repairs = plan, command, store, repairs
+        self._deadline_s = deadline_s
+        self._spares = list(plan.spares)
+        self.wake_s = min(deadline_s, speculate_s) if self._spares else deadline_s
+        self.phase = Phase.ASKED
+        self.outcome: Outcome[Page] = Outcome()
+        self._contacts: dict[Node, None] = {}
+        self._data: dict[Node, DataAnswer] = {}
+        self._digests: dict[Node, bytes] = {}
+        self._failures: dict[Node, int] = {}
+        self._page: Page | None = None
+        self._repairing: dict[Node, None] = {}
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase is Phase.OVER
+
+    # --- what happens ----------------------------------------------------------------------------------------------------
+
+    def start(self, local: Node, replica: Replica, ask: Callable[[Node, int, bytes], None]) -> None:
+        """Asks others first: they work while the local replica reads."""
+        self._local, self._replica, self._ask = local, replica, ask
+        contacts = self._plan.contacts
+        first_data = 1 if self._command.is_of_partition else len(contacts)
+        verbs = [Verb.READ if at < first_data else Verb.READ_DIGEST for at in range(len(contacts))]
+        self._ask_all(dict(zip(contacts, verbs, strict=True)))
+        self._judge()
+
+    def receive(self, sender: Node, message: Message, now_s: float) -> None:
+        if message.verb == Verb.DATA:
+            self._data[sender] = decode_answer(message.body)
+        elif message.verb == Verb.DIGEST:
+            self._digests[sender] = message.body
+        elif message.verb == Verb.DONE:
+            self._repairing.pop(sender, None)
+        elif sender in self._contacts:
+            self._failures[sender] = int.from_bytes(message.body[:REASON_BYTES], "big")
+        self._judge()
+
+    def tick(self, now_s: float) -> None:
+        if now_s >= self._deadline_s:
+            self._time_out()
+            return
+        self.wake_s = self._deadline_s
+        if self.phase is Phase.ASKED and self._spares:
+            # data where the one who was to give it may be the slow one
+            verb = Verb.READ_DIGEST if self._data else Verb.READ
+            self._ask_all({self._spares.pop(0): verb})
+            self._judge()
+
+    # --- phases ------------------------------------------------------------------------------------------------------------
+
+    def _ask_all(self, verbs: dict[Node, Verb]) -> None:
+        encoded = encode_command(self._command)
+        for node, verb in verbs.items():
+            self._contacts[node] = None
+            if node != self._local:
+                self._ask(node, verb, encoded)
+        if self._local in verbs:
+            try:
+                answer = self._replica.read(self._command)
+            except Failed as failure:
+                self._failures[self._local] = failure.reason
+            else:
+                self._data[self._local] = answer
+
+    @property
+    def _received(self) -> int:
+        return len(self._data.keys() | self._digests.keys())
+
+    def _judge(self) -> None:
+        required = self._plan.required
+        if self.phase is Phase.ASKED and self._data and self._received >= required:
+            self._compare()
+        if self.phase is Phase.COMPARING and len(self._data) >= required:
+            self._merge()
+        if self.phase is Phase.REPAIRING and len(self._data) - len(self._repairing) >= required:
+            assert self._page is not None
+            self._end(self._page)
+        if self.phase in (Phase.ASKED, Phase.COMPARING) and required + len(self._failures) > len(self._contacts):
+            self.phase = Phase.OVER
+            received = self._received
+            self.outcome.fail(read_failure(self._plan.level, received, required, self._failures, bool(self._data)))
+
+    def _compare(self) -> None:
+        data = list(self._data.values())
+        if self._received == 1:
+            self._end(self._page_of(data[0]))
+            return
+        digests = {node: answer.digest for node, answer in self._data.items()} | self._digests
+        if len(set(digests.values())) == 1:
+            self._end(self._page_of(data[0]))
+            return
+        self.phase = Phase.COMPARING
+        told = [node for node in self._contacts if node in digests and node not in self._data]
+        self._ask_all(dict.fromkeys(told, Verb.READ))
+
+    def _page_of(self, answer: DataAnswer) -> Page:
+        return page_of(answer, self._store.table, self._store.layouts)
+
+    def _merge(self) -> None:
+        found = merged(self._data, self._command, self._store.table, self._store.layouts)
+        self._page = found.page
+        self.phase = Phase.REPAIRING
+        if self._repairs:
+            for node, lacking in found.repairs.items():
+                self._repair(node, lacking)
+
+    def _repair(self, node: Node, lacking: list[PartitionUpdate]) -> None:
+        mutations = [update.encode() for update in lacking]
+        if node == self._local:
+            try:
+                self._replica.apply(mutations)
+            except Failed:
+                self._repairing[node] = None  # as with one that does not acknowledge
+            return
+        self._repairing[node] = None
+        self._ask(node, Verb.MUTATE, encode_texts(mutations))
+
+    def _end(self, page: Page) -> None:
+        self.phase = Phase.OVER
+        self.outcome.settle(page)
+
+    def _time_out(self) -> None:
+        required, received = self._plan.required, self._received
+        if self.phase is not Phase.ASKED:  # all had answered, but not to the last question (BlockingReadRepair.java)
+            received = required - 1
+        failures, has_data = self._failures, bool(self._data)
+        self.phase = Phase.OVER
+        if failures and required > received:
+            self.outcome.fail(read_failure(self._plan.level, received, required, failures, has_data))
+        else:
+            self.outcome.fail(read_timeout(self._plan.level, received, required, has_data))

@@ -1,0 +1,92 @@
+"""What waits for other nodes: operations by id, each with the time at which it wants to be woken."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from math import inf
+from typing import Protocol
+
+from cluster.internode.frames import Message
+from cluster.ring import Node
+
+
+class Operation(Protocol):
+    """`wake_s`: when `tick` is to be called (infinity: not at all); looked at after each call."""
+
+    @property
+    def wake_s(self) -> float: ...
+    @property
+    def is_over(self) -> bool:
+        """Nothing that comes is of interest any more."""
+
+    def receive(self, sender: Node, message: Message, now_s: float) -> None: ...
+    def tick(self, now_s: float) -> None: ...
+
+
+Send = Callable[[Node, int, int, bytes], None]
+"""(whom, verb, id, body): to another node, with the others of this go."""
+
+
+class Requests:
+    """One node's. `send` is how messages leave."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._operations: dict[int, Operation] = {}
+        self._wakes: list[tuple[float, int]] = []
+        self._last_id = 0
+
+    def __len__(self) -> int:
+        return len(self._operations)
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
+        self._send(node, verb, operation_id, body)
+
+    def begun(self, operation_id: int, operation: Operation) -> None:
+        """From now on answers with this id are its own."""
+        if not operation.is_over:
+            self._operations[operation_id] = operation
+            self._wake_later(operation_id, operation)
+
+    def receive(self, sender: Node, message: Message, now_s: float) -> None:
+        """An answer; those that come too late are nobody's."""
+        operation = self._operations.get(message.id)
+        if operation is None:
+            return
+        before = operation.wake_s
+        operation.receive(sender, message, now_s)
+        self._look_at(message.id, operation, before)
+
+    def tick(self, now_s: float) -> None:
+        """To be called at `wake_s`."""
+        while self._wakes and self._wakes[0][0] <= now_s:
+            _, operation_id = heappop(self._wakes)
+            operation = self._operations.get(operation_id)
+            if operation is None:
+                continue
+            if operation.wake_s <= now_s:
+                operation.tick(now_s)
+            self._look_at(operation_id, operation, -inf)
+
+    def wake(self, operation_id: int, now_s: float) -> None:
+        """Something beside messages went on with it."""
+        operation = self._operations.get(operation_id)
+        if operation is not None:
+            self._look_at(operation_id, operation, -inf)
+
+    @property
+    def wake_s(self) -> float:
+        return self._wakes[0][0] if self._wakes else inf
+
+    def _look_at(self, operation_id: int, operation: Operation, before: float) -> None:
+        if operation.is_over:
+            del self._operations[operation_id]
+        elif operation.wake_s != before:
+            self._wake_later(operation_id, operation)
+
+    def _wake_later(self, operation_id: int, operation: Operation) -> None:
+        if operation.wake_s != inf:
+            heappush(self._wakes, (operation.wake_s, operation_id))

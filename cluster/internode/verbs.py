@@ -1,0 +1,53 @@
+"""What a message between nodes is about (docs/formats/internode.md). An answer has the id of what it answers."""
+
+from enum import IntEnum
+
+
+class Verb(IntEnum):
+    SYN = 1
+    ACK = 2
+    ACK2 = 3
+    ECHO = 4
+    ECHOED = 5
+    SHUTDOWN = 6
+    MUTATE = 10
+    """Mutations, to be applied as one record."""
+    DONE = 11
+    """What was asked for holds: it is in the commit log."""
+    FAILED = 12
+    """It could not be done; the body is a reason, two bytes."""
+    READ = 13
+    """A command; answered with DATA."""
+    DATA = 14
+    READ_DIGEST = 15
+    """A command; answered with DIGEST."""
+    DIGEST = 16
+    TRUNCATE = 17
+    """A table's id."""
+    SCHEMA_CHANGED = 18
+    """Mutations of system_schema, as a change of the schema made them."""
+    SCHEMA_WANTED = 19
+    SCHEMA = 20
+    """All of system_schema, as mutations."""
+    COUNT = 21
+    """Increments, for the leader of a counter."""
+    PREPARE = 22
+    PROMISE = 23
+    PROPOSE = 24
+    ACCEPT = 25
+    COMMIT = 26
+    COMMITTED = 27
+    REFUSAL = 28
+    STORE_BATCH = 29
+    REMOVE_BATCH = 30
+
+
+class FailureReason(IntEnum):
+    """exceptions/RequestFailureReason.java."""
+
+    UNKNOWN = 0
+    READ_TOO_MANY_TOMBSTONES = 1
+    TIMEOUT = 2
+    INCOMPATIBLE_SCHEMA = 3
+    READ_SIZE = 4
+    NODE_DOWN = 5

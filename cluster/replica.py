@@ -1,0 +1,122 @@
+"""A replica's side of reads and writes: request bytes in, answer bytes out, from one node's engine.
+
+The promise behind an answer holds once the commit log has what was appended: whoever carries answers away writes the log
+first, and syncs it where commitlog_sync says so.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from cluster.internode.frames import Message
+from cluster.internode.texts import decode_texts
+from cluster.internode.verbs import FailureReason, Verb
+from cluster.reading.answer import DataAnswer, encode_answer
+from cluster.reading.command import ReadCommand, decode_command
+from cluster.reading.execution import execute
+from protocol.errors import InvalidRequest, StorageError
+from storage.engine import Engine, PackedRowWrite
+from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
+
+log = logging.getLogger("cqlserver.cluster")
+
+
+class Failed(Exception):
+    """The replica can't do what it was asked for."""
+
+    def __init__(self, reason: FailureReason) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+
+
+class Replica:
+    """See the module."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # --- for the coordinator of the same node ------------------------------------------------------------------------
+
+    def apply(self, mutations: Sequence[bytes]) -> None:
+        """Encoded mutations, as one record. Raises Failed."""
+        try:
+            if len(mutations) == 1:
+                packed = self._maybe_packed(mutations[0])
+                if packed is not None:
+                    self._engine.apply_packed_all((packed,))
+                    return
+            self._engine.apply_all([self._decoded(mutation) for mutation in mutations])
+        except KeyError:
+            raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
+        except (StorageError, InvalidRequest) as error:
+            log.warning("a mutation could not be applied: %s", error)
+            raise Failed(FailureReason.UNKNOWN) from error
+
+    def _maybe_packed(self, mutation: bytes) -> PackedRowWrite | None:
+        record = maybe_packed(mutation)
+        if record is None:
+            return None
+        store = self._engine.stores[parse_packed_prefix(record.prefix).table_id]
+        layout = store.layouts.maybe_of_record(record.prefix)
+        return None if layout is None else PackedRowWrite(store, layout, record.key, record.ck, record.body)
+
+    def _decoded(self, mutation: bytes) -> PartitionUpdate:
+        update = PartitionUpdate.decode(mutation)
+        self._engine.stores[update.table_id]  # KeyError: the schema that it was made with has not come here yet
+        return update
+
+    def read(self, command: ReadCommand) -> DataAnswer:
+        """Raises Failed."""
+        try:
+            return execute(self._engine.stores[command.table_id], command)
+        except KeyError:
+            raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
+        except StorageError as error:
+            log.warning("a read failed: %s", error)
+            raise Failed(FailureReason.UNKNOWN) from error
+
+    def truncate(self, table_id: UUID) -> None:
+        """Raises Failed."""
+        try:
+            self._engine.truncate_all((table_id,), self._engine.environment.clock.wall_us())
+        except KeyError:
+            raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
+        except StorageError as error:
+            raise Failed(FailureReason.UNKNOWN) from error
+
+    # --- for others ----------------------------------------------------------------------------------------------------
+
+    def answer(self, request: Message) -> Message:
+        """To a message with one of `VERBS`. Raises PeerError, CorruptionError where it is none that a node makes."""
+        try:
+            verb, body = _ANSWERS[Verb(request.verb)](self, request.body)
+        except Failed as error:
+            verb, body = Verb.FAILED, error.reason.to_bytes(2, "big")
+        return Message(verb, request.id, body)
+
+    def _mutate(self, body: bytes) -> tuple[Verb, bytes]:
+        self.apply(decode_texts(body))
+        return Verb.DONE, b""
+
+    def _read(self, body: bytes) -> tuple[Verb, bytes]:
+        return Verb.DATA, encode_answer(self.read(decode_command(body)))
+
+    def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
+        return Verb.DIGEST, self.read(decode_command(body)).digest
+
+    def _truncate(self, body: bytes) -> tuple[Verb, bytes]:
+        self.truncate(UUID(bytes=body))
+        return Verb.DONE, b""
+
+
+_ANSWERS: Final[Mapping[Verb, Callable[[Replica, bytes], tuple[Verb, bytes]]]] = MappingProxyType(
+    {
+        Verb.MUTATE: Replica._mutate,
+        Verb.READ: Replica._read,
+        Verb.READ_DIGEST: Replica._read_digest,
+        Verb.TRUNCATE: Replica._truncate,
+    }
+)
+VERBS: Final = frozenset(_ANSWERS)
