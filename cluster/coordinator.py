@@ -18,7 +18,6 @@ from cluster.consistency import (
     assure_paxos,
     assure_sufficient,
     consistency_of,
-    unavailable,
     validate_for_cas,
     validate_for_cas_commit,
     validate_for_counter,
@@ -30,7 +29,7 @@ from cluster.coordination.plans import ReadPlan, WritePlan, read_plan
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from cluster.topology import Topology
-from protocol.errors import InternalError, RequestError, Unavailable, WriteFailure
+from protocol.errors import InternalError, RequestError, TruncateError, Unavailable, WriteFailure
 from storage.memtable.memtable import Position, position_token, token_position
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
@@ -153,9 +152,9 @@ class Coordinator:
         self.ring = ring
         self.liveness_changed()
 
-    def set_topology(self, topology: Topology) -> None:
-        """The ring, and who is about to own what."""
-        self.topology = topology
+    def know(self, topology: Topology, is_alive: Callable[[Node], bool]) -> None:
+        """What membership says: the ring, who is about to own what, and who is up."""
+        self.topology, self._is_alive = topology, is_alive
         self.set_ring(topology.ring)
 
     def liveness_changed(self) -> None:
@@ -273,13 +272,9 @@ class Coordinator:
             self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
 
     def assure_truncate(self) -> None:
-        """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises Unavailable; InternalError where there are
-        others."""
-        live = [node for node in self.ring.nodes if self.is_alive(node)]
-        if len(live) < len(self.ring.nodes):
-            raise unavailable(Consistency.ALL, len(self.ring.nodes), len(live))
-        if any(node != self.local for node in live):
-            raise InternalError("TRUNCATE on other nodes is not implemented yet")
+        """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises TruncateError."""
+        if not all(map(self.is_alive, self.ring.nodes)):
+            raise TruncateError("Error during truncate: Cannot achieve consistency level ALL")
 
     def write_failure(self, keyspace: KeyspaceMetadata, code: int, write_type: str) -> WriteFailure:
         """What a client gets when the only replica's commit log refused its write (RequestFailureException)."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from cluster.hints import decode_hint
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts
 from cluster.internode.verbs import FailureReason, Verb
@@ -77,6 +78,18 @@ class Replica:
             log.warning("a read failed: %s", error)
             raise Failed(FailureReason.UNKNOWN) from error
 
+    def take_hints(self, hints: Sequence[bytes]) -> None:
+        """Raises Failed. What a TRUNCATE came after is left out."""
+        for hint in hints:
+            created_us, mutations = decode_hint(hint)
+            kept = [mutation for mutation in mutations if self._is_wanted(mutation, created_us)]
+            if kept:
+                self.apply(kept)
+
+    def _is_wanted(self, mutation: bytes, created_us: int) -> bool:
+        truncation = self._engine.truncations.get(PartitionUpdate.decode(mutation).table_id)
+        return truncation is None or truncation.timestamp_us < created_us
+
     def truncate(self, table_id: UUID) -> None:
         """Raises Failed."""
         try:
@@ -106,6 +119,10 @@ class Replica:
     def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
         return Verb.DIGEST, self.read(decode_command(body)).digest
 
+    def _take_hints(self, body: bytes) -> tuple[Verb, bytes]:
+        self.take_hints(decode_texts(body))
+        return Verb.DONE, b""
+
     def _truncate(self, body: bytes) -> tuple[Verb, bytes]:
         self.truncate(UUID(bytes=body))
         return Verb.DONE, b""
@@ -117,6 +134,7 @@ _ANSWERS: Final[Mapping[Verb, Callable[[Replica, bytes], tuple[Verb, bytes]]]] =
         Verb.READ: Replica._read,
         Verb.READ_DIGEST: Replica._read_digest,
         Verb.TRUNCATE: Replica._truncate,
+        Verb.HINTS: Replica._take_hints,
     }
 )
 VERBS: Final = frozenset(_ANSWERS)

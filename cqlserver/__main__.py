@@ -173,6 +173,14 @@ def _control_port(text: str) -> int | None:
     return int(text)
 
 
+def set_up_logging(config: Config) -> None:
+    logging.basicConfig(
+        level=config.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)-5s %(name)s %(message)s",
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs a server until it is told to stop, or a command; the process's exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -189,11 +197,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=config.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-5s %(name)s %(message)s",
-    )
+    set_up_logging(config)
     from cqlserver.program.server import StartupError, run
 
     try:

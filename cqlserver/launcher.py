@@ -36,13 +36,51 @@ class StartError(RuntimeError):
     """The server did not come up; the message carries what it said."""
 
 
+class ClusterNode:
+    """One node of a cluster that was started with `nodes=`; `number` counts from 1, clients connect to `host` and `port`."""
+
+    def __init__(self, server: "Server", number: int, host: str, port: int) -> None:
+        self._server, self.number, self.host, self.port = server, number, host, port
+
+    def __repr__(self) -> str:
+        return f"<node {self.number} at {self.host}:{self.port}>"
+
+    @property
+    def contact(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def stop(self) -> None:
+        """Takes it down; the others are told."""
+        self._server.stop_node(self.number)
+
+    def kill(self) -> None:
+        """Takes it down without a word: the others find out after some seconds, and wait for it until then."""
+        self._server.stop_node(self.number, kill=True)
+
+    def start(self) -> None:
+        """Has it back after `stop` or `kill`; returns when the others see it."""
+        self._server.start_node(self.number)
+
+    def pause(self) -> None:
+        """Has it hear and say nothing until `resume`."""
+        self._server.pause_node(self.number)
+
+    def resume(self) -> None:
+        self._server.resume_node(self.number)
+
+
 class Server(Running):
     """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
     `tls`: the files that clients need where it made its own certificates (`ca`, `client` with key and certificate, in PEM;
-    `truststore`, `keystore` and their `password` for Java). Leaving the `with` block stops it."""
+    `truststore`, `keystore` and their `password` for Java); `nodes`: of a cluster. Leaving the `with` block stops it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", told: Mapping[str, object], log: int) -> None:
         super().__init__(str(told["host"]), _port(told["port"]), _port(told["control_port"]))
+        nodes = told.get("nodes", [])
+        assert isinstance(nodes, list), nodes
+        self.nodes = [
+            ClusterNode(self, number, str(node["host"]), _port(node["port"])) for number, node in enumerate(nodes, 1)
+        ]
         self.process, self._log = process, log
         weakref.finalize(self, os.close, log)
         tls, temporary = told.get("tls"), told.get("temporary")
@@ -93,6 +131,28 @@ class Server(Running):
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return f"the server at {self.contact} (pid {self.pid}) {how}. Its log:\n{self.log or '(empty)'}"
 
+    # --- a cluster: the verbs behind `nodes` -----------------------------------------------------------------------------
+
+    def stop_node(self, number: int, *, kill: bool = False) -> None:
+        self.call("stop_node", node=number, kill=kill)
+
+    def start_node(self, number: int) -> None:
+        self.call("start_node", node=number)
+
+    def pause_node(self, number: int) -> None:
+        self.call("pause_node", node=number)
+
+    def resume_node(self, number: int) -> None:
+        self.call("resume_node", node=number)
+
+
+    def partition(self, one: "Iterable[ClusterNode]", other: "Iterable[ClusterNode]") -> None:
+        """Lets nothing pass between these nodes and those, until `heal`."""
+        self.call("partition", one=_numbers(one), other=_numbers(other))
+
+    def heal(self) -> None:
+        self.call("heal")
+
     # --- the end ---------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
@@ -137,6 +197,7 @@ def start(
     query_log: bool = False,
     tls: bool = False,
     mtls: bool = False,
+    nodes: int | None = None,
     log_level: str = "warning",
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Server:
@@ -145,10 +206,14 @@ def start(
     `init`: files of CQL or rows, or folders of them, that are executed first, one or several; `settings`: names and values
     of cassandra.yaml; `copy_of`: a folder that `export` made, to begin with what is in it; `query_log`: what clients ask is
     recorded, for `queries`; `tls`: connections are encrypted, with certificates that the server makes (its clients take
-    `ssl_context()`); `mtls`: clients must show theirs.
+    `ssl_context()`); `mtls`: clients must show theirs; `nodes`: so many are started, which are one cluster, on `host` and
+    the addresses behind it (`server.nodes`).
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
-    command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port), "--control-port", "0"]
+    command = [sys.executable, "-P", "-m", "cqlserver"]
+    if nodes is not None:
+        command += ["cluster", "--in-process", "--nodes", str(nodes)]
+    command += ["--host", host, "--port", str(port), "--control-port", "0"]
     command += ["--ready-file", "-", "--until-stdin-ends", "--log-level", log_level]
     if memory or (memory is None and data is None):
         command.append("--memory")
@@ -239,6 +304,10 @@ def _log_text(log: int) -> str:
     """The server writes at the file's end all the time: the place to read from is not the file's own."""
     size = os.fstat(log).st_size
     return os.pread(log, LOG_BYTES_MAX, max(0, size - LOG_BYTES_MAX)).decode(errors="replace")
+
+
+def _numbers(nodes: "Iterable[ClusterNode]") -> str:
+    return ",".join(str(node.number) for node in nodes)
 
 
 def _port(told: object) -> int:

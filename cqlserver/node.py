@@ -18,28 +18,36 @@ from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state
 from cqlserver.system.tracing import TracedNode, TracedStatement, Tracing
 from cqlserver.terms.list_paths import ListPaths
 from protocol.compression import ALGORITHMS
-from protocol.errors import InternalError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
 from storage.environment.environment import Environment, TimeUuidSource
+from storage.environment.strands import long_work
 from storage.local_node import LocalNode
 from storage.memtable.drafts import Seen
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
-from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
+from storage.schema.metadata import (
+    KeyspaceMetadata,
+    Schema,
+    TableMetadata,
+    is_local_system_keyspace,
+    is_system_keyspace,
+)
 from storage.schema.tables import schema_mutations
 from storage.token import token
 
 if TYPE_CHECKING:
+    from cluster.coordinator import ReplicaPlan
     from cqlserver.auth.access import Access
     from cqlserver.auth.guard import Guard
+    from cqlserver.clustering.member import Member
     from cqlserver.query_log.recording import QueryLog
 
 BUILT_IN_TIMESTAMP_US = 1
-DATACENTER, RACK = "datacenter1", "rack1"
-INTERNODE_PORT = 7000
+KEPT_BY_EACH = frozenset(("system_auth", "system_distributed", "system_traces"))
+"""Keyspaces that say that they are replicated, and are not yet."""
 
 
 class Node:
@@ -61,8 +69,14 @@ class Node:
         self.limits = ClientLimits(config)
         self.port = config.port
         address = config.host if _is_ip(config.host) else "127.0.0.1"
-        self.ring_node = RingNode(local.host_id, address, DATACENTER, RACK, local.tokens, INTERNODE_PORT)
+        place = config.datacenter, config.rack
+        self.ring_node = RingNode(local.host_id, address, *place, local.tokens, config.storage_port)
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
+        self.member: Member | None = None
+        """This node among others, where there may be any."""
+        self.is_alone = True
+        self.after_turn: Callable[[], None] | None = None
+        """Called when requests had their turn."""
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         engine.before_flush = self._log_truncations
         self._has_built_in_rows = self._has_superuser = False
@@ -179,10 +193,17 @@ class Node:
     def check_batch_consistency(self, table: TableMetadata, level: int) -> None:
         self._go_ahead(table, level, RequestKind.BATCH)
 
-    def _go_ahead(self, table: TableMetadata, level: int, kind: RequestKind) -> None:
+    def _go_ahead(self, table: TableMetadata, level: int, kind: RequestKind) -> "ReplicaPlan | None":
+        """None: the local node decides alone. Else what follows waits for others: raises TooLong in a go of the loop."""
         plan = self.coordinator.levels(self.keyspace_of(table), kind, table.name)[level]
-        if plan is not None:
-            raise InternalError("requests to other replicas are not implemented yet")
+        if plan is None or table.keyspace in KEPT_BY_EACH:
+            return None
+        long_work()
+        return plan
+
+    def _is_kept_here(self, table: TableMetadata) -> bool:
+        """Whether no other node has a say in it."""
+        return self.is_alone or table.keyspace in KEPT_BY_EACH or is_local_system_keyspace(table.keyspace)
 
     def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> None:
         keyspace = self.keyspace_of(table)
@@ -213,6 +234,11 @@ class Node:
         if table.is_virtual:
             self.virtual_tables.modify(table, updates)
             return True
+        if self.member is not None and not self._is_kept_here(table):
+            tables = self.engine.stores
+            mutations = [(tables[update.table_id].table, update.key, update.encode()) for update in updates]
+            self.member.write(mutations, level, write_type)
+            return True
         try:
             if len(updates) == 1:
                 return self.engine.apply(updates[0], seen)
@@ -224,21 +250,40 @@ class Node:
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
+        if self.member is not None and not self._is_kept_here(table):
+            self.member.write([(w.store.table, w.key, w.record) for w in writes], level, write_type)
+            return
         try:
             self.engine.apply_packed_all(writes)
         except CommitLogFailed as error:
             raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+
+    def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool = False) -> TableStore:
+        """Where a table's rows are read at a level: its store, or its replicas, of which about so many rows are wanted."""
+        if self.member is None or table.is_virtual or self._is_kept_here(table):
+            return self.read_store(table)
+        plan = self._go_ahead(table, level, RequestKind.SCAN if is_scan else RequestKind.READ)
+        assert plan is not None, table
+        return self.member.store(table, plan, rows)
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
         if table.is_virtual:
             self.virtual_tables.truncate(table)
             return
+        if self.member is not None and not self._is_kept_here(table):
+            long_work()
+            self.member.truncate(table)
+            return
         self.truncate_all((table.id,))
 
     def truncate_all(self, table_ids: Sequence[UUID]) -> None:
         """The same of several, all of them or none. Raises CommitLogFailed."""
         self.engine.truncate_all(table_ids, self.environment.clock.wall_us())
+        self.truncated()
+
+    def truncated(self) -> None:
+        """system.local has to tell of it."""
         self._told_schema = None
 
     def _log_truncations(self) -> None:
@@ -248,14 +293,21 @@ class Node:
             self.engine.apply(state_update(self.schema.version, self.engine.truncations, now_us))
 
     def assure_schema_changes(self) -> None:
-        """Raises CommitLogFailed where no change of the schema would be kept, be it needed or not."""
+        """Raises CommitLogFailed where no change of the schema would be kept, be it needed or not; TooLong in a go of the
+        loop where others have to be told."""
+        if not self.is_alone:
+            long_work()
         if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
             raise CommitLogFailed(self.engine.commit_log.failure)
 
     def change_schema(self, new: Schema) -> None:
         """Makes `new` the schema, durably. Raises CommitLogFailed."""
         self.engine.assure_turns(new)
-        self.engine.change_schema(new, schema_mutations(self.engine.schema, new, self.environment.clock.wall_us()))
+        changed_us = self.environment.clock.wall_us()
+        writes = schema_mutations(self.engine.schema, new, changed_us)
+        self.engine.change_schema(new, writes)
+        if self.member is not None:
+            self.member.spread_schema(writes, changed_us)
 
     def read_store(self, table: TableMetadata) -> TableStore:
         """Where a table's rows are read: its store, or what a virtual table has at this moment. Not to be kept for tables

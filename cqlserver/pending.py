@@ -1,26 +1,26 @@
 """Results that are not there yet."""
 
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Generic, TypeAlias, TypeVar, cast
 
-from storage.environment.errands import Errand
+from storage.environment.errands import Awaited
 
 Outcome = TypeVar("Outcome", covariant=True)  # noqa: PLC0105
 Changed = TypeVar("Changed")
-Steps: TypeAlias = Generator[Errand[Any] | None, None, Changed]
-"""Work in steps: yields None where others may run, an errand where there is nothing to do before that is done."""
+Steps: TypeAlias = Generator[Awaited | None, None, Changed]
+"""Work in steps: yields None where others may run, an errand or the like where nothing is to be done before that is."""
 
 
 class Pending(Generic[Outcome]):
     """Work that is too long for one go of the loop, cut into steps: a generator that yields where others may run and
     returns the result. Other requests of the same connection are served meanwhile, as the protocol allows. `awaited`: no
-    step is to be done before that errand is."""
+    step is to be done before that is."""
 
     __slots__ = ("_result", "_steps", "awaited")
 
     def __init__(self, steps: Steps[Outcome]) -> None:
         self._steps = steps
-        self.awaited: Errand[Any] | None = None
+        self.awaited: Awaited | None = None
         self._result: object = None
 
     @classmethod

@@ -71,6 +71,14 @@ class PackedRowWrite(NamedTuple):
     def row(self) -> bytes:
         return self.layout.row_prefix + self.body
 
+    @property
+    def record(self) -> bytes:
+        """As an encoded mutation."""
+        if len(self.ck) > CK_LENGTH_MAX:  # longer than a packed record can say
+            row = self.store.layouts.explode(self.row)
+            return PartitionUpdate(self.store.table.id, self.key, rows={self.ck: row}).encode()
+        return packed_record(self.layout.record_prefix, self.key, single(self.ck, self.row))
+
 
 class PackedRun(NamedTuple):
     """Rows of one layout on their way into a partition: their order keys, and the wire values of each."""
@@ -95,15 +103,22 @@ class EngineOptions:
 
 
 class Engine:
-    """See the module. `built_in`: the keyspaces that the program defines (system, system_schema, ...), with tables.
+    """See the module. `built_in`: the keyspaces that the program defines (system, system_schema, ...), with tables;
+    `hidden`: tables that it keeps something in, and that no schema tells of.
 
     Start before use. `schema` is replaced by `change_schema` only; `stores` holds a TableStore for every table and
     view that is not virtual, `truncations` the last one of each table that was ever truncated."""
 
-    def __init__(self, environment: Environment, options: EngineOptions, built_in: Iterable[KeyspaceMetadata] = ()) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        options: EngineOptions,
+        built_in: Iterable[KeyspaceMetadata] = (),
+        hidden: Iterable[TableMetadata] = (),
+    ) -> None:
         self.environment, self.options = environment, options
-        self._built_in = tuple(built_in)
-        self.schema = Schema.of(self._built_in)
+        self.built_in, self._hidden = tuple(built_in), tuple(hidden)
+        self.schema = Schema.of(self.built_in)
         self.stores: dict[UUID, TableStore] = {}
         self.truncations: dict[UUID, Truncation] = {}
         self.commit_log: CommitLog | None = None
@@ -155,7 +170,7 @@ class Engine:
 
     def _install_built_in(self) -> None:
         self._install(self.schema, changed_tables(Schema.of(()), self.schema))
-        for table in schema_tables().values():
+        for table in (*schema_tables().values(), *self._hidden):
             if table.id not in self.stores:
                 self._install_store(table)
 
@@ -200,7 +215,7 @@ class Engine:
     def _reload(self) -> None:
         """Take the schema from the rows of system_schema."""
         try:
-            schema = load_schema(self._schema_rows, self._built_in)
+            schema = load_schema(self._schema_rows, self.built_in)
         except CorruptionError as error:
             raise CorruptionError(
                 f"{error}. The commit log in {self.options.data}/{COMMIT_LOG_FOLDER} does not hold the whole schema: "

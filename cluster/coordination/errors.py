@@ -34,11 +34,11 @@ def read_failure(
 
 
 def _failed(received: int, failures: dict[Node, int]) -> str:
-    told = ", ".join(f"{_name(reason)} from /{node.address}:{node.port}" for node, reason in failures.items())
+    told = ", ".join(f"{reason_name(reason)} from /{node.address}:{node.port}" for node, reason in failures.items())
     return f"Operation failed - received {received} responses and {len(failures)} failures: {told}"
 
 
-def _name(reason: int) -> str:
+def reason_name(reason: int) -> str:
     try:
         return FailureReason(reason).name
     except ValueError:

@@ -171,6 +171,11 @@ class Gossiper:
         syn = Syn(self.cluster_name, PARTITIONER, self._digests())
         return [(target, syn) for target in targets]
 
+    def greet(self, endpoints: Iterable[Endpoint]) -> Outgoing:
+        """A round with these out of turn: at a start, and with whoever is heard of for the first time."""
+        syn = Syn(self.cluster_name, PARTITIONER, self._digests())
+        return [(endpoint, syn) for endpoint in endpoints if endpoint != self.local]
+
     def _targets(self) -> list[Endpoint]:
         targets: dict[Endpoint, None] = {}
         if self._live:
@@ -300,7 +305,8 @@ class Gossiper:
         self._events += [Changed(endpoint, key, value.value) for key, value in state.states.items()]
 
     def _go_on(self, endpoint: Endpoint, known: EndpointState, state: EndpointState, now_s: float) -> None:
-        self.detector.report(endpoint, now_s)
+        if state.heartbeat > known.heartbeat:  # rounds out of turn say nothing of how often it is heard of
+            self.detector.report(endpoint, now_s)
         self._heard_s[endpoint] = now_s
         fresh = {
             key: value

@@ -40,6 +40,8 @@ class Verb(IntEnum):
     REFUSAL = 28
     STORE_BATCH = 29
     REMOVE_BATCH = 30
+    HINTS = 31
+    """What the receiver missed, each with the time at which it was written."""
 
 
 class FailureReason(IntEnum):

@@ -176,7 +176,7 @@ class Listener:
         while True:
             if not self._events:
                 # other tasks that have something to do are not kept waiting
-                lingers = has_served and not self._behind and not self._steps and not self._held
+                lingers = has_served and not self._behind and not self._steps and not self._held and self._node.is_alone
                 self._events = poller.ready(LINGER_S if lingers else 0)
                 if self._behind:
                     reported = {event[0] for event in self._events}
@@ -191,6 +191,8 @@ class Listener:
                 await self._gate.wait()
             began = clock()
             self._serve(began + GO_S)
+            if self._node.after_turn is not None:
+                self._node.after_turn()
             has_served = True
             ended = clock()
             self.note_stall(ended - began)
@@ -535,6 +537,8 @@ class Listener:
             self._go_on_later(channel, unanswered)
         if is_done or self._pushed or channel.closed:
             self._settle([channel])
+        if self._node.after_turn is not None:
+            self._node.after_turn()
         if is_done and self._behind:
             self._wake()
         self.note_stall(self._clock() - began)

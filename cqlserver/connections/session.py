@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
@@ -78,7 +78,7 @@ from protocol.responses import (
     encode,
     encode_refusal,
 )
-from storage.environment.errands import Errand
+from storage.environment.errands import Awaited
 from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Unanswered:
     spent_s: float = 0.0
 
     @property
-    def awaited(self) -> Errand[Any] | None:
+    def awaited(self) -> Awaited | None:
         """What must be done before the next step is."""
         return self.pending.awaited if self.pending is not None else None
 
@@ -438,7 +438,7 @@ class Session(Client):
                 continue
             try:
                 while not strand.resume(clock() + turn_s):
-                    yield None
+                    yield strand.awaited
                 outcome = strand.take_result()
             except Overtaken:
                 self.state.warnings.clear()

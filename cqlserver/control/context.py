@@ -1,7 +1,7 @@
 """What operations work on: the node, its listener, the snapshots; and how they take turns with the clients."""
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
 
 import trio
 
@@ -9,7 +9,11 @@ from cqlserver.control.saved_state import SavedState
 from cqlserver.node import Node
 from cqlserver.pending import Pending, Steps
 from protocol.errors import CqlServerError
+from storage.environment.errands import Awaited
 from storage.environment.strands import Overtaken, TooLong, in_go
+
+if TYPE_CHECKING:
+    from cqlserver.clustering.in_process import LocalCluster
 
 T = TypeVar("T")
 
@@ -42,10 +46,11 @@ class Exclusive(Protocol):
 
 
 class Control:
-    """Operations run one at a time, but for those that only wait for work in the background, or tell of it."""
+    """Operations run one at a time, but for those that only wait for work in the background, or tell of it. `node`: of a
+    `cluster` in this process the first one."""
 
-    def __init__(self, node: Node, listener: Exclusive) -> None:
-        self.node = node
+    def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
+        self.node, self.cluster = node, cluster
         self.snapshots: dict[str, SavedState] = {}
         self.lock = trio.Lock()
         self._listener = listener
@@ -75,10 +80,10 @@ class Control:
             pending = outcome
         try:
             while not pending.step():
-                if pending.awaited is not None:
-                    await trio.to_thread.run_sync(pending.awaited.wait, abandon_on_cancel=True)
-                else:
+                if pending.awaited is None:
                     await trio.lowlevel.checkpoint()
+                else:
+                    await _end_of(pending.awaited)
         finally:
             pending.close()
         return pending.result
@@ -94,7 +99,7 @@ class Control:
                 continue
             try:
                 while not strand.resume(clock() + turn_s):
-                    yield None
+                    yield strand.awaited
                 outcome = strand.take_result()
             except Overtaken:
                 turn_s *= 2
@@ -112,3 +117,9 @@ class Control:
         commit_log.write()
         if self.node.sync_before_reply:
             await trio.to_thread.run_sync(commit_log.sync)
+
+
+async def _end_of(awaited: Awaited) -> None:
+    token, ended = trio.lowlevel.current_trio_token(), trio.Event()
+    awaited.when_done(lambda: token.run_sync_soon(ended.set))
+    await ended.wait()

@@ -12,7 +12,7 @@ import json
 import logging
 import socket
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
@@ -25,6 +25,9 @@ from cqlserver.control.operations import BY_NAME, OPERATIONS
 from cqlserver.control.raw_json import RawJson
 from cqlserver.node import Node
 from protocol.errors import RequestError, StorageError
+
+if TYPE_CHECKING:
+    from cqlserver.clustering.in_process import LocalCluster
 
 log = logging.getLogger("cqlserver")
 
@@ -48,8 +51,8 @@ class _Status(Exception):
 class ControlServer:
     """Everything that the connections of one control port share."""
 
-    def __init__(self, node: Node, listener: Exclusive, port: int) -> None:
-        self.control = Control(node, listener)
+    def __init__(self, node: Node, listener: Exclusive, port: int, cluster: "LocalCluster | None" = None) -> None:
+        self.control = Control(node, listener, cluster)
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self._port = port
 
@@ -109,6 +112,8 @@ class ControlServer:
         if operation is None:
             raise _Status(HTTPStatus.NOT_FOUND, f"there is no operation {name!r}; there are: {', '.join(BY_NAME)}")
         arguments = _arguments(operation, method, parts.query, body)
+        if operation.is_for_single_nodes and self.control.cluster is not None:
+            raise Refused(f"{name} is for single nodes; a cluster can't do it yet")
         if operation.alone:
             async with self.control.lock:
                 answer = await operation.run(self.control, **arguments)

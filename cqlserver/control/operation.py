@@ -50,7 +50,8 @@ class Argument:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`run(control, **arguments)` does it; `answer` is the JSON schema of what it answers; what only `reads` may be asked
-    with GET; what is not `alone` goes on beside others: it waits for work in the background."""
+    with GET; what is not `alone` goes on beside others: it waits for work in the background. `is_for_single_nodes`: the
+    nodes of a cluster can't do it together."""
 
     name: str
     summary: str
@@ -59,6 +60,7 @@ class Operation:
     run: Callable[..., Awaitable[object]]
     reads: bool = False
     alone: bool = True
+    is_for_single_nodes: bool = False
 
     def checked(self, given: Mapping[str, object]) -> dict[str, object]:
         """The arguments to run it with. Raises BadArgument."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cqlserver.control import copying, query_log, verbs
+from cqlserver.control import copying, nodes, query_log, verbs
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
 
@@ -27,6 +27,8 @@ _NAME = Argument("name", STRING, "the snapshot's name")
 _SINCE = Argument("since", INTEGER, "of this number (a `next` of before) and later", 0)
 _NEXT: Final = {"type": "integer", "description": "the number of the next request"}
 
+_NODE = Argument("node", INTEGER, "the node's number, from 1 on")
+
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "reset",
@@ -34,16 +36,33 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (Argument("schema", BOOLEAN, "drop the keyspaces too", False), _ONLY),
         NOTHING,
         verbs.reset,
+        is_for_single_nodes=True,
     ),
-    Operation("snapshot", "Remembers schema and data under a name", (_NAME, _ONLY), NOTHING, verbs.snapshot),
+    Operation(
+        "snapshot",
+        "Remembers schema and data under a name",
+        (_NAME, _ONLY),
+        NOTHING,
+        verbs.snapshot,
+        is_for_single_nodes=True,
+    ),
     Operation(
         "restore",
         "Brings back the schema and data of a snapshot, which stays",
         (_NAME, Argument("schema", BOOLEAN, "the schema too, not the rows alone", True)),
         NOTHING,
         verbs.restore,
+        is_for_single_nodes=True,
     ),
-    Operation("snapshots", "The names of the snapshots that there are", (), _SNAPSHOTS, verbs.snapshots, reads=True),
+    Operation(
+        "snapshots",
+        "The names of the snapshots that there are",
+        (),
+        _SNAPSHOTS,
+        verbs.snapshots,
+        reads=True,
+        is_for_single_nodes=True,
+    ),
     Operation(
         "about",
         "What the server says of itself",
@@ -61,7 +80,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         verbs.about,
         reads=True,
     ),
-    Operation("forget", "Forgets a snapshot", (_NAME,), NOTHING, verbs.forget),
+    Operation("forget", "Forgets a snapshot", (_NAME,), NOTHING, verbs.forget, is_for_single_nodes=True),
     Operation(
         "execute",
         "Executes CQL, one statement or several with semicolons, and answers the rows of the last one",
@@ -90,6 +109,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (Argument("path", STRING, "a new folder, on the server's machine"),),
         NOTHING,
         copying.export,
+        is_for_single_nodes=True,
     ),
     Operation(
         "dump",
@@ -100,6 +120,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         {"type": "object", "properties": {"rows": INTEGER.schema}},
         copying.dump,
+        is_for_single_nodes=True,
     ),
     Operation(
         "record",
@@ -135,6 +156,24 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         reads=True,
     ),
     *STORAGE_OPERATIONS,
+    Operation(
+        "stop_node",
+        "Takes a node down",
+        (_NODE, Argument("kill", BOOLEAN, "without telling the others", False)),
+        NOTHING,
+        nodes.stop_node,
+    ),
+    Operation("start_node", "Has a node back", (_NODE,), NOTHING, nodes.start_node),
+    Operation("pause_node", "Has a node hear and say nothing for a while", (_NODE,), NOTHING, nodes.pause_node),
+    Operation("resume_node", "Ends a pause", (_NODE,), NOTHING, nodes.resume_node),
+    Operation(
+        "partition",
+        "Lets nothing pass between some nodes and others",
+        (Argument("one", STRING, "numbers of nodes, like 1,2"), Argument("other", STRING, "the others")),
+        NOTHING,
+        nodes.partition,
+    ),
+    Operation("heal", "Lets everything pass again", (), NOTHING, nodes.heal),
 )
 
 BY_NAME: Final[Mapping[str, Operation]] = {operation.name: operation for operation in OPERATIONS}

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
 
 if TYPE_CHECKING:
+    from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.control.context import Exclusive
     from cqlserver.control.http import ControlServer
 
 log = logging.getLogger("cqlserver")
@@ -47,8 +48,10 @@ def _bound(port: int) -> socket.socket:
     return sock
 
 
-async def serve_control(sock: socket.socket, node: Node, listener: Listener) -> None:
-    """Serves the control port until cancelled."""
+async def serve_control(
+    sock: socket.socket, node: Node, listener: "Exclusive", cluster: "LocalCluster | None" = None
+) -> None:
+    """Serves the control port until cancelled. `node`: of a `cluster` the first one."""
     server: ControlServer | None = None
     with sock:
         async with trio.open_nursery() as nursery:
@@ -66,18 +69,20 @@ async def serve_control(sock: socket.socket, node: Node, listener: Listener) -> 
                     accepted.close()
                     continue
                 if server is None:
-                    server = await _maybe_server(node, listener, sock)
+                    server = await _maybe_server(node, listener, sock, cluster)
                 if server is None:
                     accepted.close()
                     continue
                 nursery.start_soon(server.serve, accepted)
 
 
-async def _maybe_server(node: Node, listener: Listener, sock: socket.socket) -> "ControlServer | None":
+async def _maybe_server(
+    node: Node, listener: "Exclusive", sock: socket.socket, cluster: "LocalCluster | None"
+) -> "ControlServer | None":
     """None where its code can't be loaded: that is told, and concerns nobody but who asked."""
     try:
         http = await trio.to_thread.run_sync(importlib.import_module, "cqlserver.control.http")
-        server: ControlServer = http.ControlServer(node, listener, sock.getsockname()[1])
+        server: ControlServer = http.ControlServer(node, listener, sock.getsockname()[1], cluster)
     except Exception as error:  # noqa: BLE001 - told
         node.border.tell(error)
         return None

@@ -25,6 +25,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         (),
         NOTHING,
         storing.drain,
+        is_for_single_nodes=True,
     ),
     Operation("tasks", "What goes on in the background", (), _list_of("tasks"), storing.tasks, reads=True, alone=False),
     Operation(

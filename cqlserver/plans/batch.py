@@ -87,7 +87,8 @@ class BatchPlan:
             if modification.requires_read:
                 check_read_before_write(options.consistency)
             context = write_context(node, modification, values, options, default_us)
-            modification.add_to(updates, keys, places, context, row_reader(node, modification.table, context.now_s))
+            read_row = row_reader(node, modification.table, context.now_s, options.consistency)
+            modification.add_to(updates, keys, places, context, read_row)
         if self.modifications[0].table.is_counter:
             write_type = undisturbed(lambda: self._write(updates, options, state))
         else:

@@ -57,6 +57,11 @@ class ReadNode(Protocol):
         """Where the table's rows are; for a virtual table they are computed now."""
         ...
 
+    def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool) -> TableStore:
+        """Where they are read at a consistency level: the same, or the replicas together, of which about so many rows are
+        wanted."""
+        ...
+
     def now_s(self) -> int: ...
 
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:

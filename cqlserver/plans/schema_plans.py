@@ -1,5 +1,6 @@
 """Plans of statements that are executed as they stand: DDL, USE, TRUNCATE, DESCRIBE."""
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
-from cqlserver.node import DATACENTER, Node
+from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
@@ -77,7 +78,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             keyspace,
             node.environment.clock.wall_us,
             node.new_timeuuid,
-            {DATACENTER: len(node.coordinator.ring.nodes)},
+            Counter(member.datacenter for member in node.coordinator.ring.nodes),
             state.warn,
             node.config.default_keyspace_rf,
             node.config.dynamic_data_masking_enabled,

@@ -156,7 +156,8 @@ class SelectPlan:
             level, page_size = options.consistency, options.page_size
             check_nearest(level, page_size, user_limit, partition_limit, is_aggregate, state)
             options = options._replace(page_size=-1, paging_state=None)
-        store = self.node.read_store(self.table)
+        wanted = min(user_limit, options.page_size) if options.page_size > 0 else user_limit
+        store = self.node.source(self.table, options.consistency, wanted, self.restrictions.is_key_range)
         sink = self._sink(store, values, now_s, user_limit)
         if self.grouping is not None and self.grouping.fault is not None:
             raise InvalidRequest(self.grouping.fault)

@@ -23,7 +23,7 @@ from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counters.writes import incremented_row
 from storage.environment.strands import let_go_later, pause, undisturbed
 from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
-from storage.reads import EVERYTHING, TableStore
+from storage.reads import EVERYTHING
 from storage.schema.metadata import TableMetadata
 
 VOID = VoidResult()
@@ -62,7 +62,7 @@ class WritePlan:
         updates = Updates()
         context = write_context(node, modification, values, options)
         let_go_later(keys, places)
-        modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s))
+        modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s, options.consistency))
         count = apply(node, updates, table, options.consistency)
         if trace is not None:
             trace.wrote([table] * count)
@@ -180,11 +180,11 @@ def incrementer(node: Node) -> Increment:
     return increment
 
 
-def row_reader(node: Node, table: TableMetadata, now_s: int) -> ReadRow:
-    """Reads the live row before a write, for operations that need it."""
-    store: TableStore = node.read_store(table)
+def row_reader(node: Node, table: TableMetadata, now_s: int, level: int) -> ReadRow:
+    """Reads the live row before a write, for operations that need it, at the level at which it will be written."""
 
     def read(key: bytes, ck: bytes) -> Row | None:
+        store = node.source(table, level, 1)
         if ck == STATIC_ROW:
             view = store.read(key, EVERYTHING, now_s)
             return view.static if view is not None else None

@@ -44,6 +44,9 @@ class Config:
     log_level: str = "info"
     cluster_name: str = "Test Cluster"
     num_tokens: int = 16
+    datacenter: str = "datacenter1"
+    rack: str = "rack1"
+    storage_port: int = 7000
     commitlog_sync: SyncMode = "periodic"
     commitlog_sync_period_ms: int = 10_000
     commitlog_sync_group_window_ms: int = 10

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from cluster.hint_table import HINTS_TABLE
 from cluster.ring import random_tokens
 from cqlserver.connections import garbage
 from cqlserver.connections.background import work_forever
@@ -57,16 +59,21 @@ def run(config: Config) -> int:
     try:
         trio.run(serve, config)
     except BaseExceptionGroup as group:  # a nursery wraps what its block raises
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if not isinstance(error, StartupError):
-            raise
-        raise error from None
+        raise the_startup_error(group) from None
     log.info("Stopped")
     logging.shutdown()
     # the interpreter would take apart millions of objects one by one; everything that matters is closed
     os._exit(0)
+
+
+def the_startup_error(group: BaseExceptionGroup[BaseException]) -> StartupError:
+    """The one in a group of one. Raises the group where it is something else."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if not isinstance(error, StartupError):
+        raise group
+    return error
 
 
 def check_passwords(config: Config) -> None:
@@ -234,8 +241,9 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
     )
     kept = config.data if config.data is not None else config.copy_of
     data = str(kept.resolve()) if kept is not None else None
+    built_in = (*stored_system_keyspaces(), *virtual_keyspaces())
     sizes = config.memtable_bytes, config.commit_log_bytes, config.file_cache_bytes
-    engine = Engine(environment, EngineOptions(data, options, *sizes), (*stored_system_keyspaces(), *virtual_keyspaces()))
+    engine = Engine(environment, EngineOptions(data, options, *sizes), built_in, (HINTS_TABLE,))
     try:
         engine.start()
         if config.data is None:
@@ -271,11 +279,15 @@ def run_init_files(node: Node, config: Config) -> None:
 
 
 def announce(
-    node: Node, config: Config, control: socket.socket | None = None, certificates: "OwnCertificates | None" = None
+    node: Node,
+    config: Config,
+    control: socket.socket | None = None,
+    certificates: "OwnCertificates | None" = None,
+    facts: Mapping[str, object] | None = None,
 ) -> None:
     """Opens the port and says so, in the words that other tools wait for."""
     host = config.host
-    told: dict[str, object] = {"host": host, "port": node.port, "pid": os.getpid()}
+    told: dict[str, object] = {"host": host, "port": node.port, "pid": os.getpid(), **(facts or {})}
     if control is not None:
         told["control_port"] = port = control.getsockname()[1]
         taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"

@@ -1,7 +1,7 @@
 """What the server writes into the stored system tables about itself: system.local.
 
 The row of system.local is data like any other: an update, so that one path serves writing, reading and replay. Peers
-(system.peers, system.peers_v2) have no rows as long as there is one node.
+(system.peers, system.peers_v2: peers.py) have rows where there are other nodes.
 """
 
 import struct

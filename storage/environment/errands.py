@@ -7,9 +7,21 @@ Whoever needs the result yields the errand from its steps (Pending), and is gone
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 T = TypeVar("T")
+
+
+class Awaited(Protocol):
+    """What work waits for: an errand, other nodes."""
+
+    @property
+    def is_done(self) -> bool: ...
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called, in whatever thread brings the end, or at once where it has come. One callback only."""
+
+    def wait(self) -> None:
+        """For callers that have nobody else to serve."""
 
 
 class Errand(Generic[T]):

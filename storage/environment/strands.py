@@ -14,7 +14,8 @@ What runs knows whose turn it is (protocol/types/turns.py, which the types' loop
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Protocol, TypeVar, cast
+from contextvars import ContextVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from protocol.types.turns import (
     ITEMS_PER_GO_MAX,
@@ -28,7 +29,7 @@ from protocol.types.turns import (
     sorting,
     turn,
 )
-from storage.environment.errands import Errand, Errands
+from storage.environment.errands import Awaited, Errand, Errands
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -58,10 +59,13 @@ __all__ = [
     "sorted_in_turns",
     "sorting",
     "undisturbed",
+    "wait_for",
 ]
 
 STRANDS_MAX = 32
-"""Strands under way at once; what comes then waits until one of them has ended."""
+"""Strands at work at once; what comes then waits until one of them has ended."""
+WAITING_STRANDS_MAX = 1_024
+"""Beside them such as wait for other nodes."""
 LONG_STRANDS_MAX = 24
 """Of these such as are longer than SHORT_BYTES."""
 STRAND_MEMORY_MAX = 160 << 20
@@ -163,6 +167,18 @@ def beside(function: Callable[[], Returned]) -> Returned:
         turn.reset(token)
 
 
+def wait_for(awaited: Awaited) -> None:
+    """Waits for what others do, of a strand whose loop goes on meanwhile; `long_work` has to come before. What the strand
+    works on may be begun again here, unless it has committed."""
+    if awaited.is_done:
+        return
+    strand = _strand.get()
+    if strand is None:
+        awaited.wait()
+    else:
+        strand.wait_for(awaited)
+
+
 class Strand(Protocol[Result]):
     """A function under way."""
 
@@ -173,6 +189,10 @@ class Strand(Protocol[Result]):
     def is_beside(self) -> bool:
         """Whether it waits for something (`beside`), and can't be resumed just now."""
 
+    @property
+    def awaited(self) -> Awaited | None:
+        """What it waits for (`wait_for`): it is to be resumed when that is done."""
+
     def take_result(self) -> Result:
         """Once, when it has ended. Raises what the function raised."""
 
@@ -182,7 +202,7 @@ class Strand(Protocol[Result]):
 
 class ThreadStrand(Generic[T]):
     """A strand in a thread. `still_valid` is asked after each pause before `commit`: if not, Overtaken is raised there.
-    `on_end` is called in the caller's thread."""
+    `on_end` is called in the caller's thread, `on_wait` with 1 when it begins to wait for others and with -1 when it has."""
 
     def __init__(
         self,
@@ -190,8 +210,11 @@ class ThreadStrand(Generic[T]):
         function: Callable[[], T],
         still_valid: Callable[[], bool],
         on_end: Callable[[], None],
+        on_wait: Callable[[int], None],
     ) -> None:
         self._clock, self._function, self._still_valid, self._on_end = clock, function, still_valid, on_end
+        self._on_wait = on_wait
+        self.awaited: Awaited | None = None
         self._until = 0.0
         self._its_turn, self._our_turn = threading.Lock(), threading.Lock()
         self._its_turn.acquire()
@@ -235,6 +258,7 @@ class ThreadStrand(Generic[T]):
         """All of it."""
         self._its_turn.acquire()
         token = turn.set(self)
+        _strand.set(self)
         try:
             if not self._abandoned:
                 self._result = self._function()
@@ -246,6 +270,7 @@ class ThreadStrand(Generic[T]):
             self._error = error
         finally:
             turn.reset(token)
+            _strand.set(None)
             del self._function, self.buried
             self._ended = True
             self._our_turn.release()
@@ -279,6 +304,20 @@ class ThreadStrand(Generic[T]):
             if self._abandoned:
                 raise Abandoned
 
+    def wait_for(self, awaited: Awaited) -> None:
+        if self._abandoned:
+            return
+        self.awaited = awaited
+        self._on_wait(1)
+        self._our_turn.release()
+        self._its_turn.acquire()
+        self._on_wait(-1)
+        self.awaited = None
+        if self._abandoned:
+            raise Abandoned
+        if not self._committed and not self._still_valid():
+            raise Overtaken
+
     def long_work(self) -> None:
         pass
 
@@ -286,10 +325,15 @@ class ThreadStrand(Generic[T]):
         self._committed = True
 
 
+_strand: ContextVar[ThreadStrand[Any] | None] = ContextVar("strand", default=None)
+"""The one that runs, also where it is not to be disturbed."""
+
+
 class InlineStrand(Generic[T]):
     """Does everything at the first turn, in the caller's thread."""
 
     is_beside = False
+    awaited: Awaited | None = None
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function: Callable[[], T] | None = function
@@ -329,6 +373,7 @@ class ThreadWorkers:
         self._clock = clock
         self._idle: list[_Worker] = []
         self._at_work: dict[_Worker, int] = {}  # what the requests may take
+        self._waiting = 0  # of those at work
         self._errands = Errands()
 
     def errand(self, function: Callable[[], T]) -> Errand[T]:
@@ -339,7 +384,7 @@ class ThreadWorkers:
         """A strand that works on a request of `size` bytes; None while too many others are under way."""
         at_work = self._at_work
         memory = reckoned_memory(size) if size > SHORT_BYTES else 0
-        if len(at_work) >= STRANDS_MAX:
+        if len(at_work) - self._waiting >= STRANDS_MAX or self._waiting >= WAITING_STRANDS_MAX:
             return None
         if memory:
             others = [taken for taken in at_work.values() if taken]
@@ -352,14 +397,17 @@ class ThreadWorkers:
             del at_work[worker]
             self._idle.append(worker)
 
-        strand = ThreadStrand(self._clock, function, still_valid, on_end)
+        strand = ThreadStrand(self._clock, function, still_valid, on_end, self._count_waiting)
         worker.begin(strand.run)
         return strand
+
+    def _count_waiting(self, change: int) -> None:
+        self._waiting += change
 
     def background(self, function: Callable[[], T]) -> ThreadStrand[T]:
         """A strand that works for nobody's request."""
         worker = self._idle.pop() if self._idle else _Worker()
-        strand = ThreadStrand(self._clock, function, lambda: True, lambda: self._idle.append(worker))
+        strand = ThreadStrand(self._clock, function, lambda: True, lambda: self._idle.append(worker), lambda change: None)
         strand.commit()
         worker.begin(strand.run)
         return strand

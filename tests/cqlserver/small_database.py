@@ -55,6 +55,9 @@ class SmallDatabase:
 
     # what plans ask of a node
 
+    def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool) -> TableStore:
+        return self.read_store(table)
+
     def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
         pass
 

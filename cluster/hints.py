@@ -1,0 +1,171 @@
+"""Hinted handoff: what nodes missed while they were down, kept as rows of a table that only this node has, and sent when
+they are up again (hints/HintsService.java).
+
+    partition key    the host id of the node that missed it
+    clustering       a timeuuid, so that they are sent in the order in which they were written
+    value            when, and the mutations, one text each
+
+The rows go the way of all writes, so a hint is kept when the commit log is written, and a crash loses none. A page of them
+is sent, acknowledged, deleted; then comes the next. A page that is not acknowledged is sent again a while later.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
+from typing import Final
+from uuid import UUID
+
+from cluster.coordination.requests import Requests
+from cluster.hint_table import HINTS_TABLE
+from cluster.internode.frames import Message
+from cluster.internode.texts import decode_texts, encode_texts
+from cluster.internode.verbs import Verb
+from cluster.ring import Node
+from protocol.errors import StorageError
+from storage.engine import Engine
+from storage.environment.environment import TimeUuidSource
+from storage.keys import row_end
+from storage.mutation import Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
+from storage.reads import EVERYTHING
+
+WINDOW_S: Final = 3 * 3600.0
+"""max_hint_window: for a node that is down for longer, nothing more is kept; it has to be repaired."""
+PAGE_HINTS: Final = 128
+PAGE_BYTES: Final = 1 << 20
+PAGE_S: Final = 10.0
+"""How long a page may take, and how long a node has rest that did not acknowledge one."""
+_TIME_BYTES: Final = 8
+_order_key = HINTS_TABLE.clustering[0].type.order_key
+
+
+def encode_hint(created_us: int, mutations: Sequence[bytes]) -> bytes:
+    return encode_texts((created_us.to_bytes(_TIME_BYTES, "big"), *mutations))
+
+
+def decode_hint(data: bytes) -> tuple[int, list[bytes]]:
+    """When it was kept, in microseconds, and the mutations. Raises PeerError."""
+    created, *mutations = decode_texts(data) or [b""]
+    return int.from_bytes(created, "big"), mutations
+
+
+class Hints:
+    """One node's. `timeuuids` and the engine's clock say when; `clock` is the monotonic one."""
+
+    def __init__(self, engine: Engine, requests: Requests, clock: Callable[[], float], timeuuids: TimeUuidSource) -> None:
+        self._engine, self._requests, self._clock, self._timeuuids = engine, requests, clock, timeuuids
+        self._store = engine.stores[HINTS_TABLE.id]
+        self._down_since_s: dict[Node, float] = {}
+        self._deliveries: dict[Node, _Page] = {}
+        self.is_enabled = True
+
+    # --- kept ------------------------------------------------------------------------------------------------------------
+
+    def keep(self, node: Node, mutations: Sequence[bytes]) -> bool:
+        """Whether it is."""
+        down_since_s = self._down_since_s.get(node)
+        if not self.is_enabled or (down_since_s is not None and self._clock() - down_since_s > WINDOW_S):
+            return False
+        now_us = self._engine.environment.clock.wall_us()
+        hint_id = self._timeuuids.bytes()
+        row = Row((hint_id,), Liveness(now_us), columns={"hint": Cell(now_us, encode_hint(now_us, mutations))})
+        try:
+            self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, rows={_order_key(hint_id): row}))
+        except StorageError:
+            return False
+        return True
+
+    def count(self, host_id: UUID) -> int:
+        """How many wait for a node."""
+        return sum(1 for _ in self._hints_of(host_id))
+
+    def forget(self, node: Node) -> None:
+        """It left the ring."""
+        now_us = self._engine.environment.clock.wall_us()
+        gone = Deletion(now_us, now_us // 1_000_000)
+        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, gone))
+
+    def _hints_of(self, host_id: UUID) -> Iterator[tuple[bytes, bytes]]:
+        view = self._store.read(host_id.bytes, EVERYTHING, self._engine.environment.clock.now_s())
+        if view is None:
+            return
+        for ck, row in view.items():
+            cell = self._store.layouts.explode(row).columns["hint"]
+            assert isinstance(cell, Cell)
+            yield ck, cell.value or b""
+
+    # --- sent ------------------------------------------------------------------------------------------------------------
+
+    def node_went_down(self, node: Node) -> None:
+        self._down_since_s.setdefault(node, self._clock())
+
+    def node_came_up(self, node: Node) -> None:
+        """Begins to send what it missed."""
+        self._down_since_s.pop(node, None)
+        if node not in self._deliveries:
+            self._send_page(node)
+
+    def tick(self, live: Sequence[Node]) -> None:
+        """From time to time: what was written in the meantime for nodes that are up, but were too slow."""
+        for node in live:
+            if node not in self._deliveries:
+                self._send_page(node)
+
+    def _send_page(self, node: Node) -> None:
+        hints: list[bytes] = []
+        last, size = b"", 0
+        for ck, hint in self._hints_of(node.host_id):
+            last = ck
+            size += len(hint)
+            if self._is_of_use(hint):
+                hints.append(hint)
+            if len(hints) >= PAGE_HINTS or size >= PAGE_BYTES:
+                break
+        if not hints:
+            if last:
+                self._delete(node, last)
+            return
+        operation_id = self._requests.next_id()
+        page = self._deliveries[node] = _Page(self, node, last, self._clock() + PAGE_S)
+        self._requests.send(node, Verb.HINTS, operation_id, encode_texts(hints))
+        self._requests.begun(operation_id, page)
+
+    def _is_of_use(self, hint: bytes) -> bool:
+        """Whether its tables are there still, and remember deletions for as long as it has waited."""
+        created_us, mutations = decode_hint(hint)
+        age_s = self._engine.environment.clock.now_s() - created_us // 1_000_000
+        for mutation in mutations:
+            store = self._engine.stores.get(PartitionUpdate.decode(mutation).table_id)
+            if store is None or store.table.params.gc_grace_seconds < age_s:
+                return False
+        return True
+
+    def page_ended(self, node: Node, last: bytes, is_taken: bool) -> None:
+        """A page was acknowledged, or not in time."""
+        del self._deliveries[node]
+        if is_taken:
+            self._delete(node, last)
+            self._send_page(node)
+
+    def _delete(self, node: Node, last: bytes) -> None:
+        now_us = self._engine.environment.clock.wall_us()
+        sent = RangeTombstone(b"", row_end(last), Deletion(now_us, now_us // 1_000_000))
+        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, range_tombstones=(sent,)))
+
+
+class _Page:
+    """Hints under way to a node."""
+
+    def __init__(self, hints: Hints, node: Node, last: bytes, deadline_s: float) -> None:
+        self._hints, self._node, self._last = hints, node, last
+        self.wake_s = deadline_s
+        self.is_over = False
+
+    def receive(self, sender: Node, message: Message, now_s: float) -> None:
+        if sender == self._node and not self.is_over:
+            self._end(message.verb == Verb.DONE)
+
+    def tick(self, now_s: float) -> None:
+        self._end(is_taken=False)
+
+    def _end(self, is_taken: bool) -> None:
+        self.is_over, self.wake_s = True, inf
+        self._hints.page_ended(self._node, self._last, is_taken)

@@ -1,0 +1,288 @@
+"""A node of a cluster, without I/O: gossip, membership, coordinator, replica, hints and schema, by messages and ticks.
+
+Whoever owns it hands over what came (`receive`), calls `tick` at `wake_s`, and carries away what `take_outgoing` gives,
+after the commit log has been written. Nothing here knows whether that is a socket, a queue in the same process, or a
+simulation.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+from uuid import UUID
+
+from cluster.coordination.outcome import Outcome
+from cluster.coordination.proxy import Proxy, Timeouts
+from cluster.coordination.requests import Requests
+from cluster.coordination.spreading import Spreading, truncation_error
+from cluster.coordinator import Coordinator
+from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
+from cluster.gossip.encoding import decode_gossip, encode_gossip
+from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
+from cluster.gossip.gossiper import INTERVAL_S, Changed, Gossiper, Joined, Outgoing
+from cluster.gossip.status import Status, StatusValue
+from cluster.hints import Hints
+from cluster.internode.frames import Message
+from cluster.internode.texts import decode_texts, encode_texts
+from cluster.internode.verbs import Verb
+from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
+from cluster.replica import VERBS as REPLICA_VERBS
+from cluster.replica import Failed, Replica
+from cluster.ring import Node
+from cluster.schema_exchange import change_mutations, last_change_us, merged_schema, replaced_schema, whole_schema
+from storage.engine import Engine
+from storage.environment.environment import TimeUuidSource
+from storage.mutation import PartitionUpdate
+from storage.schema.metadata import Schema
+from storage.schema.writes import SchemaWrite
+
+HINTS_TICK_S: Final = 10.0
+_TIME_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOptions:
+    """`seeds` as others reach them; `facts`: what else the node says of itself in gossip."""
+
+    cluster_name: str
+    seeds: Sequence[Endpoint]
+    timeouts: Timeouts
+    facts: dict[ApplicationState, str]
+
+
+class Owner:
+    """What a cluster's node asks of whoever owns it."""
+
+    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
+        """Another node made this the schema."""
+        raise NotImplementedError
+
+    def members_changed(self, events: Sequence[MemberEvent]) -> None:
+        """The ring, or who of it is up."""
+        raise NotImplementedError
+
+    def peer_changed(self, node: Node) -> None:
+        """A member said something new of itself."""
+        raise NotImplementedError
+
+
+class ClusterNode:
+    """See the module. `coordinator` gets the ring and who is alive from here."""
+
+    def __init__(self, coordinator: Coordinator, engine: Engine, options: ClusterOptions, owner: Owner) -> None:
+        environment = engine.environment
+        self.local, self.engine, self.owner = coordinator.local, engine, owner
+        self.coordinator = coordinator
+        self._clock, self._now_s = environment.clock.monotonic, environment.clock.now_s
+        self.endpoint = Endpoint(self.local.address, self.local.port)
+        rng = environment.rng.fork("cluster")
+        generation = Generation(self._now_s())
+        self.gossiper = Gossiper(self.endpoint, options.cluster_name, options.seeds, generation, rng, self._is_member)
+        self.membership = Membership(self.gossiper)
+        self.replica = Replica(engine)
+        self.requests = Requests(self._send_to)
+        timeuuids = TimeUuidSource(environment.clock, rng.fork("hints"))
+        self.hints = Hints(engine, self.requests, self._clock, timeuuids)
+        self.proxy = Proxy(
+            self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
+        )
+        self._outgoing: dict[Endpoint, list[Message]] = {}
+        self._next_round_s = self._clock() + INTERVAL_S
+        self._next_hints_s = self._clock() + HINTS_TICK_S
+        self._schema_changed_us = last_change_us(engine)
+        self._schema_asked: dict[Endpoint, float] = {}
+        self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
+        self.gossiper.say(own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),))))
+        self.membership.look_at_local()
+        coordinator.know(self.membership.topology, self.is_alive)
+
+    # --- what is known -------------------------------------------------------------------------------------------------
+
+    def _is_member(self, endpoint: Endpoint) -> bool:
+        return self.membership.is_member(endpoint)
+
+    def is_alive(self, node: Node) -> bool:
+        return self.gossiper.is_alive(Endpoint(node.address, node.port))
+
+    @property
+    def peers(self) -> list[Node]:
+        """The other members."""
+        return [member.node for member in self.membership.topology.members if member.node != self.local]
+
+    @property
+    def live_peers(self) -> list[Node]:
+        return [node for node in self.peers if self.is_alive(node)]
+
+    # --- messages and time ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Says hello to the seeds."""
+        self._send_gossip(self.gossiper.greet(self.gossiper.seeds))
+
+    def shut_down(self) -> None:
+        """Says that it stops; nothing of it is to be heard after what is outgoing now."""
+        self._send_gossip(self.gossiper.shut_down())
+
+    def receive(self, sender: Endpoint, messages: Iterable[Message]) -> None:
+        """Raises PeerError, CorruptionError for what no node says: the connection is of no use then."""
+        now_s = self._clock()
+        for message in messages:
+            verb = message.verb
+            if verb in REPLICA_VERBS:
+                self._send(sender, self.replica.answer(message))
+            elif verb in GOSSIP_VERBS:
+                gossip = decode_gossip(verb, message.body)
+                self._send_gossip(self.gossiper.receive(sender, gossip, now_s, self._now_s()))
+                self._follow_gossip()
+            elif verb == Verb.SCHEMA_CHANGED:
+                self._take_change(sender, message)
+            elif verb == Verb.SCHEMA_WANTED:
+                self._send(sender, Message(Verb.SCHEMA, message.id, self._whole_schema()))
+            elif verb == Verb.SCHEMA:
+                self._take_schema(sender, message.body)
+            else:
+                member = self.membership.maybe_member(sender)
+                if member is not None:
+                    self.requests.receive(member.node, message, now_s)
+
+    def tick(self) -> None:
+        """To be called at `wake_s`."""
+        now_s = self._clock()
+        self.requests.tick(now_s)
+        if now_s >= self._next_round_s:
+            self._next_round_s = max(self._next_round_s + INTERVAL_S, now_s)
+            self._send_gossip(self.gossiper.tick(now_s))
+            self._follow_gossip()
+        if now_s >= self._next_hints_s:
+            self._next_hints_s = now_s + HINTS_TICK_S
+            self.hints.tick(self.live_peers)
+
+    @property
+    def wake_s(self) -> float:
+        return min(self.requests.wake_s, self._next_round_s, self._next_hints_s)
+
+    def take_outgoing(self) -> dict[Endpoint, list[Message]]:
+        """What is to be sent, by whom it is for; after the commit log was written."""
+        outgoing, self._outgoing = self._outgoing, {}
+        return outgoing
+
+    @property
+    def has_outgoing(self) -> bool:
+        return bool(self._outgoing)
+
+    def _send(self, endpoint: Endpoint, message: Message) -> None:
+        found = self._outgoing.get(endpoint)
+        if found is None:
+            self._outgoing[endpoint] = [message]
+        else:
+            found.append(message)
+
+    def _send_to(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
+        self._send(Endpoint(node.address, node.port), Message(verb, operation_id, body))
+
+    def _send_gossip(self, outgoing: Outgoing) -> None:
+        for endpoint, message in outgoing:
+            verb, body = encode_gossip(message)
+            self._send(endpoint, Message(verb, 0, body))
+
+    # --- gossip ------------------------------------------------------------------------------------------------------------
+
+    def _follow_gossip(self) -> None:
+        events = self.gossiper.take_events()
+        if not events:
+            return
+        told = self.membership.absorb(events)
+        for event in events:
+            if isinstance(event, Joined):
+                self._send_gossip(self.gossiper.greet((event.endpoint,)))
+            elif isinstance(event, Changed):
+                member = self.membership.maybe_member(event.endpoint)
+                if member is not None:
+                    self.owner.peer_changed(member.node)
+                if event.state is ApplicationState.SCHEMA:
+                    self._maybe_ask_for_schema(event.endpoint)
+        if told:
+            self.coordinator.know(self.membership.topology, self.is_alive)
+            for happened in told:
+                match happened:
+                    case MemberUp(node):
+                        self.hints.node_came_up(node)
+                        self._maybe_ask_for_schema(Endpoint(node.address, node.port))
+                    case MemberDown(node):
+                        self.hints.node_went_down(node)
+                    case MemberLeft(node):
+                        self.hints.forget(node)
+                    case _:
+                        pass
+            self.owner.members_changed(told)
+
+    # --- all nodes ---------------------------------------------------------------------------------------------------------
+
+    def truncate(self, table_id: UUID) -> Outcome[None]:
+        """Of all nodes of the ring, all of which must do it."""
+        spreading = Spreading(self.peers, self._clock() + self.proxy.timeouts.truncate_s, truncation_error)
+        try:
+            self.replica.truncate(table_id)
+        except Failed as failure:
+            spreading.fail(self.local, failure.reason)
+        self._spread(spreading, Verb.TRUNCATE, table_id.bytes)
+        return spreading.outcome
+
+    def _spread(self, spreading: Spreading, verb: Verb, body: bytes) -> None:
+        operation_id = self.requests.next_id()
+        for node in spreading.nodes:
+            self._send_to(node, verb, operation_id, body)
+        self.requests.begun(operation_id, spreading)
+
+    # --- schema ------------------------------------------------------------------------------------------------------------
+
+    def schema_changed(self, writes: Sequence[SchemaWrite], timestamp_us: int) -> Outcome[None]:
+        """A client changed it here: tells all that are up; done when they have it too."""
+        self._say_schema(timestamp_us)
+        mutations = [update.encode() for update in change_mutations(self.engine, writes)]
+        body = encode_texts((timestamp_us.to_bytes(_TIME_BYTES, "big"), *mutations))
+        spreading = Spreading(self.live_peers, self._clock() + self.proxy.timeouts.write_s)
+        self._spread(spreading, Verb.SCHEMA_CHANGED, body)
+        return spreading.outcome  # who does not take it in time will ask for it
+
+    def _say_schema(self, timestamp_us: int) -> None:
+        self._schema_changed_us = max(self._schema_changed_us, timestamp_us)
+        self.gossiper.say({ApplicationState.SCHEMA: str(self.engine.schema.version)})
+        self._send_gossip(self.gossiper.greet(self.gossiper.live))
+
+    def _take_change(self, sender: Endpoint, message: Message) -> None:
+        changed_us, updates = _read_schema(message.body)
+        schema = merged_schema(self.engine, updates)
+        if schema.version != self.engine.schema.version:
+            self.owner.install_schema(schema, changed_us)
+            self._say_schema(changed_us)
+        self._send(sender, Message(Verb.DONE, message.id, b""))
+
+    def _maybe_ask_for_schema(self, endpoint: Endpoint) -> None:
+        state = self.gossiper.maybe_state(endpoint)
+        version = None if state is None else state.get(ApplicationState.SCHEMA)
+        now_s = self._clock()
+        if version is None or version == str(self.engine.schema.version) or not self.gossiper.is_alive(endpoint):
+            return
+        if self._schema_asked.get(endpoint, -inf) + INTERVAL_S <= now_s:
+            self._schema_asked[endpoint] = now_s
+            self._send(endpoint, Message(Verb.SCHEMA_WANTED, 0, b""))
+
+    def _whole_schema(self) -> bytes:
+        mutations = [update.encode() for update in whole_schema(self.engine)]
+        return encode_texts((self._schema_changed_us.to_bytes(_TIME_BYTES, "big"), *mutations))
+
+    def _take_schema(self, sender: Endpoint, body: bytes) -> None:
+        self._schema_asked.pop(sender, None)
+        changed_us, updates = _read_schema(body)
+        if changed_us <= self._schema_changed_us:
+            return  # it will ask here
+        schema = replaced_schema(self.engine, updates)
+        if schema.version != self.engine.schema.version:
+            self.owner.install_schema(schema, changed_us)
+        self._say_schema(changed_us)
+
+
+def _read_schema(body: bytes) -> tuple[int, list[PartitionUpdate]]:
+    changed, *mutations = decode_texts(body) or [b""]
+    return int.from_bytes(changed, "big"), [PartitionUpdate.decode(mutation) for mutation in mutations]

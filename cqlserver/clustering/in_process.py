@@ -1,0 +1,244 @@
+"""Several nodes in one process: each with its own engine, schema, clients' port and view of the others, and one loop.
+
+For tests and small machines. A node that is stopped or killed here is one that is not heard of any more; what it has in
+memory it has again when it is started. A killed one has not said that it goes: the others find out by themselves.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import trio
+
+from cluster.coordination.proxy import Timeouts
+from cluster.gossip.endpoint import Endpoint
+from cqlserver.clustering.member import Member
+from cqlserver.clustering.network import LocalNetwork
+from cqlserver.clustering.station import Station
+from cqlserver.connections.background import work_forever
+from cqlserver.connections.listener import Listener
+from cqlserver.node import Node
+from cqlserver.plans.compiler import Compiler
+from cqlserver.program.config import Config
+from cqlserver.program.server import StartupError, listen, open_node, open_sockets
+
+if TYPE_CHECKING:
+    import socket
+
+log = logging.getLogger("cqlserver.cluster")
+
+T = TypeVar("T")
+NODES_MAX: Final = 100
+SEEDS: Final = 2
+"""Of the nodes: with one alone, nobody else could start while it is down."""
+PORT_TRIES: Final = 20
+TOGETHER_S: Final = 30.0
+"""How long all have to find each other at the start."""
+
+
+@dataclass
+class Part:
+    """One node of the process. `node` None: it does not run; then what it keeps in memory waits in `resting`."""
+
+    config: Config
+    sockets: "list[socket.socket]" = field(default_factory=list)
+    node: Node | None = None
+    resting: Node | None = None
+    station: Station | None = None
+    listener: Listener | None = None
+    scope: trio.CancelScope | None = None
+    is_paused: bool = False
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.config.host, self.config.storage_port)
+
+
+class LocalCluster:
+    """See the module. `run` has to be running for everything else."""
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        self.parts = [Part(config) for config in configs]
+        self._network = LocalNetwork()
+        self._seeds = [part.endpoint for part in self.parts[:SEEDS]]
+        self._nursery: trio.Nursery | None = None
+
+    # --- the whole -------------------------------------------------------------------------------------------------------
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Starts all nodes, tells when they are together, and serves until cancelled. Raises StartupError."""
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(self._network.run)
+                for part in self.parts:
+                    self._open(part)
+                for part in self.parts:
+                    self._begin(part)
+                await self._wait_together()
+                for part in self.parts:
+                    listen(part.sockets)
+                task_status.started()
+        finally:
+            for part in self.parts:
+                self._close(part)
+
+    async def _wait_together(self) -> None:
+        with trio.move_on_after(TOGETHER_S) as patience:
+            while not all(self._sees_all(part) for part in self.parts):
+                await trio.sleep(0.001)
+        if patience.cancelled_caught:
+            raise StartupError(f"the nodes of the cluster did not find each other within {TOGETHER_S:.0f} seconds")
+
+    def _sees_all(self, part: Part) -> bool:
+        node = part.node
+        return node is not None and node.member is not None and len(node.member.cluster.live_peers) == len(self.parts) - 1
+
+    # --- one node ----------------------------------------------------------------------------------------------------------
+
+    def _open(self, part: Part) -> None:
+        """Its data, its place among the others, and its port, which is not open yet."""
+        part.sockets = open_sockets(part.config)
+        resting, part.resting = part.resting, None
+        if resting is None:
+            node = open_node(part.config)
+        else:
+            node = Node(resting.environment, part.config, resting.engine, resting.local, Compiler)
+        node.port = part.sockets[0].getsockname()[1]
+        node.describe_itself()
+        member = Member(node, self._seeds, Timeouts())
+        part.node, part.station = node, Station(node, member, self._network.carrier(part.endpoint))
+
+    def _begin(self, part: Part) -> None:
+        assert self._nursery is not None
+        assert part.station is not None
+        self._network.connect(part.station)
+        part.scope = trio.CancelScope()
+        self._nursery.start_soon(self._serve, part, part.scope)
+        part.station.start()
+
+    async def _serve(self, part: Part, scope: trio.CancelScope) -> None:
+        node, station = part.node, part.station
+        assert node is not None
+        assert station is not None
+        part.listener = listener = Listener(node, part.sockets)
+        with scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(listener.run)
+                nursery.start_soon(station.keep_time)
+                if node.durable:
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall)
+                await trio.sleep_forever()
+
+    def _close(self, part: Part) -> None:
+        """Of a node that does not serve any more."""
+        node = part.node
+        part.node = part.station = part.scope = part.listener = None
+        if node is None:
+            return
+        if node.durable:
+            node.engine.close()
+        else:
+            part.resting = node
+
+    # --- what may be done to it --------------------------------------------------------------------------------------------
+
+    async def stop(self, number: int, says_so: bool = True) -> None:
+        """Takes a node down (the first one is 0); `says_so`: the others are told, else they find out."""
+        part = self.parts[number]
+        if part.scope is None or part.station is None:
+            return
+        if says_so:
+            part.station.shut_down()
+            await trio.lowlevel.checkpoint()
+        self.resume(number)
+        self._network.disconnect(part.endpoint)
+        part.scope.cancel()
+        await trio.lowlevel.checkpoint()
+        self._close(part)
+
+    async def start(self, number: int) -> None:
+        """Has it back, and waits until the others that run see it."""
+        part = self.parts[number]
+        if part.node is not None:
+            return
+        self._open(part)
+        self._begin(part)
+        with trio.move_on_after(TOGETHER_S):
+            while not all(self._sees(other, part) and self._sees(part, other) for other in self.parts if other.node):
+                await trio.sleep(0.001)
+        listen(part.sockets)
+
+    def _sees(self, part: Part, other: Part) -> bool:
+        member = part.node.member if part.node is not None else None
+        return other is part or (member is not None and member.cluster.gossiper.is_alive(other.endpoint))
+
+    def pause(self, number: int) -> None:
+        """It hears nothing and says nothing, and nobody knows."""
+        part = self.parts[number]
+        if part.node is not None and not part.is_paused:
+            part.is_paused = True
+            self._network.pause(part.endpoint)
+
+    def resume(self, number: int) -> None:
+        part = self.parts[number]
+        if part.is_paused:
+            part.is_paused = False
+            self._network.resume(part.endpoint)
+
+    def partition(self, one: Sequence[int], other: Sequence[int]) -> None:
+        """Nothing passes between these any more, in either direction."""
+        self._network.partition([self.parts[n].endpoint for n in one], [self.parts[n].endpoint for n in other])
+
+    def heal(self) -> None:
+        self._network.heal()
+
+    def turn_away(self) -> None:
+        """Ends all clients' connections to all nodes and takes no new ones."""
+        for part in self.parts:
+            if part.listener is not None:
+                part.listener.turn_away()
+
+    async def exclusively(self, action: Callable[[], T]) -> T:
+        """Runs `action` while no request is under way at the first node."""
+        listener = self.parts[0].listener
+        return action() if listener is None else await listener.exclusively(action)
+
+
+def node_configs(config: Config, count: int) -> list[Config]:
+    """Of nodes on 127.0.0.1, 127.0.0.2, ... with one port, and folders of their own. Raises StartupError."""
+    if not 1 <= count <= NODES_MAX:
+        raise StartupError(f"--nodes {count}: a process has 1 to {NODES_MAX} nodes")
+    prefix, _, last = config.host.rpartition(".")
+    if not prefix.startswith("127.") or not last.isdecimal():
+        raise StartupError(f"--host {config.host}: nodes of one process are on loopback addresses, like 127.0.0.1")
+    hosts = [f"{prefix}.{int(last) + number}" for number in range(count)]
+    port = config.port or _free_port(config, hosts)
+    return [
+        replace(
+            config,
+            host=host,
+            port=port,
+            data=None if config.data is None else config.data / f"node{number}",
+        )
+        for number, host in enumerate(hosts, 1)
+    ]
+
+
+def _free_port(config: Config, hosts: Sequence[str]) -> int:
+    """One that is free at all these addresses."""
+    for _ in range(PORT_TRIES):
+        sockets = open_sockets(replace(config, host=hosts[0]))
+        try:
+            port: int = sockets[0].getsockname()[1]
+            for host in hosts[1:]:
+                sockets += open_sockets(replace(config, host=host, port=port))
+        except StartupError:
+            continue
+        else:
+            return port
+        finally:
+            for sock in sockets:
+                sock.close()
+    raise StartupError(f"no port is free at all of {', '.join(hosts)}; choose one with --port")

@@ -1,0 +1,141 @@
+"""This server among the nodes of its cluster: what its plans ask of the others, and what these bring about here."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from uuid import UUID
+
+from cluster.coordination.plans import WritePlan
+from cluster.coordination.proxy import Timeouts
+from cluster.coordinator import ReplicaPlan, RequestKind
+from cluster.gossip.endpoint import ApplicationState, Endpoint
+from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
+from cluster.node import ClusterNode, ClusterOptions, Owner
+from cluster.ring import Node as RingNode
+from cqlserver.clustering.schema_events import schema_events
+from cqlserver.clustering.store import ReplicatedStore
+from cqlserver.node import Node
+from cqlserver.plans.schema_plans import forget
+from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates
+from cqlserver.system.tables import RELEASE_VERSION
+from protocol.primitives import Inet
+from protocol.responses import StatusChange, TopologyChange
+from storage.environment.strands import commit, wait_for
+from storage.reads import TableStore
+from storage.schema.metadata import Schema, TableMetadata
+from storage.schema.tables import schema_mutations
+from storage.schema.writes import SchemaWrite
+from storage.token import token
+
+log = logging.getLogger("cqlserver.cluster")
+
+Mutation = tuple[TableMetadata, bytes, bytes]
+"""(table, key, encoded mutation)."""
+
+
+class Member(Owner):
+    """See the module. What waits is for strands, which have said `long_work` before."""
+
+    def __init__(self, node: Node, seeds: Sequence[Endpoint], timeouts: Timeouts) -> None:
+        self._node = node
+        facts = {
+            ApplicationState.RELEASE_VERSION: RELEASE_VERSION,
+            ApplicationState.NATIVE_ADDRESS_AND_PORT: f"{node.address}:{node.port}",
+            ApplicationState.RPC_READY: "true",
+        }
+        options = ClusterOptions(node.local.cluster_name, seeds, timeouts, facts)
+        self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
+        node.member = self
+
+    # --- what plans ask --------------------------------------------------------------------------------------------------
+
+    def store(self, table: TableMetadata, plans: ReplicaPlan, rows: int) -> TableStore:
+        """The table as its replicas have it; `rows`: about how many will be wanted."""
+        return ReplicatedStore(self._node.engine.stores[table.id], self.cluster.proxy, plans, rows)
+
+    def write(self, mutations: Iterable[Mutation], level: int, write_type: str) -> None:
+        """Has the replicas take what one request changes, and waits for as many as the level wants. Raises RequestError."""
+        coordinator, node = self.cluster.coordinator, self._node
+        kind = RequestKind.BATCH if "BATCH" in write_type else RequestKind.WRITE
+        together: dict[tuple[str, bytes], tuple[WritePlan, list[bytes]]] = {}
+        for table, key, mutation in mutations:
+            plans = coordinator.levels(node.keyspace_of(table), kind)[level]
+            assert plans is not None, table
+            found = together.get((table.keyspace, key))
+            if found is None:
+                together[table.keyspace, key] = (plans.to_write(token(key)), [mutation])
+            else:
+                found[1].append(mutation)
+        commit()
+        wait_for(outcome := self.cluster.proxy.write_all(list(together.values()), write_type))
+        outcome.result  # noqa: B018 - raises what it came to
+
+    def truncate(self, table: TableMetadata) -> None:
+        """On all nodes. Raises TruncateError."""
+        commit()
+        wait_for(outcome := self.cluster.truncate(table.id))
+        outcome.result  # noqa: B018 - raises what it came to
+        self._node.truncated()
+
+    def spread_schema(self, writes: Sequence[SchemaWrite], timestamp_us: int) -> None:
+        """Tells the others of a change of the schema, and waits until those that are up have it."""
+        wait_for(self.cluster.schema_changed(writes, timestamp_us))
+
+    # --- what others bring about -----------------------------------------------------------------------------------------
+
+    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
+        node, before = self._node, self._node.schema
+        node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us))
+        for change in schema_events(before, schema):
+            forget(node, change)
+            node.publish(change)
+
+    def members_changed(self, events: Sequence[MemberEvent]) -> None:
+        node = self._node
+        was_alone = node.is_alone
+        node.is_alone = not self.cluster.peers
+        if was_alone != node.is_alone:  # what was compiled to be done here alone no longer is, or the other way round
+            for keyspace in node.schema.keyspaces:
+                node.statements.schema_changed(keyspace, None)
+        for event in events:
+            match event:
+                case MemberJoined(member) if member != self.cluster.local:
+                    self.peer_changed(member)
+                    node.publish(TopologyChange("NEW_NODE", self._inet(member)))
+                case MemberLeft(member):
+                    now_us = node.environment.clock.wall_us()
+                    node.engine.apply_unlogged(peer_removal(member, now_us))
+                    node.publish(TopologyChange("REMOVED_NODE", self._inet(member)))
+                case MemberUp(member):
+                    self.peer_changed(member)
+                    log.info("InetAddress /%s:%d is now UP", member.address, member.port)
+                    node.publish(StatusChange("UP", self._inet(member)))
+                case MemberDown(member):
+                    log.info("InetAddress /%s:%d is now DOWN", member.address, member.port)
+                    node.publish(StatusChange("DOWN", self._inet(member)))
+                case Warned(text):
+                    node.border.warn(text)
+                case _:
+                    pass
+
+    def peer_changed(self, node: RingNode) -> None:
+        if node == self.cluster.local:
+            return
+        address, port = self._native(node)
+        state = self.cluster.gossiper.maybe_state(Endpoint(node.address, node.port))
+        version = None if state is None else state.get(ApplicationState.SCHEMA)
+        facts = PeerFacts(node, address, port, None if version is None else UUID(version))
+        self._node.engine.apply_unlogged(peer_updates(facts, self._node.environment.clock.wall_us()))
+
+    def _inet(self, node: RingNode) -> Inet:
+        address, port = self._native(node)
+        return ip_address(address).packed, port
+
+    def _native(self, node: RingNode) -> tuple[str, int]:
+        """Where clients reach it."""
+        state = self.cluster.gossiper.maybe_state(Endpoint(node.address, node.port))
+        told = None if state is None else state.get(ApplicationState.NATIVE_ADDRESS_AND_PORT)
+        if told is None:
+            return node.address, self._node.port
+        address, _, port = told.rpartition(":")
+        return address, int(port)

@@ -1,0 +1,73 @@
+"""The life of a process that is a cluster: its nodes, the control port, readiness, signals, and the way out."""
+
+import logging
+import os
+import signal
+import socket
+
+import trio
+
+from cqlserver.clustering.in_process import LocalCluster, node_configs
+from cqlserver.connections import garbage
+from cqlserver.control.port import serve_control
+from cqlserver.program.config import Config
+from cqlserver.program.server import (
+    STANDARD_OUTPUT,
+    StartupError,
+    announce,
+    check_packages,
+    open_control_socket,
+    raise_file_limit,
+    stop_when_stdin_ends,
+    the_startup_error,
+    warm_up,
+)
+
+log = logging.getLogger("cqlserver.cluster")
+
+
+def run(config: Config, node_count: int) -> None:
+    """Until SIGTERM or SIGINT. Raises StartupError."""
+    check_packages()
+    raise_file_limit()
+    encrypts = config.tls is not None or config.own_certificates
+    for name, given in (("--init", config.init), ("--copy-of", config.copy_of), ("--tls", encrypts)):
+        if given:
+            raise StartupError(f"{name} is for single nodes; a cluster can't do it yet")
+    if config.auth.requires_login:
+        raise StartupError("--auth is for single nodes; a cluster can't do it yet")
+    configs = node_configs(config, node_count)
+    try:
+        trio.run(_serve, config, LocalCluster(configs))
+    except BaseExceptionGroup as group:
+        raise the_startup_error(group) from None
+    log.info("Stopped")
+    logging.shutdown()
+    os._exit(0)  # as a single server does
+
+
+async def _serve(config: Config, cluster: LocalCluster) -> None:
+    if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
+        config.ready_file.unlink(missing_ok=True)
+    control: socket.socket | None = open_control_socket(config)
+    try:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(cluster.run)
+                first = cluster.parts[0].node
+                assert first is not None
+                nursery.start_soon(garbage.collect_forever, first.environment.clock.monotonic)
+                if control is not None:
+                    nursery.start_soon(serve_control, control, first, cluster, cluster)
+                if config.until_stdin_ends:
+                    nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
+                hosts = [{"host": part.config.host, "port": first.port} for part in cluster.parts]
+                announce(first, cluster.parts[0].config, control, facts={"nodes": hosts})
+                nursery.start_soon(warm_up)
+                async for signal_number in signals:
+                    log.info("Stopping on %s", signal.Signals(signal_number).name)
+                    break
+                nursery.cancel_scope.cancel()
+    finally:
+        if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
+            config.ready_file.unlink(missing_ok=True)

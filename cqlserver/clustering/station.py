@@ -1,0 +1,93 @@
+"""A member and what carries its messages: gives it what came, writes the log, hands on what is outgoing; and its time.
+
+No message leaves before the log has what stands behind it, and is synced where commitlog_sync says so before answers.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Final
+
+import trio
+
+from cluster.gossip.endpoint import Endpoint
+from cluster.internode.frames import Message
+from cqlserver.clustering.member import Member
+from cqlserver.node import Node
+from protocol.errors import CorruptionError, PeerError, StorageError
+
+log = logging.getLogger("cqlserver.cluster")
+
+Carry = Callable[[Endpoint, Sequence[Message]], None]
+"""(to whom, messages): takes them on, or loses them."""
+LATE_S: Final = 0.001
+"""How late a deadline may be met."""
+
+
+class Station:
+    """See the module. `carry` takes messages for others."""
+
+    def __init__(self, node: Node, member: Member, carry: Carry) -> None:
+        self._node, self._member, self._carry = node, member, carry
+        self._cluster = member.cluster
+        self._clock = node.environment.clock.monotonic
+        self._time_wanted = trio.Event()
+        self._wakes_at_s = inf
+        node.after_turn = self.flush
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self._cluster.endpoint
+
+    def start(self) -> None:
+        """Calls the seeds."""
+        self._cluster.start()
+        self.flush()
+
+    def shut_down(self) -> None:
+        """Says to the others that this node stops."""
+        self._cluster.shut_down()
+        self.flush()
+
+    def take(self, sender: Endpoint, messages: Sequence[Message]) -> None:
+        """Messages that came. Raises PeerError, CorruptionError for what no node says."""
+        self._cluster.receive(sender, messages)
+
+    def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
+        """The same; whether they were such as nodes send."""
+        try:
+            self.take(sender, messages)
+        except (PeerError, CorruptionError) as error:
+            log.error("%s: %s", sender, error)
+            return False
+        return True
+
+    def flush(self) -> None:
+        """Writes the log, and has what is outgoing carried away."""
+        if self._cluster.wake_s < self._wakes_at_s:
+            self._time_wanted.set()
+        if not self._cluster.has_outgoing:
+            return
+        outgoing = self._cluster.take_outgoing()
+        commit_log = self._node.commit_log
+        if commit_log is not None and commit_log.gathered:
+            try:
+                commit_log.write()
+                if self._node.sync_before_reply:
+                    commit_log.sync()
+            except (StorageError, OSError) as error:
+                # nothing of it leaves: who waits for an answer takes this node for slow
+                log.error("writes are refused from now on, reads go on: %s", error)
+                return
+        for endpoint, messages in outgoing.items():
+            self._carry(endpoint, messages)
+
+    async def keep_time(self) -> None:
+        """Ticks when something is due, until cancelled."""
+        while True:
+            self._cluster.tick()
+            self.flush()
+            self._time_wanted = trio.Event()
+            self._wakes_at_s = self._cluster.wake_s
+            with trio.move_on_after(max(LATE_S, self._wakes_at_s - self._clock())):
+                await self._time_wanted.wait()

@@ -1,0 +1,196 @@
+"""Three nodes in one process, through real ports: statements through any of them, and what is told when some are gone."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from cqlserver.launcher import Server, start
+from protocol.client import Connection, connect
+from protocol.errors import ReadTimeout, RequestError, TruncateError, Unavailable, WriteTimeout
+from protocol.requests import QueryOptions
+from protocol.responses import Error, Response, RowsResult
+from storage.mutation import split_wire_values
+
+pytestmark = pytest.mark.slow
+ANY, ONE, TWO, QUORUM, ALL = 0, 1, 2, 4, 5
+
+
+@dataclass
+class Cluster:
+    server: Server
+    connections: list[Connection]
+
+    def ask(self, node: int, cql: str, level: int = QUORUM) -> Response:
+        """Raises what the node answers."""
+        response = self.connections[node - 1].query(cql, QueryOptions(consistency=level)).response
+        if isinstance(response, Error):
+            raise response.error
+        return response
+
+    def rows(self, node: int, cql: str, level: int = QUORUM) -> list[bytes]:
+        response = self.ask(node, cql, level)
+        assert isinstance(response, RowsResult)
+        return split_wire_values(response.content)
+
+    def error(self, node: int, cql: str, level: int) -> RequestError:
+        with pytest.raises(RequestError) as caught:
+            self.ask(node, cql, level)
+        return caught.value
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Cluster]:
+    with start(nodes=3) as server:
+        connections = [connect(node.host, node.port, timeout_s=30) for node in server.nodes]
+        cluster = Cluster(server, connections)
+        cluster.ask(1, "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+        cluster.ask(1, "CREATE KEYSPACE one WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        cluster.ask(2, "CREATE TABLE ks.t (k int, c int, v text, s text static, l list<int>, PRIMARY KEY (k, c))")
+        cluster.ask(3, "CREATE TABLE one.t (k int PRIMARY KEY, v text)")
+        yield cluster
+        for connection in connections:
+            connection.close()
+
+
+@pytest.fixture
+def cluster(running: Cluster) -> Iterator[Cluster]:
+    """With empty tables, and everybody up again at the end."""
+    running.ask(1, "TRUNCATE ks.t")
+    running.ask(1, "TRUNCATE one.t")
+    yield running
+    running.server.heal()
+    for number, node in enumerate(running.server.nodes):
+        node.resume()
+        node.start()
+        if running.connections[number].closed:
+            running.connections[number] = connect(node.host, node.port, timeout_s=30)
+
+
+def reconnect(cluster: Cluster, number: int) -> None:
+    node = cluster.server.nodes[number - 1]
+    cluster.connections[number - 1].close()
+    cluster.connections[number - 1] = connect(node.host, node.port, timeout_s=30)
+
+
+def test_what_is_written_through_one_is_read_through_the_others(cluster: Cluster) -> None:
+    for number in range(1, 4):
+        cluster.ask(number, f"INSERT INTO ks.t (k, c, v) VALUES (1, {number}, 'of {number}')")
+    for number in range(1, 4):
+        assert cluster.rows(number, "SELECT v FROM ks.t WHERE k = 1") == [b"of 1", b"of 2", b"of 3"]
+        assert cluster.rows(number, "SELECT v FROM ks.t WHERE k = 1 ORDER BY c DESC LIMIT 2") == [b"of 3", b"of 2"]
+
+
+def test_rows_of_one_replica_each_are_found_wherever_they_are(cluster: Cluster) -> None:
+    for key in range(30):
+        cluster.ask(key % 3 + 1, f"INSERT INTO one.t (k, v) VALUES ({key}, 'v{key}')", ONE)
+    for number in range(1, 4):
+        assert len(cluster.rows(number, "SELECT k FROM one.t", ONE)) == 30
+        assert cluster.rows(number, "SELECT v FROM one.t WHERE k = 7", ALL) == [b"v7"]
+
+
+def test_scans_page_over_all_ranges(cluster: Cluster) -> None:
+    for key in range(20):
+        cluster.ask(1, f"INSERT INTO one.t (k, v) VALUES ({key}, 'v{key}')", ONE)
+    state, seen = None, 0
+    for _ in range(8):
+        options = QueryOptions(consistency=ONE, page_size=3, paging_state=state)
+        response = cluster.connections[1].query("SELECT k FROM one.t", options).response
+        assert isinstance(response, RowsResult)
+        seen, state = seen + response.row_count, response.paging_state
+        if state is None:
+            break
+    assert (seen, state) == (20, None)
+
+
+def test_filters_groups_and_aggregates_see_all_replicas(cluster: Cluster) -> None:
+    for c in range(10):
+        cluster.ask(c % 3 + 1, f"INSERT INTO ks.t (k, c, v) VALUES ({c % 2}, {c}, 'x')")
+    assert cluster.rows(2, "SELECT c FROM ks.t WHERE c > 7 ALLOW FILTERING") == [bytes((0, 0, 0, 9)), bytes((0, 0, 0, 8))]
+    assert len(cluster.rows(3, "SELECT k, count(*) FROM ks.t GROUP BY k")) == 4
+    assert cluster.rows(1, "SELECT max(c) FROM ks.t WHERE k = 1") == [bytes((0, 0, 0, 9))]
+
+
+def test_lists_that_have_to_be_read_are_read_of_the_replicas(cluster: Cluster) -> None:
+    cluster.ask(1, "INSERT INTO ks.t (k, c, l) VALUES (1, 1, [1, 2, 3])")
+    cluster.ask(2, "UPDATE ks.t SET l[1] = 9 WHERE k = 1 AND c = 1")
+    assert cluster.rows(3, "SELECT l FROM ks.t WHERE k = 1") == cluster.rows(3, "SELECT l FROM ks.t WHERE k = 1", ALL)
+    assert bytes((0, 0, 0, 9)) in cluster.rows(3, "SELECT l FROM ks.t WHERE k = 1")[0]
+
+
+def test_every_node_tells_of_the_others_and_agrees_on_the_schema(cluster: Cluster) -> None:
+    versions, hosts = set(), []
+    for number in range(1, 4):
+        own = cluster.rows(number, "SELECT schema_version, host_id, rpc_address FROM system.local", ONE)
+        peers = cluster.rows(number, "SELECT schema_version, host_id, native_address FROM system.peers_v2", ONE)
+        versions |= {own[0], peers[0], peers[3]}
+        hosts.append({own[1], peers[1], peers[4]})
+        assert {own[2], peers[2], peers[5]} == {bytes((127, 0, 0, n)) for n in (1, 2, 3)}
+    assert len(versions) == 1
+    assert hosts[0] == hosts[1] == hosts[2]
+
+
+def test_levels_with_one_node_down(cluster: Cluster) -> None:
+    cluster.server.nodes[2].stop()
+    cluster.ask(1, "INSERT INTO ks.t (k, c, v) VALUES (1, 1, 'a')", QUORUM)
+    assert cluster.rows(2, "SELECT v FROM ks.t WHERE k = 1", QUORUM) == [b"a"]
+    for cql in ("INSERT INTO ks.t (k, c) VALUES (1, 1)", "SELECT * FROM ks.t WHERE k = 1", "SELECT * FROM ks.t"):
+        error = cluster.error(1, cql, ALL)
+        assert isinstance(error, Unavailable), cql
+        assert error.message == "Cannot achieve consistency level ALL"
+        assert (error.consistency, error.required, error.alive) == (ALL, 3, 2)
+    truncation = cluster.error(1, "TRUNCATE ks.t", ONE)
+    assert isinstance(truncation, TruncateError)
+    assert truncation.message == "Error during truncate: Cannot achieve consistency level ALL"
+
+
+def test_levels_with_two_nodes_down(cluster: Cluster) -> None:
+    cluster.ask(1, "INSERT INTO ks.t (k, c, v) VALUES (1, 1, 'a')", ALL)
+    for node in cluster.server.nodes[1:]:
+        node.stop()
+    assert cluster.rows(1, "SELECT v FROM ks.t WHERE k = 1", ONE) == [b"a"]
+    for level, required in ((TWO, 2), (QUORUM, 2), (ALL, 3)):
+        error = cluster.error(1, "INSERT INTO ks.t (k, c) VALUES (1, 1)", level)
+        assert isinstance(error, Unavailable)
+        assert (error.required, error.alive) == (required, 1)
+    cluster.ask(1, "INSERT INTO one.t (k, v) VALUES (1, 'any')", ANY)
+
+
+def test_a_node_that_was_down_gets_what_it_missed(cluster: Cluster) -> None:
+    cluster.server.nodes[2].stop()
+    for c in range(5):
+        cluster.ask(1, f"INSERT INTO ks.t (k, c, v) VALUES (1, {c}, 'hinted')")
+    cluster.server.nodes[2].start()
+    reconnect(cluster, 3)
+    assert wait_until(lambda: cluster.rows(3, "SELECT c FROM ks.t WHERE k = 1", ONE), 5)  # of itself alone
+
+
+def wait_until(found: Callable[[], list[bytes]], count: int) -> bool:
+    """Asks again and again: every question is a way through the server's loop."""
+    return any(len(found()) == count for _ in range(2_000))
+
+
+def test_a_schema_that_changed_while_a_node_was_down_is_there_when_it_is_back(cluster: Cluster) -> None:
+    cluster.server.nodes[2].stop()
+    cluster.ask(1, "CREATE TABLE ks.late (k int PRIMARY KEY)")
+    cluster.server.nodes[2].start()
+    reconnect(cluster, 3)
+
+    def late() -> list[bytes]:
+        return cluster.rows(3, "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ks'", ONE)
+
+    assert wait_until(late, 2)
+    cluster.ask(3, "DROP TABLE ks.late")
+    assert len(cluster.rows(1, "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ks'", ONE)) == 1
+
+
+def test_a_replica_that_says_nothing_is_waited_for_and_then_told(cluster: Cluster) -> None:
+    for node in cluster.server.nodes[1:]:
+        node.pause()
+    error = cluster.error(1, "INSERT INTO ks.t (k, c) VALUES (1, 1)", QUORUM)
+    assert isinstance(error, WriteTimeout)
+    assert error.message == "Operation timed out - received only 1 responses."
+    assert (error.received, error.block_for, error.write_type) == (1, 2, "SIMPLE")
+    read = cluster.error(1, "SELECT * FROM ks.t WHERE k = 1", ALL)
+    assert isinstance(read, ReadTimeout)
+    assert (read.received, read.block_for, read.data_present) == (1, 3, True)
