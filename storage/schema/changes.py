@@ -12,7 +12,7 @@ _NO_KEYSPACE: Final = KeyspaceMetadata("", KeyspaceParams({}))
 
 class ChangedTables(NamedTuple):
     """What a change of the schema means for the stores. A table may be dropped in one keyspace and be made, with the same
-    id, in another: what is dropped goes first."""
+    id, in another: what is dropped goes first. A table whose views changed counts as changed."""
 
     dropped: list[TableMetadata]
     installed: list[TableMetadata]
@@ -28,10 +28,11 @@ def changed_tables(old: Schema, new: Schema) -> ChangedTables:
         after = new.keyspaces.get(name, _NO_KEYSPACE)
         if before is after or before.is_virtual or after.is_virtual:
             continue
-        pairs = [(before.tables.get(name), after.tables.get(name)) for name in differences(before.tables, after.tables)]
-        for view in differences(before.views, after.views):
-            views = before.views.get(view), after.views.get(view)
-            pairs.append((views[0].table if views[0] else None, views[1].table if views[1] else None))
+        names = dict.fromkeys(differences(before.tables, after.tables))
+        views = [(before.views.get(view), after.views.get(view)) for view in differences(before.views, after.views)]
+        names |= dict.fromkeys(view.base_table_name for pair in views for view in pair if view is not None)
+        pairs = [(before.tables.get(name), after.tables.get(name)) for name in names]
+        pairs += [(old.table if old else None, new.table if new else None) for old, new in views]
         pairs += [hidden for pair in pairs for hidden in _hidden_pairs(*pair)]
         changed.dropped.extend(old for old, new in pairs if old is not None and (new is None or new.id != old.id))
         installed = [new for _, new in pairs if new is not None]

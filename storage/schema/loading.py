@@ -5,6 +5,7 @@ CorruptionError. Columns name user types bare, so types are made first, each aft
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
@@ -141,7 +142,8 @@ def _keyspace(name: str, row: _Row, rows: Mapping[str, list[_Row]]) -> KeyspaceM
     part_names = ("columns", "column_masks", "dropped_columns", "dropped_times", "indexes", "triggers")
     parts = {table: _by_table(rows[table]) for table in part_names}
     tables = {r.text("table_name"): _table(name, r, parts, types) for r in rows["tables"]}
-    views = {r.text("view_name"): _view(name, r, parts, types) for r in rows["views"]}
+    by_id = {table.id: table for table in tables.values()}
+    views = {r.text("view_name"): _view(name, r, parts, types, by_id) for r in rows["views"]}
     functions = [_function(name, r, types) for r in rows["functions"]]
     aggregates = [_aggregate(name, r, types) for r in rows["aggregates"]]
     function_map: dict[Signature, FunctionMetadata] = {f.signature: f for f in functions}
@@ -275,7 +277,11 @@ def _params(row: _Row) -> TableParams:
 
 
 def _view(
-    keyspace: str, row: _Row, parts: Mapping[str, Mapping[str, list[_Row]]], types: Mapping[str, UserType]
+    keyspace: str,
+    row: _Row,
+    parts: Mapping[str, Mapping[str, list[_Row]]],
+    types: Mapping[str, UserType],
+    tables: Mapping[UUID, TableMetadata],
 ) -> ViewMetadata:
     name = row.text("view_name")
     table = TableMetadata(
@@ -286,8 +292,10 @@ def _view(
         _params(row),
         dropped_columns=_dropped_columns(name, parts),
     )
-    base = (row.uuid("base_table_id"), row.text("base_table_name"))
-    return ViewMetadata(table, *base, row.boolean("include_all_columns"), row.text("where_clause"))
+    base_id, rest = row.uuid("base_table_id"), (row.boolean("include_all_columns"), row.text("where_clause"))
+    if base_id in tables:
+        return ViewMetadata.of(table, tables[base_id], *rest)
+    return ViewMetadata(replace(table, is_view=True), base_id, row.text("base_table_name"), *rest)  # it follows nothing
 
 
 def _function(keyspace: str, row: _Row, types: Mapping[str, UserType]) -> FunctionMetadata:

@@ -221,7 +221,10 @@ class TableMetadata:
 
     `is_dense` and not `is_compound` are the two ways of COMPACT STORAGE; a table that CQL alone made is compound and
     not dense. A compact table without clustering columns has hidden columns (`column1`, `value`) and its visible ones
-    are static, as in Cassandra."""
+    are static, as in Cassandra.
+
+    `needs_liveness`: a row lives with its marker alone, whatever its cells are (a view's whose key has a regular column of
+    its base table, of which the marker tells; TableMetadata.enforceStrictLiveness)."""
 
     keyspace: str
     name: str
@@ -230,6 +233,8 @@ class TableMetadata:
     params: TableParams = DEFAULT_PARAMS
     is_counter: bool = False
     is_virtual: bool = False
+    is_view: bool = False
+    needs_liveness: bool = field(default=False, compare=False)  # follows from the base table
     is_dense: bool = False
     is_compound: bool = True
     dropped_columns: Mapping[str, DroppedColumn] = field(default_factory=lambda: MappingProxyType({}))
@@ -356,6 +361,18 @@ class ViewMetadata:
     base_table_name: str
     include_all_columns: bool
     where_clause: str
+
+    @staticmethod
+    def of(table: TableMetadata, base: TableMetadata, include_all_columns: bool, where_clause: str) -> "ViewMetadata":
+        """`table`: the view's columns and parameters."""
+        base_keys = {column.name for column in (*base.partition_key, *base.clustering)}
+        needs_liveness = any(column.name not in base_keys for column in (*table.partition_key, *table.clustering))
+        table = replace(table, is_view=True, needs_liveness=needs_liveness)
+        return ViewMetadata(table, base.id, base.name, include_all_columns, where_clause)
+
+    @property
+    def name(self) -> str:
+        return self.table.name
 
     @cached_property
     def digest(self) -> int:
@@ -493,6 +510,12 @@ class KeyspaceMetadata:
 
     def without_aggregate(self, signature: Signature) -> "KeyspaceMetadata":
         return replace(self, aggregates=without_element(self.aggregates, signature))
+
+    def with_view(self, view: ViewMetadata) -> "KeyspaceMetadata":
+        return replace(self, views=with_element(self.views, view.name, view))
+
+    def without_view(self, name: str) -> "KeyspaceMetadata":
+        return replace(self, views=without_element(self.views, name))
 
     def views_of(self, table: TableMetadata) -> tuple[ViewMetadata, ...]:
         return tuple(v for v in self.views.values() if v.base_table_id == table.id)
