@@ -25,6 +25,7 @@ class Lane(Enum):
     FLUSH = "flush"
     COMPACTION = "compaction"
     REMOVAL = "removal"
+    VIEW_BUILD = "view build"
 
 
 class TaskState(Enum):

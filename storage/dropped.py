@@ -24,8 +24,11 @@ class DroppedFilter:
     def rows(self, rows: Rows) -> Rows:
         return self._filtered(rows) if self._dropped_us else rows
 
+    def row(self, row: Row) -> Row | None:
+        return self._row(row) if self._dropped_us else row
+
     def static(self, row: Row | None) -> Row | None:
-        return self._row(row) if self._dropped_us and row is not None else row
+        return None if row is None else self.row(row)
 
     def _filtered(self, rows: Rows) -> Iterator[tuple[bytes, StoredRow]]:
         for ck, row in rows:

@@ -319,7 +319,7 @@ class Engine:
     def apply_packed_runs(self, store: TableStore, key: bytes, timestamp: bytes, runs: Sequence[PackedRun]) -> None:
         """Log packed rows of one partition and one timestamp (8 bytes) as one record and apply them; the key is at most
         65,535 bytes long. Raises what `apply` raises."""
-        if store.indexes is not None:
+        if store.has_derived:
             rows = [(run.layout.row_prefix + timestamp, run) for run in runs]
             self.indexed.apply_packed(
                 [(store, key, ck, head + row) for head, run in rows for ck, row in zip(run.cks, run.values, strict=True)]
@@ -353,7 +353,7 @@ class Engine:
     def packed_writer(self, store: TableStore, layout: Layout) -> PackedWriter:
         """The hot path of writes: a function for one layout of one table, to be kept by a plan until the schema
         changes. Raises what `apply` raises."""
-        if store.indexes is not None:
+        if store.has_derived:
             return self.indexed.packed_writer(store, layout)
         row_prefix, heads, apply = layout.row_prefix, _U16_HEADS, self.apply
         commit_log = self.commit_log
@@ -421,7 +421,7 @@ class Engine:
         for table_id in table_ids:
             self.stores[table_id].assure_turns()
         commit()
-        table_ids = self.indexed.with_hidden(table_ids)
+        table_ids = self.indexed.with_derived(table_ids)
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
         if self.commit_log is not None and table_ids:
             records = [truncate_record(table_id, truncation) for table_id in table_ids]
@@ -489,7 +489,7 @@ class Engine:
                     self.maybe_files.install(store)
         self._unlogged -= {table.id for table in changed.durable}
         self._unlogged |= {table.id for table in changed.unlogged}
-        self.indexed.install(changed)
+        self.indexed.install(changed, new)
         self.schema = new
 
     def _install_store(self, table: TableMetadata) -> None:

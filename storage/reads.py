@@ -30,6 +30,7 @@ from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 if TYPE_CHECKING:
     from storage.indexes.table_indexes import TableIndexes
+    from storage.views.table_views import TableViews
 
 Chunk = tuple[list[bytes], list[StoredRow]]
 Stored = bytes | SingleRow | SourcePartition
@@ -109,19 +110,25 @@ class TableStore:
     """One table's data on this node."""
 
     __slots__ = (
-        "_dropped_us", "_merges_all", "_resolve", "_whole", "counter_cache", "flushed", "indexes", "layouts", "memtable",
-        "table",
+        "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "counter_cache", "flushed", "has_derived",
+        "indexes", "layouts", "memtable", "table", "views",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
-        self.layouts = Layouts(table.id, len(table.clustering), are_counters=table.is_counter)
+        self._needs_liveness = table.needs_liveness
+        self.layouts = Layouts(
+            table.id, len(table.clustering), are_counters=table.is_counter, needs_marker=table.needs_liveness
+        )
         self._resolve = resolver(table)
         self._merges_all = self._resolve.keeps_clustering or self.layouts.are_counters
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
         self.counter_cache = CounterCache()
         self.indexes: TableIndexes | None = None
+        self.views: TableViews | None = None
+        self.has_derived = False
+        """Whether writes change other tables, too: has indexes or views."""
         self._dropped_us: dict[str, int] = {}
         self._whole: dict[int, bool] = {}  # by layout
         self.set_table(table)
@@ -149,8 +156,7 @@ class TableStore:
         self.let_go()
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.counter_cache = CounterCache()
-        if self.indexes is not None:
-            self.indexes.reset()
+        self._reset_derived()
 
     @property
     def is_empty(self) -> bool:
@@ -166,8 +172,13 @@ class TableStore:
         self.memtable = saved.memtable.copy()
         self.flushed = saved.flushed
         self.counter_cache = saved.counter_cache.copy()
+        self._reset_derived()
+
+    def _reset_derived(self) -> None:
         if self.indexes is not None:
             self.indexes.reset()
+        if self.views is not None:
+            self.views.reset()
 
     def assure_turns(self) -> None:
         """Before all data is dropped: raises TooLong in a go of the loop where that takes a while."""
@@ -207,9 +218,9 @@ class TableStore:
                 return None
             if isinstance(found, Partition):
                 row = found.get(ck)
-                return row if row is None or type(row) is bytes else live_row(row, now_s)  # type: ignore[arg-type]
+                return row if row is None or type(row) is bytes else self._live(row, now_s)
             assert isinstance(found, SingleRow)
-            return live_row(found.row, now_s) if found.ck == ck else None
+            return self._live(found.row, now_s) if found.ck == ck else None
         return self._row_of_sources(key, ck, now_s)
 
     def _row_of_sources(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
@@ -235,7 +246,7 @@ class TableStore:
             return self._live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
         explode = self.layouts.explode
         merged = merged_row([explode(version) for version in versions], covering, self._resolve)
-        live = None if merged is None else live_row(merged, now_s, self._dropped_us)
+        live = None if merged is None else live_row(merged, now_s, self._dropped_us, self._needs_liveness)
         return None if live is None else self.layouts.maybe_pack(live) or live
 
     def _is_whole(self, row: bytes) -> bool:
@@ -270,6 +281,12 @@ class TableStore:
         """A partition as it is stored, tombstones and all, whatever sources it lies in."""
         partitions = self._partitions(key)
         return self.merged(partitions) if partitions else None
+
+    def stored_partitions(self, start: Position = FIRST_POSITION) -> Iterator[tuple[Position, SourcePartition]]:
+        """All partitions from a position on, as they are stored, in token order."""
+        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
+            for position, partition in zip(*self._combined(items), strict=True):
+                yield position, self.general(partition)
 
     def merged(self, partitions: Sequence[SourcePartition]) -> SourcePartition:
         """Of one key, in several sources or in one."""
@@ -397,7 +414,7 @@ class TableStore:
                 return row
             row = self.layouts.explode(row)
         assert isinstance(row, Row)
-        return live_row(row, now_s, self._dropped_us)
+        return live_row(row, now_s, self._dropped_us, self._needs_liveness)
 
     def _view_of_single(self, key: bytes, found: bytes | SingleRow, slices: Sequence[Slice], now_s: int) -> PartitionView:
         ck: bytes

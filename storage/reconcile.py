@@ -34,6 +34,8 @@ from storage.mutation import (
 )
 from storage.schema.metadata import TableMetadata
 
+EXPIRED_TTL_S: Final = (1 << 31) - 1
+"""The TTL of a marker that was never live: it says that a view's row is gone (LivenessInfo.EXPIRED_LIVENESS_TTL)."""
 Identity = Callable[[bytes], bytes]
 Turns = Callable[[Iterable[tuple[bytes, Cell]]], Iterable[tuple[bytes, Cell]]]
 
@@ -108,6 +110,8 @@ def path_type(type_: CqlType) -> CqlType | None:
 def reconcile_liveness(left: Liveness, right: Liveness) -> Liveness:
     if left.timestamp_us != right.timestamp_us:
         return left if left.timestamp_us > right.timestamp_us else right
+    if (left.ttl_s == EXPIRED_TTL_S) != (right.ttl_s == EXPIRED_TTL_S):
+        return left if left.ttl_s == EXPIRED_TTL_S else right
     if (left.ttl_s == NO_TTL) != (right.ttl_s == NO_TTL):
         return right if left.ttl_s == NO_TTL else left
     if left.local_deletion_s != right.local_deletion_s:
@@ -248,12 +252,17 @@ def distinct_cells(
     return dict(by_identity.values())
 
 
-def live_row(row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None) -> Row | None:
+def live_row(
+    row: Row, now_s: int, dropped_us: Mapping[str, int] | None = None, needs_liveness: bool = False
+) -> Row | None:
     """What a reader sees of a merged row at `now_s`: no tombstones, nothing expired, no deletion; None when the row is
-    dead (no live marker and no live cell). `dropped_us`: column name -> cells up to that timestamp are gone."""
+    dead (no live marker and no live cell; with `needs_liveness` no live marker). `dropped_us`: column name -> cells up to
+    that timestamp are gone."""
     liveness = row.liveness
-    if liveness.ttl_s and liveness.local_deletion_s <= now_s:
+    if liveness.ttl_s and (liveness.local_deletion_s <= now_s or liveness.ttl_s == EXPIRED_TTL_S):
         liveness = NO_LIVENESS
+    if needs_liveness and liveness.timestamp_us == NO_TIMESTAMP:
+        return None
     columns: dict[str, Cell | ComplexColumn] = {}
     for name, data in row.columns.items():
         gone_us = dropped_us.get(name, NO_TIMESTAMP) if dropped_us else NO_TIMESTAMP

@@ -62,7 +62,7 @@ class Purger:
             if cells or deletion != LIVE:
                 columns[name] = ComplexColumn(deletion, cells)
         deletion = self.deletion(row.deletion)
-        if not columns and deletion == LIVE and liveness.timestamp_us == NO_TIMESTAMP:
+        if deletion == LIVE and liveness.timestamp_us == NO_TIMESTAMP and (not columns or self._layouts.needs_marker):
             return None
         return Row(row.clustering, liveness, deletion, columns)
 

@@ -1,7 +1,7 @@
-"""The engine's side of indexes: the tables that have some, and what it does for them.
+"""The engine's side of indexes and materialized views: the tables that have some, and what it does for them.
 
-A write to such a table and what it changes in the hidden tables of its indexes are one record of the log and take effect
-together. Tables without indexes do not come here: the engine asks once, with a lookup in a set.
+A write to such a table and what it changes in the hidden tables of its indexes and in its views are one record of the log
+and take effect together. Tables without either do not come here: the engine asks once, with a lookup in a set.
 
 Which indexes are built is told by rows of system."IndexInfo", as in Cassandra: one that has no row there when the program
 starts was being built when it ended, and is built anew.
@@ -25,7 +25,11 @@ from storage.reads import EVERYTHING, TableStore
 from storage.reconcile import merge_rows, resolver
 from storage.schema.changes import ChangedTables
 from storage.schema.elements import differences
-from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata, ViewMetadata
+from storage.views.build import ViewBuild
+from storage.views.progress import BuildProgress
+from storage.views.table_views import TableViews
+from storage.views.view import FilterOf, RowFilter, TableView
 
 if TYPE_CHECKING:
     from storage.engine import Engine, PackedWriter
@@ -36,12 +40,15 @@ PackedRow: TypeAlias = tuple[TableStore, bytes, bytes, bytes]
 
 
 class IndexedTables:
-    """See the module. `tables`: the ids of the tables that have indexes; `hidden`: those of the indexes' tables."""
+    """See the module. `tables`: the ids of the tables that have indexes or views; `hidden`: those of the indexes' tables.
+    `filter_of` understands the WHERE clauses of views: it is set by whoever can read CQL."""
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
+        self.filter_of: FilterOf = lambda view, base: None
+        self._progress = BuildProgress(engine)
 
     def any_of(self, table_ids: Iterable[UUID]) -> bool:
         return any(table_id in self.tables for table_id in table_ids)
@@ -64,18 +71,23 @@ class IndexedTables:
         engine = self._engine
         now_s = engine.environment.clock.now_s()
         following: list[PartitionUpdate] = []
+        in_views: list[PartitionUpdate] = []
         attached: list[Change] = []
         for update in updates:
-            indexes = engine.stores[update.table_id].indexes
-            if indexes is not None:
-                hidden, others = indexes.changes(update, now_s)
+            store = engine.stores[update.table_id]
+            if store.indexes is not None:
+                hidden, others = store.indexes.changes(update, now_s)
                 following += hidden
                 attached += others
-        engine.log_updates([*updates, *following])
+            if store.views is not None:
+                in_views += store.views.changes(update, now_s)
+        engine.log_updates([*updates, *following, *in_views])
         for update in updates:
             engine.stores[update.table_id].apply(update)
         for update in following:
             apply_entries(engine.stores[update.table_id], update)
+        for update in in_views:
+            engine.stores[update.table_id].apply(update)
         for index, key, ck, gone, come in attached:
             index.apply(key, ck, gone, come)
 
@@ -96,10 +108,10 @@ class IndexedTables:
         def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
-        return IndexedWriter(self._engine, store, layout, write).write
+        return write if store.indexes is None else IndexedWriter(self._engine, store, layout, write).write
 
-    def with_hidden(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """The tables, and those of their indexes."""
+    def with_derived(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """The tables, and those of their indexes and views."""
         if not self.any_of(table_ids):
             return table_ids
         stores = self._engine.stores
@@ -109,12 +121,18 @@ class IndexedTables:
             if (indexes := stores[table_id].indexes) is not None
             for index, _ in indexes.local.values()
         ]
-        return tuple(dict.fromkeys((*table_ids, *hidden)))
+        views = [
+            view.table.id
+            for table_id in table_ids
+            if (found := stores[table_id].views) is not None
+            for view, _ in found.views.values()
+        ]
+        return tuple(dict.fromkeys((*table_ids, *hidden, *views)))
 
     # -- schema -------------------------------------------------------------------------------------------------------
 
-    def install(self, changed: ChangedTables) -> None:
-        """Gives the tables that changed their indexes; their stores, hidden ones too, have changed already."""
+    def install(self, changed: ChangedTables, schema: Schema) -> None:
+        """Gives the tables that changed their indexes and views; all stores, hidden ones too, have changed already."""
         stores = self._engine.stores
         for table in changed.dropped:
             self.tables.discard(table.id)
@@ -122,7 +140,11 @@ class IndexedTables:
         for table in changed.installed:
             store = stores[table.id]
             before, store.indexes = store.indexes, None
+            self._install_views(store, schema)
+            store.has_derived = store.views is not None
             self.tables.discard(table.id)
+            if store.has_derived:
+                self.tables.add(table.id)
             local = {index.metadata.name: (index, stores[index.table.id]) for index in local_indexes(table)}
             attached = {index.metadata.name: index for index in attached_indexes(table)}
             if not local and not attached:
@@ -130,18 +152,37 @@ class IndexedTables:
             self.tables.add(table.id)
             self.hidden.update(index.table.id for index, _ in local.values())
             store.indexes = TableIndexes(store, local, attached)
+            store.has_derived = True
             if before is not None:
                 store.indexes.take_builds(before)
+
+    def _install_views(self, store: TableStore, schema: Schema) -> None:
+        before, store.views = store.views, None
+        views = schema.keyspaces[store.table.keyspace].views_of(store.table)
+        if not views:
+            return
+        stores = self._engine.stores
+        by_name = {view.name: (TableView(store.table, view), stores[view.table.id]) for view in views}
+        store.views = TableViews(store, by_name, self._filter_of)
+        if before is not None:
+            store.views.builds = {name: build for name, build in before.builds.items() if name in by_name}
+
+    def _filter_of(self, view: ViewMetadata, base: TableMetadata) -> RowFilter | None:
+        return self.filter_of(view, base)
 
     def started(self) -> None:
         """The log has been replayed: what was being built when the program ended is built anew."""
         for table_id in self.tables:
             store = self._engine.stores[table_id]
-            assert store.indexes is not None
-            built = self._built_names(store.table.keyspace)
-            for name in store.indexes.local:
-                if name not in built:
-                    self._begin_build(store, name)
+            if store.indexes is not None:
+                built = self._built_names(store.table.keyspace)
+                for name in store.indexes.local:
+                    if name not in built:
+                        self._begin_build(store, name)
+            if store.views is not None:
+                for view, _ in store.views.views.values():
+                    if not self._progress.is_built(view.metadata):
+                        self._begin_view(store, view.metadata).go_on()
 
     def schema_changed(self, old: Schema, new: Schema) -> None:
         """Has new indexes built, and forgets that those which are gone were."""
@@ -161,11 +202,35 @@ class IndexedTables:
                 for index in store.indexes.local:
                     if indexes[0].get(index) != store.table.id:
                         self._begin_build(store, index)
+            for name in differences(before.views, after.views):
+                self._view_changed(before.views.get(name), after.views.get(name))
+
+    # -- views --------------------------------------------------------------------------------------------------------
+
+    def _view_changed(self, old: ViewMetadata | None, new: ViewMetadata | None) -> None:
+        if old is not None and new is not None and old.table.id == new.table.id:
+            return
+        if old is not None:
+            self._progress.forget(old)
+        if new is not None:
+            self._progress.started(new)
+            self._begin_view(self._engine.stores[new.base_table_id], new)
+
+    def _begin_view(self, store: TableStore, view: ViewMetadata) -> ViewBuild:
+        assert store.views is not None
+
+        def done() -> None:
+            if store.views is not None:
+                store.views.builds.pop(view.name, None)
+
+        build = ViewBuild(self._engine, self._progress, store.table.id, view, done)
+        store.views.builds[view.name] = build
+        return build
+
+    # -- built indexes ------------------------------------------------------------------------------------------------
 
     def _now_us(self) -> int:
         return self._engine.environment.clock.wall_us()
-
-    # -- built indexes ------------------------------------------------------------------------------------------------
 
     def _begin_build(self, store: TableStore, name: str) -> None:
         assert store.indexes is not None

@@ -64,12 +64,15 @@ class Layout:
 class Layouts:
     """The layouts that one table has seen, numbered in the order of their appearance."""
 
-    __slots__ = ("_by_columns", "_by_record_prefix", "all", "are_counters", "clustering_count", "table_id")
+    __slots__ = ("_by_columns", "_by_record_prefix", "all", "are_counters", "clustering_count", "needs_marker", "table_id")
 
-    def __init__(self, table_id: UUID, clustering_count: int, are_counters: bool = False) -> None:
+    def __init__(
+        self, table_id: UUID, clustering_count: int, are_counters: bool = False, needs_marker: bool = False
+    ) -> None:
         self.table_id = table_id
         self.clustering_count = clustering_count
         self.are_counters = are_counters  # a newer row does not replace an older one: counter_rows.py
+        self.needs_marker = needs_marker  # without one a row may be dead, which no packed row is
         self.all: list[Layout] = []
         self._by_columns: dict[tuple[tuple[str, ...], bool], Layout] = {}
         self._by_record_prefix: dict[bytes, Layout] = {}
@@ -156,7 +159,7 @@ class Layouts:
                     return None
                 timestamp_us = data.timestamp_us
             values.append(data.value)
-        if timestamp_us == NO_TIMESTAMP:
+        if timestamp_us == NO_TIMESTAMP or (self.needs_marker and not has_marker):
             return None
         layout = self.maybe_layout(tuple(row.columns), has_marker)
         if layout is None:

@@ -19,6 +19,7 @@ from storage_strategies import (
 from storage.memtable.range_tombstones import RangeTombstones
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, RangeTombstone, Row
 from storage.reconcile import (
+    EXPIRED_TTL_S,
     live_row,
     merge_complex,
     merge_rows,
@@ -134,3 +135,20 @@ def test_row_with_expired_marker_lives_by_its_cells() -> None:
 def test_cells_of_a_dropped_column_die_up_to_the_drop() -> None:
     row = Row((), columns={"a": Cell(T, b"x"), "b": Cell(T + 1, b"y")})
     assert live_row(row, L, {"a": T, "b": T}) == Row((), columns={"b": Cell(T + 1, b"y")})
+
+
+def test_a_marker_that_was_never_live_wins_at_equal_timestamp_and_is_dead_at_any_time() -> None:
+    gone = Liveness(T, EXPIRED_TTL_S, L)
+    for other in (Liveness(T), Liveness(T, 10, L + 10), Liveness(T, 1, L + 1000)):
+        assert reconcile_liveness(other, gone) == reconcile_liveness(gone, other) == gone
+    row = Row((), gone, LIVE, {"v": Cell(T, b"x")})
+    assert live_row(row, L - 100) == Row((), columns={"v": Cell(T, b"x")})
+    assert live_row(row, L - 100, needs_liveness=True) is None
+
+
+def test_a_row_that_needs_liveness_is_dead_without_a_marker() -> None:
+    row = Row((), columns={"v": Cell(T, b"x")})
+    assert live_row(row, L, needs_liveness=True) is None
+    marked = row._replace(liveness=Liveness(1, 10, L + 1))
+    assert live_row(marked, L, needs_liveness=True) == marked
+    assert live_row(marked, L + 1, needs_liveness=True) is None
