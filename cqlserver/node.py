@@ -32,6 +32,7 @@ from storage.schema.metadata import (
     KeyspaceMetadata,
     Schema,
     TableMetadata,
+    ViewMetadata,
     is_local_system_keyspace,
     is_system_keyspace,
 )
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
     from cqlserver.clustering.member import Member
     from cqlserver.query_log.recording import QueryLog
+    from storage.views.view import RowFilter
 
 BUILT_IN_TIMESTAMP_US = 1
 KEPT_BY_EACH = frozenset(("system_auth", "system_distributed", "system_traces"))
@@ -79,6 +81,7 @@ class Node:
         """Called when requests had their turn."""
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         engine.before_flush = self._log_truncations
+        engine.indexed.filter_of = self._view_filter
         self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
         self.calls = NodeCalls(
@@ -345,6 +348,11 @@ class Node:
         """Where there is no role at all, makes the default one: before anybody may log in; else when it may be seen."""
         self._has_superuser = True
         self.access.create_first_user()
+
+    def _view_filter(self, view: ViewMetadata, base: TableMetadata) -> "RowFilter | None":
+        from cqlserver.restrictions.view_filter import view_filter
+
+        return view_filter(view, base, self.schema, self.calls)
 
     def now_s(self) -> int:
         return self.environment.clock.now_s()

@@ -282,12 +282,6 @@ class TableStore:
         partitions = self._partitions(key)
         return self.merged(partitions) if partitions else None
 
-    def stored_partitions(self, start: Position = FIRST_POSITION) -> Iterator[tuple[Position, SourcePartition]]:
-        """All partitions from a position on, as they are stored, in token order."""
-        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
-            for position, partition in zip(*self._combined(items), strict=True):
-                yield position, self.general(partition)
-
     def merged(self, partitions: Sequence[SourcePartition]) -> SourcePartition:
         """Of one key, in several sources or in one."""
         return partitions[0] if len(partitions) == 1 else MergedPartition(partitions, self.layouts, self._resolve)

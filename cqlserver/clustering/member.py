@@ -87,7 +87,7 @@ class Member(Owner):
         node, before = self._node, self._node.schema
         node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us))
         for change in schema_events(before, schema):
-            forget(node, change)
+            forget(node, change, before)
             node.publish(change)
 
     def members_changed(self, events: Sequence[MemberEvent]) -> None:

@@ -98,7 +98,7 @@ def _change_schema(node: Node, new: Schema) -> None:
         for change in _changes(name, old.keyspaces.get(name), new.keyspaces.get(name))
     ]
     for change in changes:
-        forget(node, change)
+        forget(node, change, old)
         node.publish(change)
 
 

@@ -19,6 +19,7 @@ from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import STATIC_WITHOUT_CLUSTERING, check_nested, check_table
 from cqlserver.ddl.type_walk import without_user_types
+from cqlserver.ddl.view_following import views_follow
 from cqlserver.java_order import hash_ordered
 from cqlserver.terms.assignment import is_value_compatible
 from cqlserver.terms.type_names import resolve_type
@@ -69,8 +70,9 @@ def alter_table(schema: Schema, statement: AlterTable, context: DdlContext) -> D
     altered = _FORMS[type(statement)](schema, keyspace, table, statement, context)
     if altered is table or (len(altered.columns) == len(table.columns) and altered == table):
         return schema, None
-    change = SchemaChange(UPDATED, TABLE, keyspace_name, name)
-    return schema.with_keyspace(keyspace.with_table(altered)), change
+    renames = statement.renames if isinstance(statement, AlterTableRename) else ()
+    followed = views_follow(keyspace.with_table(altered), table, altered, renames)
+    return schema.with_keyspace(followed), SchemaChange(UPDATED, TABLE, keyspace_name, name)
 
 
 def _alter_type(
@@ -222,8 +224,6 @@ def _rename(
             raise InvalidRequest(
                 f"Can't rename column {old} because it has dependent secondary indexes ({', '.join(indexes)})"
             )
-        if keyspace.views_of(table):
-            raise InvalidRequest("Renaming a column of a table with materialized views is not supported yet")
         if new in taken:
             raise ServerError("java.lang.IllegalArgumentException")
         taken.add(new)

@@ -11,12 +11,14 @@ from cqlserver.ddl.context import DdlContext, DdlResult
 from cqlserver.ddl.functions import create_function, drop_function
 from cqlserver.ddl.indexes import create_index, drop_index
 from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
-from cqlserver.ddl.other_drops import drop_trigger, drop_view
+from cqlserver.ddl.other_drops import drop_trigger
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
+from cqlserver.ddl.views import alter_view, create_view, drop_view
 from cqlserver.terms.type_names import check_custom_types
 from grammar.tree import (
     AlterKeyspace,
+    AlterMaterializedView,
     AlterTable,
     AlterTableAdd,
     AlterType,
@@ -25,6 +27,7 @@ from grammar.tree import (
     CreateFunction,
     CreateIndex,
     CreateKeyspace,
+    CreateMaterializedView,
     CreateTable,
     CreateType,
     DropAggregate,
@@ -55,6 +58,8 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         DropType: drop_type,
         CreateIndex: create_index,
         DropIndex: drop_index,
+        CreateMaterializedView: create_view,
+        AlterMaterializedView: alter_view,
         DropMaterializedView: drop_view,
         CreateFunction: create_function,
         DropFunction: drop_function,

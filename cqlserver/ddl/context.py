@@ -45,6 +45,7 @@ class DdlContext:
     drop_compact_storage_enabled: bool = False
     sasi_indexes_enabled: bool = False
     user_defined_functions_enabled: bool = False
+    materialized_views_enabled: bool = False
     user_functions: Callable[[KeyspaceMetadata, str], Sequence[Function]] = lambda keyspace, name: ()
 
     def keyspace_of(self, name: QualifiedName) -> str:

@@ -75,12 +75,12 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
     )
     check_table(table)
     if "id" in properties:
-        _check_id(schema, table)
+        check_id(schema, table)
     change = SchemaChange(CREATED, TABLE, keyspace_name, name)
     return schema.with_keyspace(keyspace.with_table(table)), change
 
 
-def _check_id(schema: Schema, table: TableMetadata) -> None:
+def check_id(schema: Schema, table: TableMetadata) -> None:
     """Two tables with one id would share their rows. Cassandra refuses it in these words, for lack of a check, but for the
     tables that each node keeps for itself."""
     stored = chain.from_iterable(map(stored_tables, schema.keyspaces.values()))

@@ -361,6 +361,8 @@ def validate_modification(modification: Modification) -> None:
         raise InvalidRequest("Cannot provide custom timestamp for counter updates")
     if table.is_counter and modification.ttl is not None:
         raise InvalidRequest("Cannot provide custom TTL for counter updates")
+    if table.is_view:
+        raise InvalidRequest("Cannot directly modify a materialized view")
     if table.is_virtual and modification.timestamp is not None:
         raise InvalidRequest("Custom timestamp is not supported by virtual tables")
     if table.is_virtual and modification.ttl is not None:

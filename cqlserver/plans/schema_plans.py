@@ -1,8 +1,9 @@
 """Plans of statements that are executed as they stand: DDL, USE, TRUNCATE, DESCRIBE."""
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cluster.consistency import Consistency, validate_for_query
 from cluster.ring import Node as RingNode
@@ -27,7 +28,10 @@ from protocol.responses import (
     VoidResult,
 )
 from storage.projection import wire_values
-from storage.schema.metadata import TableMetadata
+from storage.schema.metadata import Schema, TableMetadata
+
+VIEW_BUILD_S: Final = 1.0
+"""How long CREATE MATERIALIZED VIEW waits for the view: clients wait for ten seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,8 @@ def use_plan(node: Node, statement: tree.Use) -> ImmediatePlan:
 
 def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
     def run(state: ClientState, options: QueryOptions) -> Result:
+        if table.is_view:
+            raise InvalidRequest("Cannot TRUNCATE materialized view directly; must truncate base table instead")
         node.coordinator.assure_truncate()
         node.truncate(table)
         return VoidResult()
@@ -85,6 +91,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.drop_compact_storage_enabled,
             node.config.sasi_indexes_enabled,
             node.config.user_defined_functions_enabled,
+            node.config.materialized_views_enabled,
             node.calls.user_functions,
         )
         before = node.schema
@@ -94,13 +101,14 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         node.change_schema(schema)
         if node.guard is not None:
             node.access.schema_changed(before, change, state.user)
-        forget(node, change)
+        forget(node, change, before)
         if change.target == AGGREGATE and change.change != DROPPED:
             node.calls.user_functions(schema.keyspaces[change.keyspace], change.name)  # what it holds on to
         node.publish(change)
         if isinstance(statement, tree.CreateIndex):
-            building = Pending(_building(node, change))
-            return building.result if building.step() else building
+            return Pending.begun(_building(node, change))
+        if isinstance(statement, tree.CreateMaterializedView):
+            return Pending.begun(_building_view(node, change))
         return SchemaChangeResult(change)
 
     return ImmediatePlan(run)
@@ -116,15 +124,42 @@ def _building(node: Node, change: SchemaChange) -> Generator[None, None, Result]
     return SchemaChangeResult(change)
 
 
-def forget(node: Node, change: SchemaChange) -> None:
-    """Has the node forget what it knew of what changed."""
+def _building_view(node: Node, change: SchemaChange) -> Generator[None, None, Result]:
+    """A view that is built in a moment is there when the client hears of it; what is left then is built beside requests,
+    as it is when nobody waits for it."""
+    view = node.schema.keyspaces[change.keyspace].views[change.name]
+    views = node.engine.stores[view.base_table_id].views
+    assert views is not None
+    build = views.builds[view.name]
+    clock = node.environment.clock.monotonic
+    until = clock() + VIEW_BUILD_S
+    try:
+        while not build.step() and clock() < until:
+            yield
+    finally:
+        build.go_on()
+    return SchemaChangeResult(change)
+
+
+def forget(node: Node, change: SchemaChange, before: Schema) -> None:
+    """Has the node forget what it knew of what changed since `before`."""
     table = change.name if change.target == TABLE else None
     node.statements.schema_changed(change.keyspace, table)
+    if table is not None:
+        for other in _views_and_bases(change.keyspace, table, (before, node.schema)):
+            node.statements.schema_changed(change.keyspace, other)
     if change.change == DROPPED:
         if table is not None:
             node.coordinator.forget_table(change.keyspace, table)
         elif change.target == KEYSPACE:
             node.coordinator.forget_keyspace(change.keyspace)
+
+
+def _views_and_bases(keyspace: str, table: str, schemas: Sequence[Schema]) -> set[str]:
+    """The names of a table's views, and of a view's table."""
+    found = [schema.keyspaces[keyspace].views.values() for schema in schemas if keyspace in schema.keyspaces]
+    pairs = [(view.name, view.base_table_name) for views in found for view in views]
+    return {one for one, other in (*pairs, *[pair[::-1] for pair in pairs]) if other == table}
 
 
 def describe_plan(node: Node, statement: tree.Describe, keyspace: str | None) -> ImmediatePlan:

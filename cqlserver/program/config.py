@@ -66,6 +66,7 @@ class Config:
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
     sasi_indexes_enabled: bool = False
+    materialized_views_enabled: bool = True
     auth: AuthSettings = field(default_factory=AuthSettings)
     user_defined_functions_enabled: bool = True
     user_defined_functions_warn_timeout_ms: int = 500
@@ -155,15 +156,10 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         config = replace(config, num_tokens=_integer("num_tokens", settings["num_tokens"]))
     if "default_keyspace_rf" in settings:
         config = replace(config, default_keyspace_rf=_integer("default_keyspace_rf", settings["default_keyspace_rf"]))
-    masking = _boolean(settings, "dynamic_data_masking_enabled", config.dynamic_data_masking_enabled)
-    drop_compact = _boolean(settings, "drop_compact_storage_enabled", config.drop_compact_storage_enabled)
-    sasi = _boolean(settings, "sasi_indexes_enabled", config.sasi_indexes_enabled)
-    config = replace(
-        config,
-        dynamic_data_masking_enabled=masking,
-        drop_compact_storage_enabled=drop_compact,
-        sasi_indexes_enabled=sasi,
-    )
+    if "enable_materialized_views" in settings:  # what it was called before 4.1
+        settings = {"materialized_views_enabled": settings["enable_materialized_views"], **settings}
+    switched = {name: _boolean(settings, name, getattr(config, name)) for name in _SWITCHES}
+    config = replace(config, **switched)  # type: ignore[arg-type]
     config = _apply_functions(config, settings)
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
@@ -171,6 +167,12 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     return _apply_commitlog(_apply_limits(config, settings), settings)
 
 
+_SWITCHES = (
+    "dynamic_data_masking_enabled",
+    "drop_compact_storage_enabled",
+    "materialized_views_enabled",
+    "sasi_indexes_enabled",
+)
 _CONNECTIONS = {
     "connections_max": "native_transport_max_concurrent_connections",
     "connections_per_ip_max": "native_transport_max_concurrent_connections_per_ip",

@@ -44,7 +44,13 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
 from storage.environment.strands import let_go_later, long_work, paused, sorted_in_turns
-from storage.keys import check_key_length, clustering_order_key, component_order_keys, compose_key
+from storage.keys import (
+    check_key_length,
+    clustering_order_key,
+    component_order_key,
+    component_order_keys,
+    compose_key,
+)
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
 
@@ -505,7 +511,7 @@ class Restrictions:
             keys = [compose_key([value for (row,) in rows_of for value in row])]
         else:
             sorted_rows = [
-                _sorted_distinct(rows[::-1], [column.type.order_key for column in restriction.columns])  # the first stays
+                _sorted_distinct(rows[::-1], list(map(component_order_key, restriction.columns)))  # the first stays
                 for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
             ]
             keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]

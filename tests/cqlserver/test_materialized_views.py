@@ -1,0 +1,243 @@
+"""Materialized views through the whole node, without sockets: against scans of the base table, across restarts, flushes and
+compactions, while they are built."""
+
+import random
+
+import pytest
+
+from cqlserver.pending import Pending
+from protocol.requests import QueryOptions
+from storage.environment.environment import ManualClock
+from storage.environment.memory import FaultyDisk
+from storage.views import build
+from tests.cqlserver.small_server import KEYSPACE, small_node
+from tests.cqlserver.test_secondary_indexes import Client, number, restarted
+
+TABLE = "CREATE TABLE ks.t (k int, c int, v int, w int, m map<int, int>, s int static, PRIMARY KEY (k, c))"
+NOT_NULL = "k IS NOT NULL AND c IS NOT NULL"
+WHERE = f"FROM ks.t WHERE {NOT_NULL} AND v IS NOT NULL"
+VIEW = f"CREATE MATERIALIZED VIEW ks.m AS SELECT k, c, v, w {WHERE} PRIMARY KEY (v, k, c)"
+BUILT = "SELECT view_name FROM system.built_views"
+Rows = list[tuple[bytes | None, ...]]
+
+
+def view_names(client: Client) -> Rows:
+    return client.run(BUILT)
+
+
+def flush_and_compact(client: Client, rng: random.Random) -> None:
+    engine = client.node.engine
+    tasks = engine.flush() if rng.random() < 0.7 else engine.compact()
+    engine.background.finish()
+    assert not [task for task in tasks if task.error is not None]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_view_has_what_a_scan_of_its_table_finds(seed: int) -> None:
+    rng = random.Random(seed)
+    print(f"seed {seed}")
+    disk, clock = FaultyDisk(), ManualClock()
+    client = Client(small_node(disk, clock))
+    client.run(KEYSPACE)
+    client.run(TABLE)
+    client.run(VIEW)
+    client.run(f"CREATE MATERIALIZED VIEW ks.n AS SELECT k, c, w FROM ks.t WHERE {NOT_NULL} PRIMARY KEY (c, k)")
+    client.run(f"CREATE MATERIALIZED VIEW ks.o AS SELECT k, c, m FROM ks.t WHERE {NOT_NULL} AND c > 1 PRIMARY KEY (k, c)")
+    found = 0
+    for step in range(200):
+        client.run(random_write(rng))
+        if rng.random() < 0.1:
+            flush_and_compact(client, rng)
+        if rng.random() < 0.02:
+            client = restarted(client.node, disk, clock)
+        if step % 4:
+            continue
+        base = [row for row in client.run("SELECT k, c, v, w, m FROM ks.t") if row[1] is not None]
+        assert sorted(client.run("SELECT k, c, v, w FROM ks.m"), key=str) == sorted(
+            [row[:4] for row in base if row[2] is not None], key=str
+        ), step
+        expected = sorted([(row[0], row[1], row[3]) for row in base], key=str)
+        assert sorted(client.run("SELECT k, c, w FROM ks.n"), key=str) == expected, step
+        expected = sorted([(row[0], row[1], row[4]) for row in base if int.from_bytes(row[1] or b"", "big") > 1], key=str)
+        assert sorted(client.run("SELECT k, c, m FROM ks.o"), key=str) == expected, step
+        found += len(base)
+    assert found > 50
+
+
+def random_write(rng: random.Random) -> str:
+    k, c, v = rng.randrange(3), rng.randrange(4), rng.randrange(3)
+    place = f"k = {k} AND c = {c}"
+    return rng.choice(
+        (
+            f"INSERT INTO ks.t (k, c, v, w, m) VALUES ({k}, {c}, {v}, {c}, {{{v}: {c}}})",
+            f"INSERT INTO ks.t (k, c, v) VALUES ({k}, {c}, {v})",
+            f"INSERT INTO ks.t (k, c) VALUES ({k}, {c})",
+            f"INSERT INTO ks.t (k, s) VALUES ({k}, {v})",
+            f"UPDATE ks.t SET v = {v} WHERE {place}",
+            f"UPDATE ks.t SET w = {v}, m[{v}] = {c} WHERE {place}",
+            f"UPDATE ks.t SET v = {v} WHERE {place} IF v = {c}",
+            f"DELETE v FROM ks.t WHERE {place}",
+            f"DELETE m[{v}], w FROM ks.t WHERE {place}",
+            f"DELETE FROM ks.t WHERE {place}",
+            f"DELETE FROM ks.t WHERE k = {k} AND c > {c}",
+            f"DELETE FROM ks.t WHERE k = {k}",
+            f"BEGIN BATCH DELETE FROM ks.t WHERE k = {k}; UPDATE ks.t SET v = {c} WHERE k = {v} AND c = {c} APPLY BATCH",
+        )
+    )
+
+
+def client_with_rows(count: int, disk: FaultyDisk | None = None, clock: ManualClock | None = None) -> Client:
+    client = Client(small_node(disk, clock))
+    client.run(KEYSPACE)
+    client.run(TABLE)
+    for k in range(count):
+        client.run(f"INSERT INTO ks.t (k, c, v) VALUES ({k}, 0, 1)")
+    return client
+
+
+def begun_build(client: Client, steps: int) -> Pending[object]:
+    building = client.start(VIEW)
+    assert isinstance(building, Pending)
+    for _ in range(steps):
+        assert not building.step()
+    return building
+
+
+def test_a_build_that_a_stop_interrupted_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "CHECKPOINT_KEYS", 50)
+    disk, clock = FaultyDisk(), ManualClock()
+    client = client_with_rows(300, disk, clock)
+    begun_build(client, 4).close()
+    assert view_names(client) == []
+    assert len(client.run("SELECT * FROM system.view_builds_in_progress")) == 1
+    client = restarted(client.node, disk, clock)
+    background = client.node.engine.background
+    background.finish()
+    assert 0 < background.finished[-1].completed < 300
+    assert len(client.run("SELECT * FROM ks.m")) == 300
+    assert view_names(client) == [(b"m",)]
+    assert client.run("SELECT * FROM system.view_builds_in_progress") == []
+    assert client.run("SELECT status FROM system_distributed.view_build_status") == [(b"SUCCESS",)]
+
+
+def test_a_build_that_nobody_waits_for_goes_on_beside_requests() -> None:
+    client = client_with_rows(300)
+    begun_build(client, 1).close()
+    assert len(client.run("SELECT * FROM ks.m")) < 300
+    assert client.run("SELECT status FROM system_distributed.view_build_status") == [(b"STARTED",)]
+    client.node.engine.background.finish()
+    assert len(client.run("SELECT * FROM ks.m")) == 300
+
+
+def test_writes_between_the_steps_of_a_build_are_found() -> None:
+    client = client_with_rows(300)
+    building = begun_build(client, 0)
+    k = 0
+    while not building.step():
+        client.run(f"UPDATE ks.t SET v = 2 WHERE k = {k} AND c = 0")
+        client.run(f"DELETE FROM ks.t WHERE k = {299 - k}")
+        k += 1
+    assert k > 1
+    rows = client.run("SELECT v FROM ks.m")
+    assert rows.count((number(2),)) == k
+    assert rows.count((number(1),)) == 300 - 2 * k
+
+
+def test_rows_that_are_truncated_during_a_build_do_not_come_back() -> None:
+    client = client_with_rows(300)
+    building = begun_build(client, 2)
+    client.run("TRUNCATE ks.t")
+    client.run("INSERT INTO ks.t (k, c, v) VALUES (1, 1, 1)")
+    building.finish()
+    assert len(client.run("SELECT k FROM ks.m")) == 1
+    assert view_names(client) == [(b"m",)]
+
+
+def test_a_view_that_is_dropped_during_its_build_leaves_nothing() -> None:
+    client = client_with_rows(300)
+    building = begun_build(client, 1)
+    client.run("DROP MATERIALIZED VIEW ks.m")
+    building.close()
+    client.node.engine.background.finish()
+    assert view_names(client) == []
+    assert client.run("SELECT * FROM system_distributed.view_build_status") == []
+    client.run(VIEW)
+    client.node.engine.background.finish()
+    assert len(client.run("SELECT * FROM ks.m")) == 300
+
+
+def test_base_and_views_come_back_from_the_log_together() -> None:
+    disk, clock = FaultyDisk(), ManualClock()
+    client = client_with_rows(3, disk, clock)
+    client.run(VIEW)
+    client.run("UPDATE ks.t SET v = 5 WHERE k = 1 AND c = 0")
+    client.run("DELETE FROM ks.t WHERE k = 2")
+    client = restarted(client.node, disk, clock)
+    assert sorted(client.run("SELECT v, k FROM ks.m")) == [(number(1), number(0)), (number(5), number(1))]
+    client.run("TRUNCATE ks.t")
+    client.run("INSERT INTO ks.t (k, c, v) VALUES (7, 7, 7)")
+    client = restarted(client.node, disk, clock)
+    assert client.run("SELECT v, k FROM ks.m") == [(number(7), number(7))]
+    client.run("DROP MATERIALIZED VIEW ks.m")
+    client.run("DROP TABLE ks.t")
+    client = restarted(client.node, disk, clock)
+    assert client.run("SELECT * FROM system_schema.views") == []
+    assert view_names(client) == []
+
+
+def test_what_expired_is_there_to_those_who_live_in_the_past_and_what_moved_is_not() -> None:
+    clock = ManualClock()
+    client = client_with_rows(1, clock=clock)
+    client.run(VIEW)
+    client.run("UPDATE ks.t USING TTL 10 SET v = 2 WHERE k = 0 AND c = 0")
+    client.run("UPDATE ks.t SET w = 2 WHERE k = 0 AND c = 0")
+    assert client.run("SELECT v, w FROM ks.m") == [(number(2), number(2))]
+    clock.advance(11)
+    assert client.run("SELECT v, w FROM ks.m") == []
+    client.run("UPDATE ks.t SET v = 3 WHERE k = 0 AND c = 0")
+    client.run("UPDATE ks.t SET v = 4 WHERE k = 0 AND c = 0")
+    past = QueryOptions(consistency=1, now_s=clock.now_s() - 5)
+    result = client.node.statements.query(client.state, "SELECT v, w FROM ks.m", past)
+    assert sorted(result.rows()) == [(number(2), number(2)), (number(4), number(2))]  # type: ignore[union-attr]
+
+
+def test_a_key_that_is_too_long_for_a_view_is_only_in_its_table() -> None:
+    client = Client(small_node())
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int PRIMARY KEY, v text)")
+    where = "k IS NOT NULL AND v IS NOT NULL"
+    client.run(f"CREATE MATERIALIZED VIEW ks.m AS SELECT * FROM ks.t WHERE {where} PRIMARY KEY (v, k)")
+    client.run(f"INSERT INTO ks.t (k, v) VALUES (1, '{'x' * 65536}')")
+    client.run("INSERT INTO ks.t (k, v) VALUES (2, '')")
+    assert len(client.run("SELECT k FROM ks.t")) == 2
+    assert client.run("SELECT k FROM ks.m") == [(number(2),)]
+    client.run("UPDATE ks.t SET v = 'y' WHERE k = 1")
+    assert len(client.run("SELECT k FROM ks.m")) == 2
+
+
+def test_a_snapshot_of_the_node_has_its_views() -> None:
+    from cqlserver.control.saved_state import bring_back, save
+
+    client = client_with_rows(2)
+    client.run(VIEW)
+    saved = save(client.node)
+    client.run("DELETE FROM ks.t WHERE k = 0")
+    client.run("DROP MATERIALIZED VIEW ks.m")
+    client.run("INSERT INTO ks.t (k, c, v) VALUES (9, 9, 9)")
+    bring_back(client.node, saved)
+    client.node.engine.background.finish()
+    assert len(client.run("SELECT * FROM ks.m")) == 2
+    client.run("UPDATE ks.t SET v = 2 WHERE k = 1 AND c = 0")
+    assert (number(2), number(1)) in client.run("SELECT v, k FROM ks.m")
+
+
+def test_a_view_without_quotes_in_its_where_clause_is_read_again() -> None:
+    disk, clock = FaultyDisk(), ManualClock()
+    client = Client(small_node(disk, clock))
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k text PRIMARY KEY, v int)")
+    client.run("CREATE MATERIALIZED VIEW ks.m AS SELECT * FROM ks.t WHERE k = 'it''s' AND v IS NOT NULL PRIMARY KEY (v, k)")
+    client = restarted(client.node, disk, clock)
+    client.run("INSERT INTO ks.t (k, v) VALUES ('it''s', 1)")
+    client.run("INSERT INTO ks.t (k, v) VALUES ('other', 1)")
+    assert client.run("SELECT k FROM ks.m") == [(b"it's",)]
