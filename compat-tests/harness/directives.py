@@ -13,6 +13,7 @@
 @ as $ks_alice/secret             a connection of that role's: the same for all such steps, unless it is to be new
 @ connection used                 a fresh connection that has said USE and nothing else
 @ skip metadata                   the request asks for no result metadata
+@ until rows                      asked again until it gives rows, for what comes by itself
 @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
 @ and                             separates the statements of such a batch (as `@ values` before one does)
 """
@@ -54,6 +55,7 @@ class Directives:
     used: bool = False
     credentials: tuple[str, str] | None = None
     skip_metadata: bool = False
+    until_rows: bool = False
     only: frozenset[str] = frozenset()
     values: dict[int, str] = field(default_factory=dict)
 
@@ -80,6 +82,8 @@ def _apply(result: Directives, index: int, line: str) -> None:
         result.credentials = found[1], found[2]
     elif line == "skip metadata":
         result.skip_metadata = True
+    elif line == "until rows":
+        result.until_rows = True
     elif found := re.fullmatch(r"page size (-?\d+)", line):
         result.page_size = int(found[1])
     elif found := re.fullmatch(r"consistency (\w+)", line):

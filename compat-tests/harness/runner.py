@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ class _Run:
             yield from self._prepared_lines(step, connection, statements[0], values[0])
         else:
             options = self._options(step, values[0])
-            pages = _pages(lambda asked: connection.query(statements[0], asked), options)
+            pages = _asked(step, lambda asked: connection.query(statements[0], asked), options)
             yield from reply_lines(pages, None, self._normaliser)
 
     def _prepared_lines(
@@ -159,7 +160,7 @@ class _Run:
         if not isinstance(prepared, PreparedResult):
             return
         options = self._options(step, values)
-        pages = _pages(lambda asked: connection.execute(prepared, (), asked), options)
+        pages = _asked(step, lambda asked: connection.execute(prepared, (), asked), options)
         yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
         yield from reply_lines(pages, prepared, self._normaliser)
 
@@ -200,6 +201,18 @@ class _Run:
     def _request_keyspace(self, step: Step) -> str | None:
         keyspace = step.directives.keyspace
         return None if keyspace is None else keyspace.replace("$ks", self._keyspace)
+
+
+def _asked(step: Step, ask: Callable[[QueryOptions], Reply], options: QueryOptions) -> list[Reply]:
+    pages = _pages(ask, options)
+    until = time.monotonic() + TIMEOUT_S
+    while step.directives.until_rows and _has_no_rows(pages[0]) and time.monotonic() < until:
+        pages = _pages(ask, options)
+    return pages
+
+
+def _has_no_rows(page: Reply) -> bool:
+    return isinstance(page.response, RowsResult) and not page.response.row_count
 
 
 def _pages(ask: Callable[[QueryOptions], Reply], options: QueryOptions) -> list[Reply]:

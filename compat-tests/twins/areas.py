@@ -15,6 +15,7 @@ from twins.selects import Selects
 from twins.statement import Statement, statement
 from twins.tables import Column, Table, random_table, random_user_types, random_writes, user_type_definition
 from twins.values import NATIVES, random_type, random_value
+from twins.views import ViewedWrites
 from twins.writes import Writes, dense_table
 
 PER_TABLE = 250
@@ -67,6 +68,21 @@ def indexes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         for _ in range(min(count, PER_TABLE)):
             yield made.statement()
         yield statement(f"DROP TABLE {table.full_name}")
+
+
+def views(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    now_s = int(time.time())
+    yield from new_keyspace(keyspace)
+    user_types = random_user_types(rng, keyspace)
+    for user_type in user_types:
+        yield statement(user_type_definition(user_type))
+    for number in range(max(1, count // PER_TABLE)):
+        table = dense_table(rng, keyspace, f"t{number}", user_types)
+        yield statement(table.definition())
+        made = ViewedWrites(rng, table, now_s, rng.random() < 0.3)
+        for _ in range(PER_TABLE // 3):
+            yield from made.statements()
+        yield from made.drops()
 
 
 def functions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
@@ -147,5 +163,6 @@ AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
     "indexes": indexes,
     "literals": literals,
     "user_functions": user_functions,
+    "views": views,
     "writes": writes,
 }

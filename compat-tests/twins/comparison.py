@@ -1,6 +1,7 @@
 """Two servers, one request each: what both answered, where they differ, and the smallest statement that still does."""
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from harness.runner import Address
 from protocol.client import Connection, connect
 from protocol.errors import CqlServerError
 from protocol.requests import QueryOptions
-from protocol.responses import PreparedResult, Reply, RowsResult
+from protocol.responses import PreparedResult, Reply, Response, RowsResult
 from twins.statement import Statement
 
 PAGES_MAX = 40
@@ -107,6 +108,9 @@ class Server:
         if not statement.prepared:
             text = statement.text()
             pages = _pages(lambda asked: connection.query(text, asked), options)
+            until = time.monotonic() + TIMEOUT_S
+            while statement.awaits_rows and _lacks_rows(pages[0].response) and time.monotonic() < until:
+                pages = _pages(lambda asked: connection.query(text, asked), options)
             return reply_lines(pages, None, normaliser)
         reply = connection.prepare(statement.text())
         lines = list(prepared_lines(reply, normaliser))
@@ -116,6 +120,10 @@ class Server:
             lines += prepared_result_lines(prepared, pages[0].response, normaliser)
             lines += reply_lines(pages, prepared, normaliser)
         return lines
+
+
+def _lacks_rows(response: Response) -> bool:
+    return isinstance(response, RowsResult) and not response.row_count
 
 
 def _allowed(line: str) -> str:

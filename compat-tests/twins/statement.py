@@ -32,7 +32,8 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number."""
+    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number. `awaits_rows`: asked
+    again until there are some."""
 
     clauses: tuple[Clause, ...]
     prepared: bool = False
@@ -40,6 +41,7 @@ class Statement:
     page_size: int = -1
     now_s: int | None = None
     consistency: int = 1
+    awaits_rows: bool = False
 
     def text(self) -> str:
         return "".join(piece if isinstance(piece, str) else _shown(piece) for piece in self._pieces())
