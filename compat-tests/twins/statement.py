@@ -32,8 +32,8 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number. `awaits_rows`: asked
-    again until there are some."""
+    """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number. `awaits_rows`:
+    asked again until there are some."""
 
     clauses: tuple[Clause, ...]
     prepared: bool = False

@@ -1,0 +1,6 @@
+"""What all fast tests share: how long an example of Hypothesis's takes says nothing on a machine that does other things too."""
+
+from hypothesis import settings
+
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
