@@ -18,7 +18,7 @@ from protocol.errors import InvalidRequest
 from storage.keys import clustering_order_key, key_composer, split_key
 from storage.memtable.memtable import Position, position_of
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
-from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Slice, TableStore
+from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Singles, Slice, TableStore
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import clustering_order_of
 
@@ -43,14 +43,14 @@ class _KeyOrderStore(TableStore):
 
     __slots__ = ()
 
-    def scan(
+    def scan_batches(
         self,
         now_s: int,
         start: Position = FIRST_POSITION,
         end: Position | None = None,
         slices: Sequence[Slice] = EVERYTHING,
         reverse: bool = False,
-    ) -> Iterator[PartitionView]:
+    ) -> Iterator[Singles | PartitionView]:
         keys = sorted(self.memtable.keys(), key=self._key_order)
         if len(start) > _TOKEN_BYTES:
             keys = keys[_resumed(keys, start) :]
