@@ -113,6 +113,10 @@ class Background:
         """Under way, and waiting."""
         return [task for task, _ in self._running.values()] + [task for lane in Lane for task in self._waiting[lane]]
 
+    def waiting(self, lane: Lane) -> list[Task]:
+        """What has not begun."""
+        return list(self._waiting[lane])
+
     @property
     def is_idle(self) -> bool:
         return not self._running and not any(self._waiting.values())

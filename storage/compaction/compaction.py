@@ -1,17 +1,22 @@
-"""One compaction: some SSTables are merged into one that takes their place.
+"""One compaction: some SSTables are merged into one, or several, which take their place. What is rewritten for another
+reason (a newer format, damage, deletions elsewhere) goes the same way, by other rules.
 
 The exchange is a transaction (storage/files/transaction.py): a crash leaves the old ones or the new one. What is
 merged is read and written with pauses; a table that is truncated or dropped meanwhile ends it.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
+from protocol.errors import CorruptionError
 from storage.background import Cancelled, Task
 from storage.batches import Batch, in_order
-from storage.compaction.purging import Purger
+from storage.compaction.choices import Choice
+from storage.compaction.outputs import Outputs
+from storage.compaction.purging import Purger, uncovered_partition
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
 from storage.environment.strands import beside
@@ -28,6 +33,8 @@ from storage.sstable.stretch import Stretch
 from storage.sstable.unfiltered import PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
 
+log = logging.getLogger("cqlserver.compaction")
+
 POINT_PARTITIONS: Final = 16
 
 
@@ -36,11 +43,12 @@ Place = tuple[Stretch, int]
 
 
 class _Input:
-    """An SSTable that is compacted into one of `version`. `can_copy`: its partitions may be copied as bytes, for nothing in
-    it is ever purged. `at`: how many bytes of it have been read."""
+    """An SSTable that is compacted into one of `version` (None: nothing is to be copied). `can_copy`: its partitions may be
+    copied as bytes, for nothing in it is ever purged. `alone`: each partition is read by itself. `at`: how many bytes of it
+    have been read."""
 
-    def __init__(self, reader: SSTableReader, version: Version) -> None:
-        self._reader = reader
+    def __init__(self, reader: SSTableReader, version: Version | None, alone: bool) -> None:
+        self._reader, self._alone = reader, alone
         self._read = reader.read_through()
         self._stretch: Stretch | None = None
         self._contents: Sequence[Stored] = ()
@@ -56,6 +64,8 @@ class _Input:
 
     def content(self, place: Place) -> Stored:
         stretch, number = place
+        if self._alone:
+            return self._reader.alone(stretch, number)
         if stretch is not self._stretch:
             self._stretch, self._contents = stretch, self._reader.contents(stretch, self._read)
         return self._contents[number]
@@ -68,21 +78,46 @@ class _Input:
         writer.append_raw(stretch.positions[number], stretch.hashes[number], pieces, promoted, self._reader.statistics)
 
 
+class Rules(NamedTuple):
+    """What is left out. `purges`: tombstones that hide nothing any more; `ranges`: what lies in none of them (first and last
+    position); `removes_covered`: what newer deletions in other SSTables cover (`by_cells`: or newer cells); `skips_damaged`:
+    partitions that can't be read."""
+
+    purges: bool = True
+    ranges: tuple[tuple[Position, Position], ...] | None = None
+    removes_covered: bool = False
+    by_cells: bool = False
+    skips_damaged: bool = False
+
+
+USUAL: Final = Rules()
+Pace = Callable[[Task, int], None]
+"""(task, bytes read so far): waits where that went too fast."""
+
+
 class Compaction:
-    """Of `inputs`, which are SSTables of one table. `purges`: whether anything may be left out."""
+    """Of the inputs of `choice`, which are SSTables of one table. `kind`: as transaction logs name it."""
 
     def __init__(
         self,
         disk: Disk,
         files: TableFiles,
-        inputs: Sequence[SSTableReader],
+        choice: Choice[SSTableReader],
         now_s: int,
         new_id: Callable[[], UUID],
         kind: str = "compaction",
+        rules: Rules = USUAL,
+        pace: Pace = lambda task, done: None,
     ) -> None:
-        self.files = files
-        self.inputs = sorted(inputs, key=lambda reader: -reader.max_timestamp_us)
-        self._disk, self._now_s, self._new_id, self._kind = disk, now_s, new_id, kind
+        self.files, self.choice, self.rules = files, choice, rules
+        self.inputs = sorted(choice.inputs, key=lambda reader: -reader.max_timestamp_us)
+        self.skipped = 0
+        """Partitions that could not be read."""
+        self._disk, self._now_s, self._new_id, self._kind, self._pace = disk, now_s, new_id, kind, pace
+        params = files.store.table.params
+        only_repaired = params.compaction.get("only_purge_repaired_tombstones", "false").lower() == "true"
+        self._may_purge = rules.purges and not (only_repaired and not all(r.repaired_at_ms for r in self.inputs))
+        self._gc_before_s = now_s - params.gc_grace_seconds
 
     @property
     def is_wanted(self) -> bool:
@@ -94,22 +129,16 @@ class Compaction:
             return
         files, inputs = self.files, self.inputs
         task.total = sum(reader.data_bytes for reader in inputs)
-        descriptor = files.next_descriptor()
-        folder = files.folder
-        transaction = Transaction(self._disk, folder, self._kind, self._new_id())
-        writer = None
+        transaction = Transaction(self._disk, files.folder, self._kind, self._new_id())
+        keys = sum(reader.key_count for reader in inputs)
+        outputs = Outputs(self.choice, keys, lambda level, count: self._open_writer(transaction, level, count))
         is_decided = True
         try:
-            beside(lambda: transaction.add(descriptor.file_name("")))
-            writer = SSTableWriter(self._disk, folder, descriptor, files.store.table, files.store.layouts, self._options())
-            self._merge(writer, task)
-            made: tuple[SSTableReader, ...] = ()
-            if writer.partition_count:
-                writer.finish()
-                made = (files.open(descriptor),)
-                made[0].prepare()
-            else:
-                writer.abort()
+            self._merge(outputs, task)
+            outputs.end()
+            made = tuple(files.open(writer.descriptor) for writer in outputs.complete)
+            for reader in made:
+                reader.prepare()
             if not self.is_wanted:
                 raise Cancelled
             beside(lambda: transaction.remove([reader.descriptor.file_name("") for reader in inputs]))
@@ -126,31 +155,36 @@ class Compaction:
                 # whether the decision reached the disk can't be known: nothing is removed till the next start finds out
                 files.is_stuck = True
                 raise
-            if writer is not None:
-                writer.abort()
+            outputs.abort()
             transaction.abort()
             raise
         beside(transaction.finish)
 
-    def _options(self) -> WriterOptions:
-        inputs = self.inputs
+    def _open_writer(self, transaction: Transaction, level: int, key_count: int) -> SSTableWriter:
+        files, inputs = self.files, self.inputs
+        descriptor = files.next_descriptor()
+        beside(lambda: transaction.add(descriptor.file_name("")))
         hosts = {reader.originating_host for reader in inputs}
         intervals = sorted({interval for reader in inputs for interval in reader.commit_log_intervals})
-        return WriterOptions(
-            sum(reader.key_count for reader in inputs),
+        options = WriterOptions(
+            key_count,
+            level,
             repaired_at_ms=min(reader.repaired_at_ms for reader in inputs),
             originating_host=hosts.pop() if len(hosts) == 1 else None,
             commit_log_intervals=tuple(intervals) if len(hosts) <= 1 else (),
         )
+        return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 
-    def _merge(self, writer: SSTableWriter, task: Task) -> None:
-        store = self.files.store
-        inputs = [_Input(reader, writer.descriptor.version) for reader in self.inputs]
+    def _merge(self, outputs: Outputs, task: Task) -> None:
+        store, rules = self.files.store, self.rules
+        copies = not (rules.removes_covered or rules.skips_damaged)
+        inputs = [_Input(reader, self.files.version if copies else None, rules.skips_damaged) for reader in self.inputs]
         for items in in_order([source.places() for source in inputs]):
             number = 0
             while number < len(items):
                 if not number % POINT_PARTITIONS:
                     task.completed = min(task.total, sum(source.at for source in inputs))
+                    self._pace(task, task.completed)
                     task.point()
                     if not self.is_wanted:
                         raise Cancelled
@@ -162,23 +196,42 @@ class Compaction:
                         several = [inputs[source].content(place)]
                     several.append(inputs[items[number][1]].content(items[number][2]))
                     number += 1
-                if several is None:
-                    if inputs[source].can_copy:
-                        inputs[source].copy(place, writer)
-                        continue
-                    several = [inputs[source].content(place)]
-                stored = several.pop() if len(several) == 1 else store.combined(several)
-                if type(stored) is bytes:
-                    writer.append_single(position, stored)
-                else:
-                    self._append(position, store.general(stored), writer, task)
+                if rules.ranges is not None and not any(first <= position <= last for first, last in rules.ranges):
+                    continue
+                if several is None and inputs[source].can_copy:
+                    inputs[source].copy(place, outputs.writer(position))
+                    continue
+                try:
+                    found = several or [inputs[source].content(place)]
+                    stored = found[0] if len(found) == 1 else store.combined(found)
+                    if type(stored) is bytes and copies:
+                        outputs.writer(position).append_single(position, stored)
+                    else:
+                        self._append(position, store.general(stored), outputs, task)
+                except CorruptionError as error:
+                    if not rules.skips_damaged:
+                        raise
+                    log.warning("%s: the partition %s is left out", error, position[8:].hex())
+                    self.skipped += 1
 
-    def _append(self, position: Position, partition: SourcePartition, writer: SSTableWriter, task: Task) -> None:
-        store = self.files.store
-        gc_before_s = self._now_s - store.table.params.gc_grace_seconds
-        purger = Purger(store.layouts, self._now_s, gc_before_s, self._purgeable_us(position[8:]))
+    def _append(self, position: Position, partition: SourcePartition, outputs: Outputs, task: Task) -> None:
+        store, rules = self.files.store, self.rules
+        key = position[8:]
+        purgeable_us = self._purgeable_us(key) if self._may_purge else NO_TIMESTAMP
+        purger = Purger(store.layouts, self._now_s, self._gc_before_s, purgeable_us)
         kept = DroppedFilter(store.table, store.layouts)
-        writer.append(position[8:], self._kept(partition, purger, kept, task))
+        if rules.removes_covered:
+            partition = uncovered_partition(partition, self._newer(key), store.layouts, rules.by_cells)
+        data = self._kept(partition, purger, kept, task)
+        if rules.skips_damaged:  # all of it, before anything is written
+            data = data._replace(tombstones=list(data.tombstones), rows=list(data.rows))
+        outputs.writer(position).append(key, data)
+
+    def _newer(self, key: bytes) -> list[SourcePartition]:
+        """The partition in SSTables that are not compacted, and may have something newer."""
+        oldest_us = min(reader.min_timestamp_us for reader in self.inputs)
+        readers = [r for r in self.files.readers if r not in self.inputs and r.max_timestamp_us > oldest_us]
+        return [partition for reader in readers if (partition := reader.maybe_partition(key)) is not None]
 
     def _kept(self, partition: SourcePartition, purger: Purger, kept: DroppedFilter, task: Task) -> PartitionData:
         static = kept.static(partition.static)

@@ -1,51 +1,151 @@
-"""When tables are compacted: after a flush, if their strategy says so, and on command."""
+"""When tables are compacted: after a flush and from time to time, if their strategy says so, and on command."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 from uuid import UUID
 
 from storage.background import Background, Lane, Task
-from storage.compaction.compaction import Compaction
-from storage.compaction.strategies import next_to_compact
+from storage.compaction.choices import Choice, Situation
+from storage.compaction.compaction import USUAL, Compaction, Rules
+from storage.compaction.strategies import major, next_to_compact
 from storage.environment.environment import Environment
 from storage.files.table_files import TableFiles
+from storage.memtable.memtable import Position
 from storage.sstable.reader import SSTableReader
+
+THROUGHPUT: Final = 64 << 20
+Choose = Callable[[TableFiles], Sequence[Choice[SSTableReader]]]
 
 
 class Compactions:
-    """Those of one node. `are_automatic` may be switched off (nodetool disableautocompaction)."""
+    """Those of one node. `are_automatic` may be switched off, for all tables or, in `not_automatic`, for some (nodetool
+    disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can."""
 
     def __init__(self, environment: Environment, background: Background) -> None:
         self._disk, self._clock, self._background = environment.disk, environment.clock, background
         self._rng = environment.rng.fork("compactions")
         self.are_automatic = True
+        self.not_automatic: set[UUID] = set()
+        self.bytes_per_s = THROUGHPUT
+        self._flush_bytes: dict[UUID, int] = {}
+
+    def flushed(self, files: TableFiles, reader: SSTableReader) -> None:
+        """A table has a new SSTable."""
+        before = self._flush_bytes.get(files.store.table.id, 0)
+        size = reader.data_disk_bytes
+        self._flush_bytes[files.store.table.id] = (before * 3 + size) // 4 if before else size
+        self.consider(files)
 
     def consider(self, files: TableFiles) -> None:
-        """The SSTables of a table have changed."""
-        if self.are_automatic and not files.is_stuck and self._next(files):
+        """The SSTables of a table have changed, or what its strategy is."""
+        if self._may_begin(files) and not self._is_planned(files) and self._next(files):
             self._add(files, "Compaction", self._next)
 
     def compact(self, tables: Iterable[TableFiles]) -> list[Task]:
-        """All SSTables of each into one (a major compaction)."""
-        return [
-            self._add(files, "Major compaction", lambda files: files.readers)
-            for files in tables
-            if files.readers and not files.is_stuck
-        ]
+        """All SSTables of each together (a major compaction)."""
+        return self._on_command(tables, "Major compaction", lambda files: major(files.readers, self._situation(files)))
 
-    def _add(self, files: TableFiles, kind: str, choose: Callable[[TableFiles], Sequence[SSTableReader]]) -> Task:
+    def compact_these(self, files: TableFiles, readers: Sequence[SSTableReader]) -> Task:
+        """Those together, whatever the strategy says (a user-defined compaction)."""
+        return self._add(files, "Compaction", lambda files: [Choice(readers)])
+
+    def upgrade(self, tables: Iterable[TableFiles], includes_current: bool = False) -> list[Task]:
+        """Writes those again that are of another version than what is written now."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            return _each([r for r in files.readers if includes_current or r.descriptor.version != files.version])
+
+        return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
+
+    def scrub(self, tables: Iterable[TableFiles]) -> list[Task]:
+        """Writes each again, without the partitions that can't be read."""
+        rules = Rules(purges=False, skips_damaged=True)
+        return self._on_command(tables, "Scrub", lambda files: _each(files.readers), rules)
+
+    def clean_up(self, tables: Iterable[TableFiles], ranges: Sequence[tuple[Position, Position]]) -> list[Task]:
+        """Writes those again, without what is in none of the ranges (first and last position), that have something there."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            return _each([r for r in files.readers if not _is_within(r, ranges)])
+
+        return self._on_command(tables, "Cleanup", choose, Rules(ranges=tuple(ranges)))
+
+    def collect_garbage(self, tables: Iterable[TableFiles], by_cells: bool = False) -> list[Task]:
+        """Writes each again, without what is deleted in others (`by_cells`: or overwritten), the oldest data first."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            return _each(sorted(files.readers, key=lambda reader: reader.max_timestamp_us))
+
+        return self._on_command(tables, "Remove deleted data", choose, Rules(removes_covered=True, by_cells=by_cells))
+
+    def _on_command(self, tables: Iterable[TableFiles], kind: str, choose: Choose, rules: Rules = USUAL) -> list[Task]:
+        return [self._add(files, kind, choose, rules) for files in tables if files.readers and not files.is_stuck]
+
+    def _add(self, files: TableFiles, kind: str, choose: Choose, rules: Rules = USUAL) -> Task:
         def run(task: Task) -> None:
-            inputs = choose(files)
-            if not inputs:
-                return
-            file_kind = kind.lower().replace(" ", "")
-            Compaction(self._disk, files, inputs, self._clock.now_s(), self._new_id, file_kind).run(task)
-            if kind == "Compaction":
-                self.consider(files)
+            for choice in choose(files):
+                if all(reader in files.readers for reader in choice.inputs):
+                    own = self._rules(files, choice) if rules is USUAL else rules
+                    file_kind = kind.lower().replace(" ", "")
+                    now_s, pace = self._clock.now_s(), _Pace(self).pace
+                    Compaction(self._disk, files, choice, now_s, self._new_id, file_kind, own, pace).run(task)
+            self.consider(files)
 
         return self._background.add(Task(Lane.COMPACTION, kind, str(files.store.table), run))
+
+    def _rules(self, files: TableFiles, choice: Choice[SSTableReader]) -> Rules:
+        """A table may want that each of its compactions looks for deletions elsewhere (provide_overlapping_tombstones)."""
+        wanted = files.store.table.params.compaction.get("provide_overlapping_tombstones", "NONE").upper()
+        return Rules(removes_covered=wanted != "NONE", by_cells=wanted == "CELL")
 
     def _new_id(self) -> UUID:
         return self._rng.uuid4()
 
-    def _next(self, files: TableFiles) -> Sequence[SSTableReader]:
-        return next_to_compact(files.readers, files.store.table.params.compaction)
+    def _may_begin(self, files: TableFiles) -> bool:
+        return self.are_automatic and not files.is_stuck and files.store.table.id not in self.not_automatic
+
+    def _is_planned(self, files: TableFiles) -> bool:
+        table = str(files.store.table)
+        waiting = self._background.waiting(Lane.COMPACTION)
+        return any(task.kind == "Compaction" and task.subject == table for task in waiting)
+
+    def _next(self, files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+        choice = next_to_compact(files.readers, self._situation(files)) if self._may_begin(files) else None
+        return () if choice is None else (choice,)
+
+    def _situation(self, files: TableFiles) -> Situation:
+        table = files.store.table
+        now_s = self._clock.now_s()
+        flush_bytes = self._flush_bytes.get(table.id, 0)
+        return Situation(table.params.compaction, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes)
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        return self._clock.monotonic
+
+
+class _Pace:
+    """Of one compaction: what it has read so far was allowed from its begin on."""
+
+    def __init__(self, compactions: Compactions) -> None:
+        self._compactions, self._clock = compactions, compactions.monotonic
+        self._seen, self._due_s = 0, self._clock()
+
+    def pace(self, task: Task, done: int) -> None:
+        rate = self._compactions.bytes_per_s
+        if rate <= 0 or done == self._seen:
+            return
+        self._due_s = max(self._due_s, self._clock() - 1) + (done - self._seen) / rate
+        self._seen = done
+        if self._clock() < self._due_s and not task.is_hurried:
+            due_s = self._due_s
+            task.wait(lambda: self._clock() >= due_s, lambda: None)
+
+
+def _each(readers: Iterable[SSTableReader]) -> list[Choice[SSTableReader]]:
+    """Each by itself, its level kept."""
+    return [Choice([reader], reader.level) for reader in readers]
+
+
+def _is_within(reader: SSTableReader, ranges: Sequence[tuple[Position, Position]]) -> bool:
+    return any(first <= reader.first_position and reader.last_position <= last for first, last in ranges)

@@ -4,9 +4,11 @@ A tombstone is kept for gc_grace, and longer where older data that it covers may
 that overlaps, or in a memtable. What has expired becomes a tombstone of the time at which it was written.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from storage.memtable.packed import Layouts, StoredRow
+from storage.merged import RawChunk, SourcePartition
 from storage.mutation import (
     LIVE,
     NO_LIVENESS,
@@ -17,6 +19,7 @@ from storage.mutation import (
     RangeTombstone,
     Row,
 )
+from storage.reconcile import uncovered_row
 
 
 class Purger:
@@ -79,3 +82,71 @@ class Purger:
 
     def _goes(self, timestamp_us: int, local_deletion_s: int) -> bool:
         return local_deletion_s < self._gc_before_s and timestamp_us < self._purgeable_us
+
+
+class _Uncovered(NamedTuple):
+    """A partition without what is covered elsewhere; its own deletions stay."""
+
+    whole: SourcePartition
+    static: Row | None
+    found: list[tuple[bytes, StoredRow]]
+
+    @property
+    def deletion(self) -> Deletion:
+        return self.whole.deletion
+
+    def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]:
+        return self.whole.range_tombstones(start, end)
+
+    def get(self, ck: bytes) -> StoredRow | None:
+        return dict(self.found).get(ck)
+
+    def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]:
+        if self.found:
+            cks, rows = zip(*self.found, strict=True)
+            yield list(cks), list(rows), all(type(row) is bytes for row in rows)
+
+
+def uncovered_partition(
+    partition: SourcePartition, others: Sequence[SourcePartition], layouts: Layouts, by_cells: bool
+) -> SourcePartition:
+    """Without what deletions of the partition, of ranges and of rows in the others cover (provide_overlapping_tombstones
+    ROW); `by_cells`: nor what newer cells and tombstones of cells replace (CELL)."""
+    if not others:
+        return partition
+    deletion = max(other.deletion for other in others)
+    static = partition.static
+    if static is not None:
+        rows = [other.static for other in others if other.static is not None]
+        static = _uncovered(static, deletion, rows, by_cells)
+    found: list[tuple[bytes, StoredRow]] = []
+    for cks, stored, _ in partition.chunks(b"", b"\xff", False):
+        for ck, row in zip(cks, stored, strict=True):
+            covering, newer = deletion, []
+            for other in others:
+                for tombstone in other.range_tombstones(ck, ck + b"\0"):
+                    covering = max(covering, tombstone.deletion)
+                theirs = other.get(ck)
+                if theirs is not None:
+                    newer.append(layouts.explode(theirs))
+            kept = _uncovered(layouts.explode(row), covering, newer, by_cells)
+            if kept is not None:
+                found.append((ck, layouts.maybe_pack(kept) or kept))
+    return _Uncovered(partition, static, found)
+
+
+def _uncovered(row: Row, covering: Deletion, others: Sequence[Row], by_cells: bool) -> Row | None:
+    for other in others:
+        covering = max(covering, other.deletion)
+    kept = uncovered_row(row, covering)
+    if kept is None or not by_cells:
+        return kept
+    columns = dict(kept.columns)
+    for other in others:
+        for name, theirs in other.columns.items():
+            ours = columns.get(name)
+            if type(ours) is Cell and type(theirs) is Cell and theirs.timestamp_us > ours.timestamp_us:
+                del columns[name]
+    if not columns and kept.deletion == LIVE and kept.liveness == NO_LIVENESS:
+        return None
+    return kept._replace(columns=columns)

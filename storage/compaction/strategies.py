@@ -2,47 +2,68 @@
 
 SizeTiered (db/compaction/SizeTieredCompactionStrategy.java): SSTables of about the same size, once there are
 `min_threshold` of them. TimeWindow (TimeWindowCompactionStrategy.java): by the window of their newest timestamp, in the
-newest window as SizeTiered, of older ones all that there are. Leveled and Unified are worked on as SizeTiered: what is read
-stays the same, only its cost differs.
+newest window as SizeTiered, of older ones all that there are; and whatever has expired. Leveled: leveled.py, Unified:
+unified.py. Where there is nothing else to do, an SSTable of many old tombstones is compacted alone: tombstones.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
-MIN_THRESHOLD: Final = 4
-MAX_THRESHOLD: Final = 32
+from storage.compaction import leveled, unified
+from storage.compaction.choices import Choice, S, Situation, class_name, thresholds
+from storage.compaction.tombstones import long_expired, maybe_droppable
+
 MIN_SSTABLE_BYTES: Final = 50 << 20
 _UNIT_S: Final = {"MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
 _RESOLUTION_US: Final = {"MICROSECONDS": 1, "MILLISECONDS": 1_000, "SECONDS": 1_000_000}
+_TOMBSTONE_OPTIONS: Final = ("tombstone_threshold", "tombstone_compaction_interval", "unchecked_tombstone_compaction")
 
 
-class Compactable(Protocol):
-    """What is asked of an SSTable."""
-
-    @property
-    def data_bytes(self) -> int: ...
-    @property
-    def max_timestamp_us(self) -> int: ...
+def is_enabled(options: Mapping[str, str]) -> bool:
+    return options.get("enabled", "true").lower() != "false"
 
 
-S = TypeVar("S", bound=Compactable)
-
-
-def next_to_compact(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S]:
-    """`options`: the table's `compaction`. Empty where there is nothing to do."""
-    if options.get("enabled", "true").lower() == "false":
-        return ()
-    name = options.get("class", "").rpartition(".")[2]
+def next_to_compact(sstables: Sequence[S], situation: Situation) -> Choice[S] | None:
+    """None where there is nothing to do."""
+    options = situation.options
+    if not sstables or not is_enabled(options):
+        return None
+    name = class_name(options)
+    if name == "LeveledCompactionStrategy":
+        return leveled.next_to_compact(sstables, situation)
+    if name == "UnifiedCompactionStrategy":
+        return unified.next_to_compact(sstables, situation)
     if name == "TimeWindowCompactionStrategy":
-        return time_window(sstables, options)
-    return size_tiered(sstables, options)
+        expired = long_expired(sstables, situation)
+        rest = [sstable for sstable in sstables if sstable not in expired]
+        inputs = [*time_window(rest, options), *expired]
+        has_options = any(option in options for option in _TOMBSTONE_OPTIONS)
+        droppable = maybe_droppable(rest, situation, min) if not inputs and has_options else None
+    else:
+        inputs = list(size_tiered(sstables, options))
+        droppable = maybe_droppable(sstables, situation, max) if not inputs else None
+    if droppable is not None:
+        inputs = [droppable]
+    return Choice(inputs) if inputs else None
+
+
+def major(sstables: Sequence[S], situation: Situation) -> list[Choice[S]]:
+    """All of them, in one compaction or in several that have nothing to do with each other."""
+    if not sstables:
+        return []
+    name = class_name(situation.options)
+    if name == "LeveledCompactionStrategy":
+        return [leveled.major(sstables, situation.options)]
+    if name == "UnifiedCompactionStrategy":
+        return unified.major(sstables, situation.options)
+    return [Choice(sstables)]
 
 
 def size_tiered(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S]:
     """The bucket of the smallest SSTables of which there are enough."""
     low, high = float(options.get("bucket_low", 0.5)), float(options.get("bucket_high", 1.5))
     small = float(options.get("min_sstable_size", MIN_SSTABLE_BYTES))
-    least, most = _thresholds(options)
+    least, most = thresholds(options)
     for bucket in buckets(sstables, low, high, small):
         if len(bucket) >= least:
             return bucket[:most]
@@ -52,10 +73,10 @@ def size_tiered(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S
 def buckets(sstables: Iterable[S], low: float, high: float, small: float) -> list[list[S]]:
     """SSTables of about the same size together, the smallest first."""
     found: list[list[S]] = []
-    for sstable in sorted(sstables, key=lambda sstable: sstable.data_bytes):
-        size = sstable.data_bytes
+    for sstable in sorted(sstables, key=lambda sstable: sstable.data_disk_bytes):
+        size = sstable.data_disk_bytes
         for bucket in found:
-            average = sum(other.data_bytes for other in bucket) / len(bucket)
+            average = sum(other.data_disk_bytes for other in bucket) / len(bucket)
             if low * average < size < high * average or (size < small and average < small):
                 bucket.append(sstable)
                 break
@@ -75,11 +96,7 @@ def time_window(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S
     newest = max(windows, default=0)
     for window in sorted(windows, reverse=True):
         found = windows[window]
-        chosen = size_tiered(found, options) if window == newest else found[: _thresholds(options)[1]]
+        chosen = size_tiered(found, options) if window == newest else found[: thresholds(options)[1]]
         if len(chosen) > 1:
             return chosen
     return ()
-
-
-def _thresholds(options: Mapping[str, str]) -> tuple[int, int]:
-    return int(options.get("min_threshold", MIN_THRESHOLD)), int(options.get("max_threshold", MAX_THRESHOLD))

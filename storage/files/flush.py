@@ -46,14 +46,15 @@ class Flush:
     def is_wanted(self) -> bool:
         return self.memtable in self.files.store.flushed
 
-    def run(self, task: Task) -> None:
-        """Raises OSError; then nothing of it is left, and the memtable is a source still."""
+    def run(self, task: Task) -> SSTableReader | None:
+        """The new SSTable, None where there was nothing to keep. Raises OSError; then nothing of it is left, and the
+        memtable is a source still."""
         files, memtable = self.files, self.memtable
         task.total = memtable.live_bytes
         while not memtable.place_keys():
             task.point()
         if not self.is_wanted:
-            return
+            return None
         descriptor = files.next_descriptor()
         folder = files.folder
         transaction = Transaction(self._disk, folder, "flush", self._new_id())
@@ -75,7 +76,7 @@ class Flush:
                 transaction.abort()
                 if self.is_wanted:
                     files.replace((memtable,), ())
-                return
+                return None
             files.replace((memtable,), (reader,))
         except BaseException:
             if writer is not None:
@@ -84,6 +85,7 @@ class Flush:
             raise
         beside(transaction.finish)
         let_go_piecewise(memtable.pieces())
+        return reader
 
     def _write(self, writer: SSTableWriter, task: Task) -> None:
         store = self.files.store

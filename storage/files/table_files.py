@@ -50,6 +50,7 @@ class TableFiles:
         self.exchange: tuple[Sequence[SSTableReader], Sequence[SSTableReader]] | None = None
         """While a compaction is being decided: those that go, and those that take their place."""
         self._disk, self._folders, self._cache = disk, folders, cache
+        self.version = VERSIONS["nb"]
         self._damaged: tuple[DamagedSSTable, ...] = ()
         self._generation = 0
 
@@ -84,7 +85,7 @@ class TableFiles:
         """For a new SSTable."""
         if not self._generation:
             self._generation = next_generation(self._disk.list(self.folder))
-        descriptor = Descriptor(VERSIONS["nb"], self._generation)
+        descriptor = Descriptor(self.version, self._generation)
         self._generation += 1
         return descriptor
 

@@ -32,6 +32,8 @@ from storage.sstable.reader import SSTableReader
 
 log = logging.getLogger("cqlserver.flush")
 
+CONSIDER_S: Final = 60.0
+"""How often is looked whether time alone makes SSTables worth a compaction."""
 RETRY_S: Final = 10.0
 """After a flush has failed (a full disk), before the next attempt."""
 
@@ -75,6 +77,7 @@ class StoredTables:
         self._removals: dict[int, CommitLogPosition] = {}
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
+        self._consider_at = environment.clock.monotonic() + CONSIDER_S
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -91,6 +94,7 @@ class StoredTables:
         files = self._files.get(table_id)
         if files is not None and files.store is store:
             files.set_table()
+            self.compactions.consider(files)
             return
         self._since.setdefault(table_id, self._commit_log.written_position)
         if self.folders.maybe_folder(table_id) is not None:
@@ -152,7 +156,7 @@ class StoredTables:
 
     def _run(self, flush: Flush, task: Task) -> None:
         try:
-            flush.run(task)
+            reader = flush.run(task)
         except OSError as error:
             self._retry_at = self._clock.monotonic() + RETRY_S
             log.error("%s can't be flushed (%s): what it holds stays in memory and in the commit log", task.subject, error)
@@ -160,7 +164,8 @@ class StoredTables:
         self._flushes.remove(flush)
         gone = self._commit_log.take_completed(self._needed_from())
         beside(lambda: self._commit_log.remove_segments(gone))
-        self.compactions.consider(flush.files)
+        if reader is not None:
+            self.compactions.flushed(flush.files, reader)
 
     def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
         """All SSTables of each table into one."""
@@ -190,6 +195,10 @@ class StoredTables:
             oldest = min((self._since.get(store.table.id, 0) for store in stores), default=0) >> POSITION_SHIFT
             wanted = [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
         self.free_log()
+        if self._clock.monotonic() >= self._consider_at:
+            self._consider_at = self._clock.monotonic() + CONSIDER_S
+            for files in self._files.values():
+                self.compactions.consider(files)
         if self._flushes and not wanted:  # one that failed
             wanted = [self._flushes[0].files.store.table.id]
         self.flush(wanted)

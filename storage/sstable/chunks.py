@@ -117,6 +117,11 @@ class DataFile:
         parts.append(chunk_of(last)[: end - last * size])
         return b"".join(parts)
 
+    @property
+    def disk_bytes(self) -> int:
+        """Of the file."""
+        return self._file.size
+
     def close(self) -> None:
         self._file.close()
 

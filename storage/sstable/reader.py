@@ -71,10 +71,11 @@ class SSTableReader:
         index: BigIndex | BtiIndex,
         data: DataFile,
         disk_bytes: int,
+        created_ms: int,
     ) -> None:
         self.descriptor, self.components = descriptor, components
         self.statistics = found
-        self.disk_bytes = disk_bytes
+        self.disk_bytes, self.created_ms = disk_bytes, created_ms
         self.path = data.path
         self.folder = data.path.rpartition("/")[0]
         self.places = RowPlaces()
@@ -182,6 +183,10 @@ class SSTableReader:
             self._partition(stretch, number, read) if content is None else content for number, content in enumerate(found)
         ]
 
+    def alone(self, stretch: Stretch, number: int) -> SSTablePartition:
+        """One of a stretch, for where a neighbour may be damaged."""
+        return self._partition(stretch, number, lambda start, end: self._data.read(start, end, keep=False))
+
     def raw(self, stretch: Stretch, number: int, read: ReadBytes) -> Iterator[bytes]:
         """A partition's bytes, in pieces, for where it is copied."""
         start, end = stretch.starts[number], stretch.starts[number + 1]
@@ -225,6 +230,18 @@ class SSTableReader:
     def data_bytes(self) -> int:
         """Plain ones."""
         return self._data.size
+
+    @property
+    def data_disk_bytes(self) -> int:
+        """Of Data.db as it is."""
+        return self._data.disk_bytes
+
+    def droppable_ratio(self, gc_before_s: int) -> float:
+        """Of its cells, how many are tombstones of before that time (SSTableReader.getEstimatedDroppableTombstoneRatio)."""
+        stats = self.statistics.stats
+        cells = stats.cells_per_partition.mean() * stats.cells_per_partition.count
+        droppable = sum(count for point, count in stats.tombstones.items() if point <= gc_before_s)
+        return droppable / cells if cells else 0.0
 
     @cached_property
     def key_count(self) -> int:
@@ -345,7 +362,7 @@ def _open(
             index = BigIndex.open(disk, path, components, table.params.min_index_interval, codec, descriptor.version, known)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
-        reader = cls(descriptor, components, found, bloom, index, data, sizes)
+        reader = cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)))
         reader.set_table(table, layouts)
     except BaseException:
         for each in files:

@@ -109,6 +109,11 @@ class SSTableWriter:
     def bytes_written(self) -> int:
         return self._data.position
 
+    @property
+    def disk_bytes(self) -> int:
+        """Of Data.db."""
+        return self._data.file_bytes
+
     def append(self, key: bytes, partition: PartitionData) -> None:
         """A partition behind all before. One that holds nothing is left out."""
         unfiltereds = interleaved(partition.rows, partition.tombstones, self._order_key)

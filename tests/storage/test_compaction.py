@@ -10,7 +10,6 @@ from protocol.errors import CorruptionError
 from protocol.types import INT
 from storage.commitlog.log import CommitLogOptions
 from storage.compaction.purging import Purger
-from storage.compaction.strategies import next_to_compact
 from storage.engine import EngineOptions
 from storage.files.transaction import Transaction
 from storage.memtable.packed import Layouts
@@ -192,38 +191,6 @@ def test_rows_of_nothing_but_old_deletions_go() -> None:
     assert purger().row(Row((), Liveness(5, 10, 40))) is None
     assert purger().row(Row((), columns={"v": ComplexColumn(old, {b"p": Cell(9, None, 0, 40)})})) is None
     assert purger(NO_TIMESTAMP).row(Row((), NO_LIVENESS, old)) is not None
-
-
-# --- what to compact --------------------------------------------------------------------------------------------------
-
-
-class Told:
-    def __init__(self, data_bytes: int, max_timestamp_us: int = 0) -> None:
-        self.data_bytes, self.max_timestamp_us = data_bytes, max_timestamp_us
-
-
-MB = 1 << 20
-
-
-def test_size_tiered_takes_what_is_alike() -> None:
-    small = [Told(MB), Told(2 * MB), Told(40 * MB)]
-    large = [Told(size * MB) for size in (100, 110, 120, 130)]
-    options = {"class": "org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy"}
-    assert next_to_compact([*small, *large], options) == large
-    assert next_to_compact([*small, *large[:3]], options) == ()
-    assert next_to_compact([*small, *large[:3]], {**options, "min_threshold": "3"}) == small
-    assert next_to_compact(large, {**options, "enabled": "false"}) == ()
-    assert len(next_to_compact([Told(MB)] * 100, options)) == 32
-
-
-def test_time_windows_are_compacted_apart() -> None:
-    day_us = 86_400_000_000
-    options = {"class": "TimeWindowCompactionStrategy", "compaction_window_unit": "DAYS", "compaction_window_size": "1"}
-    old = [Told(MB, day_us + number) for number in range(2)]
-    new = [Told(MB, 5 * day_us + number) for number in range(3)]
-    assert next_to_compact([*old, *new], options) == old
-    assert next_to_compact(new, options) == ()
-    assert len(next_to_compact([*new, Told(MB, 5 * day_us)], options)) == 4
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,258 @@
+"""Compactions into several SSTables, and SSTables that are written again for other reasons than that there are many."""
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+from types import MappingProxyType
+
+import pytest
+from test_compaction import OPTIONS, compact, delete
+from test_engine import Harness, table
+from test_flush import FOLDER, data_files, fill, flush
+
+from protocol.errors import CorruptionError
+from protocol.types import INT
+from storage.background import Task
+from storage.files.table_files import TableFiles
+from storage.memtable.memtable import position_of
+from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, PartitionUpdate, Row
+from storage.schema.metadata import TableMetadata
+from storage.sstable.constants import VERSIONS
+
+NOTHING = {"class": "SizeTieredCompactionStrategy", "enabled": "false"}
+
+
+def with_compaction(made: TableMetadata, options: dict[str, str]) -> TableMetadata:
+    return replace(made, params=replace(made.params, compaction=MappingProxyType(options)))
+
+
+def node_of(options: dict[str, str]) -> tuple[Harness, TableMetadata]:
+    node = Harness(OPTIONS)
+    made = with_compaction(table(), options)
+    node.create(made)
+    return node, made
+
+
+def files_of(node: Harness, made: TableMetadata) -> TableFiles:
+    return node.engine.files.files_of(node.engine.stores[made.id])
+
+
+def finished(node: Harness, tasks: list[Task]) -> None:
+    node.engine.background.finish()
+    assert tasks
+    assert all(task.error is None for task in tasks), [task.error for task in tasks]
+
+
+def test_a_strategy_that_is_changed_takes_effect_at_once() -> None:
+    node, made = node_of(NOTHING)
+    expected = []
+    for first in range(0, 60, 10):
+        expected += fill(node, made, first, 10)
+        flush(node)
+    assert len(data_files(node)) == 6
+    node.create(with_compaction(made, {"class": "SizeTieredCompactionStrategy"}))
+    node.engine.background.finish()
+    assert len(data_files(node)) == 1
+    assert node.rows(made) == expected
+
+
+def test_automatic_compactions_can_be_switched_off_for_a_table() -> None:
+    node, made = node_of({"class": "SizeTieredCompactionStrategy"})
+    fill(node, made, 0, 1)
+    flush(node)
+    compactions = node.engine.files.compactions
+    compactions.not_automatic.add(made.id)
+    for first in range(10, 60, 10):
+        fill(node, made, first, 10)
+        flush(node)
+    assert len(data_files(node)) == 6
+    compactions.not_automatic.clear()
+    node.clock.advance(61)
+    node.engine.tick()
+    node.engine.background.finish()
+    assert len(data_files(node)) == 1
+
+
+def test_levels_lie_side_by_side() -> None:
+    rng = random.Random(3)
+    node, made = node_of(NOTHING)
+    for number in range(6):
+        for k in range(number, 3000, 3):
+            node.insert(made, k, number, rng.randbytes(300).hex())
+        node.engine.commit_log.write()  # type: ignore[union-attr]
+        flush(node)
+    expected = node.rows(made)
+    assert len(expected) == 5997
+    node.create(with_compaction(made, {"class": "LeveledCompactionStrategy", "sstable_size_in_mb": "1"}))
+    node.engine.background.finish()
+    readers = sorted(files_of(node, made).readers, key=lambda reader: reader.first_position)
+    assert len(readers) > 1
+    assert {reader.level for reader in readers} == {1}
+    assert all(left.last_position < right.first_position for left, right in pairwise(readers))
+    assert max(reader.data_disk_bytes for reader in readers) < 1.2 * (1 << 20)
+    assert node.rows(made) == expected
+    node.kill()
+    assert {reader.level for reader in files_of(node, made).readers} == {1}
+    assert node.rows(made) == expected
+
+
+def test_unified_compactions_are_cut_at_shards() -> None:
+    node, made = node_of(NOTHING)
+    for first in (0, 500, 1000):
+        fill(node, made, first, 700)
+        flush(node)
+    expected = node.rows(made)
+    node.create(with_compaction(made, {"class": "UnifiedCompactionStrategy", "min_sstable_size": "0B"}))
+    compact(node)
+    readers = sorted(files_of(node, made).readers, key=lambda reader: reader.first_position)
+    assert [reader.first_position[0] >> 6 for reader in readers] == [0, 1, 2, 3]
+    assert [reader.last_position[0] >> 6 for reader in readers] == [0, 1, 2, 3]
+    assert node.rows(made) == expected
+    node.kill()
+    assert node.rows(made) == expected
+
+
+def test_sstables_of_an_older_version_are_upgraded() -> None:
+    node, made = node_of(NOTHING)
+    files = None
+    for version in ("na", "nb"):
+        fill(node, made, 0, 10)
+        files = files_of(node, made)
+        files.version = VERSIONS[version]
+        flush(node)
+    assert files is not None
+    expected = node.rows(made)
+    compactions = node.engine.files.compactions
+    finished(node, compactions.upgrade([files]))
+    assert [reader.descriptor.version.name for reader in files.readers] == ["nb", "nb"]
+    before = [reader.descriptor for reader in files.readers]
+    finished(node, compactions.upgrade([files]))
+    assert [reader.descriptor for reader in files.readers] == before
+    finished(node, compactions.upgrade([files], includes_current=True))
+    assert not set(before) & {reader.descriptor for reader in files.readers}
+    assert node.rows(made) == expected
+
+
+def test_a_scrub_leaves_out_what_is_damaged_and_keeps_tombstones() -> None:
+    node, made = node_of(NOTHING)
+    for k in range(200):
+        node.insert(made, k, 1, f"{k} " + "x" * 1500)
+    delete(node, made, 500)
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    node.clock.advance(made.params.gc_grace_seconds + 10)
+    (name,) = data_files(node)
+    node.disk.damage(f"{FOLDER}/{name}", files_of(node, made).readers[0].data_disk_bytes // 2, 1)
+    node.kill()
+    files = files_of(node, made)
+    with pytest.raises(CorruptionError):
+        node.rows(made)
+    finished(node, node.engine.files.compactions.scrub([files]))
+    found = node.rows(made)
+    assert 150 < len(found) < 200
+    assert all(text == f"{k} " + "x" * 1500 for k, _, text in found)
+    assert files.readers[0].maybe_partition(INT.encode(500)) is not None
+
+
+def test_a_cleanup_leaves_what_is_within_the_ranges() -> None:
+    node, made = node_of(NOTHING)
+    fill(node, made, 0, 100)
+    flush(node)
+    files = files_of(node, made)
+    compactions = node.engine.files.compactions
+    positions = sorted(position_of(INT.encode(k)) for k in range(100))
+    before = files.readers
+    finished(node, compactions.clean_up([files], [(positions[0], positions[-1])]))
+    assert files.readers == before
+    finished(node, compactions.clean_up([files], [(positions[10], positions[19]), (positions[50], positions[59])]))
+    left = sorted(position_of(INT.encode(k)) for k, _, _ in node.rows(made))
+    assert left == [*positions[10:20], *positions[50:60]]
+    finished(node, compactions.clean_up([files], []))
+    assert node.rows(made) == []
+    assert data_files(node) == []
+
+
+def test_garbage_is_what_is_deleted_elsewhere() -> None:
+    node, made = node_of(NOTHING)
+    fill(node, made, 0, 20)
+    for c in (2, 3, 4):
+        node.insert(made, 0, c, "row")
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    delete(node, made, 5)
+    now_us = node.clock.wall_us()
+    row = Row((INT.encode(2),), NO_LIVENESS, Deletion(now_us, now_us // 1_000_000))
+    cell = Row((INT.encode(3),), NO_LIVENESS, LIVE, {"v": Cell(now_us, b"newer")})
+    rows = {INT.order_key(INT.encode(c)): found for c, found in ((2, row), (3, cell))}
+    node.engine.apply(PartitionUpdate(made.id, INT.encode(0), rows=rows))
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    expected = node.rows(made)
+    files = files_of(node, made)
+    compactions = node.engine.files.compactions
+
+    def counts() -> list[tuple[int, int]]:
+        stats = [reader.statistics.stats for reader in sorted(files.readers, key=lambda reader: reader.max_timestamp_us)]
+        return [(each.rows, each.columns_set) for each in stats]
+
+    assert counts() == [(23, 23), (2, 1)]
+    finished(node, compactions.collect_garbage([files]))
+    assert counts() == [(21, 21), (2, 1)]
+    assert node.rows(made) == expected
+    finished(node, compactions.collect_garbage([files], by_cells=True))
+    assert counts() == [(21, 20), (2, 1)]
+    assert node.rows(made) == expected
+    finished(node, compactions.collect_garbage([files], by_cells=True))
+    assert counts() == [(21, 20), (2, 1)]
+    node.kill()
+    assert node.rows(made) == expected
+
+
+@pytest.mark.parametrize("only_repaired", [False, True])
+def test_only_repaired_tombstones_go_where_that_is_wanted(only_repaired: bool) -> None:
+    node, made = node_of({**NOTHING, "only_purge_repaired_tombstones": str(only_repaired).lower()})
+    fill(node, made, 0, 2)
+    delete(node, made, 0)
+    flush(node)
+    node.clock.advance(made.params.gc_grace_seconds + 10)
+    compact(node)
+    assert files_of(node, made).readers[0].key_count == (2 if only_repaired else 1)
+
+
+def test_some_sstables_are_compacted_on_demand() -> None:
+    node, made = node_of(NOTHING)
+    expected = []
+    for first in range(0, 30, 10):
+        expected += fill(node, made, first, 10)
+        flush(node)
+    files = files_of(node, made)
+    finished(node, [node.engine.files.compactions.compact_these(files, files.readers[:2])])
+    assert sorted(reader.key_count for reader in files.readers) == [10, 20]
+    assert node.rows(made) == expected
+
+
+def test_reading_is_paced() -> None:
+    node, made = node_of(NOTHING)
+    for first in (0, 200):
+        fill(node, made, first, 200)
+        flush(node)
+    waits: list[float] = []
+    wait = Task.wait
+
+    def waited(self: Task, condition: object, force: object) -> None:
+        waits.append(node.clock.monotonic())
+        node.clock.advance(0.5)
+        wait(self, condition, force)  # type: ignore[arg-type]
+
+    compactions = node.engine.files.compactions
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Task, "wait", waited)
+        patch.setattr(Task, "is_hurried", property(lambda self: False, lambda self, value: None))
+        compactions.bytes_per_s = 10_000
+        compact(node)
+        assert waits
+        assert 1 < node.clock.monotonic() < 10
+        waits.clear()
+        compactions.bytes_per_s = 0
+        compact(node)
+        assert not waits
