@@ -17,6 +17,7 @@ from cluster.consistency import (
     Consistency,
     assure_paxos,
     assure_sufficient,
+    block_for,
     consistency_of,
     validate_for_cas,
     validate_for_cas_commit,
@@ -25,11 +26,11 @@ from cluster.consistency import (
     validate_for_read,
     validate_for_write,
 )
-from cluster.coordination.plans import ReadPlan, WritePlan, read_plan
+from cluster.coordination.plans import Deciders, ReadPlan, WritePlan, read_plan
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from cluster.topology import Topology
-from protocol.errors import InternalError, RequestError, TruncateError, Unavailable, WriteFailure
+from protocol.errors import RequestError, TruncateError, Unavailable, WriteFailure
 from storage.memtable.memtable import Position, position_token, token_position
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
@@ -224,7 +225,7 @@ class Coordinator:
     ) -> ReplicaPlan | None:
         if kind is RequestKind.READ:
             validate_for_read(level)
-            level = _READ_LEVELS.get(level, level)
+            level = READ_LEVELS.get(level, level)
         elif kind is RequestKind.SCAN:
             validate_for_read(level)
         elif kind is RequestKind.WRITE:
@@ -251,25 +252,39 @@ class Coordinator:
         """Whether `assure_cas` has found before that the local node alone decides, whatever the token."""
         return self._local_cas.get((keyspace.name, serial_code, commit_code)) is keyspace.params
 
-    def assure_cas(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int, token: int) -> None:
+    def assure_cas(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int, token: int) -> Deciders | None:
         """What a conditional write checks before it reads: both levels, the Paxos quorum, and the quorum that its
-        read needs. The commit's own replicas are checked afterwards (CAS_COMMIT), and only if it applies.
-
-        Raises InvalidRequest, Unavailable; InternalError where other nodes would have to promise."""
+        read needs. The commit's own replicas are checked afterwards (CAS_COMMIT), and only if it applies. None: the local
+        node decides alone. Raises InvalidRequest, Unavailable."""
         strategy = self.strategy(keyspace)
         serial, commit = consistency_of(serial_code), consistency_of(commit_code)
         validate_for_query(commit)
         validate_for_cas(serial)
         validate_for_cas_commit(commit, strategy)
+        deciders = self._deciders(strategy, serial, commit, token)
+        if deciders.voters != (self.local,) or deciders.others or deciders.down:
+            return deciders
+        if self._is_local_only(strategy):
+            self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
+        return None
+
+    def serial_readers(self, keyspace: KeyspaceMetadata, serial_code: int, token: int) -> Deciders:
+        """Who makes sure, before a serial read, that nothing is half decided. Raises Unavailable."""
+        serial = consistency_of(serial_code)
+        return self._deciders(self.strategy(keyspace), serial, READ_LEVELS[serial], token)
+
+    def _deciders(self, strategy: ReplicationStrategy, serial: Consistency, commit: Consistency, token: int) -> Deciders:
         replicas = strategy.replicas(token, self.ring, self.local)
         live = self.live_replicas(strategy, token)
         datacenter = self.local.datacenter
-        assure_paxos(serial, replicas, live, datacenter)
-        assure_sufficient(_READ_LEVELS[serial], strategy, live, datacenter)
-        if replicas != (self.local,):
-            raise InternalError("compare-and-set among several replicas is not implemented yet")
-        if self._is_local_only(strategy):
-            self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
+        required = assure_paxos(serial, replicas, live, datacenter)
+        assure_sufficient(READ_LEVELS[serial], strategy, live, datacenter)
+        is_local = serial is Consistency.LOCAL_SERIAL
+        voters = tuple(node for node in live if not is_local or node.datacenter == datacenter)
+        committed = 0 if commit is Consistency.ANY else block_for(commit, strategy, datacenter)
+        others = tuple(node for node in live if node not in voters)
+        down = tuple(node for node in replicas if node not in live)
+        return Deciders(serial, voters, required, commit, committed, others, down)
 
     def assure_truncate(self) -> None:
         """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises TruncateError."""
@@ -291,5 +306,5 @@ def _resolve_virtual(code: int) -> None:
     validate_for_read(consistency_of(code))
 
 
-_READ_LEVELS = {Consistency.SERIAL: Consistency.QUORUM, Consistency.LOCAL_SERIAL: Consistency.LOCAL_QUORUM}
+READ_LEVELS = {Consistency.SERIAL: Consistency.QUORUM, Consistency.LOCAL_SERIAL: Consistency.LOCAL_QUORUM}
 """At what level a serializable read collects, after its Paxos round (StorageProxy.readWithPaxos)."""

@@ -5,17 +5,25 @@ after the commit log has been written. Nothing here knows whether that is a sock
 simulation.
 """
 
+import logging
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 from uuid import UUID
 
+from cluster.consistency import unavailable
+from cluster.coordination.counting import ForwardedCount
+from cluster.coordination.deciding import DecidingOperation
 from cluster.coordination.outcome import Outcome
-from cluster.coordination.proxy import Proxy, Timeouts
+from cluster.coordination.plans import Deciders, WritePlan, nearest_first
+from cluster.coordination.proxy import COUNTER, Proxy, Timeouts
 from cluster.coordination.requests import Requests
 from cluster.coordination.spreading import Spreading, truncation_error
-from cluster.coordinator import Coordinator
+from cluster.coordination.writing import REASON_BYTES
+from cluster.coordinator import Coordinator, RequestKind
+from cluster.counters import led
 from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.encoding import decode_gossip, encode_gossip
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
@@ -24,20 +32,32 @@ from cluster.gossip.status import Status, StatusValue
 from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
-from cluster.internode.verbs import Verb
+from cluster.internode.verbs import FailureReason, Verb
 from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
+from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
+from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
+from cluster.paxos.encoding import decode_request as decode_paxos
+from cluster.paxos.encoding import encode_answer as encode_vote
+from cluster.paxos.messages import PaxosAnswer, PaxosRequest
+from cluster.paxos.proposer import Proposer, Quorums
+from cluster.paxos.state import Ballot
+from cluster.paxos.store import PaxosStore
 from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
 from cluster.ring import Node
 from cluster.schema_exchange import change_mutations, last_change_us, merged_schema, replaced_schema, whole_schema
+from protocol.errors import RequestError, StorageError, WriteTimeout
 from storage.engine import Engine
 from storage.environment.environment import TimeUuidSource
 from storage.mutation import PartitionUpdate
 from storage.schema.metadata import Schema
 from storage.schema.writes import SchemaWrite
 
+log = logging.getLogger("cqlserver.cluster")
+
 HINTS_TICK_S: Final = 10.0
 _TIME_BYTES: Final = 8
+_TOKEN = struct.Struct(">q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +100,8 @@ class ClusterNode:
         self.gossiper = Gossiper(self.endpoint, options.cluster_name, options.seeds, generation, rng, self._is_member)
         self.membership = Membership(self.gossiper)
         self.replica = Replica(engine)
+        self.paxos = PaxosStore(engine)
+        self._rng = rng.fork("ballots")
         self.requests = Requests(self._send_to)
         timeuuids = TimeUuidSource(environment.clock, rng.fork("hints"))
         self.hints = Hints(engine, self.requests, self._clock, timeuuids)
@@ -134,6 +156,10 @@ class ClusterNode:
                 gossip = decode_gossip(verb, message.body)
                 self._send_gossip(self.gossiper.receive(sender, gossip, now_s, self._now_s()))
                 self._follow_gossip()
+            elif verb in PAXOS_VERBS:
+                self._answer_paxos(sender, message)
+            elif verb == Verb.COUNT:
+                self._lead(sender, message)
             elif verb == Verb.SCHEMA_CHANGED:
                 self._take_change(sender, message)
             elif verb == Verb.SCHEMA_WANTED:
@@ -215,6 +241,96 @@ class ClusterNode:
                     case _:
                         pass
             self.owner.members_changed(told)
+
+    # --- counters ----------------------------------------------------------------------------------------------------------
+
+    def count(self, keyspace: str, key_token: int, mutations: Sequence[bytes], level: int) -> Outcome[None]:
+        """Has increments of one partition taken by a leader: this node where it is a replica. Raises Unavailable."""
+        plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace], RequestKind.COUNTER)[level]
+        assert plans is not None, keyspace
+        plan = plans.to_write(key_token)
+        leaders = nearest_first([node for node in plan.live if node not in plan.pending], self.local)
+        if not leaders:
+            raise unavailable(plan.level, plan.required, 0)
+        if leaders[0] == self.local:
+            return self._count_here(plan, mutations)
+        deadline_s = self._clock() + self.proxy.timeouts.counter_s
+        forwarded = ForwardedCount(leaders[0], plan.level, plan.required, deadline_s)
+        operation_id = self.requests.next_id()
+        body = encode_texts((bytes((level,)), keyspace.encode(), _TOKEN.pack(key_token), *mutations))
+        self._send_to(leaders[0], Verb.COUNT, operation_id, body)
+        self.requests.begun(operation_id, forwarded)
+        return forwarded.outcome
+
+    def _count_here(self, plan: WritePlan, mutations: Sequence[bytes]) -> Outcome[None]:
+        counter_id = self.local.host_id.bytes
+        taken = [led(self.engine, counter_id, PartitionUpdate.decode(mutation)).encode() for mutation in mutations]
+        return self.proxy.write(plan, taken, COUNTER)
+
+    def _lead(self, sender: Endpoint, message: Message) -> None:
+        """Another node's increments, which this one is to lead."""
+        level, keyspace, key_token, *mutations = decode_texts(message.body)
+        try:
+            plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace.decode()], RequestKind.COUNTER)[level[0]]
+            assert plans is not None, keyspace
+            outcome = self._count_here(plans.to_write(_TOKEN.unpack(key_token)[0]), mutations)
+        except (KeyError, RequestError):
+            self._answer_failed(sender, message.id, FailureReason.INCOMPATIBLE_SCHEMA)
+            return
+
+        def tell() -> None:
+            if outcome.error is None:
+                self._send(sender, Message(Verb.DONE, message.id, b""))
+            else:
+                is_late = isinstance(outcome.error, WriteTimeout)
+                self._answer_failed(sender, message.id, FailureReason.TIMEOUT if is_late else FailureReason.UNKNOWN)
+
+        outcome.when_done(tell)
+
+    def _answer_failed(self, sender: Endpoint, message_id: int, reason: FailureReason) -> None:
+        self._send(sender, Message(Verb.FAILED, message_id, reason.to_bytes(REASON_BYTES, "big")))
+
+    # --- compare-and-set ---------------------------------------------------------------------------------------------------
+
+    def decide(self, about: PaxosKey, deciders: Deciders, is_read: bool = False) -> DecidingOperation:
+        """Begins a conditional write, or makes sure that a serial read sees all that was decided."""
+        clock, rng = self.engine.environment.clock, self._rng
+
+        def next_ballot(least: Ballot) -> Ballot:
+            return Ballot(max(clock.wall_us(), least.timestamp_us + 1), rng.bytes(TAIL_BYTES))
+
+        deadline_s = self._clock() + self.proxy.timeouts.cas_contention_s
+        quorums = Quorums(deciders.quorum, deciders.committed)
+        proposer = Proposer(deciders.voters, quorums, next_ballot, rng, deadline_s)
+        operation_id = self.requests.next_id()
+
+        def ask(node: Node, verb: int, body: bytes) -> None:
+            self._send_to(node, verb, operation_id, body)
+
+        operation = DecidingOperation(
+            operation_id, about, deciders, proposer, self.local, self._vote, ask, self.hints, is_read
+        )
+        operation.start(self._clock())
+        self.requests.begun(operation_id, operation)
+        return operation
+
+    def propose(self, operation: DecidingOperation, update: bytes | None) -> None:
+        """What the condition of a write leads to, which the operation's `event` asked for."""
+        operation.propose(update, self._clock())
+        self.requests.wake(operation.id)
+
+    def _vote(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer | None:
+        try:
+            return self.paxos.answer(about, request)
+        except (KeyError, StorageError) as error:
+            log.warning("a message of Paxos is not answered: %s", error)
+            return None
+
+    def _answer_paxos(self, sender: Endpoint, message: Message) -> None:
+        answer = self._vote(*decode_paxos(message.verb, message.body))
+        if answer is not None:
+            verb, body = encode_vote(answer)
+            self._send(sender, Message(verb, message.id, body))
 
     # --- all nodes ---------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from cluster.consistency import SERIAL_LEVELS
 from cluster.coordinator import Coordinator, RequestKind
 from cluster.ring import Node as RingNode
 from cluster.ring import Ring
@@ -40,6 +41,7 @@ from storage.schema.tables import schema_mutations
 from storage.token import token
 
 if TYPE_CHECKING:
+    from cluster.coordination.plans import Deciders
     from cluster.coordinator import ReplicaPlan
     from cqlserver.auth.access import Access
     from cqlserver.auth.guard import Guard
@@ -204,21 +206,30 @@ class Node:
         long_work()
         return plan
 
-    def _is_kept_here(self, table: TableMetadata) -> bool:
+    def is_kept_here(self, table: TableMetadata) -> bool:
         """Whether no other node has a say in it."""
         return self.is_alone or table.keyspace in KEPT_BY_EACH or is_local_system_keyspace(table.keyspace)
 
-    def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> None:
+    def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> "Deciders | None":
+        """Who decides with this node; None: it does alone. Raises what the levels don't allow; TooLong in a go of the loop
+        where others have to be waited for."""
         keyspace = self.keyspace_of(table)
         if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
             # the promise could not be kept; what the memtable holds of a write that failed is no basis for a decision
             raise self.coordinator.write_failure(keyspace, commit, "CAS")
-        if not self.coordinator.cas_is_local(keyspace, serial, commit):
-            self.coordinator.assure_cas(keyspace, serial, commit, token(key))
+        if self.coordinator.cas_is_local(keyspace, serial, commit):
+            return None
+        deciders = self.coordinator.assure_cas(keyspace, serial, commit, token(key))
+        if deciders is None or self.is_kept_here(table):
+            return None
+        long_work()
+        return deciders
 
-    def check_cas_commit(self, table: TableMetadata, level: int) -> None:
+    def check_cas_commit(self, table: TableMetadata, level: int, key: bytes) -> None:
         """Once the conditions hold: whether enough replicas are there for the commit."""
-        self._go_ahead(table, level, RequestKind.CAS_COMMIT)
+        plan = self._go_ahead(table, level, RequestKind.CAS_COMMIT)
+        if plan is not None:
+            plan.to_write(token(key))
 
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         """The consistency levels that the local node meets at once, alone."""
@@ -237,7 +248,7 @@ class Node:
         if table.is_virtual:
             self.virtual_tables.modify(table, updates)
             return True
-        if self.member is not None and not self._is_kept_here(table):
+        if self.member is not None and not self.is_kept_here(table):
             tables = self.engine.stores
             mutations = [(tables[update.table_id].table, update.key, update.encode()) for update in updates]
             self.member.write(mutations, level, write_type)
@@ -253,7 +264,7 @@ class Node:
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
-        if self.member is not None and not self._is_kept_here(table):
+        if self.member is not None and not self.is_kept_here(table):
             self.member.write([(w.store.table, w.key, w.record) for w in writes], level, write_type)
             return
         try:
@@ -263,18 +274,19 @@ class Node:
 
     def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool = False) -> TableStore:
         """Where a table's rows are read at a level: its store, or its replicas, of which about so many rows are wanted."""
-        if self.member is None or table.is_virtual or self._is_kept_here(table):
+        if self.member is None or table.is_virtual or self.is_kept_here(table):
             return self.read_store(table)
         plan = self._go_ahead(table, level, RequestKind.SCAN if is_scan else RequestKind.READ)
         assert plan is not None, table
-        return self.member.store(table, plan, rows)
+        serial = level if level in SERIAL_LEVELS and not is_scan else None
+        return self.member.store(table, plan, rows, serial)
 
     def truncate(self, table: TableMetadata) -> None:
         """Removes all rows of a table, and remembers that it did. Raises CommitLogFailed."""
         if table.is_virtual:
             self.virtual_tables.truncate(table)
             return
-        if self.member is not None and not self._is_kept_here(table):
+        if self.member is not None and not self.is_kept_here(table):
             long_work()
             self.member.truncate(table)
             return

@@ -1,4 +1,4 @@
-"""What all fast tests share: how long an example of Hypothesis's takes says nothing on a machine that does other things too."""
+"""What all fast tests share: how long an example of Hypothesis takes says nothing on a machine that does other things."""
 
 from hypothesis import settings
 

@@ -17,6 +17,14 @@ def read_timeout(level: Consistency, received: int, required: int, has_data: boo
     return ReadTimeout(_timed_out(received), level.value, received, required, has_data)
 
 
+def cas_timeout(level: Consistency, received: int, required: int, contentions: int) -> WriteTimeout:
+    message = (
+        f"CAS operation timed out: received {received} of {required} required responses "
+        f"after {contentions} contention retries"
+    )
+    return WriteTimeout(message, level.value, received, required, "CAS", contentions)
+
+
 def _timed_out(received: int) -> str:
     return f"Operation timed out - received only {received} responses."
 

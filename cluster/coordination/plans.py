@@ -35,6 +35,20 @@ class ReadPlan:
     spares: tuple[Node, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Deciders:
+    """Who decides about a partition: `voters` promise and accept, `quorum` of them; `level` is what the client calls that.
+    `committed` of them must acknowledge a commit at `commit_level`; `others` get it too, `down` a hint."""
+
+    level: Consistency
+    voters: tuple[Node, ...]
+    quorum: int
+    commit_level: Consistency
+    committed: int
+    others: tuple[Node, ...] = ()
+    down: tuple[Node, ...] = ()
+
+
 def nearest_first(nodes: Sequence[Node], local: Node) -> list[Node]:
     """The coordinator, then those of its rack, of its datacenter, and the rest; else in the ring's order."""
 

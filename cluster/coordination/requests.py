@@ -71,7 +71,7 @@ class Requests:
                 operation.tick(now_s)
             self._look_at(operation_id, operation, -inf)
 
-    def wake(self, operation_id: int, now_s: float) -> None:
+    def wake(self, operation_id: int) -> None:
         """Something beside messages went on with it."""
         operation = self._operations.get(operation_id)
         if operation is not None:

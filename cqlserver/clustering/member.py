@@ -1,16 +1,20 @@
 """This server among the nodes of its cluster: what its plans ask of the others, and what these bring about here."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
+from typing import Final
 from uuid import UUID
 
-from cluster.coordination.plans import WritePlan
-from cluster.coordination.proxy import Timeouts
-from cluster.coordinator import ReplicaPlan, RequestKind
+from cluster.coordination.outcome import all_of
+from cluster.coordination.plans import Deciders, WritePlan
+from cluster.coordination.proxy import COUNTER, Timeouts
+from cluster.coordinator import READ_LEVELS, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
 from cluster.node import ClusterNode, ClusterOptions, Owner
+from cluster.paxos.encoding import PaxosKey
+from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
@@ -21,11 +25,16 @@ from cqlserver.system.tables import RELEASE_VERSION
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
 from storage.environment.strands import commit, wait_for
+from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite
 from storage.token import token
+
+Condition = Callable[[TableStore, int], PartitionUpdate | None]
+CAS_ROWS: Final = 32
+"""Read at once for a condition."""
 
 log = logging.getLogger("cqlserver.cluster")
 
@@ -49,13 +58,49 @@ class Member(Owner):
 
     # --- what plans ask --------------------------------------------------------------------------------------------------
 
-    def store(self, table: TableMetadata, plans: ReplicaPlan, rows: int) -> TableStore:
-        """The table as its replicas have it; `rows`: about how many will be wanted."""
-        return ReplicatedStore(self._node.engine.stores[table.id], self.cluster.proxy, plans, rows)
+    def store(self, table: TableMetadata, plans: ReplicaPlan, rows: int, serial: int | None = None) -> TableStore:
+        """The table as its replicas have it; `rows`: about how many will be wanted; `serial`: the level at which is made
+        sure, before a partition is read, that nothing of it is half decided."""
+
+        def settle(key: bytes) -> None:
+            if serial is not None:
+                self._settle(table, key, serial)
+
+        return ReplicatedStore(self._node.engine.stores[table.id], self.cluster.proxy, plans, rows, settle)
+
+    def _settle(self, table: TableMetadata, key: bytes, serial: int) -> None:
+        node, cluster = self._node, self.cluster
+        deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
+        operation = cluster.decide(PaxosKey(table.id, key), deciders, is_read=True)
+        while True:
+            wait_for(event := operation.event)
+            if isinstance(event.result, Decided):
+                return
+            cluster.propose(operation, None)
+
+    def decide(self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition) -> bool:
+        """A conditional write: whether it was applied. `condition` is asked with a store to read from and the ballot's
+        time: what to write, or None; again, where others were faster. Raises RequestError."""
+        node, cluster = self._node, self.cluster
+        level = READ_LEVELS[deciders.level]
+        plans = cluster.coordinator.levels(node.keyspace_of(table), RequestKind.READ)[level]
+        assert plans is not None, table
+        store = self.store(table, plans, CAS_ROWS)
+        commit()
+        operation = cluster.decide(PaxosKey(table.id, key), deciders)
+        while True:
+            wait_for(event := operation.event)
+            if isinstance(event.result, Decided):
+                return event.result.was_applied
+            update = condition(store, event.result.ballot.timestamp_us)
+            cluster.propose(operation, None if update is None else update.encode())
 
     def write(self, mutations: Iterable[Mutation], level: int, write_type: str) -> None:
         """Has the replicas take what one request changes, and waits for as many as the level wants. Raises RequestError."""
         coordinator, node = self.cluster.coordinator, self._node
+        if write_type == COUNTER:
+            self._count(mutations, level)
+            return
         kind = RequestKind.BATCH if "BATCH" in write_type else RequestKind.WRITE
         together: dict[tuple[str, bytes], tuple[WritePlan, list[bytes]]] = {}
         for table, key, mutation in mutations:
@@ -68,6 +113,15 @@ class Member(Owner):
                 found[1].append(mutation)
         commit()
         wait_for(outcome := self.cluster.proxy.write_all(list(together.values()), write_type))
+        outcome.result  # noqa: B018 - raises what it came to
+
+    def _count(self, mutations: Iterable[Mutation], level: int) -> None:
+        together: dict[tuple[str, bytes], list[bytes]] = {}
+        for table, key, mutation in mutations:
+            together.setdefault((table.keyspace, key), []).append(mutation)
+        commit()
+        count = self.cluster.count
+        wait_for(outcome := all_of([count(name, token(key), found, level) for (name, key), found in together.items()]))
         outcome.result  # noqa: B018 - raises what it came to
 
     def truncate(self, table: TableMetadata) -> None:

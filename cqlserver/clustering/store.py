@@ -4,7 +4,7 @@ What is wanted is asked for page by page, as the reader gets there: a limit that
 strands alone (storage/environment/strands.py), whose caller has to say `long_work` before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -25,14 +25,17 @@ _FIRST_TOKEN: Final[Position] = b"\0" * 8
 
 
 class ReplicatedStore(TableStore):
-    """See the module. `rows`: about how many will be wanted. Reads raise what the coordinator tells clients."""
+    """See the module. `rows`: about how many will be wanted; `settle` is called with each key before it is read. Reads raise
+    what the coordinator tells clients."""
 
-    __slots__ = ("_plans", "_proxy", "_rows")
+    __slots__ = ("_plans", "_proxy", "_rows", "_settle")
 
-    def __init__(self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int) -> None:
+    def __init__(
+        self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int, settle: Callable[[bytes], None]
+    ) -> None:
         super().__init__(local.table)
         self.layouts = local.layouts
-        self._proxy, self._plans = proxy, plans
+        self._proxy, self._plans, self._settle = proxy, plans, settle
         self._rows = max(1, min(rows, PAGE_ROWS))
 
     def prepare_scan(self) -> bool:
@@ -43,6 +46,7 @@ class ReplicatedStore(TableStore):
         return None if view is None else next(view.rows(), None)
 
     def read(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False) -> PartitionView | None:
+        self._settle(key)
         return self._read(ReadCommand.of_partition(self.table.id, key, now_s, self._rows, tuple(slices), reverse))
 
     def scan_batches(

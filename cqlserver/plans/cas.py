@@ -12,7 +12,7 @@ or changes speak of, are there for the answer and for operations on list items.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from cqlserver.java_order import elements_hash_ordered
 from cqlserver.node import Node
@@ -40,6 +40,9 @@ from storage.mutation import LIVE, NO_TIMESTAMP, ComplexColumn, Deletion, Partit
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, PartitionView, TableStore
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
+
+if TYPE_CHECKING:
+    from cluster.coordination.plans import Deciders
 
 EXISTS, NOT_EXISTS = "exists", "not exists"
 RowConditions = str | list[BoundCondition]
@@ -190,10 +193,13 @@ class CasRequest:
         """Decides and, if all conditions hold, applies."""
         node, options, table, key = self._node, self._options, self._shape.table, self._key
         assert key is not None
-        node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)
+        deciders = node.check_cas_consistency(table, options.consistency, options.serial_consistency, key)
         if trace is not None:
             trace.note(READING_FOR_CAS)
-        outcome = self._maybe_in_turns(key) or undisturbed(lambda: self._outcome(key))
+        if deciders is not None:
+            outcome = self._among_replicas(key, deciders)
+        else:
+            outcome = self._maybe_in_turns(key) or undisturbed(lambda: self._outcome(key))
         if trace is not None:
             trace.decided(table, outcome is self._shape.applied)
         return outcome
@@ -218,27 +224,53 @@ class CasRequest:
     def _outcome(self, key: bytes, seen: Seen | None = None) -> Result | None:
         """None if what was `seen` is not current any more; then nothing was written."""
         node, options, table = self._node, self._options, self._shape.table
-        clock = node.environment.clock
-        now_s = options.now_s if options.now_s is not None else clock.now_s()
-        current = CurrentRows(key, now_s, self._shape, self._conditions)
+        now_s = self._now_s
+        current = CurrentRows(key, now_s, self._shape, self._conditions, self._shape.store)
         if not current.all_hold():
             refusal = current.refusal()
             return refusal if seen is None or seen.is_current else None
-        node.check_cas_commit(table, options.consistency)
-        ballot_us = clock.wall_us()
+        node.check_cas_commit(table, options.consistency, key)
+        ballot_us = node.environment.clock.wall_us()
         if self._shape.packed is not None:
             packed = self._shape.packed.maybe_write(self._changes[0][1], ballot_us)
             if packed is not None:
                 write = partial(node.write_packed, (packed,), table, options.consistency, "CAS")
                 return self._shape.applied if undisturbed(partial(_write_if, seen, write)) else None
+        built = self._built(current, ballot_us, now_s)
+        return self._shape.applied if node.write(built, table, options.consistency, "CAS", seen) else None
+
+    @property
+    def _now_s(self) -> int:
+        return self._options.now_s if self._options.now_s is not None else self._node.environment.clock.now_s()
+
+    def _built(self, current: "CurrentRows", ballot_us: int, now_s: int) -> list[PartitionUpdate]:
+        """What is to be written, where the conditions hold."""
+        node = self._node
         updates = Updates()
         paths = node.list_paths
         for modification, values in self._changes:
-            ttl_s = modification.ttl_s(values, clock.now_s())
+            ttl_s = modification.ttl_s(values, node.environment.clock.now_s())
             context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before)
-            modification.add_to(updates, [key], modification.places(values), context, current.reader)
-        built = [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
-        return self._shape.applied if node.write(built, table, options.consistency, "CAS", seen) else None
+            modification.add_to(updates, [current.key], modification.places(values), context, current.reader)
+        return [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
+
+    def _among_replicas(self, key: bytes, deciders: "Deciders") -> Result:
+        """The same, decided by Paxos."""
+        node, table, now_s = self._node, self._shape.table, self._now_s
+        assert node.member is not None
+        refusal = self._shape.refused
+
+        def condition(store: TableStore, ballot_us: int) -> PartitionUpdate | None:
+            nonlocal refusal
+            current = CurrentRows(key, now_s, self._shape, self._conditions, store)
+            if not current.all_hold():
+                refusal = current.refusal()
+                return None
+            node.check_cas_commit(table, self._options.consistency, key)
+            built = self._built(current, ballot_us, now_s)
+            return built[0] if built else PartitionUpdate(table.id, key)
+
+        return self._shape.applied if node.member.decide(table, key, deciders, condition) else refusal
 
 
 def _write_if(seen: Seen | None, write: Callable[[], None]) -> bool:
@@ -297,9 +329,10 @@ def _before_ballot(update: PartitionUpdate, ballot_us: int) -> PartitionUpdate:
 class CurrentRows:
     """The live rows of one partition that a compare-and-set reads (CQL3CasRequest.readCommand)."""
 
-    def __init__(self, key: bytes, now_s: int, shape: CasShape, conditions: dict[bytes, RowConditions]) -> None:
-        self._key, self._shape, self._conditions = key, shape, conditions
-        store = shape.store
+    def __init__(
+        self, key: bytes, now_s: int, shape: CasShape, conditions: dict[bytes, RowConditions], store: TableStore
+    ) -> None:
+        self.key, self._shape, self._conditions = key, shape, conditions
         self._static: Row | None = None
         self._rows: dict[bytes, Row] = {}
         cks = sorted(ck for ck in conditions if ck != STATIC_ROW)
@@ -356,7 +389,7 @@ class CurrentRows:
             if self._static is None:
                 return shape.refused
             rows = [None]
-        project = shape.projector.bind(self._key, self._static)
+        project = shape.projector.bind(self.key, self._static)
         return RowsResult(shape.metadata, len(rows), b"".join([_FALSE + project.wire(row) for row in rows]))
 
 

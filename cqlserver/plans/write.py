@@ -160,11 +160,15 @@ def write_context(
 
 
 def incrementer(node: Node) -> Increment:
-    """Takes counter increments on this node."""
+    """Takes counter increments on this node, or leaves them to the leader among the replicas."""
 
     def increment(
         table: TableMetadata, key: bytes, ck: bytes, deltas: Mapping[str, int], context: WriteContext
     ) -> Mapping[str, Cell | ComplexColumn]:
+        if not node.is_kept_here(table):
+            from cluster.counters import delta_cell
+
+            return {name: delta_cell(context.timestamp_us, delta) for name, delta in deltas.items()}
         return incremented_row(
             node.engine.stores[table.id],
             node.counter_id,

@@ -7,13 +7,24 @@ import pytest
 
 from cqlserver.launcher import Server, start
 from protocol.client import Connection, connect
-from protocol.errors import ReadTimeout, RequestError, TruncateError, Unavailable, WriteTimeout
-from protocol.requests import QueryOptions
+from protocol.errors import CasWriteUnknown, ReadTimeout, RequestError, TruncateError, Unavailable, WriteTimeout
+from protocol.requests import Query, QueryOptions
 from protocol.responses import Error, Response, RowsResult
-from storage.mutation import split_wire_values
 
 pytestmark = pytest.mark.slow
 ANY, ONE, TWO, QUORUM, ALL = 0, 1, 2, 4, 5
+
+
+def wire_values(content: bytes) -> list[bytes]:
+    """Those of all rows; nulls are left out."""
+    values, at = [], 0
+    while at < len(content):
+        length = int.from_bytes(content[at : at + 4], "big", signed=True)
+        at += 4
+        if length >= 0:
+            values.append(content[at : at + length])
+            at += length
+    return values
 
 
 @dataclass
@@ -31,7 +42,7 @@ class Cluster:
     def rows(self, node: int, cql: str, level: int = QUORUM) -> list[bytes]:
         response = self.ask(node, cql, level)
         assert isinstance(response, RowsResult)
-        return split_wire_values(response.content)
+        return wire_values(response.content)
 
     def error(self, node: int, cql: str, level: int) -> RequestError:
         with pytest.raises(RequestError) as caught:
@@ -60,11 +71,10 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
     running.ask(1, "TRUNCATE one.t")
     yield running
     running.server.heal()
-    for number, node in enumerate(running.server.nodes):
+    for number, node in enumerate(running.server.nodes, 1):
         node.resume()
         node.start()
-        if running.connections[number].closed:
-            running.connections[number] = connect(node.host, node.port, timeout_s=30)
+        reconnect(running, number)
 
 
 def reconnect(cluster: Cluster, number: int) -> None:
@@ -194,3 +204,64 @@ def test_a_replica_that_says_nothing_is_waited_for_and_then_told(cluster: Cluste
     read = cluster.error(1, "SELECT * FROM ks.t WHERE k = 1", ALL)
     assert isinstance(read, ReadTimeout)
     assert (read.received, read.block_for, read.data_present) == (1, 3, True)
+
+
+TRUE, FALSE = b"\x01", b"\x00"
+SERIAL = 8
+
+
+def test_counters_count_each_increment_once_wherever_it_comes_in(cluster: Cluster) -> None:
+    for keyspace in ("ks", "one"):
+        cluster.ask(1, f"CREATE TABLE IF NOT EXISTS {keyspace}.counts (k int PRIMARY KEY, n counter, m counter)")
+        cluster.ask(2, f"TRUNCATE {keyspace}.counts")
+        for at in range(30):
+            cluster.ask(at % 3 + 1, f"UPDATE {keyspace}.counts SET n = n + {at}, m = m - 1 WHERE k = {at % 2}", ONE)
+        for number in range(1, 4):
+            found = cluster.rows(number, f"SELECT n, m FROM {keyspace}.counts WHERE k = 1", ALL)
+            assert [int.from_bytes(value, "big", signed=True) for value in found] == [225, -15], (keyspace, number)
+
+
+def test_conditions_are_decided_among_the_replicas(cluster: Cluster) -> None:
+    insert = "INSERT INTO ks.t (k, c, v) VALUES (1, 1, '{}') IF NOT EXISTS"
+    assert cluster.rows(1, insert.format("first")) == [TRUE]
+    refused = cluster.rows(2, insert.format("second"))
+    assert (refused[0], b"first" in refused) == (FALSE, True)
+    assert cluster.rows(3, "UPDATE ks.t SET v = 'next' WHERE k = 1 AND c = 1 IF v = 'first'") == [TRUE]
+    assert cluster.rows(1, "UPDATE ks.t SET v = 'lost' WHERE k = 1 AND c = 1 IF v = 'first'") == [FALSE, b"next"]
+    assert cluster.rows(2, "SELECT v FROM ks.t WHERE k = 1", SERIAL) == [b"next"]
+    batch = "UPDATE ks.t SET v = 'a' WHERE k = 1 AND c = 1 IF v = 'next'; INSERT INTO ks.t (k, c) VALUES (1, 2)"
+    assert cluster.rows(3, f"BEGIN BATCH {batch}; APPLY BATCH") == [TRUE]
+    assert cluster.rows(1, "SELECT v FROM ks.t WHERE k = 1 AND c = 1", ALL) == [b"a"]
+    assert cluster.rows(1, "DELETE FROM ks.t WHERE k = 1 AND c = 1 IF EXISTS") == [TRUE]
+    assert cluster.rows(2, "DELETE FROM ks.t WHERE k = 1 AND c = 1 IF EXISTS") == [FALSE]
+
+
+def test_conditions_need_a_quorum_of_replicas(cluster: Cluster) -> None:
+    cluster.server.nodes[2].stop()
+    update = "UPDATE ks.t SET v = 'x' WHERE k = 1 AND c = 1 IF v = null"
+    assert cluster.rows(1, update) == [TRUE]
+    cluster.server.nodes[1].stop()
+    error = cluster.error(1, update, QUORUM)
+    assert isinstance(error, Unavailable)
+    assert (error.message, error.required, error.alive) == ("Cannot achieve consistency level SERIAL", 2, 1)
+
+
+def test_one_of_many_that_want_the_same_gets_it(cluster: Cluster) -> None:
+    """At the same time, through all nodes."""
+    insert = "INSERT INTO ks.t (k, c, v) VALUES (9, 9, '{}') IF NOT EXISTS"
+    requests = [
+        (connection, connection.send(Query(insert.format(f"{number}.{at}"), QueryOptions(consistency=QUORUM))))
+        for at in range(5)
+        for number, connection in enumerate(cluster.connections)
+    ]
+    applied = 0
+    for connection, stream in requests:
+        response = connection.receive(stream).response
+        if isinstance(response, RowsResult):
+            applied += wire_values(response.content)[0] == TRUE
+        else:
+            assert isinstance(response, Error)
+            assert isinstance(response.error, WriteTimeout | CasWriteUnknown), response.error
+    found = cluster.rows(1, "SELECT v FROM ks.t WHERE k = 9", SERIAL)
+    assert len(found) == 1
+    assert applied <= 1
