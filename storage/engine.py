@@ -39,7 +39,7 @@ from storage.mutation import PartitionUpdate, packed_record
 from storage.projection import column_value
 from storage.reads import TableStore
 from storage.schema.changes import ChangedTables, changed_tables
-from storage.schema.definitions import schema_tables
+from storage.schema.definitions import built_here_table, schema_tables
 from storage.schema.loading import Values, load_schema
 from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
 from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, schema_record
@@ -157,6 +157,7 @@ class Engine:
             self._install_built_in()
             if has_files:
                 self._reload()
+                self.host_id = self._stored_host_id()
             replayed = self._replay(self.commit_log)
             self.indexed.started()
             self._started = True
@@ -170,9 +171,15 @@ class Engine:
 
     def _install_built_in(self) -> None:
         self._install(self.schema, changed_tables(Schema.of(()), self.schema))
-        for table in (*schema_tables().values(), *self._hidden):
+        for table in (*schema_tables().values(), built_here_table(), *self._hidden):
             if table.id not in self.stores:
                 self._install_store(table)
+
+    def _stored_host_id(self) -> UUID | None:
+        """Whose SSTables these are, by system.local."""
+        table = self.schema.maybe_table("system", "local")
+        rows = stored_values(self.stores[table.id], self.environment.clock.now_s()) if table is not None else ()
+        return next((UUID(bytes=data) for row in rows if (data := row["host_id"]) is not None), None)
 
     @property
     def files(self) -> "StoredTables":
@@ -537,6 +544,7 @@ class Engine:
         something could not be flushed."""
         if self.commit_log is None:
             return
+        self.indexed.hand_over()
         self.commit_log.write()
         self.flush()
         self.background.finish()

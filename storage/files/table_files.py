@@ -10,7 +10,6 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from protocol.errors import CorruptionError
 from storage.batches import Batch
-from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.environment.environment import Disk
 from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
@@ -106,11 +105,6 @@ class TableFiles:
             going, coming = self.exchange
             return (*(reader for reader in readers if reader not in going), *coming)
         return readers
-
-    def written_until(self) -> CommitLogPosition:
-        """Everything of this table that the log has before it is in the SSTables."""
-        ends = [end for reader in self.readers for _, end in reader.commit_log_intervals]
-        return CommitLogPosition(max((segment << POSITION_SHIFT | offset for segment, offset in ends), default=0))
 
     def _put_in_place(self, gone: Sequence[object]) -> None:
         memtables = [source for source in self.store.flushed if isinstance(source, Memtable) and source not in gone]

@@ -78,6 +78,7 @@ class StoredTables:
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
+        self._has_owner = False
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -103,7 +104,17 @@ class StoredTables:
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
-        return {table_id: position for table_id, f in self._files.items() if (position := f.written_until())}
+        found = {
+            table_id: max((self._end_of(reader) for reader in files.readers), default=0)
+            for table_id, files in self._files.items()
+        }
+        return {table_id: CommitLogPosition(end) for table_id, end in found.items() if end}
+
+    def _end_of(self, reader: SSTableReader) -> int:
+        """Up to where an SSTable has the log: this one. Those of another node speak of its own, and say 0 here."""
+        if reader.originating_host != self._host_id():
+            return 0
+        return max((segment << POSITION_SHIFT | offset for _, (segment, offset) in reader.commit_log_intervals), default=0)
 
     def replayed(self) -> None:
         """The log has been replayed: what memtables have may lie anywhere in it."""
@@ -124,8 +135,18 @@ class StoredTables:
         return files.readers if files is not None else ()
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
-        """Begins to flush what the memtables of these tables have now."""
-        return [task for table_id in table_ids if (task := self._maybe_flush(table_id)) is not None]
+        """Begins to flush what the memtables of these tables have now; before the first SSTable of all the one that says
+        whose they are (`_end_of`)."""
+        ids = [*self._owner_ids(), *table_ids]
+        return [task for table_id in ids if (task := self._maybe_flush(table_id)) is not None]
+
+    def _owner_ids(self) -> list[UUID]:
+        """Of system.local, where it has no SSTable yet."""
+        if self._has_owner:
+            return []
+        found = [table_id for table_id, store in self._stores.items() if str(store.table) == "system.local"]
+        self._has_owner = any(self.readers_of(table_id) for table_id in found)
+        return [] if self._has_owner else found
 
     def _maybe_flush(self, table_id: UUID) -> Task | None:
         store = self._stores.get(table_id)
@@ -249,7 +270,7 @@ class StoredTables:
         files = self._files.get(table_id)
         if files is None:
             return
-        old = [r for r in files.readers if 0 < _end_of(r) <= position]
+        old = [r for r in files.readers if 0 < self._end_of(r) <= position]
         files.replace(old, ())
         if old:
             self._remove_now(files.folder, old)
@@ -276,7 +297,3 @@ class StoredTables:
             elif not commit_log.gathered:
                 self._since[table_id] = commit_log.written_position
         return min(needed)
-
-
-def _end_of(reader: SSTableReader) -> int:
-    return max((segment << POSITION_SHIFT | offset for _, (segment, offset) in reader.commit_log_intervals), default=0)

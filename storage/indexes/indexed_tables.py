@@ -3,8 +3,9 @@
 A write to such a table and what it changes in the hidden tables of its indexes and in its views are one record of the log
 and take effect together. Tables without either do not come here: the engine asks once, with a lookup in a set.
 
-Which indexes are built is told by rows of system."IndexInfo", as in Cassandra: one that has no row there when the program
-starts was being built when it ended, and is built anew.
+Which indexes are built is told by rows of system."IndexInfo", as in Cassandra, and by the same rows in a table of our own.
+One that lacks either when the program starts is built anew: it was being built when the program ended, or a Cassandra built
+it, whose files are others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ from storage.mutation import LIVE, NO_LIVENESS, Deletion, Liveness, PartitionUpd
 from storage.reads import EVERYTHING, TableStore
 from storage.reconcile import merge_rows, resolver
 from storage.schema.changes import ChangedTables
+from storage.schema.definitions import built_here_table
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata, ViewMetadata
 from storage.views.build import ViewBuild
@@ -179,10 +181,20 @@ class IndexedTables:
                 for name in store.indexes.local:
                     if name not in built:
                         self._begin_build(store, name)
+                unbuilt = [name for name in store.indexes.attached if name not in built]
+                self._mark(store.table.keyspace, unbuilt, is_built=True)
             if store.views is not None:
                 for view, _ in store.views.views.values():
                     if not self._progress.is_built(view.metadata):
                         self._begin_view(store, view.metadata).go_on()
+
+    def hand_over(self) -> None:
+        """Forgets that indexes are built: whoever opens the data folder next, a Cassandra maybe, which has its own files of
+        them, builds them anew."""
+        for table_id in self.tables:
+            store = self._engine.stores[table_id]
+            if store.indexes is not None:
+                self._mark(store.table.keyspace, [*store.indexes.local, *store.indexes.attached], is_built=False)
 
     def schema_changed(self, old: Schema, new: Schema) -> None:
         """Has new indexes built, and forgets that those which are gone were."""
@@ -238,21 +250,22 @@ class IndexedTables:
         now_s = self._engine.environment.clock.now_s()
         store.indexes.begin_build(name, self._engine.apply_plain, done, now_s)
 
-    def _info_store(self) -> TableStore | None:
+    def _info_stores(self) -> list[TableStore]:
+        """What clients see, and what only we know."""
         table = self._engine.schema.maybe_table("system", "IndexInfo")
-        return None if table is None else self._engine.stores[table.id]
+        return [] if table is None else [self._engine.stores[of.id] for of in (table, built_here_table())]
 
     def _built_names(self, keyspace: str) -> set[str]:
-        store = self._info_store()
-        view = store.read(TEXT.encode(keyspace), EVERYTHING, self._engine.environment.clock.now_s()) if store else None
-        if store is None or view is None:
-            return set()
-        return {TEXT.decode(store.clustering(row)[0]) for row in view.rows()}
+        now_s = self._engine.environment.clock.now_s()
+        found: list[set[str]] = []
+        for store in self._info_stores():
+            view = store.read(TEXT.encode(keyspace), EVERYTHING, now_s)
+            found.append({TEXT.decode(store.clustering(row)[0]) for row in view.rows()} if view is not None else set())
+        return set.intersection(*found) if found else set()
 
     def _mark(self, keyspace: str, names: Sequence[str], is_built: bool) -> None:
         """Writes into system."IndexInfo" that indexes are built, or that they are no more."""
-        store = self._info_store()
-        if store is None or not names:
+        if not names:
             return
         now_us = self._now_us()
         rows = {}
@@ -261,4 +274,5 @@ class IndexedTables:
             gone = Deletion(now_us, now_us // 1_000_000)
             row = Row(clustering, Liveness(now_us)) if is_built else Row(clustering, NO_LIVENESS, gone)
             rows[TEXT.order_key(clustering[0])] = row
-        self._engine.apply_plain([PartitionUpdate(store.table.id, TEXT.encode(keyspace), rows=rows)])
+        key = TEXT.encode(keyspace)
+        self._engine.apply_plain([PartitionUpdate(store.table.id, key, rows=rows) for store in self._info_stores()])

@@ -129,3 +129,9 @@ def schema_tables() -> Mapping[str, TableMetadata]:
         "system", "dropped_times", "keyspace_name text", "table_name text, column_name text", "dropped_time_us bigint"
     )
     return MappingProxyType({**schema_keyspace().tables, "dropped_times": dropped_times})
+
+
+@lru_cache(maxsize=1)
+def built_here_table() -> TableMetadata:
+    """Which of the indexes that system."IndexInfo" tells of are in files of ours."""
+    return define_table("system", "indexes_built_here", "table_name text", "index_name text", "value blob")
