@@ -24,7 +24,7 @@ from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, 
 from protocol.primitives import Value
 from protocol.requests import Batch, Execute, QueryOptions
 from protocol.responses import PreparedResult, Response, Result, RowsResult
-from storage.environment.strands import let_go_later, long_work, pause, paused
+from storage.environment.strands import let_go_later, let_go_wholly, long_work, pause, paused
 
 TEXTS_BYTES_MAX = 8 << 20
 """Plans of unprepared texts kept, and as many of shapes."""
@@ -39,6 +39,8 @@ BATCH_BYTES, BATCH_ENTRY_BYTES = 2_000, 100
 PROBATION_SHARE = 0.25
 """Of the prepared statements' room: those who were used longest ago have to show whether they still are."""
 MARKERS_MAX = 65_535
+BATCH_ENTRIES_KEPT_MAX = 8_000
+"""A longer batch is compiled each time: what it takes would be let go of at once when it has to make room."""
 BATCH_ENTRIES_PER_GO = 200
 """Of a BATCH message with more of them others must be able to interrupt the work: an entry takes some ten microseconds."""
 
@@ -222,6 +224,8 @@ class Statements:
         plan = self.compile(state, text, keyspace)
         if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:
             self._texts.keep((keyspace, text), plan, plan.tables, reckoned_bytes(text))
+        else:
+            let_go_wholly(plan)
         return plan, ()
 
     def _try_twin(self, state: ClientState, plan: Plan, keyspace: str | None, key: str) -> None:
@@ -394,8 +398,10 @@ class Statements:
             batch = self._compiler.batch_of_message(request, plans)
             tables = [table for plan in plans for table in plan.tables]
             size = BATCH_BYTES + BATCH_ENTRY_BYTES * len(plans)
-            if size <= self._batches.bytes_max:
+            if size <= self._batches.bytes_max and len(plans) <= BATCH_ENTRIES_KEPT_MAX:
                 self._batches.keep(key, batch, tables, size)
+            else:
+                let_go_wholly(batch)
         return self._run(state, batch, request.options._replace(values=cast(tuple[Value, ...], tuple(values))))
 
     # --- schema ----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition
 from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
 from storage.commitlog.replay import Replay
 from storage.environment.environment import Environment, FolderLock
-from storage.environment.strands import commit, paused
+from storage.environment.strands import commit, let_go_later, paused
 from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
 from storage.keys import split_key
@@ -310,6 +310,7 @@ class Engine:
         if commit_log is not None:
             logged = [write for write in paused(writes) if write.store.table.id not in self._unlogged]
             records = [packed_record(w.layout.record_prefix, w.key, single(w.ck, w.row)) for w in paused(logged)]
+            let_go_later(records)
         draft = _maybe_packed_draft(writes) if len(writes) >= DRAFT_ROWS_MIN else None
         if commit_log is not None and records:
             try:
@@ -569,7 +570,9 @@ def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:
     store, key = writes[0].store, writes[0].key
     if any(write.store is not store or write.key != key for write in paused(writes)):
         return None
-    return maybe_draft(store, key, [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)])
+    rows = [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)]
+    let_go_later(rows)
+    return maybe_draft(store, key, rows)
 
 
 def key_text(table: TableMetadata, key: bytes) -> str:

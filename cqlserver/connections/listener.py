@@ -61,6 +61,8 @@ GO_S = 0.002
 """How long requests are served before the log is written and the answers leave."""
 TURN_S = 0.004
 """How long busy sockets keep trio's other tasks waiting."""
+LEAVING_S = 0.002
+"""How long the work for a client that has left is let go of at a time."""
 LINGER_S = 0.001
 """How long the next request is waited for, where one was just served, before trio waits for it: a way through trio's loop
 costs as much as ten requests."""
@@ -517,10 +519,11 @@ class Listener:
             await trio.lowlevel.checkpoint()
 
     def _step(self, channel: Channel, unanswered: Unanswered) -> None:
-        if channel.closed:
-            self._border.attempt(unanswered.close)
-            return
         began = self._clock()
+        if channel.closed:
+            self._border.attempt(self._leave, channel, unanswered)
+            self.note_stall(self._clock() - began)
+            return
         self._serving = True
         is_done = False
 
@@ -531,7 +534,7 @@ class Listener:
         self._for(channel, step)
         self._serving = False
         if channel.closed:
-            self._border.attempt(unanswered.close)
+            self._border.attempt(self._leave, channel, unanswered)
         elif not is_done:
             unanswered.spent_s += self._clock() - began
             self._go_on_later(channel, unanswered)
@@ -542,6 +545,11 @@ class Listener:
         if is_done and self._behind:
             self._wake()
         self.note_stall(self._clock() - began)
+
+    def _leave(self, channel: Channel, unanswered: Unanswered) -> None:
+        """Its client has left."""
+        if not unanswered.leave(self._clock() + LEAVING_S):
+            self._go_on_later(channel, unanswered)
 
     def _go_on_later(self, channel: Channel, unanswered: Unanswered) -> None:
         """Has the next step done in turn, or when what it awaits is done."""

@@ -79,7 +79,7 @@ from protocol.responses import (
     encode_refusal,
 )
 from storage.environment.errands import Awaited
-from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
+from storage.environment.strands import Overtaken, Strand, TooLong, commit, in_go, pause, paused
 
 if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
@@ -140,6 +140,7 @@ class Unanswered:
     trace: Trace | None = None
     warnings: list[str] = field(default_factory=list)
     pending: Pending[Response | bytes] | None = None
+    strand: Strand[object] | None = None
     wrote: bool = False
     began: float = 0.0
     spent_s: float = 0.0
@@ -149,8 +150,17 @@ class Unanswered:
         """What must be done before the next step is."""
         return self.pending.awaited if self.pending is not None else None
 
+    def leave(self, until: float) -> bool:
+        """Nobody waits for it any more: gives it up, and lets go of what it had until that time; whether it has."""
+        if self.strand is not None:
+            self.strand.leave()
+            if not self.strand.resume(until):
+                return False
+        self.close()
+        return True
+
     def close(self) -> None:
-        """Nobody waits for it any more."""
+        """Gives it up at once."""
         pending, self.pending = self.pending, None
         if pending is not None:
             pending.close()
@@ -436,6 +446,7 @@ class Session(Client):
             if strand is None:
                 yield None
                 continue
+            unanswered.strand = strand
             try:
                 while not strand.resume(clock() + turn_s):
                     yield strand.awaited
@@ -445,6 +456,7 @@ class Session(Client):
                 turn_s *= 2
                 continue
             finally:
+                unanswered.strand = None
                 strand.abandon()
             if not isinstance(outcome, Pending):
                 return outcome

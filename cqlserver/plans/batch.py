@@ -21,7 +21,7 @@ from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.engine import PackedRowWrite
-from storage.environment.strands import long_work, paused, undisturbed
+from storage.environment.strands import let_go_later, long_work, paused, undisturbed
 from storage.mutation import NO_TIMESTAMP, ComplexColumn, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
 
@@ -70,6 +70,7 @@ class BatchPlan:
         packed = self._maybe_packed(options, default_us)
         if packed is not None:
             partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in paused(packed)}
+            let_go_later(packed, [*partitions])
             count = 1
             if len(partitions) > 1:
                 count = self._check_partitions(partitions, packed_size(packed, len(partitions)), state)
@@ -81,6 +82,7 @@ class BatchPlan:
         given = [
             (modification, values, modification.keys(values)) for modification, values in paused(self._with_values(options))
         ]
+        let_go_later(given)
         updates = Updates()
         for modification, values, keys in paused(given):
             places = modification.places(values)
@@ -99,6 +101,7 @@ class BatchPlan:
 
     def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> str:
         built = updates.build(incrementer(self.node))
+        let_go_later(built, *updates.pieces(), *[[*update.rows.values()] for update in built[:1]])
         count = len(built)
         if count > 1:
             partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in paused(updates.builders())}
@@ -255,7 +258,9 @@ def packed_size(writes: Sequence[PackedRowWrite], partition_count: int) -> int:
 
 def _rows_meet(writes: Sequence[PackedRowWrite]) -> bool:
     """Whether there are several writes of one row: its size counts once."""
-    return len({(write.store.table.id.bytes, write.key, write.ck) for write in paused(writes)}) < len(writes)
+    places = {(write.store.table.id.bytes, write.key, write.ck) for write in paused(writes)}
+    let_go_later([*places])
+    return len(places) < len(writes)
 
 
 def validate_batch(kind: str, modifications: Sequence[Modification], timestamp: Term | None, ttl: Term | None) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from protocol.errors import RequestError
 from protocol.types.turns import (
     ITEMS_PER_GO_MAX,
     TooLong,
@@ -30,6 +31,7 @@ from protocol.types.turns import (
     turn,
 )
 from storage.environment.errands import Awaited, Errand, Errands
+from storage.environment.remains import chained, let_go, remains_of
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
@@ -53,6 +55,7 @@ __all__ = [
     "is_interruptible",
     "let_go_later",
     "let_go_piecewise",
+    "let_go_wholly",
     "long_work",
     "pause",
     "paused",
@@ -95,17 +98,8 @@ class Abandoned(BaseException):
 def without_frames(error: E) -> E:
     """The error, without the frames that it and those behind it came through. Frames hold what a request had, and where
     one of them holds the error in turn nothing is let go: only a full collection would find that."""
-    errors: list[BaseException] = [error]
-    seen = set()
-    while errors:
-        one = errors.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
+    for one in chained(error):
         one.__traceback__ = None
-        errors += [other for other in (one.__cause__, one.__context__) if other is not None]
-        if isinstance(one, BaseExceptionGroup):
-            errors += one.exceptions
     return error
 
 
@@ -115,6 +109,13 @@ def let_go_later(*sequences: Sequence[object]) -> None:
     current = turn.get()
     if isinstance(current, ThreadStrand):
         current.buried += [_copied(sequence) for sequence in sequences if len(sequence) > _LET_GO]
+
+
+def let_go_wholly(one: object) -> None:
+    """The same of what many objects hang on: what only it holds."""
+    current = turn.get()
+    if isinstance(current, ThreadStrand):
+        current.remains.append(one)
 
 
 def _copied(sequence: Sequence[object]) -> Iterator[list[object]]:
@@ -196,13 +197,17 @@ class Strand(Protocol[Result]):
     def take_result(self) -> Result:
         """Once, when it has ended. Raises what the function raised."""
 
+    def leave(self) -> None:
+        """Nobody waits for it any more: it ends where it stands when it is resumed, and lets go in turns of what it had."""
+
     def abandon(self) -> None:
-        """Ends it where it stands, if it has not ended."""
+        """Ends it at once where it stands, if it has not ended."""
 
 
 class ThreadStrand(Generic[T]):
     """A strand in a thread. `still_valid` is asked after each pause before `commit`: if not, Overtaken is raised there.
-    `on_end` is called in the caller's thread, `on_wait` with 1 when it begins to wait for others and with -1 when it has."""
+    `on_end` is called in the caller's thread, `on_wait` with 1 when it begins to wait for others and with -1 when it has.
+    `is_long`: what it makes is so much that it is let go of in turns where an error, or the caller, ends it."""
 
     def __init__(
         self,
@@ -211,18 +216,21 @@ class ThreadStrand(Generic[T]):
         still_valid: Callable[[], bool],
         on_end: Callable[[], None],
         on_wait: Callable[[int], None],
+        is_long: bool = True,
     ) -> None:
         self._clock, self._function, self._still_valid, self._on_end = clock, function, still_valid, on_end
-        self._on_wait = on_wait
+        self._on_wait, self._is_long = on_wait, is_long
         self.awaited: Awaited | None = None
         self._until = 0.0
         self._its_turn, self._our_turn = threading.Lock(), threading.Lock()
         self._its_turn.acquire()
         self._our_turn.acquire()
         self._abandoned = self._committed = self._ended = self.is_beside = False
+        self._lets_go = self._hurries = False
         self._error: BaseException | None = None
         self._result: object = None
         self.buried: list[Iterator[list[object]]] = []
+        self.remains: list[object] = []
 
     # --- for the loop ----------------------------------------------------------------------------------------------
 
@@ -244,10 +252,14 @@ class ThreadStrand(Generic[T]):
         finally:
             del error  # which has this frame
 
-    def abandon(self) -> None:
+    def leave(self) -> None:
         self._result = self._error = None
+        self._abandoned = True
+
+    def abandon(self) -> None:
+        self.leave()
         if not self._ended:
-            self._abandoned = True
+            self._hurries = True
             self._its_turn.release()
             self._our_turn.acquire()
             self._on_end()
@@ -263,19 +275,31 @@ class ThreadStrand(Generic[T]):
             if not self._abandoned:
                 self._result = self._function()
                 self._committed = True
-                self._let_go()
         except Abandoned as error:
-            without_frames(error)
+            self._take_remains(error)
+        except RequestError as error:  # an answer: nobody wants to know where it was raised
+            self._take_remains(error)
+            self._error = error
         except BaseException as error:  # noqa: BLE001 - raised by `take_result`
             self._error = error
         finally:
+            self._lets_go = True
+            del self._function
+            self._let_go()
             turn.reset(token)
             _strand.set(None)
-            del self._function, self.buried
             self._ended = True
             self._our_turn.release()
 
+    def _take_remains(self, error: BaseException) -> None:
+        if self._is_long and not self._hurries:
+            self.remains += remains_of(error)
+        else:
+            without_frames(error)
+
     def _let_go(self) -> None:
+        for _ in let_go(self.remains):
+            self.pause()
         while self.buried:
             for items in self.buried.pop():
                 while items:
@@ -284,14 +308,21 @@ class ThreadStrand(Generic[T]):
                 self.pause()
 
     def pause(self) -> None:
+        if self._lets_go:
+            if not self._hurries and self._clock() >= self._until:
+                self._switch()
+            return
         if self._abandoned or self._clock() < self._until:
             return  # what cleans up behind Abandoned is not interrupted
-        self._our_turn.release()
-        self._its_turn.acquire()
+        self._switch()
         if self._abandoned:
             raise Abandoned
         if not self._committed and not self._still_valid():
             raise Overtaken
+
+    def _switch(self) -> None:
+        self._our_turn.release()
+        self._its_turn.acquire()
 
     def beside(self, function: Callable[[], Returned]) -> Returned:
         self.is_beside = True
@@ -365,6 +396,8 @@ class InlineStrand(Generic[T]):
     def abandon(self) -> None:
         self._function = self._result = self._error = None
 
+    leave = abandon
+
 
 class ThreadWorkers:
     """Begins strands in threads, which it keeps for the next ones."""
@@ -397,7 +430,7 @@ class ThreadWorkers:
             del at_work[worker]
             self._idle.append(worker)
 
-        strand = ThreadStrand(self._clock, function, still_valid, on_end, self._count_waiting)
+        strand = ThreadStrand(self._clock, function, still_valid, on_end, self._count_waiting, bool(memory))
         worker.begin(strand.run)
         return strand
 

@@ -227,6 +227,20 @@ def test_a_closed_connection_gives_its_work_up() -> None:
     assert isinstance(other.ask(STATEMENTS["batch"].replace("INTO t", "INTO ks.t")), VoidResult)
 
 
+def test_what_a_client_that_left_had_under_way_is_let_go_of_in_turns() -> None:
+    long = client()
+    unanswered = long.begin(Query(f"INSERT INTO l (k, f) VALUES (1, [{numbers(5_000)}])"))
+    for _ in range(300):
+        assert not long.session.step(unanswered)
+    long.session.close()
+    turns = 1
+    while not unanswered.leave(0.0):
+        turns += 1
+    assert turns > 20
+    assert unanswered.pending is None
+    assert Client(long.session.node).rows("SELECT f FROM ks.l WHERE k = 1") == []
+
+
 def test_requests_under_way_are_bounded_in_bytes() -> None:
     long = client()
     text = f"INSERT INTO t (k, c, v) VALUES (1, 1, '{'x' * (PENDING_BYTES_MAX // 2)}')"

@@ -1,10 +1,12 @@
 """Strands: who has the turn, and what happens to those who are overtaken or given up."""
 
 import random
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from protocol.errors import InvalidRequest
 from storage.environment.environment import ManualClock
 from storage.environment.strands import (
     LONG_STRANDS_MAX,
@@ -86,6 +88,85 @@ def test_an_abandoned_strand_ends_where_it_stands() -> None:
     assert seen == ["cleaned up"]
     begun(work).abandon()  # it has not begun
     assert seen == ["cleaned up"]
+
+
+class Kept(list[object]):
+    """What can be seen to be gone."""
+
+
+def nested(count: int) -> Kept:
+    """Objects in objects, as a parsed text is."""
+    return Kept([[{"name": str(number), "parts": [(number, "x" * (number % 7))]}] for number in range(count)])
+
+
+def long_strand(function: Callable[[], object]) -> ThreadStrand[object]:
+    strand = ThreadWorkers(ManualClock().monotonic).maybe_strand(function, lambda: True, 10 * SHORT_BYTES)
+    assert strand is not None
+    return strand
+
+
+def turns_of(strand: ThreadStrand[object]) -> int:
+    turns = 1
+    while not strand.resume(NOW):
+        turns += 1
+    return turns
+
+
+def test_what_was_made_before_an_error_is_let_go_of_in_turns() -> None:
+    gone: list[weakref.ref[Kept]] = []
+
+    def work() -> None:
+        made = nested(5_000)
+        gone.append(weakref.ref(made))
+        raise InvalidRequest(f"{len(made)} are too many")
+
+    strand = long_strand(work)
+    assert turns_of(strand) > 50
+    assert gone[0]() is None
+    with pytest.raises(InvalidRequest, match="5000 are too many"):
+        strand.take_result()
+
+
+def test_a_strand_that_is_left_lets_go_in_turns() -> None:
+    gone: list[weakref.ref[Kept]] = []
+    seen: list[str] = []
+
+    def work() -> None:
+        made = nested(5_000)
+        gone.append(weakref.ref(made))
+        try:
+            inner(made)
+        finally:
+            seen.append("cleaned up")
+
+    def inner(made: Kept) -> None:
+        pause()
+        seen.append("went on")
+
+    strand = long_strand(work)
+    assert not strand.resume(NOW)
+    strand.leave()
+    assert turns_of(strand) > 50
+    assert gone[0]() is None
+    assert seen == ["cleaned up"]
+    strand = long_strand(work)
+    strand.resume(NOW)
+    strand.leave()
+    assert not strand.resume(NOW)
+    strand.abandon()  # does the rest at once
+    assert gone[1]() is None
+
+
+def test_what_others_hold_is_left_alone_when_a_strand_lets_go() -> None:
+    kept = nested(300)
+    before = repr(kept)
+
+    def work() -> None:
+        made = [kept, *kept]
+        raise InvalidRequest(str(len(made)))
+
+    turns_of(long_strand(work))
+    assert repr(kept) == before
 
 
 def test_a_strand_is_overtaken_until_it_commits() -> None:
