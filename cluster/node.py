@@ -56,17 +56,21 @@ from storage.schema.writes import SchemaWrite
 log = logging.getLogger("cqlserver.cluster")
 
 HINTS_TICK_S: Final = 10.0
+SCHEMA_ASKED_S: Final = 0.1
+"""How long an answer is waited for; each round of gossip looks whether it is still wanted."""
 _TIME_BYTES: Final = 8
 _TOKEN = struct.Struct(">q")
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """`seeds` as others reach them; `facts`: what else the node says of itself in gossip."""
+    """`seeds` as others reach them; `generation`: higher than that of the node's life before;
+    `facts`: what else the node says of itself in gossip."""
 
     cluster_name: str
     seeds: Sequence[Endpoint]
     timeouts: Timeouts
+    generation: Generation
     facts: dict[ApplicationState, str]
 
 
@@ -96,8 +100,8 @@ class ClusterNode:
         self._clock, self._now_s = environment.clock.monotonic, environment.clock.now_s
         self.endpoint = Endpoint(self.local.address, self.local.port)
         rng = environment.rng.fork("cluster")
-        generation = Generation(self._now_s())
-        self.gossiper = Gossiper(self.endpoint, options.cluster_name, options.seeds, generation, rng, self._is_member)
+        name, generation = options.cluster_name, options.generation
+        self.gossiper = Gossiper(self.endpoint, name, options.seeds, generation, rng, self._is_member)
         self.membership = Membership(self.gossiper)
         self.replica = Replica(engine)
         self.paxos = PaxosStore(engine)
@@ -134,6 +138,18 @@ class ClusterNode:
     @property
     def live_peers(self) -> list[Node]:
         return [node for node in self.peers if self.is_alive(node)]
+
+    @property
+    def has_met_all(self) -> bool:
+        """Whether all members that it has heard of are up."""
+        return len(self.live_peers) == len(self.peers)
+
+    @property
+    def agrees_on_schema(self) -> bool:
+        """Whether some other node is up, and all that are have the schema that this one has."""
+        own = str(self.engine.schema.version)
+        states = [self.gossiper.maybe_state(endpoint) for endpoint in self.gossiper.live]
+        return bool(states) and all(state is not None and state.get(ApplicationState.SCHEMA) == own for state in states)
 
     # --- messages and time ---------------------------------------------------------------------------------------------
 
@@ -179,6 +195,8 @@ class ClusterNode:
             self._next_round_s = max(self._next_round_s + INTERVAL_S, now_s)
             self._send_gossip(self.gossiper.tick(now_s))
             self._follow_gossip()
+            for endpoint in self.gossiper.live:
+                self._maybe_ask_for_schema(endpoint)
         if now_s >= self._next_hints_s:
             self._next_hints_s = now_s + HINTS_TICK_S
             self.hints.tick(self.live_peers)
@@ -380,7 +398,7 @@ class ClusterNode:
         now_s = self._clock()
         if version is None or version == str(self.engine.schema.version) or not self.gossiper.is_alive(endpoint):
             return
-        if self._schema_asked.get(endpoint, -inf) + INTERVAL_S <= now_s:
+        if self._schema_asked.get(endpoint, -inf) + SCHEMA_ASKED_S <= now_s:
             self._schema_asked[endpoint] = now_s
             self._send(endpoint, Message(Verb.SCHEMA_WANTED, 0, b""))
 

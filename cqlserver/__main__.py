@@ -50,6 +50,12 @@ def _arguments() -> argparse.ArgumentParser:
         help="port on 127.0.0.1 for the verbs (reset, snapshot, ...), 0 for any free one, or none "
         "(default 7199, or a free one where that is taken)",
     )
+    cluster = parser.add_argument_group("one node of a cluster")
+    cluster.add_argument("--seeds", metavar="A,B", help="other nodes (ADDRESS or ADDRESS:PORT) to be one cluster with")
+    cluster.add_argument("--listen-address", metavar="X", help="where other nodes reach it (default --host)")
+    cluster.add_argument("--storage-port", type=int, metavar="N", help="at which port (default 7000)")
+    cluster.add_argument("--dc", metavar="NAME", help="its datacenter (default datacenter1)")
+    cluster.add_argument("--rack", metavar="NAME", help="its rack (default rack1)")
     parser.add_argument(
         "--init",
         type=Path,
@@ -115,6 +121,7 @@ def configure(arguments: list[str]) -> Config:
         if not 0 <= options.port <= 65535:
             raise ConfigError(f"--port {options.port}: a port is 0 to 65535")
         config = replace(config, port=options.port)
+    config = _placed(config, options)
     if options.control_port is not None:
         config = replace(config, control_port=_control_port(options.control_port))
     if options.data is not None:
@@ -163,6 +170,19 @@ def _secured(config: Config, options: argparse.Namespace) -> Config:
             raise ConfigError("--tls takes CERT:KEY, two PEM files, or auto")
         config = replace(config, tls=TlsSettings(Path(certificate), key_file=Path(key)))
     return config
+
+
+def _placed(config: Config, options: argparse.Namespace) -> Config:
+    """With its place in a cluster."""
+    if options.seeds is not None:
+        config = replace(config, seeds=tuple(seed.strip() for seed in options.seeds.split(",") if seed.strip()))
+    given = {
+        "listen_address": options.listen_address,
+        "storage_port": options.storage_port,
+        "datacenter": options.dc,
+        "rack": options.rack,
+    }
+    return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
 def _control_port(text: str) -> int | None:

@@ -25,7 +25,7 @@ from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.engine import Engine, PackedRowWrite
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.environment.strands import long_work
-from storage.local_node import LocalNode
+from storage.local_node import LocalNode, stored_generation
 from storage.memtable.drafts import Seen
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
@@ -72,7 +72,9 @@ class Node:
         self.border = Border(environment.clock.monotonic)
         self.limits = ClientLimits(config)
         self.port = config.port
-        address = config.host if _is_ip(config.host) else "127.0.0.1"
+        self.native_address = config.host if _is_ip(config.host) else "127.0.0.1"
+        address = config.listen_address or self.native_address
+        self.generation = max(environment.clock.now_s(), stored_generation(engine) + 1)
         place = config.datacenter, config.rack
         self.ring_node = RingNode(local.host_id, address, *place, local.tokens, config.storage_port)
         self.coordinator = Coordinator(self.ring_node, Ring((self.ring_node,)))
@@ -162,9 +164,10 @@ class Node:
             ring_node.tokens,
             self.schema.version,
             ring_node.address,
+            self.native_address,
             self.port,
             ring_node.port,
-            clock.now_s(),
+            self.generation,
             ring_node.datacenter,
             ring_node.rack,
         )

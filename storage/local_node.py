@@ -43,6 +43,15 @@ def maybe_local_node(engine: Engine, cluster_name: str) -> LocalNode | None:
     return None
 
 
+def stored_generation(engine: Engine) -> int:
+    """What system.local has of the node's life before; 0 where there was none."""
+    for values in stored_values(engine.stores[_local_table(engine).id], engine.environment.clock.now_s()):
+        generation = values.get("gossip_generation")
+        if generation is not None:
+            return int.from_bytes(generation, "big")
+    return 0
+
+
 def stored_truncations(engine: Engine) -> dict[UUID, Truncation]:
     """What system.local says of TRUNCATE, of tables that there are."""
     store = engine.stores[_local_table(engine).id]

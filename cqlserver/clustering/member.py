@@ -10,7 +10,7 @@ from cluster.coordination.outcome import all_of
 from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
 from cluster.coordinator import READ_LEVELS, ReplicaPlan, RequestKind
-from cluster.gossip.endpoint import ApplicationState, Endpoint
+from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
 from cluster.node import ClusterNode, ClusterOptions, Owner
 from cluster.paxos.encoding import PaxosKey
@@ -49,10 +49,11 @@ class Member(Owner):
         self._node = node
         facts = {
             ApplicationState.RELEASE_VERSION: RELEASE_VERSION,
-            ApplicationState.NATIVE_ADDRESS_AND_PORT: f"{node.address}:{node.port}",
+            ApplicationState.NATIVE_ADDRESS_AND_PORT: f"{node.native_address}:{node.port}",
             ApplicationState.RPC_READY: "true",
         }
-        options = ClusterOptions(node.local.cluster_name, seeds, timeouts, facts)
+        generation = Generation(node.generation)
+        options = ClusterOptions(node.local.cluster_name, seeds, timeouts, generation, facts)
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         node.member = self
 

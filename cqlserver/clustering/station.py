@@ -54,13 +54,16 @@ class Station:
         self._cluster.receive(sender, messages)
 
     def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
-        """The same; whether they were such as nodes send."""
+        """The same; whether they were such as nodes send, and nothing went wrong with them."""
         try:
             self.take(sender, messages)
         except (PeerError, CorruptionError) as error:
             log.error("%s: %s", sender, error)
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - told
+            self._node.border.tell(error)
+        else:
+            return True
+        return False
 
     def flush(self) -> None:
         """Writes the log, and has what is outgoing carried away."""
@@ -85,7 +88,7 @@ class Station:
     async def keep_time(self) -> None:
         """Ticks when something is due, until cancelled."""
         while True:
-            self._cluster.tick()
+            self._node.border.attempt(self._cluster.tick)
             self.flush()
             self._time_wanted = trio.Event()
             self._wakes_at_s = self._cluster.wake_s

@@ -1,34 +1,100 @@
-"""`cqlserver cluster --nodes N`: several nodes for tests and small machines."""
+"""`cqlserver cluster --nodes N`: several nodes for tests and small machines, in one process or each in its own."""
 
 import argparse
+import json
+import os
+import signal
 import sys
-from typing import Final
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-SUMMARY: Final = "Starts a cluster of several nodes in one process, on 127.0.0.1, 127.0.0.2, and so on."
+if TYPE_CHECKING:
+    from cqlserver.launcher import Server
+    from cqlserver.program.config import Config
+
+SUMMARY: Final = "Starts a cluster of several nodes, on 127.0.0.1, 127.0.0.2, and so on."
+_OWN: Final = ("--host", "--port", "--data", "--memory", "--seeds", "--listen-address", "--ready-file", "--control-port")
 
 
 def main(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="cqlserver cluster", description=SUMMARY, epilog="All other options are those of the server: cqlserver --help."
+        prog="cqlserver cluster",
+        description=SUMMARY,
+        epilog="All other options are those of the server: cqlserver --help.",
+        allow_abbrev=False,
     )
     parser.add_argument("--nodes", type=int, default=3, help="how many (3)")
-    parser.add_argument("--in-process", action="store_true", help="all nodes in this process, which is how it is done now")
+    parser.add_argument("--in-process", action="store_true", help="all nodes in this process, else one process each")
     options, others = parser.parse_known_args(arguments)
     from cqlserver.__main__ import configure, set_up_logging
-    from cqlserver.program.config import ConfigError
-
-    try:
-        config = configure(others)
-    except ConfigError as error:
-        print(f"cqlserver cluster: {error}", file=sys.stderr)
-        return 2
-    set_up_logging(config)
+    from cqlserver.clustering.in_process import node_configs
     from cqlserver.clustering.program import run
+    from cqlserver.program.config import ConfigError
     from cqlserver.program.server import StartupError
 
     try:
-        run(config, options.nodes)
-    except StartupError as error:
+        config = configure(others)
+        if options.in_process:
+            set_up_logging(config)
+            run(config, options.nodes)
+        else:
+            run_processes(node_configs(config, options.nodes), others)
+    except (StartupError, ConfigError) as error:
         print(f"cqlserver cluster: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, StartupError) else 2
     return 0
+
+
+def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
+    """One for each, until SIGTERM or SIGINT. Raises StartupError."""
+    from cqlserver.launcher import StartError, launch
+    from cqlserver.program.server import StartupError
+
+    shared = _without_own(arguments)
+    seeds = ",".join(config.host for config in configs[:2])
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stopped.set())
+    with ExitStack() as stack:
+        servers: list[Server] = []
+        try:
+            for config in configs:
+                place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
+                place += ["--memory"] if config.data is None else ["--data", str(config.data)]
+                command = [sys.executable, "-P", "-m", "cqlserver", *shared, *place]
+                servers.append(stack.enter_context(launch([*command, "--ready-file", "-", "--until-stdin-ends"])))
+        except StartError as error:
+            raise StartupError(str(error)) from error
+        nodes = [
+            {"host": server.host, "port": server.port, "control_port": server.control_port, "pid": server.pid}
+            for server in servers
+        ]
+        _tell(configs[0].ready_file, {**nodes[0], "nodes": nodes})
+        stopped.wait()
+
+
+def _without_own(arguments: list[str]) -> list[str]:
+    """The options that are the same for all nodes."""
+    kept: list[str] = []
+    at = 0
+    while at < len(arguments):
+        name, equals, _ = arguments[at].partition("=")
+        if name in _OWN:
+            at += 1 if equals or name == "--memory" else 2
+        else:
+            kept.append(arguments[at])
+            at += 1
+    return kept
+
+
+def _tell(ready_file: Path | None, told: dict[str, object]) -> None:
+    text = json.dumps(told) + "\n"
+    if ready_file is None:
+        for node in told["nodes"]:  # type: ignore[attr-defined]
+            print(f"{node['host']}:{node['port']}  pid {node['pid']}, control port {node['control_port']}", file=sys.stderr)
+    elif str(ready_file) == "-":
+        os.write(1, text.encode())
+    else:
+        ready_file.write_text(text)

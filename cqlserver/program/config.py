@@ -30,7 +30,9 @@ class ConfigError(ValueError):
 class Config:
     """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`); `control_port` None: there is
     none; `ready_file` "-": standard output; `until_stdin_ends`: the server lives as long as whoever started it;
-    `own_certificates`: it makes `tls` itself, and with `requires_client_certificate` for its clients too."""
+    `own_certificates`: it makes `tls` itself, and with `requires_client_certificate` for its clients too; `seeds`: nodes
+    (ADDRESS or ADDRESS:PORT) of the cluster that it is one of, none: it is alone; `listen_address`: where other nodes reach
+    it, None: at `host`."""
 
     host: str = "127.0.0.1"
     port: int = 9042
@@ -47,6 +49,8 @@ class Config:
     datacenter: str = "datacenter1"
     rack: str = "rack1"
     storage_port: int = 7000
+    listen_address: str | None = None
+    seeds: tuple[str, ...] = ()
     commitlog_sync: SyncMode = "periodic"
     commitlog_sync_period_ms: int = 10_000
     commitlog_sync_group_window_ms: int = 10
@@ -150,6 +154,10 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         config = replace(config, host=str(settings["rpc_address"]))
     if "native_transport_port" in settings:
         config = replace(config, port=_integer("native_transport_port", settings["native_transport_port"]))
+    if settings.get("listen_address") is not None:
+        config = replace(config, listen_address=str(settings["listen_address"]))
+    if "storage_port" in settings:
+        config = replace(config, storage_port=_integer("storage_port", settings["storage_port"]))
     if "cluster_name" in settings:
         config = replace(config, cluster_name=str(settings["cluster_name"]))
     if "num_tokens" in settings:

@@ -140,7 +140,13 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         run_init_files(node, config)
         if node.commit_log is not None:
             node.commit_log.write()
-        listen(sockets)
+        connected = None
+        if config.seeds:
+            from cqlserver.clustering.process import Connected
+
+            connected = Connected(node, config)
+        if connected is None:
+            listen(sockets)
         if config.query_log:
             from cqlserver.query_log.recording import QueryLog
 
@@ -150,6 +156,9 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
             listener.after_go = StorageExercise(node.engine, exercise == "compact")
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
+                if connected is not None:
+                    await nursery.start(connected.run)
+                    listen(sockets)
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 if node.durable:
@@ -163,6 +172,8 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
+                if connected is not None:
+                    await connected.shut_down()
                 nursery.cancel_scope.cancel()
         log.debug("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)
     finally:

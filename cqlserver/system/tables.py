@@ -28,7 +28,8 @@ _TRUNCATION = struct.Struct(">qiq")
 
 @dataclass(frozen=True, slots=True)
 class LocalFacts:
-    """What system.local tells of this node. `address`: where it listens, for clients and nodes alike; `generation`:
+    """What system.local tells of this node. `address`: where other nodes reach it, `native_address` where clients do;
+    `generation`:
     seconds since 1970 of this start."""
 
     cluster_name: str
@@ -36,6 +37,7 @@ class LocalFacts:
     tokens: Sequence[int]
     schema_version: UUID
     address: str
+    native_address: str
     native_port: int
     internode_port: int
     generation: int
@@ -65,7 +67,7 @@ def local_update(facts: LocalFacts, timestamp_us: int) -> PartitionUpdate:
         "partitioner": PARTITIONER,
         "rack": facts.rack,
         "release_version": RELEASE_VERSION,
-        "rpc_address": address,
+        "rpc_address": ip_address(facts.native_address),
         "rpc_port": facts.native_port,
         "schema_version": facts.schema_version,
     }

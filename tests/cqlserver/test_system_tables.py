@@ -27,7 +27,7 @@ from storage.schema.metadata import Schema, TableMetadata
 
 HOST_ID = UUID("fe1e4cdb-198b-4417-973c-aa268a4acd4d")
 TABLE_ID = UUID("176c39cd-b93d-33a5-a218-8eb06a56f66e")
-FACTS = LocalFacts("Test Cluster", HOST_ID, (-5, 7), UUID(int=3), "127.0.0.1", 9042, 7000, 1_700_000_000)
+FACTS = LocalFacts("Test Cluster", HOST_ID, (-5, 7), UUID(int=3), "127.0.0.1", "127.0.0.1", 9042, 7000, 1_700_000_000)
 
 
 def local_row(*updates: PartitionUpdate) -> dict[str, object]:

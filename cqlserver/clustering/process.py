@@ -1,0 +1,92 @@
+"""A process that is one node of a cluster: it finds the others before it opens its port, and tells them when it goes."""
+
+import logging
+import socket
+from typing import Final
+
+import trio
+
+from cluster.coordination.proxy import Timeouts
+from cluster.gossip.endpoint import Endpoint
+from cqlserver.clustering.member import Member
+from cqlserver.clustering.station import Station
+from cqlserver.clustering.tcp import BACKLOG, Wire
+from cqlserver.node import Node
+from cqlserver.program.config import Config
+from cqlserver.program.server import StartupError
+
+log = logging.getLogger("cqlserver.cluster")
+
+FIND_S: Final = 30.0
+"""How long a node looks for another one (RING_DELAY)."""
+MEET_S: Final = 2.0
+"""How long the members that it has heard of are waited for: one of them may be down."""
+SHUT_DOWN_S: Final = 1.0
+
+
+class Connected:
+    """See the module. Raises StartupError where the seeds are none."""
+
+    def __init__(self, node: Node, config: Config) -> None:
+        self._port = config.storage_port
+        seeds = [_endpoint(text, config.storage_port) for text in config.seeds]
+        self._member = Member(node, seeds, Timeouts())
+        cluster = self._member.cluster
+        self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
+        self._station = self._wire.station = Station(node, self._member, self._wire.carry)
+        self._is_seed = cluster.endpoint in seeds
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Tells when it has found the others, and goes on until cancelled. Raises StartupError."""
+        listener = self._listener()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._wire.run, listener)
+            nursery.start_soon(self._station.keep_time)
+            self._station.start()
+            await self._find_others()
+            task_status.started()
+
+    def _listener(self) -> trio.SocketListener:
+        endpoint = self._station.endpoint
+        sock = socket.socket(socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((endpoint.address, endpoint.port))
+            sock.listen(BACKLOG)
+        except OSError as error:
+            sock.close()
+            raise StartupError(
+                f"can't listen for other nodes on {endpoint}: {error.strerror}. Choose another --storage-port or "
+                "--listen-address."
+            ) from error
+        return trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+
+    async def _find_others(self) -> None:
+        """A seed may be the first one; others need somebody who knows the schema. Those who are there are met."""
+        cluster = self._member.cluster
+        with trio.move_on_after(FIND_S) as patience:
+            while not self._is_seed and not cluster.agrees_on_schema:
+                await trio.sleep(0.01)
+        if not patience.cancelled_caught:
+            with trio.move_on_after(MEET_S):
+                while not cluster.has_met_all:
+                    await trio.sleep(0.01)
+            return
+        raise StartupError(f"Unable to gossip with any peers: of {', '.join(map(str, cluster.gossiper.seeds))} none answers")
+
+    async def shut_down(self) -> None:
+        self._station.shut_down()
+        with trio.move_on_after(SHUT_DOWN_S):
+            await self._wire.flushed()
+
+
+def _endpoint(text: str, default_port: int) -> Endpoint:
+    """Raises StartupError."""
+    address, colon, port = text.rpartition(":")
+    if not colon or (":" in address.strip("[]") and not text.startswith("[")):
+        address, port = text, str(default_port)
+    try:
+        resolved = socket.getaddrinfo(address.strip("[]"), int(port), type=socket.SOCK_STREAM)[0][4]
+    except (OSError, ValueError) as error:
+        raise StartupError(f"--seeds {text}: write ADDRESS or ADDRESS:PORT ({error})") from error
+    return Endpoint(str(resolved[0]), int(port))

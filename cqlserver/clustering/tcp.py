@@ -1,0 +1,216 @@
+"""How messages pass between processes: a connection to each peer for what is sent, one from each for what comes.
+
+Frames and handshake are cluster/internode's. What one go of the loop has for a peer leaves in one frame. Large messages have
+a connection of their own, so that gossip never waits behind them. What waits for a peer is bounded: more is dropped, and
+whoever waits for an answer takes the peer for slow, as he does where it can't be reached.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+import trio
+
+from cluster.gossip.endpoint import Endpoint
+from cluster.internode.frames import FrameDecoder, FrameEncoder, Message
+from cluster.internode.handshake import (
+    Answer,
+    Compression,
+    Hello,
+    Kind,
+    Verdict,
+    encode_answer,
+    encode_hello,
+    judged,
+    maybe_answer,
+    maybe_hello,
+    version_of,
+    wrong_version,
+)
+from cqlserver.clustering.station import Station
+from protocol.errors import PeerError
+
+log = logging.getLogger("cqlserver.cluster")
+
+QUEUE_BYTES_MAX: Final = 64 << 20
+"""For one peer, in memory: a few times what it takes in while it is merely slow."""
+LARGE_BYTES: Final = 1 << 16
+CONNECT_S: Final = 2.0
+"""internode_tcp_connect_timeout."""
+HANDSHAKE_S: Final = 5.0
+RETRY_S: Final = 0.2
+"""How long a peer that can't be reached is left alone; what is for it meanwhile is dropped."""
+RECEIVE_BYTES: Final = 1 << 18
+BACKLOG: Final = 128
+
+
+class Wire:
+    """One node's. `station` is set before `run`."""
+
+    def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID) -> None:
+        self._local, self._cluster_name, self._host_id = local, cluster_name, host_id
+        self.station: Station | None = None
+        self._peers: dict[tuple[Endpoint, Kind], _Peer] = {}
+        self._nursery: trio.Nursery | None = None
+
+    def carry(self, endpoint: Endpoint, messages: Sequence[Message]) -> None:
+        """Has them sent, or loses them."""
+        size = sum(len(message.body) for message in messages)
+        kind = Kind.LARGE if size > LARGE_BYTES else Kind.SMALL
+        peer = self._peers.get((endpoint, kind))
+        if peer is None:
+            if self._nursery is None:
+                return
+            hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
+            peer = self._peers[endpoint, kind] = _Peer(endpoint, hello)
+            self._nursery.start_soon(peer.run)
+        peer.add(messages, size)
+
+    async def run(
+        self, listener: trio.SocketListener, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Sends and receives until cancelled."""
+        async with listener, trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await trio.serve_listeners(self._receive, [listener], handler_nursery=nursery)
+
+    async def flushed(self) -> None:
+        """Until what is queued has left, where peers take it."""
+        while any(peer.has_something for peer in self._peers.values()):
+            await trio.sleep(0.001)
+
+    async def _receive(self, stream: trio.SocketStream) -> None:
+        """One connection of a peer that sends."""
+        async with stream:
+            try:
+                greeted = await self._greet(stream)
+                if greeted is not None:
+                    await self._receive_frames(stream, *greeted)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            except PeerError as error:
+                log.warning("a connection on the storage port is closed: %s", error)
+
+    async def _greet(self, stream: trio.SocketStream) -> tuple[Endpoint, bytes] | None:
+        """Who calls, and what came behind the Hello. Raises PeerError."""
+        data = b""
+        with trio.move_on_after(HANDSHAKE_S):
+            while True:
+                version = version_of(data)
+                try:
+                    found = maybe_hello(data)
+                except PeerError:
+                    if version is not None:
+                        await stream.send_all(encode_answer(wrong_version(version)))
+                    raise
+                if found is not None:
+                    hello, end = found
+                    answer = judged(hello, self._cluster_name, self._local)
+                    is_welcome = answer.verdict is Verdict.WELCOME
+                    if not is_welcome:
+                        log.warning("refused %s: %s", hello.caller, answer.reason)
+                    await stream.send_all(encode_answer(answer))
+                    return (hello.caller, data[end:]) if is_welcome else None
+                received = await stream.receive_some(RECEIVE_BYTES)
+                if not received:
+                    return None
+                data += received
+        return None
+
+    async def _receive_frames(self, stream: trio.SocketStream, sender: Endpoint, data: bytes) -> None:
+        decoder = FrameDecoder()
+        station = self.station
+        assert station is not None
+        while True:
+            messages = decoder.receive_data(data)
+            if messages:
+                if not station.take_or_tell(sender, messages):
+                    return
+                station.flush()
+            data = await stream.receive_some(RECEIVE_BYTES)
+            if not data:
+                return
+
+
+class _Peer:
+    """What is for one peer, and the connection to it."""
+
+    def __init__(self, endpoint: Endpoint, hello: Hello) -> None:
+        self._endpoint, self._hello = endpoint, hello
+        self._queue: list[Message] = []
+        self._queued_bytes = 0
+        self._wanted = trio.Event()
+        self._is_sending = False
+        self._refusal = ""
+
+    @property
+    def has_something(self) -> bool:
+        return bool(self._queue) or self._is_sending
+
+    def add(self, messages: Sequence[Message], size: int) -> None:
+        if self._queued_bytes + size > QUEUE_BYTES_MAX:
+            return
+        self._queue += messages
+        self._queued_bytes += size
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Connects when there is something to send, and again when that broke."""
+        while True:
+            await self._wanted.wait()
+            self._is_sending = True
+            try:
+                with trio.fail_after(CONNECT_S):
+                    stream = await trio.open_tcp_stream(self._endpoint.address, self._endpoint.port)
+                async with stream:
+                    await self._shake_hands(stream)
+                    await self._send(stream)
+            except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                log.debug("%s: %s", self._endpoint, error)
+            except PeerError as error:
+                if str(error) != self._refusal:
+                    self._refusal = str(error)
+                    log.error("%s: %s", self._endpoint, error)
+            self._is_sending = False
+            self._take()  # nobody knows how much of it arrived
+            await trio.sleep(RETRY_S)
+
+    async def _shake_hands(self, stream: trio.SocketStream) -> None:
+        with trio.fail_after(HANDSHAKE_S):
+            await stream.send_all(encode_hello(self._hello))
+            data = b""
+            while (found := maybe_answer(data)) is None:
+                received = await stream.receive_some(RECEIVE_BYTES)
+                if not received:
+                    raise trio.BrokenResourceError
+                data += received
+        answer: Answer = found[0]
+        if answer.verdict is not Verdict.WELCOME:
+            raise PeerError(f"refuses this node: {answer.reason}")
+        self._refusal = ""
+
+    async def _send(self, stream: trio.SocketStream) -> None:
+        encoder = FrameEncoder()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, stream, nursery.cancel_scope)
+            while True:
+                self._is_sending = bool(self._queue)
+                if not self._queue:
+                    self._wanted = trio.Event()
+                    await self._wanted.wait()
+                self._is_sending = True
+                await stream.send_all(encoder.encode(self._take()))
+
+    def _take(self) -> list[Message]:
+        queue, self._queue, self._queued_bytes = self._queue, [], 0
+        self._wanted = trio.Event()
+        return queue
+
+    async def _watch(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
+        """The peer says nothing on this connection: what comes is its end."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.receive_some(1)
+        scope.cancel()
