@@ -3,6 +3,9 @@
 What is in place is what the TableStore reads: `flushed` there is the memtables that are being flushed, the newest first, and
 behind them the SSTables, those with the newest data first. A reader that was removed lives on for whoever reads from it: its
 files are unlinked while they are open.
+
+An SSTable may know of columns of which the schema does not: at a start, as long as the log that added them is not replayed.
+It counts, but nothing can be read from it before `set_table` has brought the schema that fits.
 """
 
 import logging
@@ -11,6 +14,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from protocol.errors import CorruptionError
 from storage.batches import Batch
 from storage.environment.environment import Disk
+from storage.environment.strands import without_frames
 from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
@@ -51,6 +55,8 @@ class TableFiles:
         self._disk, self._folders, self._cache = disk, folders, cache
         self.version = VERSIONS["nb"]
         self._damaged: tuple[DamagedSSTable, ...] = ()
+        self._unfit: dict[SSTableReader, CorruptionError] = {}
+        """SSTables that do not fit the schema, and why."""
         self._generation = 0
 
     @property
@@ -58,23 +64,27 @@ class TableFiles:
         return self._folders.make(self.store.table)
 
     def open_all(self, leaving: Container[Descriptor] = ()) -> None:
-        """Opens what is there and not `leaving`. Damage is told in the log, and to whoever reads."""
+        """Opens what is there and not `leaving`. Damage is told in the log, and to whoever reads; of what does not fit the
+        schema `tell_unfit` tells."""
         folder = self._folders.maybe_folder(self.store.table.id)
         if folder is None:
             return
         readers: list[SSTableReader] = []
         damaged: list[DamagedSSTable] = []
+        min_index_interval = self.store.table.params.min_index_interval
         names = self._disk.list(folder)
         for descriptor in _descriptors(folder, names):
             if descriptor in leaving or not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
                 continue
             try:
-                readers.append(self.open(descriptor))
+                readers.append(
+                    SSTableReader.open_without_schema(self._disk, folder, descriptor, min_index_interval, self._cache)
+                )
             except CorruptionError as error:
                 log.error("%s; reads of %s fail until it is repaired or removed", error, self.store.table)
                 damaged.append(DamagedSSTable(descriptor, error))
         self.readers, self._damaged = tuple(readers), tuple(damaged)
-        self._put_in_place(())
+        self.set_table()
 
     def open(self, descriptor: Descriptor) -> SSTableReader:
         """Raises CorruptionError."""
@@ -90,26 +100,47 @@ class TableFiles:
 
     def set_table(self) -> None:
         """The table's schema changed."""
-        for reader in self.readers:
-            reader.set_table(self.store.table, self.store.layouts)
+        fit: list[SSTableReader] = []
+        readers, self._unfit = (*self.readers, *self._unfit), {}
+        for reader in readers:
+            try:
+                reader.set_table(self.store.table, self.store.layouts)
+                fit.append(reader)
+            except CorruptionError as error:
+                self._unfit[reader] = without_frames(error)
+        self.readers = tuple(fit)
+        self._put_in_place(())
+
+    def tell_unfit(self) -> None:
+        """Says in the log what can't be read, now that the schema is known."""
+        for error in self._unfit.values():
+            log.error("%s; reads of %s fail until it is repaired or removed", error, self.store.table)
 
     def replace(self, old: Sequence[SSTableReader | Memtable], new: Iterable[SSTableReader]) -> None:
         """New SSTables take the place of those, or of the memtables, whose data they have."""
         self.readers = (*(reader for reader in self.readers if reader not in old), *new)
+        self._unfit = {reader: error for reader, error in self._unfit.items() if reader not in old}
         self._put_in_place(old)
 
     def forget(self) -> tuple[SSTableReader, ...]:
         """No SSTable counts any more; those that did."""
-        readers, self.readers, self._damaged = self.readers, (), ()
+        readers = self.opened
+        self.readers, self._damaged, self._unfit = (), (), {}
         if self.exchange is not None:
             going, coming = self.exchange
             return (*(reader for reader in readers if reader not in going), *coming)
         return readers
 
+    @property
+    def opened(self) -> tuple[SSTableReader, ...]:
+        """Also those that do not fit the schema."""
+        return (*self.readers, *self._unfit)
+
     def _put_in_place(self, gone: Sequence[object]) -> None:
         memtables = [source for source in self.store.flushed if isinstance(source, Memtable) and source not in gone]
         readers = sorted(self.readers, key=lambda reader: -reader.max_timestamp_us)
-        self.store.flushed = (*memtables, *self._damaged, *readers)
+        unfit = (DamagedSSTable(reader.descriptor, error) for reader, error in self._unfit.items())
+        self.store.flushed = (*memtables, *self._damaged, *unfit, *readers)
 
 
 def _descriptors(folder: str, names: Iterable[str]) -> list[Descriptor]:

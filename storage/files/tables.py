@@ -78,7 +78,7 @@ class StoredTables:
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
-        self._has_owner = False
+        self._has_owner = self._is_replayed = False
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -95,17 +95,21 @@ class StoredTables:
         files = self._files.get(table_id)
         if files is not None and files.store is store:
             files.set_table()
+            if self._is_replayed:
+                files.tell_unfit()
             self.compactions.consider(files)
             return
         self._since.setdefault(table_id, self._commit_log.written_position)
         if self.folders.maybe_folder(table_id) is not None:
             files = self._files[table_id] = TableFiles(self._disk, self.folders, store, self.cache)
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
+            if self._is_replayed:
+                files.tell_unfit()
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
         found = {
-            table_id: max((self._end_of(reader) for reader in files.readers), default=0)
+            table_id: max((self._end_of(reader) for reader in files.opened), default=0)
             for table_id, files in self._files.items()
         }
         return {table_id: CommitLogPosition(end) for table_id, end in found.items() if end}
@@ -118,6 +122,9 @@ class StoredTables:
 
     def replayed(self) -> None:
         """The log has been replayed: what memtables have may lie anywhere in it."""
+        self._is_replayed = True
+        for files in self._files.values():
+            files.tell_unfit()
         for table_id in self._stores:
             self._since[table_id] = CommitLogPosition(0)
 
@@ -270,7 +277,7 @@ class StoredTables:
         files = self._files.get(table_id)
         if files is None:
             return
-        old = [r for r in files.readers if 0 < self._end_of(r) <= position]
+        old = [r for r in files.opened if 0 < self._end_of(r) <= position]
         files.replace(old, ())
         if old:
             self._remove_now(files.folder, old)

@@ -89,10 +89,23 @@ class SSTableReader:
         cls, disk: Disk, folder: str, descriptor: Descriptor, table: TableMetadata, layouts: Layouts, cache: ChunkCache
     ) -> "SSTableReader":
         """Raises CorruptionError naming the file that is damaged or missing, OSError."""
-        return _open(cls, disk, folder, descriptor, table, layouts, cache)
+        reader = cls.open_without_schema(disk, folder, descriptor, table.params.min_index_interval, cache)
+        try:
+            reader.set_table(table, layouts)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    @classmethod
+    def open_without_schema(
+        cls, disk: Disk, folder: str, descriptor: Descriptor, min_index_interval: int, cache: ChunkCache
+    ) -> "SSTableReader":
+        """The same; nothing can be read before `set_table`."""
+        return _open(cls, disk, folder, descriptor, min_index_interval, cache)
 
     def set_table(self, table: TableMetadata, layouts: Layouts) -> None:
-        """The table's schema changed, or is told for the first time."""
+        """The table's schema changed, or is told for the first time. Raises CorruptionError where it does not fit."""
         found = self.statistics
         may_have_deletions = found.stats.deletions_s[0] != NEVER
         try:
@@ -338,8 +351,7 @@ def _open(
     disk: Disk,
     folder: str,
     descriptor: Descriptor,
-    table: TableMetadata,
-    layouts: Layouts,
+    min_index_interval: int,
     cache: ChunkCache,
 ) -> SSTableReader:
     def path(component: str) -> str:
@@ -359,16 +371,14 @@ def _open(
             index = BtiIndex.open(disk, path, data, descriptor.version)
         else:
             codec = PrefixCodec(found.header.clustering)
-            index = BigIndex.open(disk, path, components, table.params.min_index_interval, codec, descriptor.version, known)
+            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, known)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
-        reader = cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)))
-        reader.set_table(table, layouts)
+        return cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)))
     except BaseException:
         for each in files:
             each.close()
         raise
-    return reader
 
 
 def _maybe_checksums(disk: Disk, path: PathOf, components: tuple[str, ...]) -> Checksums | None:
