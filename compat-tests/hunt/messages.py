@@ -2,15 +2,30 @@
 
 from collections.abc import Sequence
 from random import Random
+from struct import error as StructError
 
 from cqlserver.connections.session import Session
+from cqlserver.paging import NO_LIMIT, PagingState
 from hunt.hunting import Fuzzer, told_bugs
 from hunt.small_node import SCHEMA, Client, new_node
 from protocol import requests
 from protocol.compression import Lz4Compressor
 from protocol.envelopes import pack_envelope
 from protocol.metadata import prepared_id
-from protocol.requests import Batch, BatchEntry, Execute, Options, Prepare, Query, QueryOptions, Register, Request, Startup
+from protocol.primitives import UNSET, Value
+from protocol.requests import (
+    SERIAL,
+    Batch,
+    BatchEntry,
+    Execute,
+    Options,
+    Prepare,
+    Query,
+    QueryOptions,
+    Register,
+    Request,
+    Startup,
+)
 from protocol.responses import RowsResult
 from protocol.segments import SegmentEncoder
 
@@ -31,6 +46,25 @@ REQUESTS: tuple[Request, ...] = (
     Batch(1, (ENTRY, ENTRY, BatchEntry("INSERT INTO ks.n (k) VALUES (1)", ())), QueryOptions()),
     Register(("SCHEMA_CHANGE",)),
     Startup({"CQL_VERSION": "3.0.0", "COMPRESSION": "lz4"}),
+)  # fmt: skip
+ROWS = tuple(f"INSERT INTO ks.t (k, c, v) VALUES ({k}, {c}, 'text')" for k in range(3) for c in range(3))
+LEVELS = (*range(12), -1, 99, 0x7FFF)
+PAGE_SIZES = (-1, 0, 1, 2, 5000, 0x7FFFFFFF)
+VALUE_LISTS: tuple[tuple[Value, ...], ...] = (
+    (), VALUES, VALUES[:1], (b"\0\0\0\1", bytes(8)), (None, None, None), (UNSET, UNSET, UNSET), (b"", b"", b""),
+    (b"\0" * 70_000,) * 3,
+)  # fmt: skip
+QUERIES = (
+    "SELECT * FROM ks.t", "SELECT * FROM ks.t WHERE k = 1", "SELECT * FROM ks.t WHERE k IN (0, 1, 2) LIMIT 3",
+    "SELECT DISTINCT k FROM ks.t", "SELECT k, count(*) FROM ks.t GROUP BY k", "SELECT * FROM ks.t PER PARTITION LIMIT 1",
+    "SELECT * FROM ks.t WHERE k = 1 ORDER BY c DESC", "SELECT * FROM ks.t WHERE v = 'text' ALLOW FILTERING",
+    "SELECT JSON * FROM ks.l", "SELECT * FROM ks.n", "UPDATE ks.n SET v = v + 1 WHERE k = ?", "DELETE FROM ks.t WHERE k = ?",
+    SELECT, INSERT,
+    "INSERT INTO ks.t (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS", "UPDATE ks.l SET l = l + [1], m[1] = 'x' WHERE k = ?",
+    "TRUNCATE ks.t", "ALTER TABLE ks.t WITH comment = 'x'", "USE ks", "DESCRIBE SCHEMA", "DESCRIBE TABLE ks.t", "LIST ROLES",
+    "CREATE INDEX IF NOT EXISTS v_of_t ON ks.t (v)", "DROP INDEX IF EXISTS ks.v_of_t", "SELECT * FROM system_schema.columns",
+    "SELECT * FROM system_views.clients", "SELECT * FROM system_traces.events",
+    "BEGIN BATCH DELETE FROM ks.t WHERE k = ?; APPLY BATCH",
 )  # fmt: skip
 INTERESTING = (b"\xff\xff\xff\xff", b"\xff\xff\xff\xfe", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\0", b"\xff\xff", b"\x80\0\0\0")
 
@@ -53,8 +87,52 @@ def mutated(rng: Random, data: bytes) -> bytes:
     return bytes(changed)
 
 
+def _paging_state(rng: Random) -> bytes:
+    """With a checksum that is right, and contents of nobody's."""
+    key, clustering = (rng.choice((None, b"", rng.randbytes(4), b"\0\0\0\1", rng.randbytes(70_000))) for _ in range(2))
+    return PagingState(key, clustering, rng.choice((0, 1, NO_LIMIT)), rng.choice((0, 1, NO_LIMIT))).encode()
+
+
+def _options(rng: Random) -> QueryOptions:
+    values = rng.choice(VALUE_LISTS)
+    return QueryOptions(
+        consistency=rng.choice(LEVELS) & 0xFFFF,
+        values=values,
+        names=rng.choice((None, None, None, tuple(f"n{rng.randrange(3)}" for _ in values), ("k", "c", "v")[: len(values)])),
+        page_size=rng.choice(PAGE_SIZES),
+        paging_state=rng.choice((None, None, b"", rng.randbytes(20), _paging_state(rng), _paging_state(rng))),
+        serial_consistency=rng.choice((SERIAL, SERIAL, *LEVELS)) & 0xFFFF,
+        timestamp_us=rng.choice((None, None, 0, 5, -(1 << 63), (1 << 63) - 1)),
+        keyspace=rng.choice((None, None, "ks", "", "nothing")),
+        now_s=rng.choice((None, None, 0, -1, -(1 << 31), (1 << 31) - 1)),
+    )
+
+
+def _request(rng: Random) -> Request:
+    """One with odd options, or one of the plain ones."""
+    match rng.randrange(5):
+        case 0:
+            return Query(rng.choice(QUERIES), _options(rng))
+        case 1:
+            return Execute(prepared_id(rng.choice(QUERIES), None), rng.choice((None, rng.randbytes(16))), _options(rng))
+        case 2:
+            return Prepare(rng.choice(QUERIES), rng.choice((None, "ks", "nothing")))
+        case 3:
+            texts = rng.choices(QUERIES, k=rng.randrange(5))
+            entries = tuple(
+                BatchEntry(rng.choice((text, prepared_id(text, None))), rng.choice(VALUE_LISTS)) for text in texts
+            )
+            return Batch(rng.randrange(3), entries, _options(rng)._replace(values=(), names=None))
+    return rng.choice(REQUESTS)
+
+
 def _envelope(rng: Random, version: int) -> bytes:
-    data = requests.encode(rng.choice(REQUESTS), version, rng.randrange(-3, 100), rng.random() < 0.2)
+    try:
+        data = requests.encode(_request(rng), version, rng.randrange(-3, 100), rng.random() < 0.2)
+    except (ValueError, OverflowError, StructError):  # it has no place in a message
+        data = requests.encode(Options(), version, 0)
+    if rng.random() < 0.5:
+        return data
     head, body = data[:9], mutated(rng, data[9:])
     flags = head[1] if rng.random() < 0.9 else rng.randrange(256)
     if rng.random() < 0.9:  # otherwise its length is a lie
@@ -90,7 +168,7 @@ def fault(parts: Sequence[bytes]) -> str | None:
     """What a server does of it that none should."""
     node = new_node()
     other = Client(node)
-    for statement in SCHEMA:
+    for statement in (*SCHEMA, *ROWS):
         other.ask(statement)
     with told_bugs() as told:
         session = Session(node, "127.0.0.1", 2)

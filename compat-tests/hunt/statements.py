@@ -1,4 +1,8 @@
-"""A fuzzer of texts: statements of the recorded scripts, with words left out, doubled, exchanged, and nasty ones put in."""
+"""A fuzzer of texts: statements of the recorded scripts, with words left out, doubled, exchanged, and nasty ones put in.
+
+Half of the cases go to a server where clients log in, as its superuser; in some the tables are flushed or compacted now and
+then.
+"""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +11,22 @@ from pathlib import Path
 from random import Random
 
 from hunt.hunting import Fuzzer, told_bugs
-from hunt.small_node import SCHEMA, Client, new_node
+from hunt.small_node import COMPACT, FLUSH, SCHEMA, WITH_ROLES, WITHOUT_ROLES, Client, new_node, stored
+from storage.environment.memory import FaultyDisk
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+LOGGING_IN = "-- to a server where clients log in"
+PREPARATIONS = (
+    "INSERT INTO ks.t (k, c, v, s) VALUES (1, 2, 'text', 3)",
+    "INSERT INTO ks.l (k, f, l, m, e, u, t, i, d, x, n) VALUES (1, [1], [1, 2], {1: 'a'}, {1}, {a: 1, b: 'b'}, "
+    "(1, 'x'), 1, 1.5, [0.5, 1], 1mo)",
+    "UPDATE ks.n SET v = v + 1 WHERE k = 1",
+    "CREATE INDEX v_of_t ON ks.t (v)",
+    "CREATE CUSTOM INDEX d_of_l ON ks.l (d) USING 'StorageAttachedIndex'",
+    "CREATE FUNCTION ks.f (a int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return a;'",
+    "CREATE ROLE r WITH LOGIN = true",
+    "GRANT SELECT ON KEYSPACE ks TO r",
+)  # fmt: skip
 _WORD = re.compile(r"'(?:[^']|'')*'|\w+|\s+|.", re.DOTALL)
 NASTY = (
     "null", "''", "0", "-1", "1e400", "NaN", "2147483648", "0x", "0xff", "[]", "{}", "()", "(((", "'\u00e9\U0001f600'", "\0",
@@ -32,7 +49,14 @@ def seeds() -> list[str]:
 
 
 def statements(rng: Random) -> list[str]:
-    return [mutated(rng, rng.choice(seeds())) for _ in range(20)]
+    parts = [LOGGING_IN] if rng.random() < 0.5 else []
+    parts += PREPARATIONS if rng.random() < 0.5 else ()
+    stores = rng.random() < 0.3
+    for _ in range(20):
+        if stores and rng.random() < 0.3:
+            parts.append(rng.choice((FLUSH, COMPACT)))
+        parts.append(mutated(rng, rng.choice(seeds())))
+    return parts
 
 
 def mutated(rng: Random, text: str) -> str:
@@ -56,13 +80,19 @@ def mutated(rng: Random, text: str) -> str:
 
 
 def fault(parts: Sequence[str]) -> str | None:
-    node = new_node()
+    is_logging_in, stores = LOGGING_IN in parts, FLUSH in parts or COMPACT in parts
+    node = new_node(FaultyDisk() if stores else None, auth=WITH_ROLES if is_logging_in else WITHOUT_ROLES)
     client = Client(node)
     for statement in (*SCHEMA, "USE ks"):
         client.ask(statement)
     with told_bugs() as told:
         for text in parts:
+            if text == LOGGING_IN:
+                continue
             try:
+                if text in (FLUSH, COMPACT):
+                    stored(node, text)
+                    continue
                 client.ask(text.encode("utf-8", "replace").decode())
             except Exception as error:  # noqa: BLE001 - it is what is looked for
                 return f"{type(error).__name__}: {error}"
