@@ -25,7 +25,7 @@ from storage.background import Background, Task
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
 from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
-from storage.commitlog.replay import Replay
+from storage.commitlog.replay import Replay, SchemaReplay
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, let_go_later, paused
 from storage.files.folders import DATA_FOLDER
@@ -153,11 +153,9 @@ class Engine:
         collecting = gc.isenabled()
         gc.disable()  # millions of new objects, none of them garbage
         try:
-            has_files = disk.exists(f"{data}/{DATA_FOLDER}") and self.files.start()
+            if disk.exists(f"{data}/{DATA_FOLDER}"):
+                self.files.start()
             self._install_built_in()
-            if has_files:
-                self._reload()
-                self.host_id = self._stored_host_id()
             replayed = self._replay(self.commit_log)
             self.indexed.started()
             self._started = True
@@ -204,7 +202,13 @@ class Engine:
     def _replay(self, commit_log: CommitLog) -> Replayed:
         clock = self.environment.clock.monotonic
         began = clock()
-        replay = Replay(self.stores, self.truncations, self._reload, commit_log.recovery.judge_record, self.maybe_files)
+        misfit = commit_log.recovery.judge_record
+        if self.maybe_files is not None:
+            self.host_id = self._stored_host_id()
+        of_schema = SchemaReplay(self.stores, misfit, self.maybe_files)
+        commit_log.read_before_replay(of_schema.apply)
+        self._reload()
+        replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files)
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if self.maybe_files is not None:

@@ -320,6 +320,10 @@ class CommitLog:
 
     # --- replay ----------------------------------------------------------------------------------------------------
 
+    def read_before_replay(self, handler: RecordHandler) -> None:
+        """The same, of what is whole, without a word on what is not. Raises CorruptionError."""
+        self.recovery.read(handler)
+
     def replay(self, handler: RecordHandler) -> Replayed:
         """Give every section's records, oldest first, and the position behind them to `handler` (recovery.py)."""
         if self._ids:

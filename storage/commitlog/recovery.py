@@ -56,6 +56,13 @@ class Recovery:
         self.losses = Losses()
         self._disk, self._folder, self._ignore_errors = disk, folder, ignore_errors
 
+    def read(self, handler: RecordHandler) -> None:
+        """Give the records of every whole section to `handler`; nothing is decided, or changed, because of the others."""
+        self.losses = load_losses(self._disk, self._folder)
+        for segment_id in self._segment_ids():
+            for section, position in self._reader(segment_id):
+                handler(section, position)
+
     def run(self, handler: RecordHandler) -> Replayed:
         """Give every section's records, oldest first, and the position behind them to `handler`. Raises CorruptionError."""
         self.losses = load_losses(self._disk, self._folder)

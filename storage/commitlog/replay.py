@@ -1,10 +1,10 @@
-"""Replay: the commit log's records back into the stores, in their order.
+"""Replay: the commit log's records back into the stores, in two readings.
 
-The schema is in the log too, as mutations of system_schema, and a table's rows come behind those that made the table.
-Building the schema anew at each of them would cost the square of their number, so records of tables that are not known
-yet are kept aside until there are many of them (more each time, up to DEFERRED_BYTES_MAX), or the log ends; then the
-schema is built and they are applied. A table that was dropped says so in the log, and takes what is before with it, so that
-one with the same id that is made later starts empty; what belongs to no table at all is told.
+The schema is in the log too, as mutations of system_schema, and a crash may have come between the flushes of its tables:
+what their SSTables say is a schema only together with the log. So the first reading (`SchemaReplay`) takes from the log
+what it says of the schema, and where tables were dropped; then the schema is built, once. The second (`Replay`) applies the
+rows, in their order, to the tables that there are in the end. A table that was dropped says so in the log, and takes what
+is before with it, so that one with the same id that was made later starts empty; what belongs to no table at all is told.
 
 What SSTables have already is left out: by table, everything that the log has up to a position.
 
@@ -14,7 +14,7 @@ lost.
 Packed records, nearly all there are in a large log, take a way of their own: their prefix says everything but the row.
 """
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Final, Protocol
 from uuid import UUID
@@ -41,10 +41,6 @@ from storage.reads import TableStore
 from storage.schema.definitions import schema_tables
 from storage.schema.writes import apply_schema_write
 
-DEFERRED_BYTES_FIRST: Final = 1 << 16
-DEFERRED_BYTES_MAX: Final = 16 << 20
-"""More costs memory during a start, less builds the schema more often."""
-
 # where the table's id is in a record (mutation.py): version, kind, in packed records the prefix's length
 _TABLE_ID_OFFSETS: Final = {KIND_PACKED: 4, KIND_FULL: 2}
 
@@ -63,27 +59,95 @@ class ReplayFiles(Protocol):
     def forget_replayed(self, table_id: UUID, position: CommitLogPosition) -> None:
         """The table was truncated or dropped there: its older SSTables go."""
 
+    def forget_dropped(self, table_id: UUID) -> None:
+        """The table was dropped for good: its SSTables go."""
+
+
+_Misfit = Callable[[CommitLogPosition, str], None]
+
+
+class SchemaReplay:
+    """The first reading: the stores of system_schema as they were. `dropped`: by table id, the number of the last record
+    that dropped it. Records are counted from 0; those of a group are one."""
+
+    def __init__(self, stores: Mapping[UUID, TableStore], misfit: _Misfit, files: ReplayFiles | None = None) -> None:
+        self.dropped: dict[UUID, int] = {}
+        self._stores = {table.id.bytes: stores[table.id] for table in schema_tables().values()}
+        self._misfit = misfit
+        self._written = files.written_until() if files is not None else {}
+        self._number = -1
+
+    def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
+        """One section of the log. Raises what `misfit` raises."""
+        stores, first = self._stores, self._number + 1
+        self._number += len(records)
+        for number, record in enumerate(records, first):
+            if record[1] == KIND_PACKED and record[4:20] not in stores and record[0] == FORMAT_VERSION:
+                continue  # a row: nearly all are
+            try:
+                self._apply(record, position, number)
+            except Exception as error:  # noqa: BLE001  bytes that are no record of this table may fail in any way
+                self._misfit(position, f"a record of the schema: {error or type(error).__name__}")
+
+    def _apply(self, record: bytes, position: CommitLogPosition, number: int) -> None:
+        kind = record[0]
+        if kind == RECORD_GROUP:
+            for part in split_group(record):
+                self._apply(part, position, number)
+        elif kind == RECORD_DROP:
+            self.dropped[split_drop(record)[0]] = number
+        elif kind == RECORD_ROWS:
+            store = self._stores.get(rows_table(record))
+            if store is not None and position > self._written.get(store.table.id, 0):
+                apply_rows(store, record)
+        elif kind == FORMAT_VERSION and (at := _TABLE_ID_OFFSETS.get(record[1])) is not None:
+            store = self._stores.get(record[at : at + 16])
+            if store is not None and position > self._written.get(store.table.id, 0):
+                apply_schema_mutation(store, record)
+
+
+def apply_schema_mutation(store: TableStore, record: bytes) -> None:
+    packed = maybe_packed(record)
+    layout = store.layouts.maybe_of_record(packed.prefix) if packed is not None else None
+    if packed is not None and layout is not None:
+        store.apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
+    else:
+        apply_schema_write(PartitionUpdate.decode(record), store)
+
+
+def apply_rows(store: TableStore, record: bytes) -> None:
+    """Rows of one partition that were logged together."""
+    prefix, key, timestamp, rows = split_rows(record)
+    order_key = clustering_order_key(store.table)
+    layout = store.layouts.maybe_of_record(prefix)
+    if layout is not None:
+        cks = [order_key(clustering) for clustering, _ in rows]
+        store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, cks, [values for _, values in rows])
+        return
+    for clustering, values in rows:
+        row = single(b"", _NO_LAYOUT + timestamp + values)
+        update = PartitionUpdate.decode(packed_record(prefix, key, row))
+        store.memtable.apply(replace(update, rows={order_key(clustering): update.rows[b""]}))
+
 
 class Replay:
-    """`reload` brings `stores` up to what the stores of system_schema say; `truncations` are those of the tables that
-    there are; `misfit(position, what)` raises where a record must not be left out. `skipped` counts mutations of tables that
-    are no more, `unknown` by id those of tables that never were."""
+    """The second reading. `stores` are those of the schema that the first one found, and `dropped` is what it found;
+    `truncations` are those of the tables that there are; `misfit(position, what)` raises where a record must not be left
+    out. `skipped` counts mutations of tables that are no more, `unknown` by id those of tables that never were."""
 
     def __init__(
         self,
-        stores: MutableMapping[UUID, TableStore],
+        stores: Mapping[UUID, TableStore],
+        dropped: Mapping[UUID, int],
         truncations: MutableMapping[UUID, Truncation],
-        reload: Callable[[], None],
-        misfit: Callable[[CommitLogPosition, str], None],
-        files: "ReplayFiles | None" = None,
+        misfit: _Misfit,
+        files: ReplayFiles | None = None,
     ) -> None:
-        self._stores, self._truncations, self._reload, self._misfit = stores, truncations, reload, misfit
+        self._stores, self._dropped, self._truncations, self._misfit = stores, dropped, truncations, misfit
         self._schema_ids = {table.id for table in schema_tables().values()}
-        self._schema_changed = False
-        self._deferred: dict[bytes, list[tuple[bytes, CommitLogPosition]]] = {}  # by table id
         self._position = CommitLogPosition(0)  # of what is applied just now
-        self._deferred_bytes = 0
-        self._deferred_bytes_max = DEFERRED_BYTES_FIRST
+        self._number = -1
+        self._last_drop = max(dropped.values(), default=-1)
         self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
         self._files = files
         self._written = files.written_until() if files is not None else {}
@@ -94,20 +158,9 @@ class Replay:
     def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
         """One section of the log. Raises what `misfit` raises."""
         self._position = position
-        self._apply_records(records)
-        if self._deferred_bytes > self._deferred_bytes_max:
-            self._deferred_bytes_max = min(2 * self._deferred_bytes_max, DEFERRED_BYTES_MAX)
-            self._apply_deferred()
-
-    def finish(self) -> None:
-        """The log has ended."""
-        self._apply_deferred()
-        for table_id in [table_id for table_id in self._truncations if table_id not in self._stores]:
-            del self._truncations[table_id]
-
-    def _apply_records(self, records: Iterable[bytes]) -> None:
-        targets = self._targets if self._position > self._written_max else _NO_TARGETS
+        targets = self._targets if position > self._written_max and self._number >= self._last_drop else _NO_TARGETS
         for record in records:
+            self._number += 1
             if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
                 length = record[2] << 8 | record[3]
                 target = targets.get(record[:length])
@@ -123,6 +176,14 @@ class Replay:
             except Exception as error:  # noqa: BLE001  bytes that are no record of this table may fail in any way
                 self._misfit(self._position, f"{self._table_text(record)}: {error or type(error).__name__}")
 
+    def finish(self) -> None:
+        """The log has ended."""
+        for table_id in [table_id for table_id in self._truncations if table_id not in self._stores]:
+            del self._truncations[table_id]
+        for table_id in self._dropped:
+            if table_id not in self._stores and self._files is not None:
+                self._files.forget_dropped(table_id)
+
     def _apply(self, record: bytes) -> None:
         kind = record[0]
         if kind == RECORD_GROUP:
@@ -131,89 +192,55 @@ class Replay:
         elif kind == RECORD_TRUNCATE:
             self._truncate(*split_truncate(record))
         elif kind == RECORD_DROP:
-            self._drop(*split_drop(record))
+            table_id, position = split_drop(record)
+            self._truncations.pop(table_id, None)
+            if self._files is not None:
+                self._files.forget_replayed(table_id, position)
         elif kind == RECORD_ROWS:
-            store = self._store_or_defer(rows_table(record), record)
+            store = self._maybe_store(rows_table(record))
             if store is not None:
-                self._apply_rows(store, record)
+                apply_rows(store, record)
         else:
             self._apply_mutation(record)
 
-    def _store_or_defer(self, raw_id: bytes, record: bytes) -> TableStore | None:
-        """The table of a record; None where it is not known yet, and the record is kept aside, or has it in an SSTable."""
-        deferred = self._deferred.get(raw_id)
+    def _maybe_store(self, raw_id: bytes) -> TableStore | None:
+        """The table of a record; None where it is no more, or has the record in an SSTable, or the first reading took it."""
         table_id = UUID(bytes=raw_id)
-        store = self._stores.get(table_id) if deferred is None else None
-        if store is not None and self._position <= self._written.get(table_id, 0):
+        store, dropped = self._stores.get(table_id), self._dropped.get(table_id)
+        if dropped is not None and (store is None or self._number < dropped):
+            self.skipped += 1
             return None
         if store is None:
-            self._deferred.setdefault(raw_id, []).append((record, self._position))
-            self._deferred_bytes += len(record)
+            self.unknown[table_id] = self.unknown.get(table_id, 0) + 1
+            return None
+        if table_id in self._schema_ids or self._position <= self._written.get(table_id, 0):
+            return None
         return store
-
-    def _apply_rows(self, store: TableStore, record: bytes) -> None:
-        if store.table.id in self._schema_ids:
-            self._schema_changed = True
-        prefix, key, timestamp, rows = split_rows(record)
-        order_key = clustering_order_key(store.table)
-        layout = store.layouts.maybe_of_record(prefix)
-        if layout is not None:
-            cks = [order_key(clustering) for clustering, _ in rows]
-            store.memtable.apply_packed_rows(key, layout.row_prefix + timestamp, cks, [values for _, values in rows])
-            return
-        for clustering, values in rows:
-            row = single(b"", _NO_LAYOUT + timestamp + values)
-            update = PartitionUpdate.decode(packed_record(prefix, key, row))
-            store.memtable.apply(replace(update, rows={order_key(clustering): update.rows[b""]}))
 
     def _apply_mutation(self, record: bytes) -> None:
         at = _TABLE_ID_OFFSETS.get(record[1])
         if at is None or record[0] != FORMAT_VERSION:
             raise CorruptionError(f"the commit log holds a record of unknown kind {record[:2].hex()}")
-        raw_id = record[at : at + 16]
-        store = self._store_or_defer(raw_id, record)
+        store = self._maybe_store(record[at : at + 16])
         if store is None:
             return
-        table_id = store.table.id
-        if table_id in self._schema_ids:
-            self._schema_changed = True
         packed = maybe_packed(record)
         if packed is not None:
             layout = store.layouts.maybe_of_record(packed.prefix)
             if layout is not None:
-                if table_id not in self._schema_ids:
-                    self._targets[packed.prefix] = (store.memtable.apply_packed, layout.row_prefix)
+                self._targets[packed.prefix] = (store.memtable.apply_packed, layout.row_prefix)
                 store.apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
                 return
-        update = PartitionUpdate.decode(record)
-        if table_id in self._schema_ids:
-            apply_schema_write(update, store)
-        else:
-            store.memtable.apply(update)
+        store.memtable.apply(PartitionUpdate.decode(record))
 
     def _truncate(self, table_id: UUID, truncation: Truncation) -> None:
         self._truncations[table_id] = truncation
         if self._files is not None:
             self._files.forget_replayed(table_id, truncation.position)
         store = self._stores.get(table_id)
-        if store is not None:
+        if store is not None and self._number >= self._dropped.get(table_id, -1):
             store.truncate_memtable()
             self._targets.clear()  # they hold the memtable that was
-        self._forget_deferred(table_id)
-
-    def _drop(self, table_id: UUID, position: CommitLogPosition) -> None:
-        if self._files is not None:
-            self._files.forget_replayed(table_id, position)
-        self._truncations.pop(table_id, None)
-        self._stores.pop(table_id, None)
-        self._targets.clear()
-        self.skipped += self._forget_deferred(table_id)
-
-    def _forget_deferred(self, table_id: UUID) -> int:
-        """How many records of a table were kept aside, and are not any more."""
-        records = self._deferred.pop(table_id.bytes, ())
-        self._deferred_bytes -= sum(len(record) for record, _ in records)
-        return len(records)
 
     def _table_text(self, record: bytes) -> str:
         at = _TABLE_ID_OFFSETS.get(record[1], 0) if record[0] == FORMAT_VERSION else 5 if record[0] == RECORD_ROWS else 0
@@ -223,21 +250,3 @@ class Replay:
         store = self._stores.get(table_id)
         name = f"{store.table.keyspace}.{store.table.name}" if store is not None else "an unknown table"
         return f"a record of {name} (id {table_id})"
-
-    def _apply_deferred(self) -> None:
-        if self._schema_changed:
-            self._reload()
-            self._schema_changed = False
-            if self._files is not None:
-                self._written = self._files.written_until()
-                self._written_max = max(self._written.values(), default=0)
-            self._targets.clear()  # a changed table may have other stores or layouts
-        deferred, self._deferred, self._deferred_bytes = self._deferred, {}, 0
-        for raw_id, records in deferred.items():
-            table_id = UUID(bytes=raw_id)
-            if table_id not in self._stores:
-                self.unknown[table_id] = self.unknown.get(table_id, 0) + len(records)
-                continue
-            for record, position in records:
-                self._position = position
-                self._apply_records((record,))

@@ -73,7 +73,7 @@ class TableFiles:
         damaged: list[DamagedSSTable] = []
         min_index_interval = self.store.table.params.min_index_interval
         names = self._disk.list(folder)
-        for descriptor in _descriptors(folder, names):
+        for descriptor in descriptors(folder, names):
             if descriptor in leaving or not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
                 continue
             try:
@@ -143,7 +143,8 @@ class TableFiles:
         self.store.flushed = (*memtables, *self._damaged, *unfit, *readers)
 
 
-def _descriptors(folder: str, names: Iterable[str]) -> list[Descriptor]:
+def descriptors(folder: str, names: Iterable[str]) -> list[Descriptor]:
+    """The SSTables in a folder with these files. Raises CorruptionError for one of a version that can't be read."""
     found: dict[Descriptor, None] = {}
     for name in names:
         try:

@@ -22,7 +22,7 @@ from storage.environment.environment import Environment
 from storage.environment.strands import beside
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
-from storage.files.table_files import TableFiles
+from storage.files.table_files import TableFiles, descriptors
 from storage.files.transaction import Transaction, clean_up
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
@@ -82,12 +82,11 @@ class StoredTables:
 
     # --- life ------------------------------------------------------------------------------------------------------
 
-    def start(self) -> bool:
-        """Looks for the folders of tables, and ends what a crash left half done; whether there are any."""
+    def start(self) -> None:
+        """Looks for the folders of tables, and ends what a crash left half done."""
         self.folders.find()
         for folder in self.folders.paths:
             clean_up(self._disk, folder)
-        return len(self.folders) > 0
 
     def install(self, store: TableStore) -> None:
         """A table is there, or has changed. Opens its SSTables. Raises CorruptionError for foreign versions."""
@@ -256,7 +255,7 @@ class StoredTables:
         commit_log = self._commit_log
         task.wait(lambda: commit_log.synced_position > position, self._sync_log)
         task.wait(lambda: files.exchange is None, lambda: None)
-        beside(lambda: self._remove_now(folder, readers))
+        beside(lambda: self._remove_now(folder, [reader.descriptor for reader in readers]))
 
     def _sync_log(self) -> None:
         self._commit_log.write()
@@ -266,9 +265,9 @@ class StoredTables:
         del self._removals[number]
         self._leaving -= leaving
 
-    def _remove_now(self, folder: str, readers: Iterable[SSTableReader]) -> None:
+    def _remove_now(self, folder: str, removed: Iterable[Descriptor]) -> None:
         transaction = Transaction(self._disk, folder, "unknown", self._rng.uuid4())
-        transaction.remove([reader.descriptor.file_name("") for reader in readers])
+        transaction.remove([descriptor.file_name("") for descriptor in removed])
         transaction.commit()
         transaction.finish()
 
@@ -280,7 +279,16 @@ class StoredTables:
         old = [r for r in files.opened if 0 < self._end_of(r) <= position]
         files.replace(old, ())
         if old:
-            self._remove_now(files.folder, old)
+            self._remove_now(files.folder, [reader.descriptor for reader in old])
+
+    def forget_dropped(self, table_id: UUID) -> None:
+        """The replay found that a table was dropped, and is no more: its SSTables go."""
+        folder = self.folders.maybe_folder(table_id)
+        if folder is None:
+            return
+        found = descriptors(folder, self._disk.list(folder))
+        if found:
+            self._remove_now(folder, found)
 
     # --- the log ---------------------------------------------------------------------------------------------------
 

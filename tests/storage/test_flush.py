@@ -1,16 +1,19 @@
 """Flushes: what was written is read from SSTables, after a start and a crash at any step too; what was deleted stays so."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 from test_engine import Harness, full_row, table
 
 from protocol.errors import CorruptionError
-from protocol.types import INT
+from protocol.types import INT, TEXT, UserType
 from storage.commitlog.log import CommitLogOptions
-from storage.engine import EngineOptions
+from storage.engine import EngineOptions, stored_values
 from storage.environment.memory import FaultyDisk
 from storage.mutation import Deletion, PartitionUpdate
+from storage.schema.definitions import schema_tables
 from storage.schema.metadata import ColumnKind, ColumnMetadata, DroppedColumn, TableMetadata
 
 FOLDER = f"/d/data/ks/t-{table().id.hex}"
@@ -201,6 +204,59 @@ def test_an_sstable_with_columns_that_nothing_makes_is_told(node: Harness, caplo
     with pytest.raises(CorruptionError, match="Unknown column v"):
         node.rows(made)
     assert len(node.rows(other)) == 1
+
+
+def flushed_part(node: Harness, tables: Iterable[UUID]) -> None:
+    node.engine.flush(tables)
+    node.engine.background.finish()
+
+
+@pytest.mark.parametrize("name", list(schema_tables()))
+@pytest.mark.parametrize("is_other_way", [False, True])
+def test_a_crash_may_come_between_the_flushes_of_the_schemas_tables(node: Harness, name: str, is_other_way: bool) -> None:
+    """What their SSTables say is a schema only together with the log: types were missing, and the server did not start."""
+    user_type = UserType("ks", "u", ("a",), (INT,), False)
+    made = table()
+    node.create(made)
+    keyspace = node.engine.schema.keyspaces["ks"].with_type(user_type)
+    typed = replace(table("u", 2), columns=(*made.columns, ColumnMetadata("w", ColumnKind.REGULAR, user_type)))
+    node.change(node.engine.schema.with_keyspace(keyspace.with_table(typed)))
+    node.insert(made, 1, 1, "x")
+    schema = node.engine.schema
+    ids = [each.id for each in schema_tables().values()]
+    of_name = schema_tables()[name].id
+    flushed_part(node, [each for each in ids if (each == of_name) is not is_other_way])
+    for _ in range(2):
+        node.kill()
+        assert node.engine.schema.version == schema.version
+        assert node.rows(made) == [(1, 1, "x")]
+    # and what is dropped, and made again with other columns
+    flush(node)
+    keyspace = node.engine.schema.keyspaces["ks"].without_table("u").without_type("u")
+    node.change(node.engine.schema.with_keyspace(keyspace))
+    node.insert(made, 2, 2, "old")
+    node.change(node.engine.schema.with_keyspace(keyspace.without_table("t")))
+    columns = (ColumnMetadata("k", ColumnKind.PARTITION_KEY, INT, 0), ColumnMetadata("v", ColumnKind.REGULAR, TEXT))
+    again = replace(made, columns=columns)
+    node.create(again)
+    schema = node.engine.schema
+    flushed_part(node, [each for each in ids if (each == of_name) is not is_other_way])
+    for _ in range(2):
+        node.kill()
+        assert node.engine.schema.version == schema.version
+        assert list(stored_values(node.engine.stores[again.id], 0)) == []
+        flush(node)
+
+
+def test_tables_that_were_dropped_leave_no_files_behind(node: Harness) -> None:
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 5)
+    flush(node)
+    assert data_files(node)
+    node.change(node.engine.schema.without_keyspace("ks"))
+    node.kill()  # before the files were removed
+    assert not data_files(node)
 
 
 def test_a_full_disk_during_a_flush_loses_nothing(node: Harness) -> None:
