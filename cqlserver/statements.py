@@ -34,6 +34,8 @@ TRIED_MAX = 1_000
 """Shapes of which is remembered that nothing can be gained with them."""
 BATCHES_BYTES_MAX = 8 << 20
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
+PLANS_BYTES_MAX = 2 * TEXTS_BYTES_MAX + BATCHES_BYTES_MAX
+"""All of these."""
 BATCH_BYTES, BATCH_ENTRY_BYTES = 2_000, 100
 """What such a plan takes, and each of its entries."""
 PROBATION_SHARE = 0.25

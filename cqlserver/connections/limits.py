@@ -6,17 +6,26 @@ CQLMessageHandler.java): `native_transport_max_request_data_in_flight` for all, 
 find room in the other two. A message finds it before its body is read; where there is none, the connection is not read from
 until others are done (backpressure), or, if its client asked for that (THROW_ON_OVERLOAD), the message is answered with
 OverloadedException. So memory is bounded by the limits, not by how many clients there are.
+
+Answers find room in the kernel's buffers, and what does not go there waits here. Before there is too much of it, those who
+let it pile up are not read from; beyond, a long answer becomes an OverloadedException: nobody knows how long it is before it
+is made, so nobody can wait for room. Who then has taken nothing for a while is disconnected, and gives room to who reads.
 """
 
 from dataclasses import dataclass
 
 from cqlserver.program.config import Config
+from cqlserver.statements import PLANS_BYTES_MAX
 from protocol.errors import Overloaded
-from storage.environment.strands import STRAND_MEMORY_MAX
+from storage.environment.strands import strand_memory_max
 
 UNSENT_TOTAL_MAX = 64 << 20
-"""Answers of all connections that wait to be sent; past it those with more than UNSENT_SHARE of them are not read from."""
+"""Answers of all connections that wait to be sent; past it there are none but those of UNSENT_SHARE and less."""
+UNSENT_TOTAL_HIGH = UNSENT_TOTAL_MAX // 2
+"""From here on a connection with more than UNSENT_SHARE of them is not read from."""
 UNSENT_SHARE = 1 << 16
+UNSENT_PATIENCE_S = 10.0
+"""Who has taken nothing for so long is disconnected when there is no room."""
 COPIES = 2
 """How often a request's bytes are there while it is worked on: as a message, and as values."""
 
@@ -33,6 +42,10 @@ class ClientLimits:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.connections = self.in_flight = self.unsent = 0
+        self.made = 0
+        """Of long answers that were made in this go, and are not given to a socket yet."""
+        self.lacks_room = False
+        """Whether an answer was refused for want of it, since the listener last looked."""
         self._by_address: dict[str, _OfAddress] = {}
 
     # --- connections ---------------------------------------------------------------------------------------------------
@@ -95,6 +108,21 @@ class ClientLimits:
             "Server is currently in an overloaded state and cannot accept more requests."
         )
 
+    # --- answers that wait to be sent --------------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no more room for long ones."""
+        return self.unsent + self.made >= UNSENT_TOTAL_MAX
+
+    def refused_answer(self) -> Overloaded:
+        """What is answered where there is no room for the answer."""
+        self.lacks_room = True
+        return Overloaded(
+            f"Answers breached the limit on bytes that wait to be sent. (Using {self.unsent}/{UNSENT_TOTAL_MAX} bytes.) "
+            "Server is currently in an overloaded state and cannot accept more requests."
+        )
+
     # --- all of it ------------------------------------------------------------------------------------------------------
 
     def told(self) -> str:
@@ -102,12 +130,13 @@ class ClientLimits:
         config = self._config
         parts = {
             "requests in flight": COPIES * config.in_flight_bytes_max,
-            "requests under way": STRAND_MEMORY_MAX,
+            "requests under way": strand_memory_max(),
             "unsent answers": UNSENT_TOTAL_MAX,
             "prepared statements": config.prepared_statements_bytes_max,
+            "plans of texts and batches": PLANS_BYTES_MAX,
         }
         named = ", ".join(f"{name} {size >> 20}" for name, size in parts.items())
         return (
             f"Clients may take up to {sum(parts.values()) >> 20} MiB ({named}), and each connection "
-            f"{config.receive_queue_bytes >> 10} KiB of its own"
+            f"{config.receive_queue_bytes + 2 * UNSENT_SHARE >> 10} KiB of its own"
         )

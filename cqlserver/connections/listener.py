@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import trio
 
-from cqlserver.connections.limits import UNSENT_SHARE, UNSENT_TOTAL_MAX, ClientLimits
+from cqlserver.connections.limits import UNSENT_PATIENCE_S, UNSENT_SHARE, UNSENT_TOTAL_HIGH, ClientLimits
 from cqlserver.connections.poller import Poller, Readiness, open_poller
 from cqlserver.connections.session import Served, Session, Unanswered
 from cqlserver.connections.turns import Turns
@@ -76,7 +76,7 @@ class Channel:
         "closing",
         "fd",
         "held",
-        "in_flight",
+        "moved_at",
         "peer",
         "reading",
         "session",
@@ -90,14 +90,15 @@ class Channel:
         self.sock, self.session, self.peer = sock, session, peer
         self.fd = sock.fileno()
         self.unsent: deque[memoryview] = deque()
-        self.unsent_bytes = self.in_flight = 0
+        self.unsent_bytes = 0
+        self.moved_at = 0.0  # when the client last took something, while there is something unsent
         # (position of the commit log that must be synced first, the output, what it answers)
         self.held: deque[tuple[int, bytes, Served]] = deque()
         self.reading, self.writing, self.closing, self.closed = True, False, False, False
 
     def may_serve(self, limits: ClientLimits) -> bool:
         return (
-            self.unsent_bytes < (UNSENT_BYTES_MAX if limits.unsent < UNSENT_TOTAL_MAX else UNSENT_SHARE)
+            self.unsent_bytes < (UNSENT_BYTES_MAX if limits.unsent < UNSENT_TOTAL_HIGH else UNSENT_SHARE)
             and not self.session.is_busy
             and len(self.held) < HELD_MAX
             and not self.closing
@@ -291,6 +292,9 @@ class Listener:
                     self._for(channel, self._send_pushed, channel)
         if self._steps:
             self._steps_wanted.set()
+        self._limits.made = 0
+        if self._limits.lacks_room:
+            self._make_room()
         if self.after_go is not None:
             self.after_go()
 
@@ -355,11 +359,7 @@ class Listener:
 
     def _account(self, channel: Channel, in_flight: int) -> None:
         """Tells the limits what a connection has in flight now; where it is less, there may be room for others."""
-        limits = self._limits
-        change = limits.excess(in_flight) - limits.excess(channel.in_flight)
-        channel.in_flight = in_flight
-        if change:
-            limits.change(channel.session.state.address, change)
+        change = channel.session.account(in_flight)
         if change < 0 and self._stalled:
             stalled, self._stalled = self._stalled, {}
             for other in stalled:
@@ -442,6 +442,7 @@ class Listener:
                 return
             if sent < len(output):
                 channel.unsent.append(memoryview(output)[sent:])
+                channel.moved_at = self._clock()
                 self._count_unsent(channel, len(output) - sent)
         elif output:
             channel.unsent.append(memoryview(output))
@@ -452,6 +453,14 @@ class Listener:
         channel.unsent_bytes += change
         self._limits.unsent += change
 
+    def _make_room(self) -> None:
+        """Disconnects clients that hold the room of others and read nothing."""
+        self._limits.lacks_room = False
+        before = self._clock() - UNSENT_PATIENCE_S
+        for channel in [channel for channel in self._channels.values() if channel.unsent and channel.moved_at < before]:
+            self._border.warn(f"clients at {channel.session.state.address} read no answers, others need the room: closed")
+            self._close(channel)
+
     def _flush(self, channel: Channel) -> None:
         """Sends what the socket now takes of what waited."""
         unsent = channel.unsent
@@ -459,6 +468,7 @@ class Listener:
             while unsent:
                 sent = channel.sock.send(unsent[0])
                 self._count_unsent(channel, -sent)
+                channel.moved_at = self._clock()
                 if sent < len(unsent[0]):
                     unsent[0] = unsent[0][sent:]
                     break

@@ -13,7 +13,6 @@ waits in `waiting` for `resume`. A request that is long, or turns out to be (Too
 (storage/environment/strands.py), a turn for each `step`.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,12 +20,13 @@ from math import inf
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from cqlserver.connections.limits import UNSENT_SHARE
+from cqlserver.connections.startup import checked_options
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
-from protocol.compression import ALGORITHMS
 from protocol.errors import CqlSyntaxError, ProtocolError, RequestError, ServerError, StorageError
 from protocol.frames import (
     COMPRESSED,
@@ -118,11 +118,6 @@ class FastPaths(Protocol):
     def get(self, statement_id: bytes, /) -> FastPath | None: ...
 
 
-
-_CASSANDRA_VERSION = re.compile(r"(\d+)\.(\d+)(\.\w+(\.\w+)?)?(-[-.\w]+)?([.+][.\w]+)?", re.ASCII)
-"""utils/CassandraVersion.java."""
-
-
 class Served(NamedTuple):
     """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
 
@@ -181,7 +176,7 @@ class Session(Client):
         self.is_odd = False
         self.waiting: list[Envelope] = []
         self.pending_count = self.pending_bytes = 0
-        self._claimed = self._waiting_bytes = 0
+        self._claimed = self._waiting_bytes = self._accounted = 0
         self._throws_on_overload = False
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
@@ -276,8 +271,19 @@ class Session(Client):
         limits = self.node.limits
         return limits.has_room(self.state.address, limits.excess(size))
 
+    def account(self, in_flight: int) -> int:
+        """Tells the limits what this connection has in flight now; what that has changed."""
+        limits = self.node.limits
+        change = limits.excess(in_flight) - limits.excess(self._accounted)
+        self._accounted = in_flight
+        if change:
+            limits.change(self.state.address, change)
+        return change
+
     def _admit(self, size: int) -> RequestError | bool:
         if self._has_room(size):
+            self.account(self.in_flight_bytes + size)  # at once: others ask in the same go
+            self.is_odd = True
             return True
         return self.node.limits.overloaded(self.state.address) if self._throws_on_overload else False
 
@@ -373,12 +379,14 @@ class Session(Client):
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
                 if index % CHECK_PERIOD and len(tail) < LONG_ANSWER_BYTES:
                     continue
+                answers[-1] = self._with_room(answers[-1], version, stream)
             else:
                 self._answer((version, flags, stream, opcode, body))
                 fast_paths = self._fast
             size += sum(map(len, answers[counted:]))
             counted = len(answers)
-            if clock() > deadline or size > ANSWER_BYTES_MAX or self.closing or self.is_busy:
+            is_enough = size > ANSWER_BYTES_MAX or (size > UNSENT_SHARE and self.node.limits.is_full)
+            if is_enough or clock() > deadline or self.closing or self.is_busy:
                 if not self.closing and index < len(envelopes):
                     self.waiting = envelopes[index:]
                     self._waiting_bytes = sum(len(envelope[4]) for envelope in self.waiting)
@@ -423,7 +431,17 @@ class Session(Client):
             if not self._has_begun:
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
             answer = self._refused(error, version, stream, trace, state.warnings)
-        self._answers.append(answer)
+        self._answers.append(self._with_room(answer, version, stream))
+
+    def _with_room(self, answer: bytes, version: int, stream: int) -> bytes:
+        """The answer, or an error where it is long and would have to wait with too many others (limits.py)."""
+        if len(answer) <= UNSENT_SHARE:
+            return answer
+        limits = self.node.limits
+        if limits.is_full:
+            return self._refused(limits.refused_answer(), version, stream)
+        limits.made += len(answer)
+        return answer
 
     def _await(self, unanswered: Unanswered) -> None:
         if unanswered.pending is None:
@@ -523,6 +541,7 @@ class Session(Client):
             unanswered.wrote = True
         if answer is None:
             return False
+        answer = self._with_room(answer, unanswered.envelope[0], unanswered.envelope[2])
         self.pending_count -= 1
         self.pending_bytes -= len(unanswered.envelope[4])
         self.is_odd = True
@@ -600,24 +619,7 @@ class Session(Client):
     def _start_up(self, request: Startup) -> Response:
         """transport/messages/StartupMessage.java."""
         self._has_begun = True
-        options = {name.upper(): value for name, value in request.options.items()}
-        cql_version = options.get("CQL_VERSION")
-        if cql_version is None:
-            raise ProtocolError("Missing value CQL_VERSION in STARTUP message")
-        numbers = _CASSANDRA_VERSION.fullmatch(cql_version)
-        if numbers is None:
-            raise ProtocolError(f"Invalid version value: {cql_version}")
-        if (int(numbers[1]), int(numbers[2])) < (2, 99):
-            raise ProtocolError(
-                f"CQL version {cql_version} is not supported by the binary protocol (supported version are >= 3.0.0)"
-            )
-        compression = options.get("COMPRESSION")
-        if compression is not None:
-            compression = compression.lower()
-            if compression not in ALGORITHMS:
-                raise ProtocolError(f"Unknown compression algorithm: {compression}")
-            if compression == "snappy" and self.state.version >= 5:
-                raise ProtocolError("Snappy compression is not supported in protocol V5")
+        options, compression = checked_options(request, self.state.version)
         self.state.options = options
         version = self.state.version
         statements = self.node.statements

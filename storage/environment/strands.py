@@ -87,6 +87,11 @@ def reckoned_memory(size: int) -> int:
     return min(100 * size, TOKENS_MEMORY) + 4 * size
 
 
+def strand_memory_max() -> int:
+    """What all strands under way may take, those for short requests too."""
+    return STRAND_MEMORY_MAX + STRANDS_MAX * reckoned_memory(SHORT_BYTES)
+
+
 class Overtaken(BaseException):
     """What a strand relied on has changed while it paused: it must begin again."""
 
