@@ -41,7 +41,7 @@ from storage.reads import TableStore
 from storage.schema.changes import ChangedTables, changed_tables
 from storage.schema.definitions import built_here_table, schema_tables
 from storage.schema.loading import Values, load_schema
-from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata
+from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
 from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, schema_record
 
 if TYPE_CHECKING:
@@ -100,6 +100,12 @@ class EngineOptions:
     """What the log may take (commitlog_total_space)."""
     cache_bytes: int = 64 << 20
     """Of chunks of SSTables (file_cache_size)."""
+    key_cache_bytes: int = 16 << 20
+    """Of places of partitions in SSTables (key_cache_size)."""
+    sstable_version: str = "nb"
+    """Of SSTables that are written."""
+    compaction_bytes_per_s: int = 64 << 20
+    """As fast may compactions read; 0: as they can (compaction_throughput)."""
 
 
 class Engine:
@@ -187,7 +193,15 @@ class Engine:
 
             assert self.options.data is not None, "this node keeps nothing"
             assert self.commit_log is not None
-            options = FlushOptions(self.options.memtable_bytes, self.options.commit_log_bytes, self.options.cache_bytes)
+            wanted = self.options
+            options = FlushOptions(
+                wanted.memtable_bytes,
+                wanted.commit_log_bytes,
+                wanted.cache_bytes,
+                wanted.key_cache_bytes,
+                wanted.sstable_version,
+                wanted.compaction_bytes_per_s,
+            )
             self.maybe_files = StoredTables(
                 self.environment,
                 self.options.data,
@@ -528,7 +542,12 @@ class Engine:
             return
         if self.maybe_files is None:
             total = sum(store.memtable.live_bytes for store in self.stores.values())
-            if total <= self.options.memtable_bytes and self.commit_log.size <= self.options.commit_log_bytes:
+            has_periods = any(
+                store.table.params.memtable_flush_period_in_ms and not is_system_keyspace(store.table.keyspace)
+                for store in self.stores.values()
+            )
+            is_small = total <= self.options.memtable_bytes and self.commit_log.size <= self.options.commit_log_bytes
+            if is_small and not has_periods:
                 return
             self.before_flush()
         self.files.tick()

@@ -26,7 +26,7 @@ from storage.memtable.packed import Layouts
 from storage.reads import Source, TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable import statistics
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import DATA, FILTER, INDEX, STATISTICS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor, descriptors
 from storage.sstable.dump import Dump, table_of
@@ -110,7 +110,7 @@ def _options(rng: Random, table: Table) -> str:
 
 def opened(folder: Path, table: TableMetadata, store: TableStore) -> list[SSTableReader]:
     """All SSTables of a folder."""
-    disk, cache = RealDisk(), ChunkCache()
+    disk, cache = RealDisk(), Caches()
     return [
         SSTableReader.open(disk, str(folder), descriptor, table, store.layouts, cache)
         for descriptor in descriptors(disk.list(str(folder)), DATA)
@@ -124,7 +124,7 @@ def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
     header = statistics.decode(disk.read_file(path), descriptor.version, path).header
     table = table_of(header)
     layouts = Layouts(UUID(int=0), len(table.clustering))
-    reader = SSTableReader.open(disk, str(folder), descriptor, table, layouts, ChunkCache())
+    reader = SSTableReader.open(disk, str(folder), descriptor, table, layouts, Caches())
     try:
         return [json.loads(line, parse_float=str) for line in Dump(reader, int(time.time()), True).partitions()]
     finally:

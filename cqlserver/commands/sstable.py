@@ -17,7 +17,7 @@ from storage.environment.disk import RealDisk
 from storage.memtable.packed import Layouts
 from storage.mutation import NEVER
 from storage.sstable import statistics
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import STATISTICS
 from storage.sstable.descriptor import Descriptor, UnknownVersion, parse_file_name
 from storage.sstable.dump import Dump, table_of
@@ -71,7 +71,7 @@ def _opened(file: Path) -> SSTableReader:
     descriptor = _descriptor(file)
     table = table_of(_statistics(file, descriptor).header)
     layouts = Layouts(table.id, len(table.clustering))
-    return SSTableReader.open(RealDisk(), str(file.parent), descriptor, table, layouts, ChunkCache())
+    return SSTableReader.open(RealDisk(), str(file.parent), descriptor, table, layouts, Caches())
 
 
 def _dump(file: Path, options: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ class NoSuchRing(Refused):
 async def node_info(control: Control) -> object:
     node = control.node
     engine, environment = node.engine, node.environment
-    cache = engine.maybe_files.cache if engine.maybe_files is not None else None
+    cache = engine.maybe_files.caches.chunks if engine.maybe_files is not None else None
     loaded = readers(engine)
     return {
         "host_id": str(node.local.host_id),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
+from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
     from cqlserver.program.tls_settings import TlsSettings
@@ -65,6 +66,7 @@ class Config:
     memtable_bytes: int = 256 << 20
     commit_log_bytes: int = 8 << 30
     file_cache_bytes: int = 64 << 20
+    storage: StorageSettings = field(default_factory=StorageSettings)
     ignore_replay_errors: bool = False
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
@@ -136,7 +138,7 @@ def apply_setting(config: Config, text: str) -> Config:
 
 
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
-    config = replace(config, auth=_auth(config.auth, settings))
+    config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
     if "client_encryption_options" in settings:
         from cqlserver.program.tls_settings import TlsError, read_tls
 
@@ -215,6 +217,15 @@ def _apply_limits(config: Config, settings: Mapping[str, object]) -> Config:
             "prepared_statements_cache_size option was set incorrectly to '0MiB', supported values are <integer> >= 0."
         )
     return replace(config, **found)  # type: ignore[arg-type]
+
+
+def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageSettings:
+    try:
+        read = read_storage(known, settings)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    size = settings.get("key_cache_size", settings.get("key_cache_size_in_mb"))
+    return read if size is None else replace(read, key_cache_bytes=parse_size_bytes("key_cache_size", size))
 
 
 def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:

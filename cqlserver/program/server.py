@@ -253,8 +253,17 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
     kept = config.data if config.data is not None else config.copy_of
     data = str(kept.resolve()) if kept is not None else None
     built_in = (*stored_system_keyspaces(), *virtual_keyspaces())
-    sizes = config.memtable_bytes, config.commit_log_bytes, config.file_cache_bytes
-    engine = Engine(environment, EngineOptions(data, options, *sizes), built_in, (HINTS_TABLE,))
+    engine_options = EngineOptions(
+        data,
+        options,
+        config.memtable_bytes,
+        config.commit_log_bytes,
+        config.file_cache_bytes,
+        config.storage.key_cache_bytes,
+        config.storage.sstable_version,
+        config.storage.compaction_bytes_per_s,
+    )
+    engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:
         engine.start()
         if config.data is None:

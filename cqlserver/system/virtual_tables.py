@@ -15,6 +15,7 @@ from cqlserver.program.auth_settings import CacheSettings
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
 from protocol.errors import InvalidRequest
+from storage.engine import Engine
 from storage.keys import clustering_order_key, key_composer, split_key
 from storage.memtable.memtable import Position, position_of
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
@@ -83,6 +84,7 @@ class ServerFacts(Protocol):
     """What the rows tell of the server. `sessions`: its connections, each with a `state`."""
 
     config: Config
+    engine: Engine
 
     @property
     def schema(self) -> Schema: ...
@@ -105,6 +107,7 @@ class VirtualTables:
                 ("system_virtual_schema", "columns"): lambda: _columns(server.schema),
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
+                ("system_views", "caches"): lambda: _caches(server.engine),
                 **{("system_views", f"{name}_cache_keys"): partial(self._cached, name) for name in CACHES},
             }
         )
@@ -229,12 +232,37 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
         }
 
 
+def _caches(engine: Engine) -> Iterator[VirtualRow]:
+    """Those that Cassandra lists; there is none of counters, and none of rows."""
+    keys = engine.maybe_files.caches.keys if engine.maybe_files is not None else None
+    for name in ("counters", "keys", "rows"):
+        cache = keys if name == "keys" else None
+        hits = cache.hits if cache is not None else 0
+        requests = hits + cache.misses if cache is not None else 0
+        yield {
+            "name": name,
+            "capacity_bytes": engine.options.key_cache_bytes if name == "keys" else 0,
+            "entry_count": len(cache) if cache is not None else 0,
+            "hit_count": hits,
+            "hit_ratio": hits / requests if requests else float("nan"),
+            "recent_hit_rate_per_second": 0,
+            "recent_request_rate_per_second": 0,
+            "request_count": requests,
+            "size_bytes": cache.size if cache is not None else 0,
+        }
+
+
 def _settings(config: Config) -> Iterator[VirtualRow]:
     """The settings that mean something here, by Cassandra's names and in its units."""
     settings: dict[str, str | None] = {
         "authenticator": config.auth.authenticator,
         "authorizer": config.auth.authorizer,
         "cluster_name": config.cluster_name,
+        "compaction_throughput": f"{config.storage.compaction_bytes_per_s >> 20}MiB/s",
+        "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
+        "row_cache_size": "0MiB",
+        "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
+        "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),
         "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
         "commitlog_sync": config.commitlog_sync,
         "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",

@@ -1,7 +1,6 @@
 """When tables are compacted: after a flush and from time to time, if their strategy says so, and on command."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 from uuid import UUID
 
 from storage.background import Background, Lane, Task
@@ -13,7 +12,6 @@ from storage.files.table_files import TableFiles
 from storage.memtable.memtable import Position
 from storage.sstable.reader import SSTableReader
 
-THROUGHPUT: Final = 64 << 20
 Choose = Callable[[TableFiles], Sequence[Choice[SSTableReader]]]
 
 
@@ -21,12 +19,12 @@ class Compactions:
     """Those of one node. `are_automatic` may be switched off, for all tables or, in `not_automatic`, for some (nodetool
     disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can."""
 
-    def __init__(self, environment: Environment, background: Background) -> None:
+    def __init__(self, environment: Environment, background: Background, bytes_per_s: int) -> None:
         self._disk, self._clock, self._background = environment.disk, environment.clock, background
         self._rng = environment.rng.fork("compactions")
         self.are_automatic = True
         self.not_automatic: set[UUID] = set()
-        self.bytes_per_s = THROUGHPUT
+        self.bytes_per_s = bytes_per_s
         self._flush_bytes: dict[UUID, int] = {}
 
     def flushed(self, files: TableFiles, reader: SSTableReader) -> None:

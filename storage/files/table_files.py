@@ -19,8 +19,8 @@ from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
 from storage.reads import TableStore
-from storage.sstable.chunks import ChunkCache
-from storage.sstable.constants import DATA, TOC, VERSIONS
+from storage.sstable.caches import Caches
+from storage.sstable.constants import DATA, TOC, Version
 from storage.sstable.descriptor import Descriptor, UnknownVersion, next_generation, parse_file_name
 from storage.sstable.reader import SSTableReader
 
@@ -45,15 +45,15 @@ class DamagedSSTable:
 class TableFiles:
     """See the module. The folder is made when something is written to it."""
 
-    def __init__(self, disk: Disk, folders: DataFolders, store: TableStore, cache: ChunkCache) -> None:
+    def __init__(self, disk: Disk, folders: DataFolders, store: TableStore, caches: Caches, version: Version) -> None:
         self.store = store
         self.readers: tuple[SSTableReader, ...] = ()
         self.is_stuck = False
         """A compaction ended so that only the next start can tell which of its SSTables count."""
         self.exchange: tuple[Sequence[SSTableReader], Sequence[SSTableReader]] | None = None
         """While a compaction is being decided: those that go, and those that take their place."""
-        self._disk, self._folders, self._cache = disk, folders, cache
-        self.version = VERSIONS["nb"]
+        self._disk, self._folders, self._caches = disk, folders, caches
+        self.version = version
         self._damaged: tuple[DamagedSSTable, ...] = ()
         self._unfit: dict[SSTableReader, CorruptionError] = {}
         """SSTables that do not fit the schema, and why."""
@@ -78,7 +78,7 @@ class TableFiles:
                 continue
             try:
                 readers.append(
-                    SSTableReader.open_without_schema(self._disk, folder, descriptor, min_index_interval, self._cache)
+                    SSTableReader.open_without_schema(self._disk, folder, descriptor, min_index_interval, self._caches)
                 )
             except CorruptionError as error:
                 log.error("%s; reads of %s fail until it is repaired or removed", error, self.store.table)
@@ -88,7 +88,7 @@ class TableFiles:
 
     def open(self, descriptor: Descriptor) -> SSTableReader:
         """Raises CorruptionError."""
-        return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._cache)
+        return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._caches)
 
     def next_descriptor(self) -> Descriptor:
         """For a new SSTable."""

@@ -26,7 +26,8 @@ from storage.files.table_files import TableFiles, descriptors
 from storage.files.transaction import Transaction, clean_up
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
+from storage.sstable.constants import VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 
@@ -41,11 +42,15 @@ RETRY_S: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class FlushOptions:
     """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
-    `cache_bytes`: file_cache_size. Their defaults are EngineOptions'."""
+    `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size; `version`: of SSTables that are written;
+    `compaction_bytes_per_s`: compaction_throughput. Their defaults are EngineOptions'."""
 
     memtable_bytes: int
     log_bytes: int
     cache_bytes: int
+    key_cache_bytes: int
+    version: str
+    compaction_bytes_per_s: int
 
 
 class StoredTables:
@@ -66,9 +71,9 @@ class StoredTables:
         self._disk, self._clock = environment.disk, environment.clock
         self._rng = environment.rng.fork("sstables")
         self._commit_log, self._stores, self._background = commit_log, stores, background
-        self.compactions = Compactions(environment, background)
+        self.compactions = Compactions(environment, background, options.compaction_bytes_per_s)
         self.folders = DataFolders(environment.disk, root)
-        self.cache = ChunkCache(options.cache_bytes)
+        self.caches = Caches(options.cache_bytes, options.key_cache_bytes)
         self.switches: Counter[UUID] = Counter()
         """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
@@ -77,6 +82,7 @@ class StoredTables:
         self._removals: dict[int, CommitLogPosition] = {}
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
+        self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
         self._has_owner = self._is_replayed = False
 
@@ -100,7 +106,7 @@ class StoredTables:
             return
         self._since.setdefault(table_id, self._commit_log.written_position)
         if self.folders.maybe_folder(table_id) is not None:
-            files = self._files[table_id] = TableFiles(self._disk, self.folders, store, self.cache)
+            files = self._files[table_id] = self._made(store)
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
             if self._is_replayed:
                 files.tell_unfit()
@@ -132,13 +138,16 @@ class StoredTables:
     def files_of(self, store: TableStore) -> TableFiles:
         files = self._files.get(store.table.id)
         if files is None or files.store is not store:
-            files = self._files[store.table.id] = TableFiles(self._disk, self.folders, store, self.cache)
+            files = self._files[store.table.id] = self._made(store)
         return files
 
     def readers_of(self, table_id: UUID) -> tuple[SSTableReader, ...]:
         """The SSTables that a table has."""
         files = self._files.get(table_id)
         return files.readers if files is not None else ()
+
+    def _made(self, store: TableStore) -> TableFiles:
+        return TableFiles(self._disk, self.folders, store, self.caches, VERSIONS[self.options.version])
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
         """Begins to flush what the memtables of these tables have now; before the first SSTable of all the one that says
@@ -178,6 +187,7 @@ class StoredTables:
         )
         self.switches[store.table.id] += 1
         self._since[store.table.id] = upper
+        self._seen_at.pop(store.table.id, None)
         self._flushes.append(flush)
         self._run(flush, task)
 
@@ -211,7 +221,7 @@ class StoredTables:
             return
         stores = [store for store in self._stores.values() if len(store.memtable)]
         total = sum(store.memtable.live_bytes for store in stores)
-        wanted: list[UUID] = []
+        wanted = self._old_enough(stores)
         if total > self.options.memtable_bytes:
             for store in sorted(stores, key=lambda store: -store.memtable.live_bytes):
                 wanted.append(store.table.id)
@@ -220,7 +230,7 @@ class StoredTables:
                     break
         elif self._commit_log.size > self.options.log_bytes:
             oldest = min((self._since.get(store.table.id, 0) for store in stores), default=0) >> POSITION_SHIFT
-            wanted = [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
+            wanted += [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
         self.free_log()
         if self._clock.monotonic() >= self._consider_at:
             self._consider_at = self._clock.monotonic() + CONSIDER_S
@@ -228,7 +238,20 @@ class StoredTables:
                 self.compactions.consider(files)
         if self._flushes and not wanted:  # one that failed
             wanted = [self._flushes[0].files.store.table.id]
-        self.flush(wanted)
+        self.flush(dict.fromkeys(wanted))
+
+    def _old_enough(self, stores: Iterable[TableStore]) -> list[UUID]:
+        """Whose memtables have had something in them for memtable_flush_period_in_ms."""
+        now = self._clock.monotonic()
+        seen, self._seen_at = self._seen_at, {}
+        wanted = []
+        for store in stores:
+            period_ms = store.table.params.memtable_flush_period_in_ms
+            if period_ms:
+                since = self._seen_at[store.table.id] = seen.get(store.table.id, now)
+                if 1000 * (now - since) >= period_ms:
+                    wanted.append(store.table.id)
+        return wanted
 
     # --- removing --------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Final
 from protocol.errors import CorruptionError
 from storage.environment.environment import AppendFile, ReadFile
 from storage.environment.strands import beside
+from storage.sstable.caches import Caches, chunk_bytes
 from storage.sstable.compression import (
     CHUNK_BYTES_MAX,
     CompressionInfo,
@@ -23,76 +24,29 @@ from storage.sstable.compression import (
 )
 from storage.sstable.constants import UNCOMPRESSED_CHUNK_BYTES, corrupted
 
-CACHE_BYTES_MAX: Final = 64 * 1024 * 1024
 WRITE_BYTES: Final = 64 * 1024
 """As many bytes go to the disk together."""
-_ENTRY_BYTES: Final = 120
-
 _U32 = struct.Struct(">I")
-
-
-class ChunkCache:
-    """The chunks read last, of all files, bounded in bytes. Two generations: what is used while it is in the older one
-    goes to the younger one; when that is full it becomes the older one, and what was in it is forgotten."""
-
-    __slots__ = ("_bytes", "_half", "_next_file", "_old", "_young", "hits", "misses")
-
-    def __init__(self, bytes_max: int = CACHE_BYTES_MAX) -> None:
-        self._half = bytes_max // 2
-        self._young: dict[tuple[int, int], bytes] = {}
-        self._old: dict[tuple[int, int], bytes] = {}
-        self._bytes = 0
-        self._next_file = 0
-        self.hits = 0
-        self.misses = 0
-
-    def file_number(self) -> int:
-        """A number for a file that is opened."""
-        self._next_file += 1
-        return self._next_file
-
-    def get(self, key: tuple[int, int]) -> bytes | None:
-        chunk = self._young.get(key)
-        if chunk is None:
-            chunk = self._old.pop(key, None)
-            if chunk is None:
-                self.misses += 1
-                return None
-            self.put(key, chunk)
-        self.hits += 1
-        return chunk
-
-    def put(self, key: tuple[int, int], chunk: bytes) -> None:
-        size = len(chunk) + _ENTRY_BYTES
-        if self._bytes + size > self._half:
-            self._old, self._young, self._bytes = self._young, {}, 0
-        if size <= self._half:
-            self._young[key] = chunk
-            self._bytes += size
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it holds."""
-        return sum(len(chunk) + _ENTRY_BYTES for chunks in (self._young, self._old) for chunk in chunks.values())
 
 
 class DataFile:
     """The plain bytes of a Data.db. `size` is how many there are."""
 
-    __slots__ = ("_cache", "_file", "_number", "chunk_bytes", "path", "size")
+    __slots__ = ("_cache", "_file", "chunk_bytes", "number", "path", "size")
 
-    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, size: int, chunk_bytes: int) -> None:
-        self.path, self._file, self._cache = path, file, cache
+    def __init__(self, path: str, file: ReadFile, caches: Caches, size: int, chunk_bytes: int) -> None:
+        self.path, self._file, self._cache = path, file, caches.chunks
         self.size, self.chunk_bytes = size, chunk_bytes
-        self._number = cache.file_number()
+        self.number = caches.file_number()
 
     def chunk(self, index: int) -> bytes:
         """Plain bytes; the last chunk may be shorter."""
-        key = (self._number, index)
+        key = (self.number, index)
         found = self._cache.get(key)
         if found is None:
+            self._cache.misses += 1
             found = self.load(index)
-            self._cache.put(key, found)
+            self._cache.put(key, found, chunk_bytes(found))
         return found
 
     def load(self, index: int) -> bytes:
@@ -132,8 +86,8 @@ class DataFile:
 class CompressedDataFile(DataFile):
     __slots__ = ("_decompress", "_limit", "_offsets")
 
-    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, info: CompressionInfo) -> None:
-        super().__init__(path, file, cache, info.data_bytes, info.params.chunk_bytes)
+    def __init__(self, path: str, file: ReadFile, caches: Caches, info: CompressionInfo) -> None:
+        super().__init__(path, file, caches, info.data_bytes, info.params.chunk_bytes)
         offsets = info.offsets
         offsets.append(file.size)
         self._offsets = offsets
@@ -168,9 +122,9 @@ class CompressedDataFile(DataFile):
 class ChecksummedDataFile(DataFile):
     __slots__ = ("_checksums",)
 
-    def __init__(self, path: str, file: ReadFile, cache: ChunkCache, checksums: "tuple[int, array[int]]") -> None:
+    def __init__(self, path: str, file: ReadFile, caches: Caches, checksums: "tuple[int, array[int]]") -> None:
         chunk_bytes, self._checksums = checksums
-        super().__init__(path, file, cache, file.size, chunk_bytes)
+        super().__init__(path, file, caches, file.size, chunk_bytes)
         if len(self._checksums) != -(-file.size // chunk_bytes):
             raise corrupted(path, f"{file.size} bytes, {len(self._checksums)} checksums of {chunk_bytes} bytes each")
 

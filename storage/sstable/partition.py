@@ -38,7 +38,7 @@ _END: Final = b"\xff"
 
 class RowPlaces:
     """Where the rows of the pieces of Data.db are that were read last, by where the piece begins. Two generations, as
-    ChunkCache."""
+    caches.Generations."""
 
     __slots__ = ("_old", "_rows", "_young")
 

@@ -24,8 +24,9 @@ from storage.schema.metadata import TableMetadata
 from storage.sstable import checksums, compression, statistics
 from storage.sstable.big_index import BigIndex, PathOf
 from storage.sstable.bti_index import BtiIndex
+from storage.sstable.caches import Caches, key_bytes
 from storage.sstable.checksums import Checksums
-from storage.sstable.chunks import ChecksummedDataFile, ChunkCache, CompressedDataFile, DataFile, decode_checksums
+from storage.sstable.chunks import ChecksummedDataFile, CompressedDataFile, DataFile, decode_checksums
 from storage.sstable.constants import (
     BTI,
     CHECKSUMS,
@@ -72,6 +73,7 @@ class SSTableReader:
         data: DataFile,
         disk_bytes: int,
         created_ms: int,
+        caches: Caches,
     ) -> None:
         self.descriptor, self.components = descriptor, components
         self.statistics = found
@@ -80,16 +82,17 @@ class SSTableReader:
         self.folder = data.path.rpartition("/")[0]
         self.places = RowPlaces()
         self._filter, self._index, self._data = bloom, index, data
+        self._keys, self._number = caches.keys, data.number
         if isinstance(index, BtiIndex):
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
 
     @classmethod
     def open(
-        cls, disk: Disk, folder: str, descriptor: Descriptor, table: TableMetadata, layouts: Layouts, cache: ChunkCache
+        cls, disk: Disk, folder: str, descriptor: Descriptor, table: TableMetadata, layouts: Layouts, caches: Caches
     ) -> "SSTableReader":
         """Raises CorruptionError naming the file that is damaged or missing, OSError."""
-        reader = cls.open_without_schema(disk, folder, descriptor, table.params.min_index_interval, cache)
+        reader = cls.open_without_schema(disk, folder, descriptor, table.params.min_index_interval, caches)
         try:
             reader.set_table(table, layouts)
         except BaseException:
@@ -99,10 +102,10 @@ class SSTableReader:
 
     @classmethod
     def open_without_schema(
-        cls, disk: Disk, folder: str, descriptor: Descriptor, min_index_interval: int, cache: ChunkCache
+        cls, disk: Disk, folder: str, descriptor: Descriptor, min_index_interval: int, caches: Caches
     ) -> "SSTableReader":
         """The same; nothing can be read before `set_table`."""
-        return _open(cls, disk, folder, descriptor, min_index_interval, cache)
+        return _open(cls, disk, folder, descriptor, min_index_interval, caches)
 
     def set_table(self, table: TableMetadata, layouts: Layouts) -> None:
         """The table's schema changed, or is told for the first time. Raises CorruptionError where it does not fit."""
@@ -129,13 +132,19 @@ class SSTableReader:
         return self._located(key) is not None
 
     def maybe_partition(self, key: bytes) -> SSTablePartition | None:
+        data = self._data
+        known = self._keys.get((self._number, key))
+        if known is not None:
+            partition = SSTablePartition(self, key, known.start, known.end(data.size), known.promoted, data.read)
+            partition.read_head()
+            return partition
         position = self._located(key)
         if position is None:
             return None
+        self._keys.misses += 1
         found = self._index.maybe_find(position)
         if found is None:
             return None
-        data = self._data
         try:
             partition = SSTablePartition(self, key, found.start, found.end(data.size), found.promoted, data.read)
             partition.read_head()
@@ -145,8 +154,10 @@ class SSTableReader:
                 return None
             if (surely.start, surely.following) == (found.start, found.following):
                 raise
+            found = surely
             partition = SSTablePartition(self, key, surely.start, surely.end(data.size), surely.promoted, data.read)
             partition.read_head()
+        self._keys.put((self._number, key), found, key_bytes(key, found))
         return partition
 
     def stretches(self, start: Position = b"") -> Iterator[Stretch]:
@@ -352,7 +363,7 @@ def _open(
     folder: str,
     descriptor: Descriptor,
     min_index_interval: int,
-    cache: ChunkCache,
+    caches: Caches,
 ) -> SSTableReader:
     def path(component: str) -> str:
         return f"{folder}/{descriptor.file_name(component)}"
@@ -365,7 +376,7 @@ def _open(
         bloom = _maybe_filter(disk, path, components, known)
         file = _opened(disk, path(DATA))
         files.append(file)
-        data = _data_file(disk, path, components, file, cache)
+        data = _data_file(disk, path, components, file, caches)
         index: BigIndex | BtiIndex
         if descriptor.version.format == BTI:
             index = BtiIndex.open(disk, path, data, descriptor.version)
@@ -374,7 +385,7 @@ def _open(
             index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, known)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
-        return cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)))
+        return cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
     except BaseException:
         for each in files:
             each.close()
@@ -433,15 +444,15 @@ def _opened(disk: Disk, path: str) -> ReadFile:
         raise corrupted(path, "the file is missing") from None
 
 
-def _data_file(disk: Disk, path: PathOf, components: tuple[str, ...], file: ReadFile, cache: ChunkCache) -> DataFile:
+def _data_file(disk: Disk, path: PathOf, components: tuple[str, ...], file: ReadFile, caches: Caches) -> DataFile:
     if COMPRESSION_INFO in components:
         try:
             info = compression.decode_info(_read(disk, path(COMPRESSION_INFO)))
         except DAMAGE as error:
             raise named(error, path(COMPRESSION_INFO)) from None
-        return CompressedDataFile(path(DATA), file, cache, info)
+        return CompressedDataFile(path(DATA), file, caches, info)
     try:
         checksums = decode_checksums(_read(disk, path(CRC)))
     except DAMAGE as error:
         raise named(error, path(CRC)) from None
-    return ChecksummedDataFile(path(DATA), file, cache, checksums)
+    return ChecksummedDataFile(path(DATA), file, caches, checksums)

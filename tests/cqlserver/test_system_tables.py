@@ -19,7 +19,10 @@ from cqlserver.system.tables import (
 from cqlserver.system.virtual_definitions import virtual_keyspaces
 from cqlserver.system.virtual_tables import VirtualTables
 from storage.commitlog.records import Truncation
-from storage.engine import stored_values
+from storage.engine import Engine, EngineOptions, stored_values
+from storage.environment.environment import Environment, ManualClock, Rng
+from storage.environment.memory import MemoryDisk
+from storage.environment.strands import InlineWorkers
 from storage.memtable.memtable import position_of, token_position
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
@@ -99,11 +102,16 @@ class Client:
     state: ClientState
 
 
+def node_in_memory() -> Engine:
+    return Engine(Environment(ManualClock(), Rng(b"seed"), MemoryDisk(), InlineWorkers()), EngineOptions())
+
+
 @dataclass
 class Server:
     config: Config = field(default_factory=Config)
     schema: Schema = field(default_factory=everything)
     sessions: list[Client] = field(default_factory=list)
+    engine: Engine = field(default_factory=node_in_memory)
 
 
 def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:

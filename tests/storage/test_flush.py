@@ -342,3 +342,64 @@ def test_a_crash_at_any_step_of_a_flush_loses_nothing(operation: str, names_kept
             break
         crashes += 1
     assert crashes >= {"unlink": 2, "rename": 0}.get(operation, 4)
+
+
+@pytest.mark.parametrize("version", ["nb", "oa", "da"])
+def test_the_version_that_is_wanted_is_written_and_what_there_was_is_read(version: str) -> None:
+    node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=4096), sstable_version=version))
+    made = table()
+    node.create(made)
+    expected = fill(node, made, 0, 50)
+    flush(node)
+    (name,) = data_files(node)
+    assert name.startswith(f"{version}-")
+    node.options = EngineOptions("/d", CommitLogOptions(segment_bytes=4096))
+    node.kill()
+    assert node.rows(made) == expected
+    expected += fill(node, made, 50, 5)
+    flush(node)
+    tasks = node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert [task.error for task in tasks] == [None]
+    assert [found[:3] for found in data_files(node)] == ["nb-"]
+    assert node.rows(made) == expected
+
+
+def test_a_memtable_is_flushed_when_its_period_is_over(node: Harness) -> None:
+    made = table()
+    node.create(replace(made, params=replace(made.params, memtable_flush_period_in_ms=5_000)))
+    node.engine.tick()
+    expected = fill(node, made, 0, 3)
+    for seconds, files in ((0, 0), (4, 0), (2, 1), (100, 1)):
+        node.clock.advance(seconds)
+        node.engine.tick()
+        node.engine.background.finish()
+        assert len(data_files(node)) == files, seconds
+    expected += fill(node, made, 3, 1)
+    for seconds, files in ((0, 1), (4, 1), (2, 2)):
+        node.clock.advance(seconds)
+        node.engine.tick()
+        node.engine.background.finish()
+        assert len(data_files(node)) == files, seconds
+    assert node.rows(made) == expected
+
+
+def test_where_a_key_is_found_is_remembered(node: Harness) -> None:
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 20)
+    flush(node)
+    store, keys = node.engine.stores[made.id], node.engine.files.caches.keys
+    hits, misses = keys.hits, keys.misses
+
+    def read(k: int) -> object:
+        return store.row_at(INT.encode(k), INT.order_key(INT.encode(1)), 0)
+
+    found = read(3)
+    assert found is not None
+    assert (keys.hits - hits, keys.misses - misses) == (0, 1)
+    assert read(3) == found
+    assert (keys.hits - hits, keys.misses - misses) == (1, 1)
+    assert read(99_999) is None
+    assert keys.misses - misses <= 2  # a bloom filter may err
+    assert 0 < keys.size <= keys.capacity

@@ -9,7 +9,7 @@ from storage.memtable.memtable import position_of
 from storage.memtable.partition import Partition
 from storage.mutation import LIVE, Row
 from storage.reads import Source, TableStore
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
@@ -46,7 +46,7 @@ def written(
         assert not disk.list(FOLDER)
         return None
     writer.finish()
-    return SSTableReader.open(disk, FOLDER, descriptor, table, store.layouts, ChunkCache())
+    return SSTableReader.open(disk, FOLDER, descriptor, table, store.layouts, Caches())
 
 
 def data_of(partition: Partition) -> PartitionData:

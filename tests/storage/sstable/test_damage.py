@@ -11,7 +11,7 @@ from storage.environment.memory import FaultyDisk
 from storage.keys import clustering_order_key
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
 from storage.reads import TableStore
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import (
     CHECKSUMS,
     COMPRESSION_INFO,
@@ -48,7 +48,7 @@ def some_store() -> TableStore:
 
 
 def opened(disk: FaultyDisk, store: TableStore) -> SSTableReader:
-    return SSTableReader.open(disk, FOLDER, DESCRIPTOR, store.table, store.layouts, ChunkCache())
+    return SSTableReader.open(disk, FOLDER, DESCRIPTOR, store.table, store.layouts, Caches())
 
 
 def path(component: str) -> str:

@@ -12,7 +12,7 @@ from storage.keys import clustering_order_key
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Cell, Deletion, Liveness, RangeTombstone, Row
 from storage.schema.metadata import ColumnKind, TableMetadata, TableParams
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import DATA, FILTER, INDEX, PARTITIONS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
@@ -73,7 +73,7 @@ def test_the_example_is_what_is_written() -> None:
 def test_the_example_is_read() -> None:
     disk = MemoryDisk()
     descriptor = written(disk)
-    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), ChunkCache())
+    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), Caches())
     partition = reader.maybe_partition(bigint_value(1))
     assert partition is not None
     assert partition.static == Row((), columns={"s": Cell(BASE_US + 1, b"st")})
@@ -94,7 +94,7 @@ def test_the_example_of_a_trie() -> None:
     writer.append(bigint_value(1), PartitionData(LIVE, static, [], []))
     writer.finish()
     assert disk.read_file(f"/t/{descriptor.file_name(PARTITIONS)}").hex() == expected.hex()
-    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), ChunkCache())
+    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), Caches())
     partition = reader.maybe_partition(bigint_value(1))
     assert partition is not None
     assert partition.static == static

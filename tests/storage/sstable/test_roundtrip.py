@@ -15,7 +15,7 @@ from storage.keys import clustering_order_key
 from storage.memtable.memtable import position_of
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.reads import EVERYTHING, TableStore
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import COMPRESSION_INFO, CRC, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
@@ -165,7 +165,7 @@ def test_partitions_are_copied_as_bytes() -> None:
             pieces = source.raw(stretch, number, read)
             writer.append_raw(position, stretch.hashes[number], pieces, index, source.statistics)
     found = writer.finish().stats
-    copied = SSTableReader.open(disk, FOLDER, descriptor, TABLE, store.layouts, ChunkCache())
+    copied = SSTableReader.open(disk, FOLDER, descriptor, TABLE, store.layouts, Caches())
     assert contents(copied, store) == contents(source, store)
     assert disk.read_file(f"{FOLDER}/nb-1-big-Data.db") == disk.read_file(f"{FOLDER}/nb-2-big-Data.db")
     assert disk.read_file(f"{FOLDER}/nb-1-big-Index.db") == disk.read_file(f"{FOLDER}/nb-2-big-Index.db")

@@ -12,7 +12,7 @@ from storage.environment.disk import RealDisk
 from storage.keys import clustering_order_key
 from storage.memtable.packed import Layouts
 from storage.sstable import statistics
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import BIG, DATA, STATISTICS
 from storage.sstable.descriptor import Descriptor, descriptors
 from storage.sstable.dump import Dump, table_of
@@ -31,7 +31,7 @@ def opened(folder: Path) -> tuple[Descriptor, SSTableReader]:
     header = statistics.decode(disk.read_file(path), descriptor.version, path).header
     table = table_of(header)
     layouts = Layouts(table.id, len(table.clustering))
-    return descriptor, SSTableReader.open(disk, str(folder), descriptor, table, layouts, ChunkCache())
+    return descriptor, SSTableReader.open(disk, str(folder), descriptor, table, layouts, Caches())
 
 
 def test_there_are_samples_of_each_version() -> None:

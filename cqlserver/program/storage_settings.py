@@ -1,0 +1,69 @@
+"""What cassandra.yaml says of SSTables, compactions and what reads pass over (config/DatabaseDescriptor.java)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+COMPATIBILITY_MODES: Final = ("CASSANDRA_4", "UPGRADING", "NONE")
+FORMATS: Final = ("big", "bti")
+_RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over."""
+
+    compatibility_mode: str = "CASSANDRA_4"
+    selected_format: str = "big"
+    compaction_bytes_per_s: int = 64 << 20
+    key_cache_bytes: int = 16 << 20
+    tombstone_warn_threshold: int = 1_000
+    tombstone_failure_threshold: int = 100_000
+
+    @property
+    def sstable_version(self) -> str:
+        """Of SSTables that are written."""
+        if self.selected_format == "bti":
+            return "da"
+        return "nb" if self.compatibility_mode == "CASSANDRA_4" else "oa"
+
+
+def read_storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageSettings:
+    """`known` with what the file says. Raises ValueError."""
+    mode = str(settings.get("storage_compatibility_mode", known.compatibility_mode)).upper()
+    if mode not in COMPATIBILITY_MODES:
+        raise ValueError(f"storage_compatibility_mode: {mode} is none of {', '.join(COMPATIBILITY_MODES)}")
+    sstable = settings.get("sstable")
+    chosen = sstable.get("selected_format") if isinstance(sstable, Mapping) else None
+    selected = known.selected_format if chosen is None else str(chosen)
+    if selected not in FORMATS:
+        raise ValueError(f"Selected sstable format '{selected}' is not available.")
+    if selected == "bti" and mode == "CASSANDRA_4":
+        raise ValueError(
+            f"Selected sstable format 'bti' is not available when in storage compatibility mode '{mode}'."
+        )
+    throughput = settings.get("compaction_throughput", settings.get("compaction_throughput_mb_per_sec"))
+    changed = replace(known, compatibility_mode=mode, selected_format=selected)
+    if throughput is not None:
+        changed = replace(changed, compaction_bytes_per_s=_rate("compaction_throughput", throughput))
+    return replace(
+        changed,
+        tombstone_warn_threshold=_integer(settings, "tombstone_warn_threshold", known.tombstone_warn_threshold),
+        tombstone_failure_threshold=_integer(settings, "tombstone_failure_threshold", known.tombstone_failure_threshold),
+    )
+
+
+def _integer(settings: Mapping[str, object], name: str, default: int) -> int:
+    value = settings.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{name}: {value} is no whole number")
+    return value
+
+
+def _rate(name: str, text: object) -> int:
+    """'64MiB/s', or a bare number of MiB/s."""
+    match = re.fullmatch(r"(\d+)\s*(B/s|KiB/s|MiB/s|)", str(text).strip())
+    if match is None:
+        raise ValueError(f"Invalid data rate: {text} of {name}. Write a number and B/s, KiB/s or MiB/s, like 64MiB/s.")
+    return int(match[1]) * _RATE_BYTES[match[2]]
