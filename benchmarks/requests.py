@@ -104,6 +104,19 @@ def insert(bench: Bench) -> Callable[[], requests.Request]:
     return lambda: execute(statement_id, bigint(rng.randrange(100_000)), integer(1), bench.value, b"hello world")
 
 
+def viewed(bench: Bench) -> Callable[[], requests.Request]:
+    """An insert into a table with a view, whose key has a column that changes: one of three rows was there before."""
+    bench.ask(requests.Query("CREATE TABLE load.based (k bigint, c int, v blob, s text, PRIMARY KEY (k, c))"))
+    where = "s IS NOT NULL AND k IS NOT NULL AND c IS NOT NULL"
+    bench.ask(
+        requests.Query(f"CREATE MATERIALIZED VIEW load.by_s AS SELECT * FROM load.based WHERE {where} PRIMARY KEY (s, k, c)")
+    )
+    statement_id, rng = bench.prepare(INSERT.replace("load.t", "load.based")), bench.rng
+    return lambda: execute(
+        statement_id, bigint(rng.randrange(25_000)), integer(1), bench.value, b"hello %d" % rng.randrange(1000)
+    )
+
+
 def read(bench: Bench) -> Callable[[], requests.Request]:
     statement_id, rng = bench.prepare("SELECT k, c, v, s FROM load.t WHERE k = ? AND c = ?"), bench.rng
     return lambda: execute(statement_id, bigint(rng.randrange(100_000)), integer(1), flags=requests.SKIP_METADATA)
@@ -186,6 +199,7 @@ def connect(bench: Bench) -> Callable[[], requests.Request]:
 
 WORKLOADS = {
     "insert": insert,
+    "viewed": viewed,
     "read": read,
     "append": append,
     "slice": slice_100,

@@ -29,6 +29,7 @@ from storage.schema.definitions import built_here_table
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata, ViewMetadata
 from storage.views.build import ViewBuild
+from storage.views.packed_writer import ViewedWriter
 from storage.views.progress import BuildProgress
 from storage.views.table_views import TableViews
 from storage.views.view import FilterOf, RowFilter, TableView
@@ -110,7 +111,9 @@ class IndexedTables:
         def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
-        return write if store.indexes is None else IndexedWriter(self._engine, store, layout, write).write
+        if store.views is not None:
+            return ViewedWriter(self._engine, store, layout, write).write
+        return IndexedWriter(self._engine, store, layout, write).write
 
     def with_derived(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
         """The tables, and those of their indexes and views."""

@@ -61,7 +61,7 @@ class TableViews:
         self, names: Iterable[str], key: bytes, rows: Iterator[tuple[bytes, Row | None, Row]], now_s: int
     ) -> list[PartitionUpdate]:
         values = split_key(key, self._key_count)
-        views = [(self.views[name][0], self._filter(name), Changes()) for name in names]
+        views = [(self.views[name][0], self.row_filter(name), Changes()) for name in names]
         for ck, before, after in rows:
             row = BaseRow(values, before, after)
             for view, row_filter, changes in views:
@@ -73,7 +73,8 @@ class TableViews:
             for view_key, of_key in changes.items()
         ]
 
-    def _filter(self, name: str) -> RowFilter | None:
+    def row_filter(self, name: str) -> RowFilter | None:
+        """None: the view takes every row."""
         if name not in self._filters:
             self._filters[name] = self._filter_of(self.views[name][0].metadata, self._store.table)
         return self._filters[name]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from storage.keys import KEY_LENGTH_MAX, clustering_order_key, compose_key
+from storage.memtable.packed import Layout
 from storage.mutation import (
     LIVE,
     NO_LIVENESS,
@@ -63,7 +64,7 @@ class TableView:
         extra = [place.name for place in (*self._key, *self._clustering) if place.kind is ColumnKind.REGULAR]
         self.extra = extra[0] if extra else None
         self._compare = base.by_name[extra[0]].type.compare if extra else None
-        self._columns = frozenset(column.name for column in table.regulars)
+        self.columns = frozenset(column.name for column in table.regulars)
         self._has_all = metadata.include_all_columns
 
     def add_changes(self, changes: Changes, row: BaseRow, now_s: int) -> None:
@@ -106,7 +107,7 @@ class TableView:
         columns: Mapping[str, Cell | ComplexColumn],
     ) -> None:
         """Adds a change of the view's row that the base row `named` names."""
-        kept = {name: data for name, data in columns.items() if name in self._columns}
+        kept = {name: data for name, data in columns.items() if name in self.columns}
         if liveness == NO_LIVENESS and after.deletion == LIVE and not kept:
             return
         parts = [_value(place, key, named) for place in self._key]
@@ -135,6 +136,12 @@ class TableView:
             return Liveness(timestamp_us, longest.ttl_s, longest.local_deletion_s)
         return own
 
+    def has_marker(self, layout: Layout) -> bool:
+        """Whether the view's row of a base row of that layout has a marker: what `_liveness` says, of packed rows."""
+        if self.extra is not None or layout.has_marker:
+            return True
+        return not self._has_all and any(name not in self.columns for name in layout.columns)
+
     def _gone(self, before: Row, after: Row, now_s: int) -> Liveness:
         """The marker of a row that goes; none where the base row's deletion is enough."""
         deleted_us = after.deletion.timestamp_us
@@ -146,12 +153,17 @@ class TableView:
             timestamp_us = max(before.liveness.timestamp_us, deleted_us)
             if not self._has_all:  # dead or alive: it is not known what the row lived by
                 timestamp_us = max([timestamp_us, *(cell.timestamp_us for cell in self._unselected(before))])
-        return Liveness(timestamp_us, EXPIRED_TTL_S, now_s) if timestamp_us > deleted_us else NO_LIVENESS
+        return gone_marker(timestamp_us, now_s) if timestamp_us > deleted_us else NO_LIVENESS
 
     def _unselected(self, row: Row) -> Iterable[Cell]:
         for name, data in row.columns.items():
-            if name not in self._columns:
+            if name not in self.columns:
                 yield from _cells(data)
+
+
+def gone_marker(timestamp_us: int, now_s: int) -> Liveness:
+    """That of a row which goes: what made it live has that timestamp."""
+    return Liveness(timestamp_us, EXPIRED_TTL_S, now_s)
 
 
 def _place(base: TableMetadata, column: ColumnMetadata) -> _Place:

@@ -6,11 +6,13 @@ import random
 import pytest
 
 from cqlserver.pending import Pending
-from protocol.requests import QueryOptions
+from protocol.requests import Query, QueryOptions
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 from storage.views import build
+from storage.views.packed_writer import ViewedWriter
 from tests.cqlserver.small_server import KEYSPACE, small_node
+from tests.cqlserver.small_session import SmallSession
 from tests.cqlserver.test_secondary_indexes import Client, number, restarted
 
 TABLE = "CREATE TABLE ks.t (k int, c int, v int, w int, m map<int, int>, s int static, PRIMARY KEY (k, c))"
@@ -241,3 +243,83 @@ def test_a_view_without_quotes_in_its_where_clause_is_read_again() -> None:
     client.run("INSERT INTO ks.t (k, v) VALUES ('it''s', 1)")
     client.run("INSERT INTO ks.t (k, v) VALUES ('other', 1)")
     assert client.run("SELECT k FROM ks.m") == [(b"it's",)]
+
+
+SHORT_VIEWS = (
+    "CREATE MATERIALIZED VIEW ks.m0 AS SELECT * FROM ks.t WHERE {} AND v IS NOT NULL PRIMARY KEY (v, c, a, b)",
+    "CREATE MATERIALIZED VIEW ks.m1 AS SELECT a, b, c, w FROM ks.t WHERE {} AND w IS NOT NULL PRIMARY KEY ((a, w), b, c) "
+    "WITH CLUSTERING ORDER BY (b DESC, c ASC)",
+    "CREATE MATERIALIZED VIEW ks.m2 AS SELECT * FROM ks.t WHERE {} PRIMARY KEY (c, b, a)",
+    "CREATE MATERIALIZED VIEW ks.m3 AS SELECT a, b, c, v FROM ks.t WHERE {} PRIMARY KEY (b, a, c)",
+)
+
+
+def content_of_views(is_short: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], int]:
+    """What base and views have behind random EXECUTEs, and how many of them went the short way."""
+    taken = 0
+    write = ViewedWriter._maybe_write
+
+    def maybe_write(writer: ViewedWriter, key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bool:
+        nonlocal taken
+        has_taken = is_short and write(writer, key, ck, timestamp, values)
+        taken += has_taken
+        return has_taken
+
+    monkeypatch.setattr(ViewedWriter, "_maybe_write", maybe_write)
+    rng = random.Random(7)
+    table = "CREATE TABLE ks.t (a int, b int, c int, v int, w text, x int, PRIMARY KEY ((a, b), c))"
+    where = "a IS NOT NULL AND b IS NOT NULL AND c IS NOT NULL"
+    session = SmallSession(True, [KEYSPACE, table, *(view.format(where) for view in SHORT_VIEWS)])
+    texts = (
+        "INSERT INTO ks.t (a, b, c, v, w, x) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ks.t (a, b, c, v, x) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO ks.t (a, b, c) VALUES (?, ?, ?)",
+        "UPDATE ks.t SET x = ? WHERE a = ? AND b = ? AND c = ?",
+    )
+    for step in range(1, 500):
+        text = rng.choice((*texts[:1] * 4, *texts))
+        values = [number(rng.randrange(3)) for _ in range(text.count("?"))]
+        session.execute(text, *values, timestamp_us=rng.choice((step, step, step, 100)))
+        if step % 20 == 0:
+            at = f"a = {rng.randrange(3)} AND b = {rng.randrange(3)}"
+            session.ask(Query(f"DELETE FROM ks.t USING TIMESTAMP {step} WHERE {at} AND c = {rng.randrange(3)}"))
+        if step == 250:
+            session.ask(Query("TRUNCATE ks.t"))
+    reads = ["a, b, c, v, w, x FROM ks.t", "v, c, a, b, w, x FROM ks.m0", "a, w, b, c FROM ks.m1"]
+    reads += ["c, b, a, v, w, x FROM ks.m2", "b, a, c, v FROM ks.m3", "writetime(w), writetime(x) FROM ks.m0"]
+    return session.rows(*(f"SELECT {read}" for read in reads)), taken
+
+
+def test_the_short_way_of_writing_leaves_what_the_long_way_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        short, taken = content_of_views(True, patched)
+    assert taken > 50
+    with monkeypatch.context() as patched:
+        long, taken = content_of_views(False, patched)
+    assert not taken
+    assert short == long
+    assert all(short)
+
+
+def test_what_the_short_way_logged_comes_back() -> None:
+    disk, clock = FaultyDisk(), ManualClock()
+    node = small_node(disk, clock)
+    client = Client(node)
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int PRIMARY KEY, v int, w int)")
+    where = "k IS NOT NULL AND v IS NOT NULL"
+    client.run(f"CREATE MATERIALIZED VIEW ks.m AS SELECT * FROM ks.t WHERE {where} PRIMARY KEY (v, k)")
+    store = node.engine.stores[node.schema.keyspaces["ks"].tables["t"].id]
+    layout = store.layouts.maybe_layout(("v", "w"), True)
+    assert layout is not None
+    write = ViewedWriter(node.engine, store, layout, lambda *_: pytest.fail("it fits")).write
+    rng = random.Random(3)
+    for step in range(1, 100):
+        v, w = rng.randrange(5), rng.randrange(5)
+        values = b"".join(number(4) + number(value) for value in (v, w))
+        write(number(rng.randrange(8)), b"", step.to_bytes(8, "big"), values)
+    before = sorted(client.run("SELECT v, k, w FROM ks.m"))
+    assert before == sorted(client.run("SELECT v, k, w FROM ks.t"))
+    assert len(before) == 8
+    client = restarted(node, disk, clock)
+    assert sorted(client.run("SELECT v, k, w FROM ks.m")) == before
