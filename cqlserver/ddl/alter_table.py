@@ -19,7 +19,6 @@ from cqlserver.ddl.properties import Properties
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import STATIC_WITHOUT_CLUSTERING, check_nested, check_table
 from cqlserver.ddl.type_walk import without_user_types
-from cqlserver.ddl.view_following import views_follow
 from cqlserver.java_order import hash_ordered
 from cqlserver.terms.assignment import is_value_compatible
 from cqlserver.terms.type_names import resolve_type
@@ -70,8 +69,12 @@ def alter_table(schema: Schema, statement: AlterTable, context: DdlContext) -> D
     altered = _FORMS[type(statement)](schema, keyspace, table, statement, context)
     if altered is table or (len(altered.columns) == len(table.columns) and altered == table):
         return schema, None
-    renames = statement.renames if isinstance(statement, AlterTableRename) else ()
-    followed = views_follow(keyspace.with_table(altered), table, altered, renames)
+    followed = keyspace.with_table(altered)
+    if keyspace.views_of(table):
+        from cqlserver.ddl.view_following import views_follow
+
+        renames = statement.renames if isinstance(statement, AlterTableRename) else ()
+        followed = views_follow(followed, table, altered, renames)
     return schema.with_keyspace(followed), SchemaChange(UPDATED, TABLE, keyspace_name, name)
 
 

@@ -14,7 +14,6 @@ from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspa
 from cqlserver.ddl.other_drops import drop_trigger
 from cqlserver.ddl.tables import create_table, drop_table
 from cqlserver.ddl.types import alter_type, create_type, drop_type
-from cqlserver.ddl.views import alter_view, create_view, drop_view
 from cqlserver.terms.type_names import check_custom_types
 from grammar.tree import (
     AlterKeyspace,
@@ -47,6 +46,12 @@ from storage.schema.metadata import Schema
 
 _Apply = Callable[[Schema, Any, DdlContext], DdlResult]
 
+def _view_statement(schema: Schema, statement: Statement, context: DdlContext) -> DdlResult:
+    from cqlserver.ddl.views import VIEW_STATEMENTS
+
+    return VIEW_STATEMENTS[type(statement)](schema, statement, context)
+
+
 _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
     {
         CreateKeyspace: create_keyspace,
@@ -58,9 +63,7 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         DropType: drop_type,
         CreateIndex: create_index,
         DropIndex: drop_index,
-        CreateMaterializedView: create_view,
-        AlterMaterializedView: alter_view,
-        DropMaterializedView: drop_view,
+        **dict.fromkeys((CreateMaterializedView, AlterMaterializedView, DropMaterializedView), _view_statement),
         CreateFunction: create_function,
         DropFunction: drop_function,
         CreateAggregate: create_aggregate,

@@ -1,8 +1,10 @@
 """CREATE, ALTER and DROP MATERIALIZED VIEW (cql3/statements/schema/CreateViewStatement.java, AlterViewStatement.java,
 DropViewStatement.java)."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 from cqlserver.ddl.context import (
     CREATED,
@@ -28,6 +30,7 @@ from grammar.tree import (
     Column,
     CreateMaterializedView,
     DropMaterializedView,
+    Statement,
     TokenRelation,
 )
 from protocol.errors import AlreadyExists, ConfigurationError, InvalidRequest
@@ -268,3 +271,8 @@ def _found(
     if view is None and not statement.if_exists:
         raise InvalidRequest(f"Materialized view '{keyspace_name}.{name}' doesn't exist")
     return keyspace_name, keyspace, view
+
+
+VIEW_STATEMENTS: Final[Mapping[type[Statement], Callable[[Schema, Any, DdlContext], DdlResult]]] = MappingProxyType(
+    {CreateMaterializedView: create_view, AlterMaterializedView: alter_view, DropMaterializedView: drop_view}
+)

@@ -9,7 +9,7 @@ it, whose files are others.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
@@ -28,14 +28,11 @@ from storage.schema.changes import ChangedTables
 from storage.schema.definitions import built_here_table
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata, ViewMetadata
-from storage.views.build import ViewBuild
-from storage.views.packed_writer import ViewedWriter
-from storage.views.progress import BuildProgress
-from storage.views.table_views import TableViews
-from storage.views.view import FilterOf, RowFilter, TableView
 
 if TYPE_CHECKING:
     from storage.engine import Engine, PackedWriter
+    from storage.views.view import FilterOf, RowFilter
+    from storage.views.viewed_tables import ViewedTables
 
 _NO_KEYSPACE = KeyspaceMetadata("", KeyspaceParams({}))
 PackedRow: TypeAlias = tuple[TableStore, bytes, bytes, bytes]
@@ -51,7 +48,6 @@ class IndexedTables:
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
         self.filter_of: FilterOf = lambda view, base: None
-        self._progress = BuildProgress(engine)
 
     def any_of(self, table_ids: Iterable[UUID]) -> bool:
         return any(table_id in self.tables for table_id in table_ids)
@@ -112,7 +108,7 @@ class IndexedTables:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
         if store.views is not None:
-            return ViewedWriter(self._engine, store, layout, write).write
+            return self._views.packed_writer(store, layout, write)
         return IndexedWriter(self._engine, store, layout, write).write
 
     def with_derived(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
@@ -162,17 +158,19 @@ class IndexedTables:
                 store.indexes.take_builds(before)
 
     def _install_views(self, store: TableStore, schema: Schema) -> None:
-        before, store.views = store.views, None
         views = schema.keyspaces[store.table.keyspace].views_of(store.table)
-        if not views:
-            return
-        stores = self._engine.stores
-        by_name = {view.name: (TableView(store.table, view), stores[view.table.id]) for view in views}
-        store.views = TableViews(store, by_name, self._filter_of)
-        if before is not None:
-            store.views.builds = {name: build for name, build in before.builds.items() if name in by_name}
+        if views:
+            self._views.install(store, views)
+        else:
+            store.views = None
 
-    def _filter_of(self, view: ViewMetadata, base: TableMetadata) -> RowFilter | None:
+    @cached_property
+    def _views(self) -> "ViewedTables":
+        from storage.views.viewed_tables import ViewedTables
+
+        return ViewedTables(self._engine, self._filter_of)
+
+    def _filter_of(self, view: ViewMetadata, base: TableMetadata) -> "RowFilter | None":
         return self.filter_of(view, base)
 
     def started(self) -> None:
@@ -187,9 +185,7 @@ class IndexedTables:
                 unbuilt = [name for name in store.indexes.attached if name not in built]
                 self._mark(store.table.keyspace, unbuilt, is_built=True)
             if store.views is not None:
-                for view, _ in store.views.views.values():
-                    if not self._progress.is_built(view.metadata):
-                        self._begin_view(store, view.metadata).go_on()
+                self._views.started(store)
 
     def hand_over(self) -> None:
         """Forgets that indexes are built: whoever opens the data folder next, a Cassandra maybe, which has its own files of
@@ -218,29 +214,7 @@ class IndexedTables:
                     if indexes[0].get(index) != store.table.id:
                         self._begin_build(store, index)
             for name in differences(before.views, after.views):
-                self._view_changed(before.views.get(name), after.views.get(name))
-
-    # -- views --------------------------------------------------------------------------------------------------------
-
-    def _view_changed(self, old: ViewMetadata | None, new: ViewMetadata | None) -> None:
-        if old is not None and new is not None and old.table.id == new.table.id:
-            return
-        if old is not None:
-            self._progress.forget(old)
-        if new is not None:
-            self._progress.started(new)
-            self._begin_view(self._engine.stores[new.base_table_id], new)
-
-    def _begin_view(self, store: TableStore, view: ViewMetadata) -> ViewBuild:
-        assert store.views is not None
-
-        def done() -> None:
-            if store.views is not None:
-                store.views.builds.pop(view.name, None)
-
-        build = ViewBuild(self._engine, self._progress, store.table.id, view, done)
-        store.views.builds[view.name] = build
-        return build
+                self._views.changed(before.views.get(name), after.views.get(name))
 
     # -- built indexes ------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 Its row in a view is a packed row too. Where a view's row moves, the one that was there gets a marker that was never live in
 the log, and is forgotten in memory: nothing older can come there, because what a view gets follows from its base row as it
-is. What does not fit (other columns than the row that is there, an older timestamp, a deletion in the partition, rows in
-files, a view that is being built or takes some rows only) goes the general way (indexed_tables.py).
+is. What does not fit (other columns than the row that is there, an older timestamp, a deletion in the partition, one that
+files have, too, a view that is being built or takes some rows only) goes the general way (indexed_tables.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -112,7 +112,9 @@ class ViewedWriter:
 
     def _maybe_write(self, key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bool:
         store, layout, writers = self._store, self._layout, self._writers
-        if writers is None or store.flushed or self._views.builds or timestamp[0] > 127 or len(ck) > CK_LENGTH_MAX:
+        if writers is None or self._views.builds or timestamp[0] > 127 or len(ck) > CK_LENGTH_MAX:
+            return False
+        if store.flushed and any(source.maybe_partition(key) is not None for source in store.flushed):
             return False
         found = store.memtable.get(key)
         if type(found) is Partition and found.guarded:
