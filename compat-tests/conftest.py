@@ -15,6 +15,7 @@ from harness.runner import Address  # noqa: E402
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contact-auth", metavar="HOST:PORT", help="the same, of a server where clients log in")
+    parser.addoption("--contact-guarded", metavar="HOST:PORT", help="the same, of one with cassandra-guardrails.yaml")
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
     # not by default: the driver and what it needs are 120 crates, over a minute of two processors when built anew
     parser.addoption("--rust", action="store_true", help="also run the Rust driver's checks")
@@ -45,4 +46,19 @@ def auth_address(request: pytest.FixtureRequest) -> Iterator[Address]:
     import cqlserver
 
     with cqlserver.start(memory=True, config=HERE / "cassandra-auth.yaml") as server:
+        yield Address(server.host, server.port)
+
+
+@pytest.fixture(scope="session")
+def guarded_address(request: pytest.FixtureRequest) -> Iterator[Address]:
+    """The same of a server with low guardrails."""
+    contact = request.config.getoption("--contact-guarded")
+    if contact:
+        yield Address.parse(contact)
+        return
+    if request.config.getoption("--contact"):
+        pytest.skip("no --contact-guarded was given")
+    import cqlserver
+
+    with cqlserver.start(memory=True, config=HERE / "cassandra-guardrails.yaml") as server:
         yield Address(server.host, server.port)

@@ -14,7 +14,8 @@ from harness.script import load_script
 @pytest.mark.parametrize("path", find_scripts(), ids=lambda path: path.relative_to(SCRIPTS).with_suffix("").as_posix())
 def test_script(path: Path, request: pytest.FixtureRequest) -> None:
     script = load_script(path)
-    server_address: Address = request.getfixturevalue("auth_address" if script.is_about_roles else "server_address")
+    fixtures = {"plain": "server_address", "login": "auth_address", "guarded": "guarded_address"}
+    server_address: Address = request.getfixturevalue(fixtures[script.server])
     assert all(step.is_prose or step.outcome for step in script.steps), f"{path} has steps that were never recorded"
     changes = compare(script, server_address)
     if changes:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cqlserver.auth.access import Access
     from cqlserver.auth.guard import Guard
     from cqlserver.clustering.member import Member
+    from cqlserver.guardrails import Guardrails
     from cqlserver.query_log.recording import QueryLog
     from storage.views.view import RowFilter
 
@@ -124,6 +125,15 @@ class Node:
         from cqlserver.auth.guard import Guard
 
         return Guard(self.access)
+
+    @cached_property
+    def guardrails(self) -> "Guardrails | None":
+        """Of those who log in: nobody else is guarded, as in Cassandra."""
+        if not self.config.auth.requires_login:
+            return None
+        from cqlserver.guardrails import Guardrails
+
+        return Guardrails(self.config.guardrails, self.access.is_super)
 
     # --- what the listener asks --------------------------------------------------------------------------------------
 

@@ -50,12 +50,18 @@ def check_is_cassandra(address: Address) -> None:
         raise NotCassandra(f"{address.host}:{address.port} does not run on Java: outcomes come from the real Cassandra")
 
 
-def requires_login(address: Address) -> bool:
-    """Whether clients have to say there who they are: such a server is for scripts about roles, and only for them."""
+def server_kind(address: Address) -> str:
+    """Which scripts a server is for (Script.server): clients may have to say there who they are, and guardrails be low."""
+
+    def setting(name: str) -> bytes:
+        found = connection.query(f"SELECT value FROM system_views.settings WHERE name = '{name}'").response
+        assert isinstance(found, RowsResult)
+        return (found.rows()[0][0] or b"") if found.row_count else b""
+
     with connect(address.host, address.port, timeout_s=10) as connection:
-        found = connection.query("SELECT value FROM system_views.settings WHERE name = 'authenticator'").response
-    assert isinstance(found, RowsResult)
-    return b"AllowAll" not in (found.rows()[0][0] or b"")
+        if b"AllowAll" in setting("authenticator"):
+            return "plain"
+        return "login" if setting("tables_warn_threshold") in (b"", b"-1") else "guarded"
 
 
 def record(script: Script, address: Address) -> str:
@@ -94,11 +100,11 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{sum(script.statement_count for script in scripts)} statements in {len(scripts)} scripts")
         return 0
-    with_roles = requires_login(address)
-    scripts = [script for script in scripts if script.is_about_roles == with_roles]
+    kind = server_kind(address)
+    scripts = [script for script in scripts if script.server == kind]
     started = time.monotonic()
     differing = 0
-    with ThreadPoolExecutor(1 if with_roles else WORKERS) as pool:  # lists of all roles show those of other scripts
+    with ThreadPoolExecutor(WORKERS if kind == "plain" else 1) as pool:  # lists of all roles show those of other scripts
         for script, changes in zip(scripts, pool.map(lambda s: work(s, address), scripts), strict=True):
             if changes:
                 differing += 1

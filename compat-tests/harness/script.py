@@ -56,6 +56,7 @@ _HARMS_THE_SERVER = re.compile(
 _CHANGES_ROLES = re.compile(r"\b(?:create|alter)\s+(?:role|user)\b|\b(?:grant|revoke)\b", re.IGNORECASE)
 
 # Scripts of these areas run on a server where clients log in. Their roles are their own: named after their keyspace.
+GUARDED_AREA = "roles_guardrails"
 ROLE_AREAS = "roles"
 # In this one it is shown that they are all refused where nobody logs in.
 NO_LOGIN_AREA = "auth_off"
@@ -103,6 +104,13 @@ class Script:
     @property
     def is_about_roles(self) -> bool:
         return is_about_roles(self.path)
+
+    @property
+    def server(self) -> str:
+        """Which kind of server it needs: plain, login (clients say who they are) or guarded (with low guardrails, too)."""
+        if self.path.parent.name == GUARDED_AREA:
+            return "guarded"
+        return "login" if self.is_about_roles else "plain"
 
     @property
     def statement_count(self) -> int:

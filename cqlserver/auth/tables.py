@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from cqlserver.guarding import guarding
 from cqlserver.pending import Pending
 from cqlserver.state import SYSTEM, ClientState
 from protocol.requests import QueryOptions
@@ -43,8 +44,12 @@ class AuthTables:
 
     def _run(self, cql: str, values: tuple[str | bool | frozenset[str], ...]) -> object:
         options = QueryOptions(values=tuple(map(_encoded, values)))
-        outcome = self._node.statements.query(self._state, cql, options)
-        return outcome.finish() if isinstance(outcome, Pending) else outcome
+        token = guarding.set(None)  # it may be in the midst of a client's request
+        try:
+            outcome = self._node.statements.query(self._state, cql, options)
+            return outcome.finish() if isinstance(outcome, Pending) else outcome
+        finally:
+            guarding.reset(token)
 
 
 def _encoded(value: str | bool | frozenset[str]) -> bytes:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cqlserver.connections.limits import UNSENT_SHARE
 from cqlserver.connections.startup import checked_options
+from cqlserver.guarding import guarding
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
 from cqlserver.plans.plan import FastPath
@@ -593,6 +594,16 @@ class Session(Client):
             raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting STARTUP or OPTIONS")
 
     def _handle(self, request: Request) -> "Response | Pending[Response]":
+        guardrails = self.node.guardrails
+        if guardrails is None:
+            return self._served_by_kind(request)
+        token = guarding.set(guardrails.of(self.state.user, self.state.warn))
+        try:
+            return self._served_by_kind(request)
+        finally:
+            guarding.reset(token)
+
+    def _served_by_kind(self, request: Request) -> "Response | Pending[Response]":
         statements, state = self.node.statements, self.state
         match request:
             case Execute():
@@ -655,17 +666,19 @@ class Session(Client):
                 self._decoder.single_segments_only = False
             else:
                 self._decoder.size_max = node.config.frame_bytes_max
-            if node.guard is not None:
-                self._be_guarded(node.guard)
+            self._be_guarded(node.guard)
             return AuthSuccess(None)
 
         return Pending.begun(steps())
 
-    def _be_guarded(self, guard: "Guard") -> None:
-        """Whoever has logged in is asked for permissions, on the fast paths too."""
+    def _be_guarded(self, guard: "Guard | None") -> None:
+        """Whoever has logged in is asked for permissions, on the fast paths too; guardrails leave none of these."""
+        if guard is None and not self.node.config.guardrails:
+            return
         from cqlserver.auth.guard import GuardedPaths, nothing_fast
 
-        self._fast = GuardedPaths(guard, self.node.statements, self.state)
+        paths = None if guard is None else GuardedPaths(guard, self.node.statements, self.state)
+        self._fast = {} if paths is None or self.node.config.guardrails else paths
         self._fast_query = self._fast_batch = nothing_fast
 
     def _switch(self) -> None:

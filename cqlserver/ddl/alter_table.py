@@ -106,6 +106,12 @@ def _mask(
 def _add(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableAdd, context: DdlContext
 ) -> TableMetadata:
+    _guard_change(context)
+    if context.guarded is not None:
+        from cqlserver.ddl.guards import guard_type
+
+        for definition in statement.columns:
+            guard_type(context.guarded, definition.type, f"Column {definition.name}")
     columns = dict(table.by_name)
     for definition in paused(statement.columns):
         column_type = resolve_type(definition.type, keyspace.name, schema)
@@ -122,10 +128,17 @@ def _add(
     if len(columns) == len(table.columns):
         return table
     altered = replace(table, columns=ordered_columns(columns.values()))
+    if context.guarded is not None:
+        context.guarded.columns(table.name, len(columns))
     check_table(altered)
     for warning in standing_warnings(table):
         context.warn(warning)
     return altered
+
+
+def _guard_change(context: DdlContext) -> None:
+    if context.guarded is not None:
+        context.guarded.alters_columns()
 
 
 def _check_added(table: TableMetadata, definition: ColumnDefinition, column_type: CqlType) -> None:
@@ -171,6 +184,7 @@ def _is_serialization_compatible(added: CqlType, dropped: CqlType) -> bool:
 def _drop(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableDrop, context: DdlContext
 ) -> TableMetadata:
+    _guard_change(context)
     columns, dropped = dict(table.by_name), dict(table.dropped_columns)
     timestamp_us = statement.timestamp_us if statement.timestamp_us is not None else context.now_us()
     for name in paused(hash_ordered(statement.columns)):
@@ -211,6 +225,7 @@ def _indexes_on(table: TableMetadata, column: str) -> list[str]:
 def _rename(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableRename, context: DdlContext
 ) -> TableMetadata:
+    _guard_change(context)
     columns, renames, taken = list(table.columns), dict(statement.renames), set[str]()
     for old in hash_ordered(renames):
         new, column = renames[old], table.by_name.get(old)
@@ -250,6 +265,8 @@ def _alter_params(
             "TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire "
             "before being replayed."
         )
+    if context.guarded is not None:
+        context.guarded.compression(params.compression)
     return replace(table, params=params)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from cqlserver.functions.model import Function
@@ -27,6 +27,9 @@ FUNCTION: Final = "FUNCTION"
 AGGREGATE: Final = "AGGREGATE"
 
 NAME_LENGTH_MAX: Final = 48
+if TYPE_CHECKING:
+    from cqlserver.guardrails import Guarded
+
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -47,6 +50,7 @@ class DdlContext:
     user_defined_functions_enabled: bool = False
     materialized_views_enabled: bool = False
     user_functions: Callable[[KeyspaceMetadata, str], Sequence[Function]] = lambda keyspace, name: ()
+    guarded: "Guarded | None" = None
 
     def keyspace_of(self, name: QualifiedName) -> str:
         """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE says one."""

@@ -65,6 +65,8 @@ def create_index(schema: Schema, statement: CreateIndex, context: DdlContext) ->
             return schema, None
         raise InvalidRequest(f"Index '{statement.name}' already exists")
     _check_table(keyspace, table)
+    if context.guarded is not None:
+        context.guarded.indexes(statement.name or f"on table {table_name}", len(table.indexes) + 1)
     targets = _targets(statement, table, is_custom=class_name is not None)
     name = statement.name or _available_name(keyspace, table_name, targets)
     text = ", ".join(target.text for target in targets)

@@ -77,6 +77,8 @@ def drop_keyspace(schema: Schema, statement: DropKeyspace, context: DdlContext) 
     name = statement.name
     authorize(name, "DROP", f"<keyspace {name}>")
     check_keyspace_name(name)
+    if context.guarded is not None:
+        context.guarded.drops_keyspaces()
     if name in schema.keyspaces:
         return schema.without_keyspace(name), SchemaChange(DROPPED, KEYSPACE, name)
     if statement.if_exists:

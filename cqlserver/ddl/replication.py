@@ -128,6 +128,8 @@ def _check_expected(keyspace: str, strategy: str, options: Mapping[str, str], co
 
 
 def _warn(keyspace: str, factor: int, node_count: int, where: str, context: DdlContext) -> None:
+    if context.guarded is not None:
+        context.guarded.replication(keyspace, factor)
     if factor > node_count > 0:
         context.warn(
             f"Your replication factor {factor} for keyspace {keyspace} is higher than the number of nodes "

@@ -74,6 +74,8 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
         is_compound=not statement.compact_storage or len(primary_key.clustering) > 1,
     )
     check_table(table)
+    if context.guarded is not None:
+        context.guarded.compression(params.compression)
     if "id" in properties:
         check_id(schema, table)
     change = SchemaChange(CREATED, TABLE, keyspace_name, name)
@@ -277,6 +279,8 @@ def drop_table(schema: Schema, statement: DropTable, context: DdlContext) -> Ddl
     keyspace_name, name = context.keyspace_of(statement.name), statement.name.name
     authorize(keyspace_name, "DROP", f"<table {keyspace_name}.{name}>")
     check_keyspace_name(keyspace_name)
+    if context.guarded is not None:
+        context.guarded.drops_tables()
     keyspace = schema.keyspaces.get(keyspace_name)
     if keyspace is not None and name in keyspace.views:
         raise InvalidRequest("Cannot use DROP TABLE on a materialized view. Please use DROP MATERIALIZED VIEW instead.")

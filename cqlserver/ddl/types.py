@@ -77,7 +77,7 @@ def alter_type(schema: Schema, statement: AlterType, context: DdlContext) -> Ddl
     if len(before.field_names) > ITEMS_PER_GO_MAX:
         long_work()
     if isinstance(statement, AlterTypeAdd):
-        after = _with_field(schema, keyspace, before, statement)
+        after = _with_field(schema, keyspace, before, statement, context)
     elif isinstance(statement, AlterTypeRename):
         after = _with_renamed_fields(keyspace, before, statement)
     else:
@@ -93,7 +93,9 @@ def _written(user_type: UserType) -> str:
     return f"{quoted_identifier(user_type.keyspace)}.{quoted_identifier(user_type.name)}"
 
 
-def _with_field(schema: Schema, keyspace: KeyspaceMetadata, before: UserType, statement: AlterTypeAdd) -> UserType:
+def _with_field(
+    schema: Schema, keyspace: KeyspaceMetadata, before: UserType, statement: AlterTypeAdd, context: DdlContext
+) -> UserType:
     field = statement.field
     _check_field_type(statement.type)
     if field in before.field_names:
@@ -103,6 +105,8 @@ def _with_field(schema: Schema, keyspace: KeyspaceMetadata, before: UserType, st
             f"Cannot add field {field} to type {_written(before)}: a field with name {field} already exists"
         )
     check_component_count("user type", len(before.field_names) + 1)
+    if context.guarded is not None:
+        context.guarded.fields(before.name, len(before.field_names) + 1)
     field_type = resolve_type(statement.type, keyspace.name, schema)
     subject = f"Cannot add new field {field} of type {type_text(qualified(statement.type, keyspace.name))}"
     if references_user_type(field_type, before.name):

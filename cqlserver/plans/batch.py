@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any
 
 from cluster.consistency import Consistency, validate_for_query
+from cqlserver.guarding import guarding
 from cqlserver.java_order import texts_hash_ordered
 from cqlserver.node import Node
 from cqlserver.pending import Pending
@@ -14,7 +15,7 @@ from cqlserver.plans.cas import CasRequest, CasShape
 from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
 from cqlserver.plans.modification import Modification, Updates, bound_timestamp
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import VOID, check_read_before_write, incrementer, row_reader, write_context
+from cqlserver.plans.write import VOID, check_read_before_write, guard_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState, RequestTrace
 from cqlserver.terms.terms import Term, Values
 from protocol.errors import InvalidRequest
@@ -59,6 +60,9 @@ class BatchPlan:
         default_us = self._timestamp_us(options)
         if len(self.modifications) > STATEMENTS_PER_GO:
             long_work()
+        guarded = guarding.get()
+        if guarded is not None:
+            guard_write(guarded, self.node, self.modifications, options, self.values_apart)
         if any(modification.has_conditions for modification in paused(self.modifications)):
             return self._compare_and_set(options, state.trace)
         node = self.node
@@ -67,7 +71,7 @@ class BatchPlan:
         for table in self._written_tables:
             node.check_batch_consistency(table, options.consistency)
         self._warn_of_gc_grace(state)
-        packed = self._maybe_packed(options, default_us)
+        packed = self._maybe_packed(options, default_us) if guarded is None else None
         if packed is not None:
             partitions = {(write.store.table.id.bytes, write.key): write.store.table for write in paused(packed)}
             let_go_later(packed, [*partitions])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, overload
 
+from cqlserver.guarding import guarding
 from cqlserver.java_order import elements_hash_ordered
 from cqlserver.node import Node
 from cqlserver.pending import Pending
@@ -24,7 +25,7 @@ from cqlserver.plans.fast.write import maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import incrementer
+from cqlserver.plans.write import guard_write, incrementer
 from cqlserver.state import ClientState, RequestTrace
 from cqlserver.system.tracing import READING_FOR_CAS
 from cqlserver.terms.binding import column_spec
@@ -116,6 +117,9 @@ class CasPlan:
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         modification = self.modification
+        guarded = guarding.get()
+        if guarded is not None:
+            guard_write(guarded, self.node, (modification,), options)
         request = CasRequest(self.node, self._shape, options)
         request.add(modification, modification.with_json(options.values))
         result = request.execute(state.trace)
@@ -231,7 +235,7 @@ class CasRequest:
             return refusal if seen is None or seen.is_current else None
         node.check_cas_commit(table, options.consistency, key)
         ballot_us = node.environment.clock.wall_us()
-        if self._shape.packed is not None:
+        if self._shape.packed is not None and guarding.get() is None:
             packed = self._shape.packed.maybe_write(self._changes[0][1], ballot_us)
             if packed is not None:
                 write = partial(node.write_packed, (packed,), table, options.consistency, "CAS")
@@ -250,7 +254,7 @@ class CasRequest:
         paths = node.list_paths
         for modification, values in self._changes:
             ttl_s = modification.ttl_s(values, node.environment.clock.now_s())
-            context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before)
+            context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before, guarding.get())
             modification.add_to(updates, [current.key], modification.places(values), context, current.reader)
         return [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
 

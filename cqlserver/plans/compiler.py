@@ -6,12 +6,13 @@ from types import MappingProxyType
 from typing import Any
 
 from cqlserver.ddl.apply import is_ddl, not_supported
+from cqlserver.guarding import guarding
 from cqlserver.node import Node
 from cqlserver.plans.batch import BatchPlan, validate_batch
 from cqlserver.plans.cas import CasPlan
 from cqlserver.plans.fast.batch import fast_batch
 from cqlserver.plans.fast.query import fast_query, learn_twin
-from cqlserver.plans.modification import compile_modification, compile_using, validate_modification
+from cqlserver.plans.modification import Modification, compile_modification, compile_using, validate_modification
 from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.plans.schema_plans import ImmediatePlan, ddl_plan, describe_plan, truncate_plan, use_plan
 from cqlserver.plans.select import compile_select
@@ -158,7 +159,12 @@ class Compiler:
 
     def _select(self, statement: tree.Select, keyspace: str | None, shaped: bool) -> Plan:
         table = find_table(self._node.schema, statement.table, keyspace)
+        guarded = guarding.get()
+        if guarded is not None and statement.group_by:
+            guarded.groups()
         plan = compile_select(self._node, statement, self._context(table, statement, shaped))
+        if guarded is not None and statement.allow_filtering:
+            guarded.filters()
         guard = self._node.guard
         if guard is None or not self._node.config.dynamic_data_masking_enabled or not table.has_masks:
             return plan
@@ -173,6 +179,7 @@ class Compiler:
         context = self._context(table, statement, shaped)
         modification = compile_modification(statement, context)
         validate_modification(modification)
+        _guard_timestamp(modification)
         tables = ((table.keyspace, table.name), *context.function_tables)
         if modification.has_conditions:
             literals = tuple(context.literal_terms)
@@ -195,6 +202,7 @@ class Compiler:
         validate_batch(statement.kind.value, modifications, timestamp, ttl)
         for modification in paused(modifications):
             validate_modification(modification)
+            _guard_timestamp(modification)
         one_table = len({table.id for table in tables}) == 1
         return BatchPlan(
             node,
@@ -213,3 +221,9 @@ class Compiler:
     def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool) -> ImmediatePlan:
         table = find_table(self._node.schema, statement.table, keyspace)
         return truncate_plan(self._node, table)
+
+
+def _guard_timestamp(modification: Modification) -> None:
+    guarded = guarding.get()
+    if guarded is not None and modification.timestamp is not None:
+        guarded.user_timestamps()

@@ -6,6 +6,7 @@ row. Sets and maps come from terms in their order and without duplicates; what a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cqlserver.terms.bound_terms import Parts
 from cqlserver.terms.packing import split_collection, split_tuple
@@ -32,6 +33,9 @@ from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Livenes
 from storage.reconcile import Identity, distinct_cells, reconcile
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 
+if TYPE_CHECKING:
+    from cqlserver.guardrails import Guarded
+
 _NUMBERS = frozenset(("tinyint", "smallint", "int", "bigint", "varint", "float", "double", "decimal"))
 _STRINGS = frozenset(("ascii", "text"))
 EMPTY = b""
@@ -53,6 +57,7 @@ class WriteContext:
     values: Values
     new_list_path: Callable[[], bytes]
     new_prepend_paths: Callable[[int], list[bytes]]
+    guarded: "Guarded | None" = None
 
     def cell(self, value: bytes) -> Cell:
         if self.ttl_s:
@@ -82,10 +87,16 @@ class RowChange:
     increments: dict[str, int] = field(default_factory=dict)
 
     def set(self, column: str, value: bytes | None) -> None:
+        if self.context.guarded is not None and value is not None:
+            self.context.guarded.value(column, value)
         self.simple[column] = self.context.tombstone() if value is None else self.context.cell(value)
 
     def set_path(self, column: str, path: bytes, value: bytes | None) -> None:
         cells = self.complex.setdefault(column, (LIVE, {}))[1]
+        if self.context.guarded is not None:
+            if value is not None:
+                self.context.guarded.value(column, value)
+            self.context.guarded.value(column, path)
         cell = self.context.tombstone() if value is None else self.context.cell(value)
         cells[path] = reconcile(cells[path], cell) if path in cells else cell
 
@@ -156,6 +167,9 @@ class Set(Operation):
     def apply(self, change: RowChange) -> None:
         value = self.term.bind(change.context.values)
         if value is None or isinstance(value, bytes):
+            guarded = change.context.guarded
+            if guarded is not None and value is not None and isinstance(self.column.type, ListType | SetType | MapType):
+                guarded.frozen_collection(self.name, len(split_collection(value)) // _parts_each(self.column.type), value)
             change.set(self.name, value)
 
 
@@ -180,8 +194,16 @@ class AddToCollection(Operation):
             add_to_collection(self.column, value, change)
 
 
+def _parts_each(type_: CqlType) -> int:
+    """Of a serialised collection: how many values an item of it has."""
+    return 2 if isinstance(type_, MapType) else 1
+
+
 def add_to_collection(column: ColumnMetadata, value: bytes, change: RowChange) -> None:
     parts = split_collection(value)
+    guarded = change.context.guarded
+    if guarded is not None and parts:
+        guarded.collection(column.name, parts, _parts_each(column.type), isinstance(column.type, ListType))
     match column.type:
         case ListType():
             for part in paused(parts):
@@ -325,6 +347,8 @@ class SetListItem(Operation):
         self.index = index
 
     def apply(self, change: RowChange) -> None:
+        if change.context.guarded is not None:
+            change.context.guarded.read_before_write("Setting of list items by index requiring read before write")
         index = self.index.bind(change.context.values)
         value = self.term.bind(change.context.values)
         if index is None:
@@ -342,6 +366,8 @@ class DeleteListItem(Operation):
     requires_read = True
 
     def apply(self, change: RowChange) -> None:
+        if change.context.guarded is not None:
+            change.context.guarded.read_before_write("Removal of list items by index requiring read before write")
         index = self.term.bind(change.context.values)
         if index is None:
             raise InvalidRequest("Invalid null value for list index")
@@ -368,6 +394,8 @@ class DiscardFromList(Operation):
     requires_read = True
 
     def apply(self, change: RowChange) -> None:
+        if change.context.guarded is not None:
+            change.context.guarded.read_before_write("Removal of list items requiring read before write")
         value = self.term.bind(change.context.values)
         if not isinstance(value, bytes):
             return

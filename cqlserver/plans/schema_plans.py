@@ -10,6 +10,7 @@ from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
+from cqlserver.guarding import guarding
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath
@@ -68,6 +69,9 @@ def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
     def run(state: ClientState, options: QueryOptions) -> Result:
         if table.is_view:
             raise InvalidRequest("Cannot TRUNCATE materialized view directly; must truncate base table instead")
+        guarded = guarding.get()
+        if guarded is not None:
+            guarded.drops_tables()
         node.coordinator.assure_truncate()
         node.truncate(table)
         return VoidResult()
@@ -78,8 +82,23 @@ def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
 def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> ImmediatePlan:
     """CREATE, ALTER, DROP of keyspaces, tables and types."""
 
+    held = [statement]
+
+    def validate(state: ClientState) -> None:
+        """PREPARE of one who is guarded: what is ignored then is not there when it is executed."""
+        guarded = guarding.get()
+        if guarded is not None:
+            from cqlserver.ddl.guards import guard_statement
+
+            held[0] = guard_statement(guarded, statement, node.schema)
+
     def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         node.assure_schema_changes()
+        guarded, asked = guarding.get(), held[0]
+        if guarded is not None:
+            from cqlserver.ddl.guards import guard_statement
+
+            asked = guard_statement(guarded, asked, node.schema)
         context = DdlContext(
             keyspace,
             node.environment.clock.wall_us,
@@ -93,9 +112,10 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.user_defined_functions_enabled,
             node.config.materialized_views_enabled,
             node.calls.user_functions,
+            guarded,
         )
         before = node.schema
-        schema, change = apply_ddl(before, statement, context)
+        schema, change = apply_ddl(before, asked, context)
         if change is None:
             return VoidResult()
         node.change_schema(schema)
@@ -111,7 +131,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             return Pending.begun(_building_view(node, change))
         return SchemaChangeResult(change)
 
-    return ImmediatePlan(run)
+    return ImmediatePlan(run, validate=validate)
 
 
 def _building(node: Node, change: SchemaChange) -> Generator[None, None, Result]:

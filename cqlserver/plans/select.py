@@ -9,10 +9,11 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cluster.consistency import SERIAL_LEVELS
 from cqlserver.functions.model import client_warn, signature_type
+from cqlserver.guarding import guarding
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.read import maybe_fast_read
@@ -32,8 +33,9 @@ from cqlserver.plans.select_rows import (
     SortSink,
 )
 from cqlserver.plans.select_run import Reading, ReadShape
+from cqlserver.restrictions.filters import requires_filtering
 from cqlserver.restrictions.relations import existing_column
-from cqlserver.restrictions.restrictions import REQUIRES_ALLOW_FILTERING, Restrictions, check_not_empty, compile_restrictions
+from cqlserver.restrictions.restrictions import Restrictions, check_not_empty, compile_restrictions
 from cqlserver.selection.fetched import Fetched
 from cqlserver.selection.masks import Masking
 from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, selectable
@@ -56,6 +58,9 @@ from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
+
+if TYPE_CHECKING:
+    from cqlserver.guardrails import Guarded
 
 _INT = Struct(">i")
 _MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))
@@ -141,6 +146,9 @@ class SelectPlan:
 
     def run(self, state: ClientState, options: QueryOptions) -> Generator[None, None, Result]:
         """All of it, with a pause between steps."""
+        guarded = guarding.get()
+        if guarded is not None:
+            self._guard(guarded, options)
         unavailable: Unavailable | None = None
         try:
             self.node.check_read_consistency(self.table, options.consistency, self.restrictions.is_key_range)
@@ -242,6 +250,9 @@ class SelectPlan:
         is_everything = self.grouping is not None and self.grouping.is_everything
         row_limit = NO_LIMIT if is_everything or self._sorts else user_limit
         keys = None if restrictions.is_key_range else restrictions.unchecked_keys(values)
+        guarded = guarding.get()
+        if guarded is not None and keys is not None and restrictions.key_is_in_relation:
+            guarded.keys(self.table.name, len(keys))
         slices: tuple[Slice, ...] = EVERYTHING
         if keys != [] and restrictions.has_clustering and not self.is_distinct:
             slices = tuple(Slice(i.start, i.end) for i in paused(restrictions.intervals(values)))
@@ -258,6 +269,8 @@ class SelectPlan:
         page_limit = row_limit
         paging_state = None
         if is_paged:
+            if guarded is not None:
+                guarded.page(self.table.name, options.page_size)
             self._warn(state)
             if options.page_size > 0 and self._sorts:
                 raise InvalidRequest(
@@ -293,6 +306,15 @@ class SelectPlan:
             return False
         is_one_row_each = page_size == 1 and keys is not None and len(keys) > 1 and not self.table.clustering
         return self.is_distinct or is_one_row_each
+
+    def _guard(self, guarded: "Guarded", options: QueryOptions) -> None:
+        if self.grouping is not None and not self.grouping.is_everything:
+            guarded.groups()
+        if self.restrictions.allow_filtering:
+            guarded.filters()
+        guarded.read(options.consistency)
+        if self.restrictions.uses_index and not self.restrictions.has_partition_key_restrictions:
+            guarded.reads_by_index()
 
     def _warn(self, state: ClientState) -> None:
         if self.grouping is None:
@@ -420,7 +442,7 @@ def _check_filtering(statement: tree.Select, table: TableMetadata, restrictions:
     is_scan = restrictions.is_key_range or restrictions.uses_index
     if not statement.allow_filtering and is_scan and not table.is_virtual:  # noqa: SIM102
         if restrictions.needs_filtering:
-            raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+            raise requires_filtering()
 
 
 def _compile_grouping(

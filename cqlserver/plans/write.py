@@ -1,11 +1,13 @@
 """Executing INSERT, UPDATE and DELETE without conditions: values -> updates -> the coordinator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
+from cqlserver.guarding import guarding
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.counter import FastIncrement, fast_counter, maybe_fast_increment
@@ -25,6 +27,9 @@ from storage.environment.strands import let_go_later, pause, undisturbed
 from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
 from storage.reads import EVERYTHING
 from storage.schema.metadata import TableMetadata
+
+if TYPE_CHECKING:
+    from cqlserver.guardrails import Guarded
 
 VOID = VoidResult()
 
@@ -46,8 +51,11 @@ class WritePlan:
         trace = state.trace
         if trace is not None:
             trace.note(REPLICAS_FOR_MUTATION)
+        guarded = guarding.get()
+        if guarded is not None:
+            guard_write(guarded, node, (modification,), options)
         node.check_write_consistency(table, options.consistency)
-        if self.packed is not None:
+        if self.packed is not None and guarded is None:
             packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
             if packed is not None:
                 node.write_packed((packed,), table, options.consistency, "SIMPLE")
@@ -131,6 +139,21 @@ def timestamp_us(node: Node, modification: Modification, options: QueryOptions) 
     return checked_timestamp(modification.timestamp_us(options.values, default_us))
 
 
+def guard_write(
+    guarded: "Guarded", node: Node, modifications: Sequence[Modification], options: QueryOptions, apart: bool = False
+) -> None:
+    """What guardrails say to a request that writes. `apart`: values come as one tuple a statement. Raises InvalidRequest."""
+    now_us = node.environment.clock.wall_us()
+    default_us = options.timestamp_us if options.timestamp_us is not None else now_us
+    times = []
+    for index, modification in enumerate(modifications):
+        if modification.timestamp is not None:
+            guarded.user_timestamps()
+        values: Any = options.values[index] if apart else options.values
+        times.append((modification.table.name, modification.timestamp_us(values, default_us)))
+    guarded.write(options.consistency, options.serial_consistency, times, now_us)
+
+
 def checked_timestamp(timestamp_us: int) -> int:
     """Raises InvalidRequest for the one timestamp that means: none (UpdateParameters)."""
     if timestamp_us == NO_TIMESTAMP:
@@ -156,7 +179,9 @@ def write_context(
     ttl_s = modification.ttl_s(values, clock_s)
     now_s = options.now_s if options.now_s is not None else clock_s
     paths = node.list_paths
-    return WriteContext(checked_timestamp(timestamp_us), ttl_s, now_s, values, paths.next, paths.before)
+    return WriteContext(
+        checked_timestamp(timestamp_us), ttl_s, now_s, values, paths.next, paths.before, guarding.get()
+    )
 
 
 def incrementer(node: Node) -> Increment:

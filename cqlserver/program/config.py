@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
@@ -17,6 +18,7 @@ from cqlserver.program.storage_settings import StorageSettings, read_storage
 if TYPE_CHECKING:
     from cqlserver.program.tls_settings import TlsSettings
 
+NOTHING: Mapping[str, object] = MappingProxyType({})
 SyncMode = Literal["periodic", "group", "batch"]
 
 _DURATION_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1, "": 1}
@@ -77,6 +79,8 @@ class Config:
     user_defined_functions_enabled: bool = True
     user_defined_functions_warn_timeout_ms: int = 500
     user_defined_functions_fail_timeout_ms: int = 1_500
+    given: Mapping[str, object] = field(default_factory=lambda: NOTHING)
+    guardrails: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     tls: "TlsSettings | None" = None
     own_certificates: bool = False
     requires_client_certificate: bool = False
@@ -138,7 +142,9 @@ def apply_setting(config: Config, text: str) -> Config:
 
 
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
+    config = replace(config, given=MappingProxyType({**config.given, **settings}))
     config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
+    config = replace(config, guardrails=_guardrails(config.guardrails, settings))
     if "client_encryption_options" in settings:
         from cqlserver.program.tls_settings import TlsError, read_tls
 
@@ -252,6 +258,26 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
         roles=cache("roles", auth.roles),
         credentials=cache("credentials", auth.credentials),
     )
+
+
+_GUARDRAIL_ENDS = ("_threshold", "_enabled", "_warned", "_ignored", "_disallowed")
+
+
+def _guardrails(known: Mapping[str, object], settings: Mapping[str, object]) -> Mapping[str, object]:
+    if not any(name.endswith(_GUARDRAIL_ENDS) for name in settings):
+        return known
+    from cqlserver.ddl.table_params import KNOWN_PROPERTIES
+    from cqlserver.program.guardrail_settings import read_guardrails
+
+    def size_bytes(name: str, value: object) -> int:
+        return parse_size_bytes(name, value, "B")
+
+    try:
+        return read_guardrails(known, settings, size_bytes, parse_duration_ms, KNOWN_PROPERTIES)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def _apply_functions(config: Config, settings: Mapping[str, object]) -> Config:

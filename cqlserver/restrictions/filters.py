@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cqlserver.guarding import guarding
 from cqlserver.restrictions.relations import (
     ContainsRestriction,
     EqRestriction,
@@ -20,6 +21,13 @@ from storage.environment.strands import paused
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 Test = Callable[[bytes], bool]
+
+_MIGHT_FILTER = "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. "
+_ALLOW = "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
+_DISABLED = (
+    "Executing this query despite the performance unpredictability with ALLOW FILTERING has been disabled by the "
+    "allow_filtering_enabled property in cassandra.yaml"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +212,9 @@ def _entry(key_test: Test, value_test: Test) -> Test:
         return False
 
     return test
+
+
+def requires_filtering() -> InvalidRequest:
+    """What a query is told that would have to filter, and does not say ALLOW FILTERING."""
+    guarded = guarding.get()
+    return InvalidRequest(_MIGHT_FILTER + (_ALLOW if guarded is None or guarded.may_filter() else _DISABLED))

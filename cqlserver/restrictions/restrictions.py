@@ -19,7 +19,8 @@ from enum import Enum
 from math import prod
 from struct import Struct
 
-from cqlserver.restrictions.filters import FilterExpression
+from cqlserver.guarding import guarding
+from cqlserver.restrictions.filters import FilterExpression, requires_filtering
 from cqlserver.restrictions.indexed import NO_INDEXES, IndexedRange, IndexedValue, index_registry
 from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
 from cqlserver.restrictions.relations import (
@@ -54,10 +55,6 @@ from storage.keys import (
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
 
-REQUIRES_ALLOW_FILTERING = (
-    "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. "
-    "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
-)
 COMBINATIONS_MAX = 500_000
 """Partitions and rows that one statement names: four short IN lists make a thousand million of them."""
 COMBINATIONS_PER_GO = 300
@@ -341,7 +338,7 @@ class Restrictions:
             self.uses_index = self.token is None and self._is_indexed
         if self._needs_key_filtering:
             if not self.allow_filtering and not self._is_indexed and not self.table.is_virtual:
-                raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+                raise requires_filtering()
             self.is_key_range = True
             self.uses_index = self._is_indexed
             self._filtered += self._keys.restrictions
@@ -419,7 +416,7 @@ class Restrictions:
         if self._is_indexed:
             self.uses_index = True
         elif not self.allow_filtering and not self.table.is_virtual:
-            raise InvalidRequest(REQUIRES_ALLOW_FILTERING)
+            raise requires_filtering()
         self._filtered += self._others.restrictions
         self._filter_sets += self._others.restrictions
 
@@ -514,6 +511,7 @@ class Restrictions:
                 _sorted_distinct(rows[::-1], list(map(component_order_key, restriction.columns)))  # the first stays
                 for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
             ]
+            guard_product("partition key", sorted_rows)
             keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]
             let_go_later(keys)
         if self.token is not None:
@@ -547,12 +545,12 @@ class Restrictions:
         if all(len(rows) == 1 for rows in rows_of):
             row = [value for (row,) in rows_of for value in row]
             return [(self._order_key(row), tuple(row))]
-        return _product(
-            [
-                _sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
-                for restriction, rows in zip(restrictions, rows_of, strict=False)
-            ]
-        )
+        parts = [
+            _sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
+            for restriction, rows in zip(restrictions, rows_of, strict=False)
+        ]
+        guard_product("clustering key", parts)
+        return _product(parts)
 
     def intervals(self, values: Values) -> list[Interval]:
         """Sorted and disjoint; none: no row can match."""
@@ -655,6 +653,13 @@ def check_combinations(count: int) -> None:
             f"The cartesian product of the IN restrictions produces {count} values, this exceeds fail threshold of "
             f"{COMBINATIONS_MAX}."
         )
+
+
+def guard_product(what: str, parts: Sequence[Sequence[Clustering]]) -> None:
+    """Raises InvalidRequest, or warns, where the request is guarded."""
+    guarded = guarding.get()
+    if guarded is not None:
+        guarded.product(what, prod(map(len, parts)))
 
 
 def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:

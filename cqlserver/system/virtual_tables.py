@@ -11,7 +11,6 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from cqlserver.program.auth_settings import CacheSettings
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
 from protocol.errors import InvalidRequest
@@ -252,45 +251,7 @@ def _caches(engine: Engine) -> Iterator[VirtualRow]:
         }
 
 
-def _settings(config: Config) -> Iterator[VirtualRow]:
-    """The settings that mean something here, by Cassandra's names and in its units."""
-    settings: dict[str, str | None] = {
-        "authenticator": config.auth.authenticator,
-        "authorizer": config.auth.authorizer,
-        "cluster_name": config.cluster_name,
-        "compaction_throughput": f"{config.storage.compaction_bytes_per_s >> 20}MiB/s",
-        "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
-        "row_cache_size": "0MiB",
-        "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
-        "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),
-        "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
-        "commitlog_sync": config.commitlog_sync,
-        "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",
-        "commitlog_sync_period": f"{config.commitlog_sync_period_ms}ms",
-        "data_file_directories": f"[{config.data}]" if config.data is not None else "[]",
-        "endpoint_snitch": "SimpleSnitch",
-        "listen_address": config.host,
-        "native_transport_max_frame_size": f"{config.frame_bytes_max >> 20}MiB",
-        "native_transport_port": str(config.port),
-        "num_tokens": str(config.num_tokens),
-        "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "network_authorizer": config.auth.network_authorizer,
-        "role_manager": config.auth.role_manager,
-        "traverse_auth_from_root": str(config.auth.traverses_from_root).lower(),
-        **_cache_settings("credentials", config.auth.credentials),
-        **_cache_settings("permissions", config.auth.permissions),
-        **_cache_settings("roles", config.auth.roles),
-        "rpc_address": config.host,
-        "start_native_transport": "true",
-    }
-    for name, value in sorted(settings.items()):
-        yield {"name": name, "value": value}
+def _settings(config: Config) -> Iterable[VirtualRow]:
+    from cqlserver.system.settings import setting_rows
 
-
-def _cache_settings(name: str, cache: CacheSettings) -> dict[str, str | None]:
-    interval = cache.update_interval_ms
-    return {
-        f"{name}_cache_max_entries": str(cache.max_entries),
-        f"{name}_update_interval": None if interval is None else f"{interval}ms",
-        f"{name}_validity": f"{cache.validity_ms}ms",
-    }
+    return setting_rows(config)

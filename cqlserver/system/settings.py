@@ -1,0 +1,114 @@
+"""system_views.settings: what Cassandra's would show of the same cassandra.yaml (db/virtual/SettingsTable.java).
+
+Defaults of Cassandra, then what the file says, then what is so here. Names of before 4.0 follow the new ones' values.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from cqlserver.program.auth_settings import CacheSettings
+from cqlserver.program.config import Config
+from cqlserver.system.setting_defaults import SETTING_DEFAULTS
+
+REDACTED = "<REDACTED>"
+_SECRETS = ("password", "keystore", "truststore", "private_key")
+_OLD_NAMES = (("_in_mb", "MiB"), ("_mb", "MiB"), ("_in_kb", "KiB"), ("_kb", "KiB"), ("_in_ms", "ms"), ("_ms", "ms"))
+
+
+def setting_rows(config: Config) -> Iterator[Mapping[str, str | None]]:
+    """By name."""
+    found = _defaults()
+    given: dict[str, str | None] = {}
+    for name, value in config.given.items():
+        _flatten(name, value, given)
+    changed = {**given, **_own(config)}
+    for name, value in changed.items():
+        found[name] = value
+        if f"{name}.class_name" in found:
+            found[f"{name}.class_name"] = value
+    for old, suffix, unit in ((f"{name}{suffix}", suffix, unit) for name in changed for suffix, unit in _OLD_NAMES):
+        value = found[old.removesuffix(suffix)]
+        if old in found and value is not None and value.endswith(unit):
+            found[old] = value.removesuffix(unit)
+    for name in sorted(found):
+        yield {"name": name, "value": found[name]}
+
+
+def _defaults() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for line in SETTING_DEFAULTS.strip().splitlines():
+        name, separator, value = line.partition(" =")
+        found[name] = value.removeprefix(" ") if separator else None
+    return found
+
+
+def _flatten(name: str, value: object, found: dict[str, str | None]) -> None:
+    """A value of YAML as Java prints it; of a map each entry by itself."""
+    if any(word in name for word in _SECRETS):
+        found[name] = REDACTED
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _flatten(f"{name}.{key}", part, found)
+    elif isinstance(value, list):
+        found[name] = f"[{', '.join(map(_text, value))}]"
+    else:
+        found[name] = _text(value)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _own(config: Config) -> dict[str, str | None]:
+    """The settings that mean something here, by Cassandra's names and in its units."""
+    return {
+        "authenticator": config.auth.authenticator,
+        "authorizer": config.auth.authorizer,
+        "cluster_name": config.cluster_name,
+        "compaction_throughput": f"{config.storage.compaction_bytes_per_s >> 20}MiB/s",
+        "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
+        "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
+        "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),
+        "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
+        "commitlog_sync": config.commitlog_sync,
+        "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",
+        "commitlog_sync_period": f"{config.commitlog_sync_period_ms}ms",
+        "data_file_directories": f"[{config.data}]" if config.data is not None else "[]",
+        "endpoint_snitch": "SimpleSnitch",
+        "listen_address": config.host,
+        "native_transport_max_frame_size": f"{config.frame_bytes_max >> 20}MiB",
+        "native_transport_port": str(config.port),
+        "num_tokens": str(config.num_tokens),
+        "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
+        "network_authorizer": config.auth.network_authorizer,
+        "role_manager": config.auth.role_manager,
+        "traverse_auth_from_root": str(config.auth.traverses_from_root).lower(),
+        **_cache_settings("credentials", config.auth.credentials),
+        **_cache_settings("permissions", config.auth.permissions),
+        **_cache_settings("roles", config.auth.roles),
+        "rpc_address": config.host,
+        "start_native_transport": "true",
+        "cidr_authorizer": config.auth.cidr_authorizer,
+        "default_keyspace_rf": str(config.default_keyspace_rf),
+        "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
+        "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),
+        "sasi_indexes_enabled": _text(config.sasi_indexes_enabled),
+        "user_defined_functions_enabled": _text(config.user_defined_functions_enabled),
+        "native_transport_max_request_data_in_flight": f"{config.in_flight_bytes_max}B",
+        "native_transport_max_request_data_in_flight_per_ip": f"{config.in_flight_per_ip_bytes_max}B",
+        "native_transport_max_concurrent_connections": str(config.connections_max),
+        "native_transport_max_concurrent_connections_per_ip": str(config.connections_per_ip_max),
+        "native_transport_receive_queue_capacity": f"{config.receive_queue_bytes}B",
+        "prepared_statements_cache_size": f"{config.prepared_statements_bytes_max >> 20}MiB",
+        "memtable_heap_space": f"{config.memtable_bytes >> 20}MiB",
+        "commitlog_total_space": f"{config.commit_log_bytes >> 20}MiB",
+        "file_cache_size": f"{config.file_cache_bytes >> 20}MiB",
+    }
+
+
+def _cache_settings(name: str, cache: CacheSettings) -> dict[str, str | None]:
+    interval = cache.update_interval_ms
+    return {
+        f"{name}_cache_max_entries": str(cache.max_entries),
+        f"{name}_update_interval": None if interval is None else f"{interval}ms",
+        f"{name}_validity": f"{cache.validity_ms}ms",
+    }
