@@ -69,6 +69,8 @@ def create_view(schema: Schema, statement: CreateMaterializedView, context: DdlC
             context.warn(USAGE_WARNING)
             return schema, None
         raise AlreadyExists(f'Cannot add already existing table "{name}" to keyspace "{keyspace_name}"', keyspace_name, name)
+    if context.guarded is not None:
+        context.guarded.views(f"{name} on table {base.name}", len(keyspace.views_of(base)) + 1)
     _check_base(name, base)
     columns = _Columns(statement, base).columns()
     where_clause = _where_clause(schema, statement, base, context)
