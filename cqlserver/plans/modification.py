@@ -22,8 +22,9 @@ from cqlserver.plans.operations import (
     existing_column,
     set_operation,
 )
+from cqlserver.restrictions.combinations import check_combinations
 from cqlserver.restrictions.ranges import Interval
-from cqlserver.restrictions.restrictions import Restrictions, check_combinations, compile_restrictions
+from cqlserver.restrictions.restrictions import Restrictions, compile_restrictions
 from cqlserver.terms.binding import BindContext
 from cqlserver.terms.json_values import JsonRow, compile_json
 from cqlserver.terms.terms import Constant, Term, Values, compile_term

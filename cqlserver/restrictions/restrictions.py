@@ -13,13 +13,12 @@ Order of checks, and messages: restrictions/StatementRestrictions.java, Restrict
 PartitionKeySingleRestrictionSet, TokenFilter. Which indexes answer what: indexed.py.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import prod
 from struct import Struct
 
-from cqlserver.guarding import guarding
+from cqlserver.restrictions.combinations import Clustering, guard_product, product, sorted_distinct
 from cqlserver.restrictions.filters import FilterExpression, requires_filtering
 from cqlserver.restrictions.indexed import NO_INDEXES, IndexedRange, IndexedValue, index_registry
 from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
@@ -44,7 +43,7 @@ from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereC
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
-from storage.environment.strands import let_go_later, long_work, paused, sorted_in_turns
+from storage.environment.strands import let_go_later, paused
 from storage.keys import (
     check_key_length,
     clustering_order_key,
@@ -55,12 +54,6 @@ from storage.keys import (
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
 
-COMBINATIONS_MAX = 500_000
-"""Partitions and rows that one statement names: four short IN lists make a thousand million of them."""
-COMBINATIONS_PER_GO = 300
-"""Of the values of IN: more of them take more than a millisecond, and then others must be able to interrupt."""
-Clustering = tuple[bytes, tuple[bytes, ...]]
-"""Order key and values of a clustering, or of the first few columns of one."""
 TOKEN_MIN = -(1 << 63)
 _LONG = Struct(">q")
 
@@ -508,11 +501,11 @@ class Restrictions:
             keys = [compose_key([value for (row,) in rows_of for value in row])]
         else:
             sorted_rows = [
-                _sorted_distinct(rows[::-1], list(map(component_order_key, restriction.columns)))  # the first stays
+                sorted_distinct(rows[::-1], list(map(component_order_key, restriction.columns)))  # the first stays
                 for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
             ]
             guard_product("partition key", sorted_rows)
-            keys = [compose_key(combination) for _, combination in paused(_product(sorted_rows))]
+            keys = [compose_key(combination) for _, combination in paused(product(sorted_rows))]
             let_go_later(keys)
         if self.token is not None:
             ranges = self._token_ranges(values)
@@ -546,11 +539,11 @@ class Restrictions:
             row = [value for (row,) in rows_of for value in row]
             return [(self._order_key(row), tuple(row))]
         parts = [
-            _sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
+            sorted_distinct(rows, self._order_keys[restriction.first.position : restriction.last.position + 1])
             for restriction, rows in zip(restrictions, rows_of, strict=False)
         ]
         guard_product("clustering key", parts)
-        return _product(parts)
+        return product(parts)
 
     def intervals(self, values: Values) -> list[Interval]:
         """Sorted and disjoint; none: no row can match."""
@@ -636,48 +629,6 @@ def _token_value(value: Value) -> int:
         raise ServerError("java.lang.IndexOutOfBoundsException")
     number: int = _LONG.unpack(value)[0]
     return number
-
-
-def _sorted_distinct(rows: list[list[bytes]], order_keys: Sequence[Callable[[bytes], bytes]]) -> list[Clustering]:
-    """Values by their order keys; of equal ones the last."""
-    by_key = {}
-    for row in paused(rows):
-        by_key[b"".join([order_key(value) for order_key, value in zip(order_keys, row, strict=False)])] = tuple(row)
-    return sorted_in_turns(list(by_key.items()))
-
-
-def check_combinations(count: int) -> None:
-    """Of values that IN restrictions name; in the words of Cassandra's guardrail, which is off there unless it is set."""
-    if count > COMBINATIONS_MAX:
-        raise InvalidRequest(
-            f"The cartesian product of the IN restrictions produces {count} values, this exceeds fail threshold of "
-            f"{COMBINATIONS_MAX}."
-        )
-
-
-def guard_product(what: str, parts: Sequence[Sequence[Clustering]]) -> None:
-    """Raises InvalidRequest, or warns, where the request is guarded."""
-    guarded = guarding.get()
-    if guarded is not None:
-        guarded.product(what, prod(map(len, parts)))
-
-
-def _product(parts: Sequence[Sequence[Clustering]]) -> list[Clustering]:
-    """All combinations, in order if the parts are: order keys are prefix-free."""
-    count = prod(map(len, parts))
-    check_combinations(count)
-    if count > COMBINATIONS_PER_GO:
-        long_work()
-    found: Sequence[Clustering] = [(b"", ())]
-    for part in parts:
-        if len(found) == 1:
-            (key, row), found = found[0], part
-            if key:
-                found = [(key + right_key, row + right) for right_key, right in paused(part)]
-        else:
-            found = [(key + right_key, row + right) for key, row in paused(found) for right_key, right in paused(part)]
-        let_go_later(found)
-    return list(found)
 
 
 def compile_restrictions(

@@ -132,7 +132,7 @@ def test_before_startup_only_short_messages_are_taken(server: SmallServer) -> No
 
 def test_statements_of_too_many_tokens_and_combinations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grammar.parser.TOKENS_MAX", 5_000)
-    monkeypatch.setattr("cqlserver.restrictions.restrictions.COMBINATIONS_MAX", 5_000)
+    monkeypatch.setattr("cqlserver.restrictions.combinations.COMBINATIONS_MAX", 5_000)
     with serving() as server, server.connect() as connection:
         done(connection.query(KEYSPACE))
         done(connection.query(TABLE))
