@@ -201,7 +201,7 @@ class CasRequest:
         if trace is not None:
             trace.note(READING_FOR_CAS)
         if deciders is not None:
-            outcome = self._among_replicas(key, deciders)
+            outcome = undisturbed(lambda: self._among_replicas(key, deciders))
         else:
             outcome = self._maybe_in_turns(key) or undisturbed(lambda: self._outcome(key))
         if trace is not None:
