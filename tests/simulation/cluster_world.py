@@ -1,0 +1,270 @@
+"""Whole nodes in a simulated world: the engine, coordinator, replica, gossip, hints and Paxos that servers run, with
+simulated clocks and disks, and a network that delays, loses, reorders and cuts.
+
+A node's log is written before anything of a go leaves it, as a server does. A crash forgets everything but the disk; the
+node is back at once, or a while later. `Bugs` plants faults, to see that the checkers see them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from uuid import UUID
+
+from cluster.coordination.outcome import Outcome
+from cluster.coordination.plans import WritePlan
+from cluster.coordination.proxy import Timeouts
+from cluster.coordinator import Coordinator, RequestKind
+from cluster.gossip.endpoint import Endpoint, Generation
+from cluster.hint_table import HINTS_TABLE
+from cluster.internode.frames import Message
+from cluster.membership import MemberEvent
+from cluster.node import ClusterNode, ClusterOptions, Owner
+from cluster.paxos.encoding import PaxosKey
+from cluster.paxos.messages import PaxosAnswer, PaxosRequest, Prepare
+from cluster.paxos.replica import answered
+from cluster.paxos.state import UNTOUCHED
+from cluster.reading.command import ReadCommand
+from cluster.reading.merging import Page
+from cluster.ring import Node, Ring
+from cqlserver.system.definitions import stored_system_keyspaces
+from protocol.types import BIGINT, BLOB
+from simulation.network import Network, Weather
+from simulation.schedule import Schedule
+from storage.engine import Engine, EngineOptions
+from storage.environment.environment import Environment, Rng
+from storage.environment.memory import MemoryDisk
+from storage.environment.strands import InlineWorkers
+from storage.mutation import Cell, PartitionUpdate
+from storage.schema.metadata import (
+    ColumnKind,
+    ColumnMetadata,
+    KeyspaceMetadata,
+    KeyspaceParams,
+    Schema,
+    TableMetadata,
+    TableParams,
+)
+from storage.schema.tables import schema_mutations
+from storage.token import token
+
+Batch = tuple[Message, ...]
+WALL_US = 1_800_000_000_000_000
+SKEW_S = 0.3
+"""How far apart the nodes' clocks are, at most."""
+
+
+def _table(name: str, number: int, value: ColumnMetadata, is_counter: bool = False) -> TableMetadata:
+    key = ColumnMetadata("k", ColumnKind.PARTITION_KEY, BLOB, 0)
+    return TableMetadata("ks", name, UUID(int=number), (key, value), TableParams(speculative_retry="20ms"), is_counter)
+
+
+VALUES = _table("t", 7, ColumnMetadata("v", ColumnKind.REGULAR, BLOB))
+COUNTS = _table("counts", 8, ColumnMetadata("v", ColumnKind.REGULAR, BIGINT), is_counter=True)
+KEYSPACE = KeyspaceMetadata(
+    "ks",
+    KeyspaceParams(
+        MappingProxyType({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "3"})
+    ),
+    MappingProxyType({table.name: table for table in (VALUES, COUNTS)}),
+)
+
+
+@dataclass(frozen=True)
+class Bugs:
+    quorum_is_one: bool = False
+    hints_are_lost: bool = False
+    promises_are_forgotten: bool = False
+    nothing_is_repaired: bool = False
+    digests_are_ignored: bool = False
+    the_log_is_not_written: bool = False
+
+
+class SimulatedClock:
+    def __init__(self, schedule: Schedule, skew_s: float) -> None:
+        self._schedule, self._skew_us, self._last_us = schedule, int(skew_s * 1_000_000), 0
+
+    def monotonic(self) -> float:
+        return self._schedule.now_s
+
+    def wall_us(self) -> int:
+        now_us = WALL_US + int(self._schedule.now_s * 1_000_000) + self._skew_us
+        self._last_us = max(now_us, self._last_us + 1)
+        return self._last_us
+
+    def now_s(self) -> int:
+        return (WALL_US + int(self._schedule.now_s * 1_000_000) + self._skew_us) // 1_000_000
+
+
+class WorldNode(Owner):
+    """One node, over all its lives."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.world, self.number = world, number
+        self.rng = world.rng.fork(f"node {number}")
+        self.disk = MemoryDisk()
+        self.clock = SimulatedClock(world.schedule, (self.rng.float() - 0.5) * SKEW_S)
+        tokens = tuple(at * (1 << 59) + number for at in range(-16, 16))
+        self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", tokens)
+        self.endpoint = Endpoint(self.node.address, self.node.port)
+        self.life = 0
+        self.is_up = False
+        self.start()
+
+    def start(self) -> None:
+        self.life += 1
+        environment = Environment(self.clock, self.rng.fork(f"life {self.life}"), self.disk, InlineWorkers())
+        self.engine = Engine(environment, EngineOptions("data"), stored_system_keyspaces(), (HINTS_TABLE,))
+        self.engine.start()
+        if "ks" not in self.engine.schema.keyspaces:
+            schema = Schema.of((*self.engine.schema.keyspaces.values(), KEYSPACE))
+            self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, 1))
+        self.coordinator = Coordinator(self.node, Ring((self.node,)))
+        options = ClusterOptions(
+            "Test Cluster", self.world.seeds, Timeouts(), Generation(WALL_US // 1_000_000 + self.life), {}
+        )
+        self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
+        if self.world.bugs.promises_are_forgotten:
+            self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
+        if self.world.bugs.hints_are_lost:
+            self.cluster.hints.keep = lambda node, mutations: True  # type: ignore[method-assign]
+        self.is_up = True
+        self.world.network.receivers[self.endpoint] = self.receive
+        self.cluster.start()
+        self.settle()
+
+    def _forgetful_answer(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer:
+        if isinstance(request, Prepare):
+            return answered(UNTOUCHED, request)[1]
+        return type(self.cluster.paxos).answer(self.cluster.paxos, about, request)
+
+    def crash(self) -> None:
+        self.is_up = False
+        self.world.network.receivers.pop(self.endpoint, None)
+        lock = self.engine._lock
+        if lock is not None:
+            lock.release()
+
+    def receive(self, sender: Endpoint, messages: Batch) -> None:
+        if self.is_up:
+            self.cluster.receive(sender, messages)
+            self.settle()
+
+    def settle(self) -> None:
+        """The end of a go: the log is written, then messages leave."""
+        log = self.engine.commit_log
+        assert log is not None
+        if not self.world.bugs.the_log_is_not_written:
+            log.write()
+        for receiver, messages in self.cluster.take_outgoing().items():
+            self.world.network.send(self.endpoint, receiver, tuple(messages))
+        life, wake_s = self.life, max(self.cluster.wake_s, self.world.schedule.now_s + 0.001)
+        self.world.schedule.at(wake_s, lambda: self._wake(life))
+
+    def _wake(self, life: int) -> None:
+        if self.is_up and life == self.life and self.cluster.wake_s <= self.world.schedule.now_s:
+            self.cluster.tick()
+            self.settle()
+
+    def members_changed(self, events: Sequence[MemberEvent]) -> None:
+        pass
+
+    def peer_changed(self, node: Node) -> None:
+        pass
+
+    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
+        raise AssertionError("nobody changes the schema")
+
+    # --- what clients do ------------------------------------------------------------------------------------------------
+
+    def write(self, update: PartitionUpdate, level: int) -> Outcome[None]:
+        """Raises Unavailable."""
+        plans = self.coordinator.levels(KEYSPACE, RequestKind.WRITE)[level]
+        assert plans is not None
+        plan: WritePlan = plans.to_write(token(update.key))
+        if self.world.bugs.quorum_is_one:
+            plan = replace(plan, required=1)
+        outcome = self.cluster.proxy.write(plan, [update.encode()], "SIMPLE")
+        self.settle()
+        return outcome
+
+    def read(self, key: bytes, level: int) -> Outcome[Page]:
+        """Raises Unavailable."""
+        plans = self.coordinator.levels(KEYSPACE, RequestKind.READ)[level]
+        assert plans is not None
+        outcome = self.cluster.proxy.read(plans, self.command(key))
+        self.settle()
+        return outcome
+
+    def command(self, key: bytes) -> ReadCommand:
+        return ReadCommand.of_partition(VALUES.id, key, self.clock.now_s(), 10)
+
+
+def value_of(page: Page, key: bytes, now_s: int) -> bytes | None:
+    row = page.store.row_at(key, b"", now_s)
+    if row is None:
+        return None
+    cell = page.store.layouts.explode(row).columns.get("v")
+    assert cell is None or isinstance(cell, Cell)
+    return None if cell is None else cell.value
+
+
+class World:
+    """`count` nodes, all members from the start; the first two are seeds."""
+
+    def __init__(self, seed: int, weather: Weather, bugs: Bugs | None = None, count: int = 3) -> None:
+        self.rng = Rng(seed.to_bytes(8, "big"))
+        self.bugs = bugs or Bugs()
+        self.schedule = Schedule()
+        self.network: Network[Endpoint, Batch] = Network(self.schedule, self.rng.fork("network"), Weather(0.001))
+        self.seeds = (Endpoint("10.0.0.1", 7000), Endpoint("10.0.0.2", 7000))
+        self.crashes = 0
+        self.nodes = [WorldNode(self, number) for number in range(1, count + 1)]
+        while not self.all_meet:
+            self.run(0.1)
+            assert self.schedule.now_s < 30, "the nodes do not find each other"
+        self.network.weather = weather
+
+    @property
+    def all_meet(self) -> bool:
+        return all(node.is_up and len(node.cluster.live_peers) == len(self.nodes) - 1 for node in self.nodes)
+
+    def run(self, seconds: float) -> None:
+        self.schedule.run_until(self.schedule.now_s + seconds)
+
+    def any_up(self, rng: Rng) -> WorldNode | None:
+        up = [node for node in self.nodes if node.is_up]
+        return up[rng.int_below(len(up))] if up else None
+
+    def trouble(self, until_s: float) -> None:
+        """Crashes, of one node at a time, and partitions, at random times."""
+        rng = self.rng.fork("trouble")
+
+        def strike() -> None:
+            self.network.heal()
+            for node in self.nodes:
+                if not node.is_up:
+                    node.start()
+            if self.schedule.now_s >= until_s:
+                return
+            victim = self.nodes[rng.int_below(len(self.nodes))]
+            luck = rng.float()
+            if luck < 0.5:
+                self.crashes += 1
+                victim.crash()
+                if luck < 0.25:
+                    victim.start()
+            elif luck < 0.8:
+                others = [node.endpoint for node in self.nodes if node is not victim]
+                self.network.partition([victim.endpoint], others, one_way=luck < 0.6)
+            self.schedule.after(0.2 + rng.float() * 1.5, strike)
+
+        self.schedule.after(rng.float(), strike)
+
+    def heal(self, seconds: float) -> None:
+        """Good weather, all up, and time to find that out."""
+        self.network.heal()
+        self.network.weather = Weather(0.001)
+        for node in self.nodes:
+            if not node.is_up:
+                node.start()
+        self.run(seconds)

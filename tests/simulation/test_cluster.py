@@ -1,0 +1,335 @@
+"""The code that servers run, under loss, partitions, crashes and skewed clocks: no acknowledged write is lost, reads never
+go back, conditional writes are linearizable, counters are exact; and the checkers see planted bugs."""
+
+from collections.abc import Callable
+from math import inf
+
+import pytest
+
+from cluster.consistency import Consistency
+from cluster.coordinator import RequestKind
+from cluster.paxos.encoding import PaxosKey
+from cluster.paxos.proposer import Decided, Read
+from cluster.reading.command import ReadCommand
+from protocol.errors import RequestError, Unavailable
+from simulation.cluster_world import COUNTS, KEYSPACE, VALUES, Bugs, World, WorldNode, value_of
+from simulation.linearizable import Operation, Undecided, is_linearizable
+from simulation.network import Weather
+from storage.counters.contexts import total
+from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.token import token
+
+pytestmark = pytest.mark.slow
+QUORUM, ALL = Consistency.QUORUM, Consistency.ALL
+STORM = Weather(delay_s_max=0.02, loss=0.03)
+SECONDS = 8.0
+INITIAL = "-"
+
+
+def put(key: bytes, value: bytes, timestamp_us: int) -> PartitionUpdate:
+    row = Row((), Liveness(timestamp_us), columns={"v": Cell(timestamp_us, value)})
+    return PartitionUpdate(VALUES.id, key, rows={b"": row})
+
+
+# --- one register, overwritten --------------------------------------------------------------------------------------------
+
+
+class Overwrites:
+    """One client writes growing numbers to a key, at QUORUM through any node; others read it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.key = world, b"key %d" % number
+        self.rng = world.rng.fork(f"overwrites {number}")
+        self.acknowledged = self.attempted = self.seen = 0
+        self.reads = 0
+        self.faults: list[str] = []
+        world.schedule.after(self.rng.float() * 0.1, self._write)
+        for _ in range(2):
+            world.schedule.after(self.rng.float() * 0.1, self._read)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        self.world.schedule.after(0.01 + self.rng.float() * 0.2, action)
+
+    def _write(self) -> None:
+        node = self.world.any_up(self.rng)
+        self._later(self._write)
+        if node is None:
+            return
+        self.attempted += 1
+        value = self.attempted
+        try:
+            # a client's timestamps: the clocks of nodes say nothing of what came first
+            outcome = node.write(put(self.key, b"%d" % value, value), QUORUM)
+        except RequestError:
+            return
+
+        def done() -> None:
+            if outcome.error is None:
+                self.acknowledged = max(self.acknowledged, value)
+
+        outcome.when_done(done)
+
+    def _read(self) -> None:
+        node = self.world.any_up(self.rng)
+        self._later(self._read)
+        if node is None:
+            return
+        at_least = max(self.acknowledged, self.seen)
+        try:
+            outcome = node.read(self.key, QUORUM)
+        except RequestError:
+            return
+
+        def done() -> None:
+            if outcome.error is not None:
+                return
+            found = int(value_of(outcome.result, self.key, node.clock.now_s()) or b"0")
+            self.reads += 1
+            self.seen = max(self.seen, found)
+            if found < at_least:
+                self.faults.append(f"{self.key!r} was {at_least} and is {found} at {self.world.schedule.now_s}")
+
+        outcome.when_done(done)
+
+
+def overwritten(seed: int, bugs: Bugs | None = None) -> tuple[World, list[Overwrites]]:
+    world = World(seed, STORM, bugs)
+    overwrites = [Overwrites(world, number) for number in range(3)]
+    world.trouble(world.schedule.now_s + SECONDS)
+    world.run(SECONDS)
+    return world, overwrites
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_acknowledged_write_is_lost_and_no_read_goes_back(seed: int) -> None:
+    world, overwrites = overwritten(seed)
+    assert [fault for one in overwrites for fault in one.faults] == [], f"seed {seed}"
+    assert all(one.acknowledged > 5 and one.reads > 10 for one in overwrites)
+    assert world.crashes
+    assert world.network.lost
+
+
+def is_healed_by_hints(seed: int, bugs: Bugs | None = None) -> bool:
+    """Whether writes while a node is down are there, on all three, some time after it is back, without any read."""
+    world = World(seed, Weather(0.002), bugs)
+    world.nodes[2].crash()
+    world.run(25)  # the others have found out
+    for number in range(20):
+        assert not world.nodes[number % 2].write(put(b"%d" % number, b"v", number + 1), QUORUM).is_done
+    world.run(1)
+    world.nodes[2].start()
+    world.heal(30)
+    keys = [b"%d" % number for number in range(20)]
+    return all(len({node.cluster.replica.read(node.command(key)).digest for node in world.nodes}) == 1 for key in keys)
+
+
+def test_hints_bring_what_a_node_missed() -> None:
+    assert is_healed_by_hints(1)
+    assert not is_healed_by_hints(1, Bugs(hints_are_lost=True))
+
+
+# --- compare-and-set --------------------------------------------------------------------------------------------------
+
+
+class Register:
+    """Clients that set a register to something new if it is what they last saw, or read it, each through any node."""
+
+    def __init__(self, world: World, clients: int) -> None:
+        self.world, self.key, self.history = world, b"register", list[Operation]()
+        for number in range(clients):
+            self._client(number)
+
+    def _client(self, number: int) -> None:
+        rng, schedule = self.world.rng.fork(f"client {number}"), self.world.schedule
+        seen, count = INITIAL, 0
+
+        def again(found: str | None) -> None:
+            nonlocal seen
+            seen = found if found is not None else seen
+            schedule.after(rng.float() * 0.3, operate)
+
+        def operate() -> None:
+            nonlocal count
+            count += 1
+            node = self.world.any_up(rng)
+            if node is None:
+                again(None)
+                return
+            reads = rng.float() < 0.4
+            self._begin(node, None if reads else seen, None if reads else f"{number}.{count}", again)
+
+        schedule.after(rng.float(), operate)
+
+    def _begin(self, node: WorldNode, expected: str | None, new: str | None, done: Callable[[str | None], None]) -> None:
+        schedule, began = self.world.schedule, self.world.schedule.now_s
+        found: str | None = None
+        life = node.life
+        is_told = False
+
+        def told(applied: bool | None, is_unknown: bool) -> None:
+            nonlocal is_told
+            if is_told:
+                return
+            is_told = True
+            ended = inf if is_unknown else schedule.now_s
+            if expected is not None or not is_unknown:
+                self.history.append(Operation(began, ended, expected, new, applied, found))
+            done(new if applied and new is not None else found)
+
+        try:
+            deciders = node.coordinator.assure_cas(*_LEVELS, token(self.key))
+        except Unavailable:
+            done(None)
+            return
+        assert deciders is not None
+        operation = node.cluster.decide(PaxosKey(VALUES.id, self.key), deciders, is_read=expected is None)
+
+        def follow() -> None:
+            event = operation.event
+
+            def happened() -> None:
+                if event.error is not None:
+                    told(None, True)
+                elif isinstance(event.result, Decided):
+                    told(event.result.was_applied if expected is not None else True, False)
+                else:
+                    condition(event.result)
+
+            event.when_done(happened)
+
+        def condition(read: Read) -> None:
+            nonlocal found
+            try:
+                outcome = node.read(self.key, QUORUM)
+            except Unavailable:
+                told(None, True)
+                return
+
+            def was_read() -> None:
+                nonlocal found
+                if not node.is_up or node.life != life or outcome.error is not None:
+                    told(None, True)
+                    return
+                value = value_of(outcome.result, self.key, node.clock.now_s())
+                found = INITIAL if value is None else value.decode()
+                update = None
+                if expected == found and new is not None:
+                    update = put(self.key, new.encode(), read.ballot.timestamp_us).encode()
+                node.cluster.propose(operation, update)
+                follow()
+                node.settle()
+
+            outcome.when_done(was_read)
+
+        follow()
+        node.settle()
+        schedule.after(3.0, lambda: told(None, True))  # the node may be gone
+
+
+_LEVELS = (KEYSPACE, Consistency.SERIAL, Consistency.QUORUM)
+
+
+def lived(seed: int, bugs: Bugs | None = None) -> Register:
+    world = World(seed, STORM, bugs)
+    register = Register(world, 3)
+    world.trouble(world.schedule.now_s + SECONDS)
+    world.run(SECONDS)
+    world.heal(4)
+    return register
+
+
+def is_fine(history: list[Operation]) -> bool:
+    try:
+        return is_linearizable(history, INITIAL)
+    except Undecided:
+        return True
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_conditional_writes_are_linearizable(seed: int) -> None:
+    history = lived(seed).history
+    assert sum(operation.applied is True for operation in history) > 5
+    assert is_fine(history), f"seed {seed}: {history}"
+
+
+# --- counters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_counters_have_all_that_was_acknowledged_and_nothing_that_nobody_asked_for(seed: int) -> None:
+    world = World(seed, STORM)
+    rng = world.rng.fork("counts")
+    acknowledged = attempted = 0
+
+    def count() -> None:
+        nonlocal attempted
+        world.schedule.after(0.02 + rng.float() * 0.1, count)
+        node = world.any_up(rng)
+        if node is None or world.schedule.now_s > end_s:
+            return
+        attempted += 1
+        row = Row((), columns={"v": Cell(node.clock.wall_us(), (1).to_bytes(8, "big"))})
+        update = PartitionUpdate(COUNTS.id, b"k", rows={b"": row})
+        try:
+            outcome = node.cluster.count("ks", token(b"k"), [update.encode()], QUORUM)
+        except RequestError:
+            return
+        node.settle()
+
+        def done() -> None:
+            nonlocal acknowledged
+            acknowledged += outcome.error is None
+
+        outcome.when_done(done)
+
+    end_s = world.schedule.now_s + SECONDS
+    world.schedule.after(0.1, count)
+    world.trouble(end_s)
+    world.run(SECONDS)
+    world.heal(10)
+    found = [counted(world, node) for node in world.nodes]
+    assert len(set(found)) == 1, f"seed {seed}: {found}"
+    assert 10 < acknowledged <= found[0] <= attempted, f"seed {seed}"
+
+
+def counted(world: World, node: WorldNode) -> int:
+    plans = node.coordinator.levels(KEYSPACE, RequestKind.READ)[ALL]
+    assert plans is not None
+    command = ReadCommand.of_partition(COUNTS.id, b"k", node.clock.now_s(), 10)
+    outcome = node.cluster.proxy.read(plans, command)
+    node.settle()
+    world.run(2)
+    row = outcome.result.store.row_at(b"k", b"", node.clock.now_s())
+    assert row is not None
+    cell = outcome.result.store.layouts.explode(row).columns["v"]
+    assert isinstance(cell, Cell)
+    assert cell.value is not None
+    return total(cell.value)
+
+
+# --- the checkers are checked ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bug", ["quorum_is_one", "nothing_is_repaired", "digests_are_ignored", "the_log_is_not_written"])
+def test_planted_bugs_of_reads_and_writes_are_caught(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(bug, monkeypatch)
+    caught = (fault for seed in range(60) for one in overwritten(seed, Bugs(**{bug: True}))[1] for fault in one.faults)
+    assert next(caught, None) is not None, f"{bug} went unnoticed"
+
+
+def plant(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are in the machines themselves."""
+    if bug == "nothing_is_repaired":
+        monkeypatch.setattr("cluster.coordination.reading.ReadOperation._repair", lambda self, node, lacking: None)
+    if bug == "digests_are_ignored":
+        monkeypatch.setattr("cluster.reading.answer.DataAnswer.digest", b"")
+        monkeypatch.setattr("cluster.replica.Replica._read_digest", lambda self, body: (16, b""))
+
+
+def test_forgotten_promises_are_caught() -> None:
+    assert any(not is_fine(lived(seed, Bugs(promises_are_forgotten=True)).history) for seed in range(40))
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    traces = [overwritten(seed)[0].schedule.trace for seed in (3, 3, 4)]
+    assert traces[0] == traces[1] != traces[2]
