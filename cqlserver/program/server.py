@@ -287,6 +287,8 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
 
 def run_init_files(node: Node, config: Config) -> None:
     """Executes the statements of --init before anyone may connect. Raises StartupError naming file and line."""
+    if not config.init:
+        return
     from cqlserver.program.init_files import SeedError, run_path
 
     for path in config.init:
