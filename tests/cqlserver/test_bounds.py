@@ -2,6 +2,7 @@
 
 import json
 import re
+import select
 import socket
 import sys
 import threading
@@ -140,7 +141,10 @@ def begin_all(attack: Attack) -> None:
     def push(host: int, data: bytes, buffer_bytes: int, **options: str) -> None:
         with attack.hello(host, buffer_bytes, **options) as stream:
             stream.sendall(data)
-            attack.ended.wait()
+            closed = select.poll()
+            closed.register(stream, select.POLLRDHUP)
+            while not attack.ended.is_set() and not closed.poll(100):
+                pass
 
     def ask(kind: str, host: int, request: Callable[[], Request]) -> None:
         with attack.hello(host) as stream:
