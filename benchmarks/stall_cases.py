@@ -36,12 +36,16 @@ class Sizes:
         """`size` at full scale."""
         return max(int(size * self.scale), 10)
 
+    def side(self, size: int) -> int:
+        """Of a product, `size` at full scale."""
+        return max(int(size * self.scale**0.5), 10)
+
 
 class _Maker:
     """What cases have in common: how to ask, and how long things are."""
 
     def __init__(self, ask: Ask, sizes: Sizes) -> None:
-        self._ask, self.of = ask, sizes.of
+        self._ask, self.of, self.side = ask, sizes.of, sizes.side
         self._prepared: dict[str, bytes] = {}
 
     def ask(self, request: Request | str) -> responses.Response:
@@ -251,13 +255,13 @@ def _collections(maker: _Maker) -> Cases:
 
 
 def _products(maker: _Maker) -> Cases:
-    """IN x IN, and relations of tuples."""
-    size, side = maker.of(1_000_000), counted(int(1_500 * maker.of(100) / 100))
+    """IN x IN, and relations of tuples. The larger products are refused: so many rows may no statement ask for."""
+    size, side = maker.of(1_000_000), counted(maker.side(1_500))
     yield "IN", Query(f"SELECT * FROM t WHERE k IN ({numbers(size)})")
     yield "IN of 15 MB", Query(f"SELECT * FROM t WHERE k IN ({numbers(15 * size)})")
     yield "IN x IN of keys", Query(f"SELECT * FROM p WHERE a IN ({side}) AND b IN ({side})")
     yield "IN x IN of rows", Query(f"SELECT * FROM p WHERE a = 1 AND b = 1 AND c IN ({side}) AND d IN ({side})")
-    small = counted(int(500 * maker.of(100) / 100))
+    small = counted(maker.side(500))
     yield "update IN x IN of keys", Query(f"UPDATE p SET v = 1 WHERE a IN ({small}) AND b IN ({small}) AND c=1 AND d=1")
     yield "update IN x IN of rows", Query(f"UPDATE p SET v = 1 WHERE a=1 AND b=1 AND c IN ({small}) AND d IN ({small})")
     yield "delete IN x IN of rows", Query(f"DELETE FROM p WHERE a=1 AND b=1 AND c IN ({small}) AND d IN ({small})")

@@ -24,9 +24,9 @@ from protocol.types import (
     CqlType,
 )
 from protocol.types.big_integers import DIGITS_MAX, EXACT, NumberTooLong, decimal_to_int, int_to_decimal
+from protocol.types.big_numbers import take_turns
 from protocol.types.java_floats import double_text, float_text
 from protocol.types.java_text import parse_java_float, to_float32
-from storage.environment.strands import long_work, pause
 
 BITS: dict[CqlType, int] = {TINYINT: 8, SMALLINT: 16, INT: 32, BIGINT: 64, COUNTER: 64}
 # DecimalType's limits of a quotient's scale, and of the digits of sums and products.
@@ -35,7 +35,6 @@ _MAX_SCALE = 1000
 _DIGITS_MAX = 10_000
 _LIMITED = Context(prec=_DIGITS_MAX, rounding=ROUND_HALF_UP, Emax=EXACT.Emax, Emin=EXACT.Emin, traps=[])
 
-LONG_NUMBER_BYTES = 1_000
 OVERFLOW = "BigInteger would overflow supported range"
 """What becomes of numbers with more digits than DIGITS_MAX. Java says so of more than two billion bits, and spends minutes
 and gigabytes on what is shorter."""
@@ -146,9 +145,7 @@ def _check_scale(scale: int) -> None:
 
 def decoded(type_: CqlType, data: bytes) -> Any:
     """A number of that type. What is computed of a long one takes its time: others have their turn before."""
-    if len(data) > LONG_NUMBER_BYTES:
-        long_work()
-        pause()
+    take_turns(data)
     try:
         return type_.decode(data)
     except NumberTooLong:

@@ -18,7 +18,10 @@ from protocol.types.big_integers import (
 )
 from protocol.types.java_floats import double_text
 from protocol.types.java_text import java_string
+from protocol.types.turns import long_work, pause
 
+LONG_NUMBER_BYTES = 1_000
+"""What is made of a longer one takes its time: others have their turn before."""
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,11}))?")
 _EXPONENT = re.compile(r"[eE].*")
 _PLUS_ONE = bytes((i + 1) & 0xFF for i in range(256))
@@ -79,6 +82,7 @@ class VarIntType(NativeType):
             raise MarshalError(f"unable to make int from '{text}'") from None
 
     def to_text(self, data: bytes) -> str:
+        take_turns(data)
         return int_text(int.from_bytes(data, "big", signed=True)) if data else ""
 
     def to_json(self, data: bytes) -> str:
@@ -171,6 +175,7 @@ class DecimalType(NativeType):
             raise MarshalError(message) from None
 
     def to_text(self, data: bytes) -> str:
+        take_turns(data)
         return str(_decimal(data)) if data else ""
 
     def to_json(self, data: bytes) -> str:
@@ -182,6 +187,13 @@ class DecimalType(NativeType):
 
     def masked_value(self) -> bytes:
         return bytes(5)
+
+
+def take_turns(data: bytes) -> None:
+    """Before a number is worked on. Raises TooLong in a go of the loop if it is long."""
+    if len(data) > LONG_NUMBER_BYTES:
+        long_work()
+        pause()
 
 
 def _decimal(data: bytes) -> Decimal:
