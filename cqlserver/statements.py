@@ -113,6 +113,7 @@ class Statements:
         self._check = compiler.check
         self._warn = warn
         self._prepared: PlanCache[bytes, Prepared] = PlanCache(prepared_bytes_max, self._left)
+        self.evicted_count = 0
         self._probation: set[bytes] = set()
         """Prepared statements without a fast path, so that their next use is seen: fast paths don't tell of theirs."""
         self._query_paths: dict[int, QueryPath] = {}
@@ -125,6 +126,10 @@ class Statements:
         self._tried_twins: set[tuple[int, str | None, str]] = set()
         self._unshared: dict[tuple[str | None, str], None] = {}
         """Shapes whose texts have no plan in common. A change of the schema may make one possible, so it empties this."""
+
+    @property
+    def prepared_count(self) -> int:
+        return len(self._prepared)
 
     def fast_paths(self, version: int) -> dict[bytes, FastPath]:
         """Statement id -> fast path, for the bodies of this protocol version."""
@@ -365,6 +370,7 @@ class Statements:
 
     def _left(self, statement_id: bytes) -> None:
         """A prepared statement had to make room."""
+        self.evicted_count += 1
         self._warn(f"prepared statements are discarded because cache limit reached ({self._prepared.bytes_max >> 20} MiB)")
         self._probation.discard(statement_id)
         self._without_fast(statement_id)

@@ -188,6 +188,7 @@ class Session(Client):
         self._encoder: Encoder = EnvelopeEncoder()
         self._next: tuple[Decoder, Encoder] | None = None
         self._answers: list[bytes] = []
+        self.request_count = 0
         self._before_switch = b""
         self._later: list[bytes] = []
         self._pending: list[Unanswered] = []
@@ -394,6 +395,7 @@ class Session(Client):
                     self.is_odd = True
                 envelopes = envelopes[:index]
                 break
+        self.request_count += len(envelopes)
         if self._pending:  # they are answered some other time, and have written nothing yet
             streams = {unanswered.envelope[2] for unanswered in self._pending}
             envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]

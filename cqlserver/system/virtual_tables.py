@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
+from cqlserver.statements import Statements
 from protocol.errors import InvalidRequest
 from storage.engine import Engine
 from storage.keys import clustering_order_key, key_composer, split_key
@@ -30,6 +31,14 @@ VirtualRow = Mapping[str, Any]
 """Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
 
 CACHE_KEYS: Final = "_cache_keys"
+STORAGE_VIEWS: Final = (
+    "disk_usage",
+    "max_partition_size",
+    "max_sstable_duration",
+    "max_sstable_size",
+    "sai_column_indexes",
+    "sstable_tasks",
+)
 CACHES: Final = ("credentials", "network_permissions", "permissions", "roles")
 _TIMESTAMP_US: Final = 0
 _TOKEN_BYTES: Final = 8
@@ -84,6 +93,7 @@ class ServerFacts(Protocol):
 
     config: Config
     engine: Engine
+    statements: Statements
 
     @property
     def schema(self) -> Schema: ...
@@ -107,10 +117,21 @@ class VirtualTables:
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
                 ("system_views", "caches"): lambda: _caches(server.engine),
+                ("system_views", "cql_metrics"): lambda: _cql_metrics(server.statements),
+                **{("system_views", name): partial(self._of_storage, name) for name in STORAGE_VIEWS},
                 **{("system_views", f"{name}_cache_keys"): partial(self._cached, name) for name in CACHES},
             }
         )
         self._server = server
+
+    def _of_storage(self, name: str) -> Iterable[VirtualRow]:
+        from cqlserver.system import storage_views as views
+
+        schema, engine = self._server.schema, self._server.engine
+        if name == "sstable_tasks":
+            return views.sstable_tasks(engine)
+        of_tables: Callable[[Schema, Engine], Iterable[VirtualRow]] = getattr(views, name)
+        return of_tables(schema, engine)
 
     # --- the caches of roles and permissions, which clients may empty -----------------------------------------------------
 
@@ -221,6 +242,7 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
             "username": state.user.name if state.user is not None else None,
             "connection_stage": "ready" if state.user is not None else "authenticating",
             "protocol_version": state.version,
+            "request_count": getattr(session, "request_count", 0),
             "client_options": dict(state.options),
             "driver_name": state.options.get("DRIVER_NAME"),
             "driver_version": state.options.get("DRIVER_VERSION"),
@@ -249,6 +271,12 @@ def _caches(engine: Engine) -> Iterator[VirtualRow]:
             "request_count": requests,
             "size_bytes": cache.size if cache is not None else 0,
         }
+
+
+def _cql_metrics(statements: Statements) -> Iterator[VirtualRow]:
+    """What is counted: how often statements are executed is not."""
+    yield {"name": "prepared_statements_count", "value": float(statements.prepared_count)}
+    yield {"name": "prepared_statements_evicted", "value": float(statements.evicted_count)}
 
 
 def _settings(config: Config) -> Iterable[VirtualRow]:

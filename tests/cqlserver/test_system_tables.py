@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -112,6 +113,7 @@ class Server:
     schema: Schema = field(default_factory=everything)
     sessions: list[Client] = field(default_factory=list)
     engine: Engine = field(default_factory=node_in_memory)
+    statements: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(prepared_count=0, evicted_count=0))
 
 
 def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:
