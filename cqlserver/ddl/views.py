@@ -19,6 +19,7 @@ from cqlserver.ddl.context import (
 )
 from cqlserver.ddl.masks import FixedCalls
 from cqlserver.ddl.properties import Properties
+from cqlserver.ddl.replication import replica_count
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import check_id, check_table
 from cqlserver.ddl.type_walk import references_duration
@@ -72,6 +73,8 @@ def create_view(schema: Schema, statement: CreateMaterializedView, context: DdlC
     if context.guarded is not None:
         context.guarded.views(f"{name} on table {base.name}", len(keyspace.views_of(base)) + 1)
     _check_base(name, base)
+    if replica_count(keyspace.params.replication) < sum(context.nodes_per_datacenter.values()):
+        raise InvalidRequest("Materialized views on keyspaces that are not on every node are not supported yet")
     columns = _Columns(statement, base).columns()
     where_clause = _where_clause(schema, statement, base, context)
     properties = Properties(statement.properties)

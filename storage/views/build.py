@@ -28,7 +28,7 @@ CHECKPOINT_KEYS: Final = 1000
 
 
 class ViewBuild:
-    """See the module. Whoever steps it does so to its end, or hands it on (`go_on`): never two at once."""
+    """See the module. It goes on beside requests; whoever waits for it may do some of the steps, too."""
 
     def __init__(
         self, engine: "Engine", progress: BuildProgress, base_id: UUID, view: ViewMetadata, done: Callable[[], None]
@@ -55,16 +55,13 @@ class ViewBuild:
         self._steps, self._start, self.keys = None, FIRST_POSITION, 0
 
     def go_on(self) -> None:
-        """Leaves the rest to be done beside requests."""
-
         def run(task: Task) -> None:
             while not self.step():
                 task.completed = self.keys
                 task.point()
 
-        if not self.is_done:
-            subject = f"{self._view.table.keyspace}.{self._view.name}"
-            self._engine.background.add(Task(Lane.VIEW_BUILD, "View build", subject, run, unit="keys"))
+        subject = f"{self._view.table.keyspace}.{self._view.name}"
+        self._engine.background.add(Task(Lane.VIEW_BUILD, "View build", subject, run, unit="keys"))
 
     def _views(self) -> TableViews | None:
         """None: the view is no more."""

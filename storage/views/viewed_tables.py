@@ -38,7 +38,7 @@ class ViewedTables:
         assert store.views is not None
         for view, _ in store.views.views.values():
             if not self._progress.is_built(view.metadata):
-                self._begin(store, view.metadata).go_on()
+                self._begin(store, view.metadata)
 
     def changed(self, old: ViewMetadata | None, new: ViewMetadata | None) -> None:
         """A view was made, altered or dropped."""
@@ -53,7 +53,7 @@ class ViewedTables:
     def packed_writer(self, store: TableStore, layout: Layout, general: PackedWriter) -> PackedWriter:
         return ViewedWriter(self._engine, store, layout, general).write
 
-    def _begin(self, store: TableStore, view: ViewMetadata) -> ViewBuild:
+    def _begin(self, store: TableStore, view: ViewMetadata) -> None:
         assert store.views is not None
 
         def done() -> None:
@@ -62,4 +62,4 @@ class ViewedTables:
 
         build = ViewBuild(self._engine, self._progress, store.table.id, view, done)
         store.views.builds[view.name] = build
-        return build
+        build.go_on()

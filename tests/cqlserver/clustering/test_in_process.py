@@ -265,3 +265,18 @@ def test_one_of_many_that_want_the_same_gets_it(cluster: Cluster) -> None:
     found = cluster.rows(1, "SELECT v FROM ks.t WHERE k = 9", SERIAL)
     assert len(found) == 1
     assert applied <= 1
+
+
+def test_a_view_is_on_every_node_that_has_its_table(cluster: Cluster) -> None:
+    view = "CREATE MATERIALIZED VIEW {}.by_v AS SELECT * FROM {} WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k)"
+    cluster.ask(1, "CREATE TABLE ks.base (k int PRIMARY KEY, v text)")
+    cluster.ask(2, "INSERT INTO ks.base (k, v) VALUES (1, 'before')")
+    cluster.ask(1, view.format("ks", "ks.base"))
+    cluster.ask(3, "UPDATE ks.base SET v = 'behind' WHERE k = 2")
+    cluster.ask(2, "DELETE FROM ks.base WHERE k = 1")
+    cluster.ask(1, "INSERT INTO ks.base (k, v) VALUES (3, 'third')")
+    for node in (1, 2, 3):
+        found = cluster.rows(node, "SELECT v FROM ks.by_v", ALL)
+        assert sorted(found) == [b"behind", b"third"], node
+    with pytest.raises(RequestError, match="not on every node"):
+        cluster.ask(1, view.format("one", "one.t"))
