@@ -337,6 +337,12 @@ class Node:
         if self.member is not None:
             self.member.spread_schema(writes, changed_us)
 
+    @property
+    def tombstone_thresholds(self) -> tuple[int, int]:
+        """As many may a read pass over before it is told, and before it fails."""
+        settings = self.config.storage
+        return settings.tombstone_warn_threshold, settings.tombstone_failure_threshold
+
     def read_store(self, table: TableMetadata) -> TableStore:
         """Where a table's rows are read: its store, or what a virtual table has at this moment. Not to be kept for tables
         that each node has for itself."""

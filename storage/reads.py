@@ -52,6 +52,7 @@ ALL_ROWS: Final = Slice(b"", b"\xff")
 EVERYTHING: Final = (ALL_ROWS,)
 FIRST_POSITION: Final[Position] = b""
 _BYTES: Final = {bytes}
+_NOTHING: Final = (0,)
 
 
 class Source(Protocol):
@@ -86,15 +87,22 @@ class PartitionView:
     or without a `static` row: whether a partition with nothing but static columns counts is SELECT's rule.
     """
 
-    __slots__ = ("_chunks", "key", "static")
+    __slots__ = ("_chunks", "_dead", "key", "static")
 
-    def __init__(self, key: bytes, static: Row | None, chunks: Iterable[Chunk]) -> None:
+    def __init__(self, key: bytes, static: Row | None, chunks: Iterable[Chunk], dead: Sequence[int] = _NOTHING) -> None:
+        """`dead`: of one number, which grows while the chunks are read."""
         self.key = key
         self.static = static
         self._chunks = chunks
+        self._dead = dead
+
+    @property
+    def tombstones(self) -> int:
+        """How many were passed over until now: dead cells, deleted rows that have none, both ends of ranges."""
+        return self._dead[0]
 
     def chunks(self) -> Iterator[Chunk]:
-        """(order keys, rows) in parallel lists, never empty."""
+        """(order keys, rows) in parallel lists, which are empty where nothing of a chunk lives."""
         return iter(self._chunks)
 
     def rows(self) -> Iterator[StoredRow]:
@@ -417,7 +425,8 @@ class TableStore:
         for start, end in slices:
             if start <= ck < end:
                 row = self._live(stored, now_s)
-                return PartitionView(key, None, () if row is None else (([ck], [row]),))
+                dead = _NOTHING if type(stored) is bytes else (_dead_cells(stored, row),)  # type: ignore[arg-type]
+                return PartitionView(key, None, () if row is None else (([ck], [row]),), dead)
         return PartitionView(key, None, ())
 
     def _view(
@@ -426,10 +435,11 @@ class TableStore:
         static = partition.static
         if static is not None:
             static = live_row(static, now_s, self._dropped_us)
-        return PartitionView(key, static, self._live_chunks(partition, slices, now_s, reverse))
+        dead = [0]
+        return PartitionView(key, static, self._live_chunks(partition, slices, now_s, reverse, dead), dead)
 
     def _live_chunks(
-        self, partition: SourcePartition, slices: Sequence[Slice], now_s: int, reverse: bool
+        self, partition: SourcePartition, slices: Sequence[Slice], now_s: int, reverse: bool, dead: list[int]
     ) -> Iterator[Chunk]:
         for start, end in reversed(slices) if reverse else slices:
             for cks, rows, all_packed in partition.chunks(start, end, reverse):
@@ -440,11 +450,32 @@ class TableStore:
                 live_rows: list[StoredRow] = []
                 for ck, row in zip(cks, rows, strict=True):
                     live = self._live(row, now_s)
+                    if type(row) is not bytes and (count := _dead_cells(row, live)):  # type: ignore[arg-type]
+                        if live_cks:  # whoever has enough of those does not pass over this one
+                            yield live_cks, live_rows
+                            live_cks, live_rows = [], []
+                        dead[0] += count
                     if live is not None:
                         live_cks.append(ck)
                         live_rows.append(live)
-                if live_cks:
-                    yield live_cks, live_rows
+                yield live_cks, live_rows
+            dead[0] += 2 * len(partition.range_tombstones(start, end))
+
+
+def _dead_cells(row: Row, live: StoredRow | None) -> int:
+    """What a reader passes over of a row; `live`: what is left of it."""
+    if live is None:
+        return _cell_count(row) or int(row.deletion != LIVE)
+    assert isinstance(live, Row)
+    return _cell_count(row) - _cell_count(live)
+
+
+def _cell_count(row: Row) -> int:
+    count = len(row.columns)
+    for data in row.columns.values():
+        if type(data) is not Cell:
+            count += len(data.cells) - 1  # type: ignore[union-attr]
+    return count
 
 
 __all__ = [

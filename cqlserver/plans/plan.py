@@ -5,6 +5,7 @@ from re import Match
 from typing import NamedTuple, Protocol, TypeAlias
 
 from cluster.coordinator import RequestKind
+from cluster.ring import Node as RingNode
 from cqlserver.pending import Pending
 from cqlserver.state import ClientState
 from protocol.requests import QueryOptions
@@ -48,6 +49,13 @@ OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 
 class ReadNode(Protocol):
     """What reading asks of the node."""
+
+    ring_node: RingNode
+
+    @property
+    def tombstone_thresholds(self) -> tuple[int, int]:
+        """As many may a read pass over before it is told, and before it fails."""
+        ...
 
     def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
         """Raises InvalidRequest or Unavailable where the level won't do."""

@@ -33,6 +33,7 @@ from cqlserver.plans.select_rows import (
     SortSink,
 )
 from cqlserver.plans.select_run import Reading, ReadShape
+from cqlserver.plans.tombstones import TombstoneGuard
 from cqlserver.restrictions.filters import requires_filtering
 from cqlserver.restrictions.relations import existing_column
 from cqlserver.restrictions.restrictions import Restrictions, check_not_empty, compile_restrictions
@@ -57,7 +58,7 @@ from storage.keys import component_order_key
 from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
-from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata, is_system_keyspace
 
 if TYPE_CHECKING:
     from cqlserver.guardrails import Guarded
@@ -185,10 +186,10 @@ class SelectPlan:
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         trace = None
         if state.trace is not None and not self.table.is_virtual:
-            trace = ReadTrace(state.trace, store, shape.slices, now_s, shape.token_range)
+            trace = ReadTrace(state.trace, store, shape.token_range)
         lookup = maybe_lookup(store, self.restrictions, values, now_s)
         source = store if lookup is None else IndexedStore(store, lookup, self.restrictions.is_key_range)
-        reading = Reading(source, shape, sink, row_filter, trace)
+        reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, options, state))
         yield from reading.steps()
         following = reading.paging_state
         return RowsResult(
@@ -197,6 +198,15 @@ class SelectPlan:
             b"".join(sink.parts),
             None if following is None or not self._is_paged(options, shape.row_limit) else following.encode(),
         )
+
+    def _maybe_guard(self, shape: ReadShape, options: QueryOptions, state: ClientState) -> TombstoneGuard | None:
+        """None where any number of tombstones may be passed over."""
+        if self.table.is_virtual or is_system_keyspace(self.table.keyspace):
+            return None
+        node = self.node
+        limit = min(shape.row_limit, shape.page_limit)
+        thresholds, level = node.tombstone_thresholds, options.consistency
+        return TombstoneGuard(self.table, self.selection.fetched, limit, thresholds, node.ring_node, level, state.warn)
 
     def _is_paged(self, options: QueryOptions, row_limit: int) -> bool:
         return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from cqlserver.paging import NO_LIMIT, PagingState
 from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
+from cqlserver.plans.tombstones import TombstoneGuard
 from cqlserver.restrictions.restrictions import TokenRange
 from cqlserver.system.tracing import ReadTrace
 from storage.indexes.reading import IndexedStore
@@ -56,8 +57,11 @@ class Reading:
         sink: Sink,
         row_filter: RowFilter | None,
         trace: ReadTrace | None = None,
+        guard: TombstoneGuard | None = None,
     ) -> None:
         self.store, self.shape, self.sink, self.filter, self.trace = store, shape, sink, row_filter, trace
+        self._guard = guard
+        self._is_by_key = shape.keys is not None
         self.paging_state: PagingState | None = None
         state = shape.state
         self._remaining = shape.row_limit if state is None else state.remaining
@@ -138,6 +142,7 @@ class Reading:
             while not self.store.prepare_scan():
                 yield
         trace = self.trace
+        last: bytes | None = None
         if self._page_left > 0:
             for found in self._partitions():
                 if isinstance(found, Singles):
@@ -159,13 +164,19 @@ class Reading:
                     else:
                         yield from self._take_groups(key, view, resumed, begin, grouped)
                 if trace is not None:
-                    trace.partition(key, (self._counted if grouped is None else self._grouped_rows) - row_count)
+                    tombstones = 0 if view is None else view.tombstones
+                    trace.partition((self._counted if grouped is None else self._grouped_rows) - row_count, tombstones)
+                if self._guard is not None and view is not None:
+                    self._guard.partition(key, view.tombstones, self._is_by_key)
+                    last = key
                 if self._is_full:
                     break
                 if self._work > STEP_WORK:
                     self._work = 0
                     sink.pack()
                     yield
+        if self._guard is not None and not self._is_by_key:
+            self._guard.end(last, False)
         if grouped is not None and grouped.is_open and not self._is_full:
             self._close_group(grouped)
         if trace is not None:
@@ -177,7 +188,12 @@ class Reading:
     def _pieces(self, view: PartitionView) -> Iterator[Chunk]:
         """The partition's chunks, none of them more than a step's work."""
         size = STEP_WORK // self._row_cost
+        guard, dead = self._guard, 0
         for cks, rows in view.chunks():
+            if guard is not None and view.tombstones != dead:
+                self._work += view.tombstones - dead
+                dead = view.tombstones
+                guard.check(view.key, dead, self._is_by_key)
             if len(rows) <= size:
                 yield cks, rows
             else:
@@ -193,6 +209,8 @@ class Reading:
             positions, partitions = positions[: self._page_left], partitions[: self._page_left]
         count = len(partitions)
         self.sink.add_singles([position[8:] for position in positions], rows_of_singles(partitions))
+        if self._guard is not None:
+            self._guard.rows += count
         self._work += count * self._row_cost
         self._count(count)
         self._mark(positions[-1][8:], split_single(partitions[-1])[0], self.shape.per_partition_limit - 1)
@@ -206,6 +224,8 @@ class Reading:
             if self.filter is not None:
                 found_cks, found_rows = self.filter.rows(cks, rows)
             count = min(len(found_rows), left, self._page_left)
+            if self._guard is not None:
+                self._guard.rows += count if self.filter is None else len(rows)
             if count:
                 if not begun:
                     begun = True
@@ -263,6 +283,8 @@ class Reading:
             found_cks, found_rows = (cks, rows) if self.filter is None else self.filter.rows(cks, rows)
             self._work += len(rows) * self._row_cost
             self._grouped_rows += len(found_rows)
+            if self._guard is not None:
+                self._guard.rows += len(rows)
             for ck, row in zip(found_cks, found_rows, strict=True):
                 row_group = sink.group_key(row)
                 if row_group != group:

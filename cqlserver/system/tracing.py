@@ -25,9 +25,8 @@ from protocol.responses import ColumnSpec
 from protocol.types import INET, INT, TEXT, TIMESTAMP
 from storage.engine import Engine
 from storage.environment.environment import Clock, TimeUuidSource
-from storage.memtable.tombstones import tombstone_count
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
-from storage.reads import Slice, TableStore
+from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 
 TTL_S = 24 * 60 * 60
@@ -195,10 +194,8 @@ class Trace:
 class ReadTrace:
     """What is told of reading one page: of each partition that was asked for, or of a scan as a whole."""
 
-    def __init__(
-        self, trace: RequestTrace, store: TableStore, slices: Sequence[Slice], now_s: int, token_range: TokenRange | None
-    ) -> None:
-        self._trace, self._store, self._slices, self._now_s = trace, store, slices, now_s
+    def __init__(self, trace: RequestTrace, store: TableStore, token_range: TokenRange | None) -> None:
+        self._trace, self._store = trace, store
         self._is_scan = token_range is not None
         self._rows = self._tombstones = 0
         if token_range is not None:
@@ -211,10 +208,10 @@ class ReadTrace:
         """One partition is to be read."""
         self._trace.note(f"Executing single-partition query on {self._store.table.name}")
 
-    def partition(self, key: bytes, row_count: int) -> None:
-        """A partition was read, and gave so many rows."""
+    def partition(self, row_count: int, tombstones: int) -> None:
+        """A partition was read, and gave so many rows; so many tombstones were passed over."""
         self._rows += row_count
-        self._tombstones += tombstone_count(self._store, key, self._slices, self._now_s)
+        self._tombstones += tombstones
         if not self._is_scan:
             self._trace.note(f"Merged data from memtables and {len(self._store.flushed)} sstables")
             self._told()

@@ -6,6 +6,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from cluster.coordinator import RequestKind
+from cluster.ring import Node
 from cqlserver.ddl import DdlContext, apply_ddl
 from cqlserver.pending import Pending
 from cqlserver.plans.modification import STATIC_ROW, Updates, compile_modification
@@ -54,6 +55,9 @@ class SmallDatabase:
         self.run(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 
     # what plans ask of a node
+
+    ring_node = Node(UUID(int=1), "127.0.0.1")
+    tombstone_thresholds = 1_000, 100_000
 
     def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool) -> TableStore:
         return self.read_store(table)

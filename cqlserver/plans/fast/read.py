@@ -108,7 +108,7 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
             [places[column.name] for column in key_columns],
         ),
         plan.selection.metadata,
-        find(store, projector, limit, plan.node.now_s),
+        find(store, projector, limit, plan.node),
     )
 
 
@@ -153,8 +153,8 @@ def _reader(
     return fast
 
 
-def _row_finder(store: TableStore, projector: Projector, limit: int, now_s: Callable[[], int]) -> Find:
-    row_at, wire = store.row_at, projector.wire
+def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode) -> Find:
+    row_at, wire, now_s = store.row_at, projector.wire, node.now_s
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
         row = row_at(key, ck, now_s())
@@ -167,8 +167,9 @@ def _row_finder(store: TableStore, projector: Projector, limit: int, now_s: Call
     return find
 
 
-def _slice_finder(store: TableStore, projector: Projector, limit: int, now_s: Callable[[], int]) -> Find:
-    read, wire_rows = store.read, projector.wire_rows
+def _slice_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode) -> Find:
+    read, wire_rows, now_s = store.read, projector.wire_rows, node.now_s
+    tombstones_max = min(node.tombstone_thresholds)  # more have to be told
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
         view = read(key, (Slice(ck, ck + AFTER),), now_s())
@@ -184,10 +185,12 @@ def _slice_finder(store: TableStore, projector: Projector, limit: int, now_s: Ca
             left -= len(taken)
             if left <= 0:
                 break
+            if view.tombstones > tombstones_max:
+                return None
             if limit - left >= page_size or limit - left > ROWS_AT_ONCE_MAX:
                 return None
         count = limit - left
-        if count >= page_size and limit > page_size:
+        if (count >= page_size and limit > page_size) or view.tombstones > tombstones_max:
             return None
         return count, b"".join(parts)
 

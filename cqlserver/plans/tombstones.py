@@ -1,0 +1,88 @@
+"""Tombstones that a SELECT passes over: more than tombstone_warn_threshold are told, more than tombstone_failure_threshold
+are a failure (db/ReadCommand.java). Cassandra counts by command: one for each partition that is asked for by key, one for a
+page of a scan."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from cluster.consistency import Consistency
+from cluster.ring import Node
+from cqlserver.paging import NO_LIMIT
+from protocol.errors import RequestError
+from protocol.types import quoted_identifier
+from storage.keys import split_key
+from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
+from storage.token import token
+
+QUERY_CHARACTERS_MAX: Final = 512
+_NO_CELLS: Final = frozenset((ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING))
+
+
+class TombstoneGuard:
+    """Of one page. `rows`: live ones that the command has read."""
+
+    __slots__ = ("_columns", "_count", "_failure_from", "_level", "_limit", "_node", "_table", "_warn", "_warn_from", "rows")
+
+    def __init__(
+        self,
+        table: TableMetadata,
+        columns: Sequence[ColumnMetadata],
+        limit: int,
+        thresholds: tuple[int, int],
+        node: Node,
+        level: int,
+        warn: Callable[[str], None],
+    ) -> None:
+        """`columns`: those that are read; `limit`: of rows in the page; `thresholds`: more are told, more are a failure."""
+        self._table, self._columns, self._limit = table, columns, limit
+        self._warn_from, self._failure_from = thresholds
+        self._node, self._level, self._warn = node, level, warn
+        self._count = self.rows = 0
+
+    def check(self, key: bytes, count: int, is_by_key: bool) -> None:
+        """The partition that is being read has so many until now. Raises ReadFailure."""
+        if self._count + count > self._failure_from:
+            self._count = self._failure_from + 1  # at which Cassandra stops
+            self._tell(key, is_by_key)
+            raise self._failure()
+
+    def partition(self, key: bytes, count: int, is_by_key: bool) -> None:
+        """One was read, and had so many. Raises ReadFailure."""
+        self.check(key, count, is_by_key)
+        self._count += count
+        if is_by_key:
+            self.end(key, is_by_key)
+
+    def end(self, key: bytes | None, is_by_key: bool) -> None:
+        """Of a command; `key` is the last partition's."""
+        if self._count > self._warn_from and key is not None:
+            self._tell(key, is_by_key)
+        self._count = self.rows = 0
+
+    def _tell(self, key: bytes, is_by_key: bool) -> None:
+        query = self._query(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]
+        self._warn(
+            f"Read {self.rows} live rows and {self._count} tombstone cells for query {query}; token {token(key)} "
+            "(see tombstone_warn_threshold)"
+        )
+
+    def _query(self, key: bytes | None) -> str:
+        """As Cassandra prints a command, without the conditions on other columns than the partition's."""
+        table = self._table
+        cells = [quoted_identifier(column.name) for column in self._columns if column.kind not in _NO_CELLS]
+        is_everything = not cells or len(self._columns) == len(table.columns)
+        text = f"SELECT {'*' if is_everything else ', '.join(sorted(cells))} FROM {table}"
+        if key is not None:
+            pairs = zip(table.partition_key, split_key(key, len(table.partition_key)), strict=True)
+            conditions = [f"{quoted_identifier(column.name)} = {column.type.to_literal(value)}" for column, value in pairs]
+            text += " WHERE " + " AND ".join(conditions)
+        if self._limit != NO_LIMIT:
+            text += f" LIMIT {self._limit}"
+        return f"{text} ALLOW FILTERING"
+
+    def _failure(self) -> RequestError:
+        from cluster.coordination.errors import read_failure
+        from cluster.internode.verbs import FailureReason
+
+        reasons = {self._node: int(FailureReason.READ_TOO_MANY_TOMBSTONES)}
+        return read_failure(Consistency(self._level), 0, 1, reasons, False)
