@@ -47,6 +47,9 @@ SEGMENT_BYTES_MIN = 1 << 10
 """Room for the headers and for a record of half a segment."""
 _RECORD_OVERHEAD_BYTES = 4  # its length
 _SECTION_OVERHEAD_BYTES = SECTION_HEADER.size + 4
+_NO_RECORDS = bytes(4)
+"""Payload of the section that says that all segments before this one are durable (recovery.py)."""
+_MARK_BYTES = SECTION_HEADER.size + len(_NO_RECORDS)
 
 
 class SyncMode(Enum):
@@ -124,6 +127,7 @@ class CommitLog:
         self._ids: list[int] = []
         self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
         self._last_length = 0  # of the newest segment, when it is not open
+        self._to_confirm = 0  # id of the segment that is to say next that those before it are durable
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
         self.recovery = Recovery(disk, folder, options.ignore_replay_errors)
@@ -161,7 +165,7 @@ class CommitLog:
             raise CommitLogFailed(self._failure)
         try:
             payload = _payload(lengths, parts)
-            room = self.options.segment_bytes - SECTION_HEADER.size - len(payload)
+            room = self.options.segment_bytes - _MARK_BYTES - SECTION_HEADER.size - len(payload)
             if self._open and (segment := self._open[-1]).offset <= room:
                 self._write_section(segment, payload)
                 return False
@@ -170,6 +174,9 @@ class CommitLog:
             self._fail("written", error)
 
     def _write_section(self, segment: _Segment, payload: bytes) -> None:
+        if segment.id == self._to_confirm:
+            self._to_confirm = 0
+            self._write_section(segment, _NO_RECORDS)
         offset = segment.offset
         length = len(payload)
         header = SECTION_HEADER.pack(length, section_header_checksum(segment.id, offset, length), crc32(payload))
@@ -221,6 +228,7 @@ class CommitLog:
         segments = self._open
         if position <= self.synced_position:
             return position
+        has_ended = bool(self._inherited)
         try:
             if self._inherited:
                 self._sync_inherited()
@@ -235,8 +243,11 @@ class CommitLog:
                     segment.synced = True
                     segment.file.leave_cache()
                     segment.file.close()
+                    has_ended = True
         except OSError as error:
             self._fail("synced", error)
+        if has_ended and segments:
+            self._to_confirm = segments[-1].id
         self.synced_position = position
         return position
 
@@ -263,6 +274,10 @@ class CommitLog:
             if self._failure is None:
                 self.write()
                 self.sync()
+                if self._open and self._open[-1].id == self._to_confirm:
+                    self._to_confirm = 0
+                    self._write_section(self._open[-1], _NO_RECORDS)
+                    self.sync()
         finally:
             for segment in self._open:
                 if not segment.synced:

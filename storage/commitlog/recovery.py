@@ -2,9 +2,10 @@
 
 Each segment names the one before it and its length, so a file that is missing or was cut off exactly between two
 sections shows. A newest segment that ends within a section was being written when the machine stopped, and is cut off
-there. Any other damage refuses the start, in words that name the file and what to do; once the user has said that it
-may be lost (`ignore_errors`), the damaged file goes to the folder `damaged`, what is whole of it stays, and losses.json
-remembers, so that the next start needs no such word and new damage is no less told.
+there. An older one may end early, too, if it had not been synced: once it is, a section without records in a later one says
+so. Then the next segment is replayed, as in Cassandra. Any other damage refuses the start, in words that name the file and
+what to do; once the user has said that it may be lost (`ignore_errors`), the damaged file goes to the folder `damaged`, what
+is whole of it stays, and losses.json remembers, so that the next start needs no such word and new damage is no less told.
 
 Invariant: losses.json is durable before a file is moved or cut, and what it already tells of is done again without
 asking, since a crash may have come between.
@@ -132,7 +133,9 @@ class Recovery:
         segment_id, length = reader.segment_id, reader.valid_length
         path = self._path(segment_id)
         lost = len(reader.data) - length
-        if damage.at_tail and newest:
+        if damage.at_tail and (newest or not self._is_confirmed(segment_id)):
+            if not newest:  # the chain must not miss it from now on
+                self._give_up(segment_id, length)
             if length:
                 self._disk.truncate(path, length)
             else:  # not even a header: nothing was ever written to it
@@ -186,11 +189,30 @@ class Recovery:
                 return
             self._refuse(f"{path} is missing: {self._path(reader.segment_id)} follows it. The {expected} bytes of it")
             self.losses.lengths[previous] = 0
+        elif found < expected and self.losses.lengths.get(previous) != found and not self._is_confirmed(previous):
+            log.warning(
+                "%s ends at offset %d of %d: the machine stopped before it was synced; the last %d bytes are lost, they "
+                "were not acknowledged or not synced yet",
+                path,
+                found,
+                expected,
+                expected - found,
+            )
+            self.losses.lengths[previous] = found
         elif found < expected and self.losses.lengths.get(previous) != found:
             self._refuse(f"{path} is cut off at offset {found} of {expected}. {expected - found} bytes of it")
             self.losses.lengths[previous] = found
         else:
             return
+        self.losses.save(self._disk, self._folder)
+
+    def _is_confirmed(self, segment_id: int) -> bool:
+        """Whether a later segment says that this one was synced."""
+        later = (other for other in self._segment_ids() if other > segment_id)
+        return any(not section for other in later for section, _ in self._reader(other))
+
+    def _give_up(self, segment_id: int, length: int) -> None:
+        self.losses.lengths[segment_id] = length
         self.losses.save(self._disk, self._folder)
 
     def _refuse(self, what: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
@@ -166,3 +167,81 @@ def test_a_number_that_no_segment_can_have_is_refused_and_set_aside(disk: Faulty
 def test_losses_that_can_not_be_read_refuse_the_start(disk: FaultyDisk) -> None:
     disk.write_file_atomically(f"{FOLDER}/{LOSSES_FILE_NAME}", b"{")
     refused(disk, f"{FOLDER}/{LOSSES_FILE_NAME}")
+
+
+def unsynced_log(written: int) -> tuple[FaultyDisk, CommitLog]:
+    """A log that is being written, of which nothing was synced."""
+    disk = FaultyDisk()
+    disk.mkdirs(FOLDER)
+    disk.sync_folder(FOLDER)
+    log = open_log(disk)
+    for record in RECORDS[:written]:
+        log.append(record)
+        log.write()
+    return disk, log
+
+
+@pytest.mark.parametrize("lost", [1, 100, 212, 213, 500, 823, 840])
+def test_a_crash_may_cut_a_segment_that_was_not_synced_while_the_next_one_survives(
+    lost: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The system writes pages in whatever order it likes: the start was refused. What is lost had never been promised."""
+    disk, _ = unsynced_log(7)
+    cut = disk.size(path(0))
+    disk.crash(lambda unsynced: unsynced - lost if unsynced == cut else unsynced, names_kept=True)
+    found = numbers(disk)
+    whole = (cut - SEGMENT_HEADER_BYTES - lost) // ((cut - SEGMENT_HEADER_BYTES) // 4)
+    assert found == [*range(max(0, whole)), 4, 5, 6]
+    assert "were not acknowledged or not synced yet" in caplog.text
+    for _ in range(2):  # and it is not missed later, when all that is left is durable
+        assert numbers(disk)[: len(found)] == found
+        log = open_log(disk)
+        log.replay(lambda records, position: None)
+        log.append(b"\xff")
+        log.close()
+
+
+def test_what_was_synced_is_missed() -> None:
+    disk, log = unsynced_log(7)
+    log.sync()
+    log.append(RECORDS[7])
+    log.write()  # which says so
+    disk.truncate(path(0), disk.size(path(0)) - 100)
+    refused(disk, "is damaged at offset|is cut off")
+
+
+def test_a_log_that_was_closed_says_that_all_of_it_was_synced() -> None:
+    disk, log = unsynced_log(7)
+    log.close()
+    disk.truncate(path(0), disk.size(path(0)) - 100)
+    refused(disk, "is damaged at offset|is cut off")
+
+
+def test_random_power_cuts_lose_no_synced_record_and_never_keep_the_log_from_starting() -> None:
+    cuts = 0
+    for seed in range(200):
+        rng, disk = Random(seed), FaultyDisk()
+        disk.mkdirs(FOLDER)
+        disk.sync_folder(FOLDER)
+        durable: set[int] = set()
+        written: set[int] = set()
+        for _ in range(4):
+            log, found = open_log(disk), set[int]()
+
+            def take(records: list[bytes], position: CommitLogPosition, found: set[int] = found) -> None:
+                found.update(int.from_bytes(record[:4], "big") for record in records)
+
+            log.replay(take)
+            assert durable <= found <= written, f"seed {seed}"
+            cuts += found != written
+            written = found
+            for _ in range(rng.randrange(30)):
+                number = rng.randrange(1 << 32)
+                log.append(number.to_bytes(4, "big") + bytes(rng.randrange(200)))
+                log.write()
+                written.add(number)
+                if rng.random() < 0.1:
+                    log.sync()
+                    durable = set(written)
+            disk.crash(lambda unsynced, rng=rng: rng.randrange(unsynced + 1), names_kept=True)  # type: ignore[misc]
+    assert cuts > 100
