@@ -16,7 +16,7 @@ from protocol.responses import Error, RowsResult
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 
-KILL, SYNC, POWER_CUT = "kill -9", "sync", "power cut"
+KILL, SYNC, POWER_CUT = "kill -9", "sync", "power cut: "
 FAILING_FLUSH = "flush, and the disk fails: "
 FAILURES = ("open", "write", "unlink", "rename", "link", "sync_folder")
 """Operations of the disk. Not sync: what a failed one loses was answered."""
@@ -121,7 +121,8 @@ def _history(rng: Random, statement: Callable[[], str]) -> list[str]:
         drawn = rng.random()
         if drawn < 0.15:
             failing = f"{FAILING_FLUSH}{rng.choice(FAILURES)} {rng.randrange(40)}"
-            parts.append(rng.choice((KILL, KILL, FLUSH, FLUSH, COMPACT, SYNC, POWER_CUT, failing)))
+            cut = f"{POWER_CUT}{rng.randrange(1000)}"
+            parts.append(rng.choice((KILL, KILL, FLUSH, FLUSH, COMPACT, SYNC, cut, failing)))
             continue
         a, b, c = (rng.randrange(4) for _ in range(3))
         w, x = (rng.choice("wxyz") for _ in range(2))
@@ -158,11 +159,16 @@ def _fault(
     node, twin = opened(disk, clocks[0]), Client(opened(None, clocks[1]))
     client, is_synced = Client(node), False
     for text in (*SCHEMA, *parts, KILL):
-        if text in (KILL, POWER_CUT) or text.startswith(FAILING_FLUSH):
+        if text == KILL or text.startswith((POWER_CUT, FAILING_FLUSH)):
             if text.startswith(FAILING_FLUSH):
                 _flush_while_failing(node, disk, text.removeprefix(FAILING_FLUSH))
-            is_cut = text == POWER_CUT
-            disk.crash(lambda unsynced: 0 if is_cut else unsynced, names_kept=not is_cut)  # noqa: B023 - called at once
+            is_cut = text.startswith(POWER_CUT)
+            if is_cut:  # of each file some of what was not synced survives, or nothing does
+                kept = Random(int(text.removeprefix(POWER_CUT)))
+                keeps_some = kept.random() < 0.5
+                disk.crash(lambda unsynced: kept.randrange(unsynced + 1) if keeps_some else 0)  # noqa: B023 - called at once
+            else:
+                disk.crash(lambda unsynced: unsynced, names_kept=True)
             try:
                 node = opened(disk, clocks[0])
             except Exception as error:  # noqa: BLE001 - it is what is looked for
