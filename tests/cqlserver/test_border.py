@@ -13,6 +13,7 @@ import cqlserver.connections.session as session_module
 from cqlserver.border import TOLD_AGAIN_S, Border
 from cqlserver.connections.listener import Listener
 from cqlserver.connections.session import Session
+from cqlserver.system.tracing import Trace
 from protocol.client import Connection
 from protocol.errors import InvalidRequest, PeerError, RequestError
 from protocol.requests import Query
@@ -23,6 +24,7 @@ from storage.environment.memory import FaultyDisk
 INSERT = "INSERT INTO ks.t (k, c, v) VALUES (1, {}, 'x')"
 ROUNDS = 8
 LONG = f"SELECT c FROM ks.t WHERE k IN ({', '.join(map(str, range(1000)))})"
+SCHEMA_CHANGE = "CREATE TABLE IF NOT EXISTS ks.made (k int PRIMARY KEY)"
 FAILURES = [ZeroDivisionError("a bug"), MemoryError(), RecursionError("deep"), InvalidRequest("no"), OSError(5, "no disk")]
 
 
@@ -59,8 +61,8 @@ def of_class(monkeypatch: pytest.MonkeyPatch, place: type, name: str, error: Exc
     real = getattr(place, name)
     trap = Trap(real, error)
 
-    def method(self: object, *arguments: object) -> object:
-        return trap(self, *arguments)
+    def method(self: object, *arguments: object, **named: object) -> object:
+        return trap(self, *arguments, **named)
 
     monkeypatch.setattr(place, name, method)
     return trap
@@ -79,6 +81,12 @@ BORDERS: dict[str, tuple[str, Setting]] = {
     "encode": ("SELECT c AS d FROM ks.t", lambda patch, server, error: set_trap(patch, session_module, "encode", error)),
     "encode of a long one": (LONG, lambda patch, server, error: set_trap(patch, session_module, "encode", error)),
     "whole step": (LONG, lambda patch, server, error: of_class(patch, Session, "step", error)),
+    "trace's begin": (INSERT, lambda patch, server, error: set_trap(patch, server.node.tracing, "begin", error)),
+    "trace's end": (INSERT, lambda patch, server, error: of_class(patch, Trace, "end", error)),
+    "trace's rows": (INSERT, lambda patch, server, error: of_class(patch, Trace, "_event_rows", error)),
+    "trace of a long one": (LONG, lambda patch, server, error: of_class(patch, Trace, "note", error)),
+    "push": (SCHEMA_CHANGE, lambda patch, server, error: of_class(patch, Session, "_push", error)),
+    "encode of a push": (SCHEMA_CHANGE, lambda patch, _, error: set_trap(patch, session_module, "EventMessage", error)),
     "settle": (INSERT, lambda patch, server, error: of_class(patch, Listener, "_settle_one", error)),
     "send": (INSERT, lambda patch, server, error: of_class(patch, Session, "take_output", error)),
     "write of the log": (INSERT, lambda patch, server, error: set_trap(patch, _log(server), "write", error)),
@@ -121,9 +129,12 @@ def test_what_is_raised_at_a_border_ends_one_request_or_one_connection(
         second, victim = (stack.enter_context(server.connect()) for _ in range(2))
         assert works(second)
         assert works(victim)
+        if text == SCHEMA_CHANGE:
+            done(victim.register("SCHEMA_CHANGE"))
+        error.__traceback__ = None
         trap = setting(monkeypatch, server, error)
         with suppress(PeerError, OSError):  # its connection may end
-            victim.query(text.format(1))
+            victim.query(text.format(1), tracing="trace" in border)
         victim.close()
         with suppress(PeerError, OSError):
             server.connect().close()
@@ -133,6 +144,8 @@ def test_what_is_raised_at_a_border_ends_one_request_or_one_connection(
                 assert works(connection)
                 done(connection.query(INSERT.format(number)))
     assert trap.sprung == 1
+    if not isinstance(error, InvalidRequest):  # which some take for an answer, and forget
+        assert error.__traceback__ is None, "the error keeps the frames of its request"
 
 
 def test_an_event_that_can_not_be_sent_ends_the_connection_that_wants_it(
@@ -148,11 +161,12 @@ def test_an_event_that_can_not_be_sent_ends_the_connection_that_wants_it(
     assert "a bug in this server: a bug" in caplog.text
 
 
-def test_a_sync_that_raises_does_not_end_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [error for error in FAILURES if not isinstance(error, OSError)], ids=repr)
+def test_a_sync_that_raises_does_not_end_the_task(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     with serving(FaultyDisk(), commitlog_sync="batch") as server, server.connect() as other:
         done(other.query(KEYSPACE))
         done(other.query(TABLE))
-        trap = set_trap(monkeypatch, _log(server), "sync", ZeroDivisionError("a bug"))
+        trap = set_trap(monkeypatch, _log(server), "sync", error)
         with server.connect() as victim, pytest.raises((PeerError, OSError)):
             victim.query(INSERT.format(1))
         assert trap.sprung == 1
