@@ -31,8 +31,9 @@ import trio
 
 from cqlserver.connections.limits import UNSENT_PATIENCE_S, UNSENT_SHARE, UNSENT_TOTAL_HIGH, ClientLimits
 from cqlserver.connections.poller import Poller, Readiness, open_poller
-from cqlserver.connections.session import Served, Session, Unanswered
+from cqlserver.connections.session import Served, Session
 from cqlserver.connections.turns import Turns
+from cqlserver.connections.unanswered import Unanswered
 from cqlserver.node import Node
 from protocol.errors import StorageError
 from storage.commitlog.log import CommitLog

@@ -14,7 +14,6 @@ waits in `waiting` for `resume`. A request that is long, or turns out to be (Too
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 from struct import Struct
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cqlserver.connections.limits import UNSENT_SHARE
 from cqlserver.connections.startup import checked_options
+from cqlserver.connections.unanswered import Unanswered
 from cqlserver.guarding import guarding
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
@@ -79,8 +79,7 @@ from protocol.responses import (
     encode,
     encode_refusal,
 )
-from storage.environment.errands import Awaited
-from storage.environment.strands import Overtaken, Strand, TooLong, commit, in_go, pause, paused
+from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
 
 if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
@@ -124,42 +123,6 @@ class Served(NamedTuple):
 
     keyspace: str | None
     messages: Sequence[Envelope | Refusal]
-
-
-@dataclass(slots=True, eq=False)
-class Unanswered:
-    """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
-    `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns."""
-
-    envelope: Envelope
-    keyspace: str | None
-    trace: Trace | None = None
-    warnings: list[str] = field(default_factory=list)
-    pending: Pending[Response | bytes] | None = None
-    strand: Strand[object] | None = None
-    wrote: bool = False
-    began: float = 0.0
-    spent_s: float = 0.0
-
-    @property
-    def awaited(self) -> Awaited | None:
-        """What must be done before the next step is."""
-        return self.pending.awaited if self.pending is not None else None
-
-    def leave(self, until: float) -> bool:
-        """Nobody waits for it any more: gives it up, and lets go of what it had until that time; whether it has."""
-        if self.strand is not None:
-            self.strand.leave()
-            if not self.strand.resume(until):
-                return False
-        self.close()
-        return True
-
-    def close(self) -> None:
-        """Gives it up at once."""
-        pending, self.pending = self.pending, None
-        if pending is not None:
-            pending.close()
 
 
 class Session(Client):

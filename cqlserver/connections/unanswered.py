@@ -1,0 +1,46 @@
+"""A request of a session that is under way in steps."""
+
+from dataclasses import dataclass, field
+
+from cqlserver.pending import Pending
+from cqlserver.system.tracing import Trace
+from protocol.frames import Envelope
+from protocol.responses import Response
+from storage.environment.errands import Awaited
+from storage.environment.strands import Strand
+
+
+@dataclass(slots=True, eq=False)
+class Unanswered:
+    """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
+    `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns."""
+
+    envelope: Envelope
+    keyspace: str | None
+    trace: Trace | None = None
+    warnings: list[str] = field(default_factory=list)
+    pending: Pending[Response | bytes] | None = None
+    strand: Strand[object] | None = None
+    wrote: bool = False
+    began: float = 0.0
+    spent_s: float = 0.0
+
+    @property
+    def awaited(self) -> Awaited | None:
+        """What must be done before the next step is."""
+        return self.pending.awaited if self.pending is not None else None
+
+    def leave(self, until: float) -> bool:
+        """Nobody waits for it any more: gives it up, and lets go of what it had until that time; whether it has."""
+        if self.strand is not None:
+            self.strand.leave()
+            if not self.strand.resume(until):
+                return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Gives it up at once."""
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            pending.close()
