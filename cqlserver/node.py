@@ -142,6 +142,11 @@ class Node:
         return self.engine.commit_log
 
     @property
+    def keeps_snapshots(self) -> bool:
+        """Whether tables have one taken before they are truncated or dropped."""
+        return self.engine.commit_log is not None and self.config.auto_snapshot
+
+    @property
     def durable(self) -> bool:
         return self.engine.commit_log is not None
 

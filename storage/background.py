@@ -7,12 +7,13 @@ What fails is logged with its traceback and remembered as failed; it harms nobod
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from storage.environment.environment import Workers
+from storage.environment.errands import Errand
 from storage.environment.strands import Abandoned, InlineWorkers, Strand, beside, is_interruptible, pause
 
 log = logging.getLogger("cqlserver.background")
@@ -90,6 +91,28 @@ class Task:
         self.is_cancelled = True
 
 
+class _Ended(Errand[None]):
+    """Nobody does it: it is done with the last of some tasks."""
+
+    def __init__(self, background: "Background", tasks: Sequence[Task]) -> None:
+        super().__init__(lambda: None)
+        self._background = background
+        self._left = [task for task in tasks if not task.has_ended]
+        for task in self._left:
+            task.on_end.append(lambda task=task: self._one_ended(task))  # type: ignore[misc]
+        if not self._left:
+            self.run()
+
+    def _one_ended(self, task: Task) -> None:
+        self._left.remove(task)
+        if not self._left:
+            self.run()
+
+    def wait(self) -> None:
+        if not self.is_done:
+            self._background.finish()
+
+
 class Background:
     """See the module. `clock` gives seconds; `on_wanted` is called when there is something to do again; `tallies` count
     the tasks that have ended, `total_done` what those that are done had to do, in their unit."""
@@ -116,6 +139,10 @@ class Background:
     def waiting(self, lane: Lane) -> list[Task]:
         """What has not begun."""
         return list(self._waiting[lane])
+
+    def ended(self, tasks: Sequence[Task]) -> Errand[None]:
+        """An errand that is done when all of these tasks have ended."""
+        return _Ended(self, tasks)
 
     @property
     def is_idle(self) -> bool:

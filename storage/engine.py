@@ -531,9 +531,13 @@ class Engine:
 
     def flush(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:
         """Begin to flush what the memtables of these tables, or of all, have now. Nothing for a node that keeps nothing."""
-        if self.commit_log is None:
+        commit_log = self.commit_log
+        if commit_log is None:
             return []
+        is_nobodys_go = not commit_log.gathered
         self.before_flush()
+        if is_nobodys_go and commit_log.failure is None:
+            commit_log.write()
         return self.files.flush(list(self.stores) if table_ids is None else table_ids)
 
     def tick(self) -> None:

@@ -83,6 +83,8 @@ class Control:
                 if pending.awaited is None:
                     await trio.lowlevel.checkpoint()
                 else:
+                    if self.node.commit_log is not None:
+                        self.node.commit_log.write()  # a flush that it waits for waits for that
                     await _end_of(pending.awaited)
         finally:
             pending.close()

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cqlserver.control import compacting, node_facts, storing, table_stats
-from cqlserver.control.operation import NOTHING, STRING, STRINGS, Argument, Operation
+from cqlserver.control import compacting, node_facts, snapshotting, storing, table_stats
+from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation
 
 _KEYSPACE: Final = Argument("keyspace", STRING, "of this keyspace alone", None)
 _TABLES: Final = Argument("tables", STRINGS, "of these tables of the keyspace alone", [])
@@ -26,6 +26,38 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         NOTHING,
         storing.drain,
         is_for_single_nodes=True,
+    ),
+    Operation(
+        "take_snapshot",
+        "Keeps the SSTables that tables have now under a name, as hard links",
+        (
+            Argument("name", STRING, "the snapshot's"),
+            Argument("keyspaces", STRINGS, "of these keyspaces alone", []),
+            Argument("tables", STRINGS, "of these tables alone, each as keyspace.table", []),
+            Argument("skip_flush", BOOLEAN, "leave out what memtables have", False),
+            Argument("ttl_s", INTEGER, "seconds after which it may go", None),
+        ),
+        NOTHING,
+        snapshotting.take_snapshot,
+    ),
+    Operation(
+        "list_snapshots",
+        "The snapshots on disk, those of dropped tables too",
+        (),
+        _list_of("snapshots"),
+        snapshotting.list_snapshots,
+        reads=True,
+    ),
+    Operation(
+        "clear_snapshots",
+        "Removes snapshots from the disk",
+        (
+            Argument("name", STRING, "those of this name alone", None),
+            Argument("keyspaces", STRINGS, "of these keyspaces alone", []),
+            Argument("before_ms", INTEGER, "those alone that were taken before, in milliseconds since 1970", None),
+        ),
+        {"type": "object", "properties": {"removed": INTEGER.schema}},
+        snapshotting.clear_snapshots,
     ),
     Operation("tasks", "What goes on in the background", (), _list_of("tasks"), storing.tasks, reads=True, alone=False),
     Operation(

@@ -149,7 +149,7 @@ def _aggregate_element(aggregate: AggregateMetadata) -> _Element:
     return _Element(keyspace, "aggregate", name, _unquoted(name), lambda _: aggregate_text(aggregate))
 
 
-def _types_in_order(keyspace: KeyspaceMetadata) -> list[UserType]:
+def types_in_order(keyspace: KeyspaceMetadata) -> list[UserType]:
     """By name, but each type behind those that it holds."""
     ordered: dict[str, UserType] = {}
 
@@ -166,7 +166,7 @@ def _types_in_order(keyspace: KeyspaceMetadata) -> list[UserType]:
 
 def _elements_of(keyspace: KeyspaceMetadata) -> Iterator[_Element]:
     yield _keyspace_element(keyspace)
-    yield from map(_type_element, _types_in_order(keyspace))
+    yield from map(_type_element, types_in_order(keyspace))
     yield from _by_name(map(_function_element, keyspace.functions.values()))
     yield from _by_name(map(_aggregate_element, keyspace.aggregates.values()))
     for table in sorted(keyspace.tables.values(), key=lambda t: t.name.lower()):

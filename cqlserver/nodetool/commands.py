@@ -47,6 +47,24 @@ _ALL: Final = (
         f"{_TABLES} or <SSTable file>...",
         "The keyspace followed by one or many tables or list of SSTable data files when using --user-defined",
     ),
+    Command(
+        "clearsnapshot",
+        "Remove the snapshot with the given name from the given keyspaces",
+        "snapshots",
+        (
+            Option(("-t",), "Remove the snapshot with a given name", "snapshot_name"),
+            Option(("--all",), "Removes all snapshots"),
+            Option(("--older-than",), "Clear snapshots older than specified time period.", "older_than"),
+            Option(
+                ("--older-than-timestamp",),
+                "Clear snapshots older than specified timestamp. It has to be a string in ISO format, for example "
+                "'2022-12-03T10:15:30Z'",
+                "older_than_timestamp",
+            ),
+        ),
+        "[<keyspaces>...]",
+        "Remove snapshots from the given keyspaces",
+    ),
     Command("compactionhistory", "Print history of compaction", "compactions", (_FORMAT,)),
     Command(
         "compactionstats",
@@ -65,6 +83,42 @@ _ALL: Final = (
             Option(("-T", "--tokens"), "Display all tokens"),
             Option(("-O", "--out-of-range-ops"), "Display per-keyspace counts of operations for invalid tokens"),
         ),
+    ),
+    Command(
+        "listsnapshots",
+        "Lists all the snapshots along with the size on disk and true size. True size is the total size of all SSTables "
+        "which are not backed up to disk. Size on disk is total size of the snapshot on disk. Total TrueDiskSpaceUsed does "
+        "not make any SSTable deduplication.",
+        "snapshots",
+        (
+            Option(("-nt", "--no-ttl"), "Skip snapshots with TTL"),
+            Option(("-e", "--ephemeral"), "Include ephememeral snapshots"),
+        ),
+    ),
+    Command(
+        "snapshot",
+        "Take a snapshot of specified keyspaces or a snapshot of the specified table",
+        "snapshots",
+        (
+            Option(
+                ("-cf", "--column-family", "--table"),
+                "The table name (you must specify one and only one keyspace for using this option)",
+                "table",
+            ),
+            Option(("-t", "--tag"), "The name of the snapshot", "tag"),
+            Option(
+                ("-kt", "--kt-list", "-kc", "--kc.list"),
+                "The list of Keyspace.table to take snapshot.(you must not specify only keyspace)",
+                "ktlist",
+            ),
+            Option(
+                ("-sf", "--skip-flush"),
+                "Do not flush memtables before snapshotting (snapshot will not contain unflushed data)",
+            ),
+            Option(("--ttl",), "Specify a TTL of created snapshot", "ttl"),
+        ),
+        "[<keyspaces...>]",
+        "List of keyspaces. By default, all keyspaces",
     ),
     Command(
         "status",

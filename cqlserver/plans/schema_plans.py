@@ -29,6 +29,7 @@ from protocol.responses import (
     VoidResult,
 )
 from storage.projection import wire_values
+from storage.schema.changes import changed_tables
 from storage.schema.metadata import Schema, TableMetadata
 
 VIEW_BUILD_S: Final = 1.0
@@ -65,14 +66,25 @@ def use_plan(node: Node, statement: tree.Use) -> ImmediatePlan:
     return ImmediatePlan(run)
 
 
+_REMOVING = (tree.DropKeyspace, tree.DropTable, tree.DropMaterializedView)
+"""Statements that remove rows, which a snapshot keeps."""
+
+
 def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
-    def run(state: ClientState, options: QueryOptions) -> Result:
+    def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         if table.is_view:
             raise InvalidRequest("Cannot TRUNCATE materialized view directly; must truncate base table instead")
         guarded = guarding.get()
         if guarded is not None:
             guarded.drops_tables()
         node.coordinator.assure_truncate()
+        if not node.keeps_snapshots:
+            return truncate()
+        from cqlserver.snapshots import TRUNCATED, before_removal
+
+        return before_removal(node, (table,), TRUNCATED, truncate)
+
+    def truncate() -> Result:
         node.truncate(table)
         return VoidResult()
 
@@ -93,13 +105,21 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             held[0] = guard_statement(guarded, statement, node.schema)
 
     def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
-        node.assure_schema_changes()
         guarded, asked = guarding.get(), held[0]
         if guarded is not None:
             from cqlserver.ddl.guards import guard_statement
 
             asked = guard_statement(guarded, asked, node.schema)
-        context = DdlContext(
+        if not node.keeps_snapshots or not isinstance(asked, _REMOVING):
+            return change_schema(state, asked)
+        from cqlserver.snapshots import DROPPED as DROPPED_SNAPSHOT
+        from cqlserver.snapshots import before_removal
+
+        dropped = changed_tables(node.schema, apply_ddl(node.schema, asked, context_of(state))[0]).dropped
+        return before_removal(node, dropped, DROPPED_SNAPSHOT, lambda: change_schema(state, asked))
+
+    def context_of(state: ClientState) -> DdlContext:
+        return DdlContext(
             keyspace,
             node.environment.clock.wall_us,
             node.new_timeuuid,
@@ -112,10 +132,13 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.user_defined_functions_enabled,
             node.config.materialized_views_enabled,
             node.calls.user_functions,
-            guarded,
+            guarding.get(),
         )
+
+    def change_schema(state: ClientState, asked: tree.Statement) -> "Result | Pending[Result]":
+        node.assure_schema_changes()
         before = node.schema
-        schema, change = apply_ddl(before, asked, context)
+        schema, change = apply_ddl(before, asked, context_of(state))
         if change is None:
             return VoidResult()
         node.change_schema(schema)

@@ -70,6 +70,8 @@ class Config:
     file_cache_bytes: int = 64 << 20
     storage: StorageSettings = field(default_factory=StorageSettings)
     ignore_replay_errors: bool = False
+    auto_snapshot: bool = True
+    incremental_backups: bool = False
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
@@ -177,6 +179,11 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     switched = {name: _boolean(settings, name, getattr(config, name)) for name in _SWITCHES}
     config = replace(config, **switched)  # type: ignore[arg-type]
     config = _apply_functions(config, settings)
+    config = replace(
+        config,
+        auto_snapshot=_boolean(settings, "auto_snapshot", config.auto_snapshot),
+        incremental_backups=_boolean(settings, "incremental_backups", config.incremental_backups),
+    )
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))

@@ -29,8 +29,7 @@ _TRUNCATION = struct.Struct(">qiq")
 @dataclass(frozen=True, slots=True)
 class LocalFacts:
     """What system.local tells of this node. `address`: where other nodes reach it, `native_address` where clients do;
-    `generation`:
-    seconds since 1970 of this start."""
+    `generation`: seconds since 1970 of this start."""
 
     cluster_name: str
     host_id: UUID

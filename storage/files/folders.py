@@ -40,6 +40,18 @@ class DataFolders:
         """The folder of a table, if there is one."""
         return self._by_id.get(table_id.hex)
 
+    def remove_if_empty(self, folder: str) -> None:
+        """The folder of a table that is dropped, with that of its keyspace, where nothing is in them."""
+        disk, keyspace = self._disk, folder.rpartition("/")[0]
+        if disk.list(folder):
+            return
+        self._by_id.pop(folder.rpartition("-")[2], None)
+        disk.remove_folder(folder)
+        disk.sync_folder(keyspace)
+        if not disk.list(keyspace):
+            disk.remove_folder(keyspace)
+            disk.sync_folder(self.root)
+
     def make(self, table: TableMetadata) -> str:
         """The folder of a table, made durably if need be."""
         found = self._by_id.get(table.id.hex)

@@ -20,6 +20,7 @@ from storage.commitlog.log import CommitLog
 from storage.compaction.compactions import Compactions
 from storage.environment.environment import Environment
 from storage.environment.strands import beside
+from storage.files import snapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
 from storage.files.table_files import TableFiles, descriptors
@@ -85,6 +86,7 @@ class StoredTables:
         self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
         self._has_owner = self._is_replayed = False
+        self._forgotten: dict[UUID, CommitLogPosition] = {}  # during a replay: what is before it is gone
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -110,6 +112,7 @@ class StoredTables:
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
             if self._is_replayed:
                 files.tell_unfit()
+            self._remove_forgotten(table_id)
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
@@ -128,6 +131,7 @@ class StoredTables:
     def replayed(self) -> None:
         """The log has been replayed: what memtables have may lie anywhere in it."""
         self._is_replayed = True
+        self._forgotten.clear()
         for files in self._files.values():
             files.tell_unfit()
         for table_id in self._stores:
@@ -253,6 +257,38 @@ class StoredTables:
                     wanted.append(store.table.id)
         return wanted
 
+    # --- snapshots -------------------------------------------------------------------------------------------------
+
+    def flushes_of(self, stores: Iterable[TableStore]) -> list[Task]:
+        """Those of these tables that go on, or wait."""
+        names = {str(store.table) for store in stores}
+        return [task for task in self._background.tasks if task.lane is Lane.FLUSH and task.subject in names]
+
+    def take_snapshot(self, store: TableStore, name: str, schema: str, created_ms: int, expires_ms: int | None) -> None:
+        """Of the SSTables that a table has. May run beside the loop. Raises OSError."""
+        snapshots.take(self._disk, self.files_of(store), name, schema, created_ms, expires_ms)
+
+    def all_snapshots(self) -> list[snapshots.Snapshot]:
+        """All that there are, of tables that are dropped too."""
+        return [found for folder in self.folders.paths for found in snapshots.listed(self._disk, folder)]
+
+    def has_snapshot(self, store: TableStore, name: str) -> bool:
+        folder = self.folders.maybe_folder(store.table.id)
+        return folder is not None and snapshots.has_snapshot(self._disk, folder, name)
+
+    def remove_snapshot(self, snapshot: snapshots.Snapshot) -> None:
+        """May run beside the loop. Raises OSError."""
+        snapshots.remove(self._disk, snapshot.folder)
+        above = snapshot.folder.rpartition("/")[0]
+        if not self._disk.list(above):
+            self._disk.remove_folder(above)
+        self._remove_folder_of_dropped(above.rpartition("/")[0])
+
+    def _remove_folder_of_dropped(self, table_folder: str) -> None:
+        """With that of its keyspace, where there is nothing in them any more."""
+        if UUID(table_folder.rpartition("-")[2]) not in self._stores:
+            self.folders.remove_if_empty(table_folder)
+
     # --- removing --------------------------------------------------------------------------------------------------
 
     def forget(self, table: TableMetadata, position: CommitLogPosition) -> None:
@@ -279,6 +315,7 @@ class StoredTables:
         task.wait(lambda: commit_log.synced_position > position, self._sync_log)
         task.wait(lambda: files.exchange is None, lambda: None)
         beside(lambda: self._remove_now(folder, [reader.descriptor for reader in readers]))
+        self._remove_folder_of_dropped(folder)
 
     def _sync_log(self) -> None:
         self._commit_log.write()
@@ -295,11 +332,16 @@ class StoredTables:
         transaction.finish()
 
     def forget_replayed(self, table_id: UUID, position: CommitLogPosition) -> None:
-        """The replay found that a table was truncated or dropped at a position: SSTables of what was before go."""
-        files = self._files.get(table_id)
-        if files is None:
+        """The replay found that a table was truncated or dropped at a position: SSTables of what was before go, those too
+        that are only opened when the replay has come to know the table."""
+        self._forgotten[table_id] = position
+        self._remove_forgotten(table_id)
+
+    def _remove_forgotten(self, table_id: UUID) -> None:
+        files, position = self._files.get(table_id), self._forgotten.get(table_id)
+        if files is None or position is None:
             return
-        old = [r for r in files.opened if 0 < self._end_of(r) <= position]
+        old = [reader for reader in files.opened if 0 < self._end_of(reader) <= position]
         files.replace(old, ())
         if old:
             self._remove_now(files.folder, [reader.descriptor for reader in old])

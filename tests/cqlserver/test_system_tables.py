@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace
 from ipaddress import ip_address
 from types import SimpleNamespace
 from uuid import UUID
@@ -60,7 +61,7 @@ def test_local_has_every_column_that_drivers_read() -> None:
 
 
 def test_local_forgets_old_tokens_and_takes_new_versions() -> None:
-    later = LocalFacts("Test Cluster", HOST_ID, (9,), UUID(int=3), "127.0.0.1", 9042, 7000, 1_700_000_009)
+    later = replace(FACTS, tokens=(9,), generation=1_700_000_009)
     row = local_row(local_update(FACTS, 1000), local_update(later, 2000), state_update(UUID(int=4), {}, 3000))
     assert list(map(str, row["tokens"])) == ["9"]  # type: ignore[call-overload]
     assert row["schema_version"] == UUID(int=4)
