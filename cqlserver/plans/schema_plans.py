@@ -105,21 +105,13 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             held[0] = guard_statement(guarded, statement, node.schema)
 
     def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
+        node.assure_schema_changes()
         guarded, asked = guarding.get(), held[0]
         if guarded is not None:
             from cqlserver.ddl.guards import guard_statement
 
             asked = guard_statement(guarded, asked, node.schema)
-        if not node.keeps_snapshots or not isinstance(asked, _REMOVING):
-            return change_schema(state, asked)
-        from cqlserver.snapshots import DROPPED as DROPPED_SNAPSHOT
-        from cqlserver.snapshots import before_removal
-
-        dropped = changed_tables(node.schema, apply_ddl(node.schema, asked, context_of(state))[0]).dropped
-        return before_removal(node, dropped, DROPPED_SNAPSHOT, lambda: change_schema(state, asked))
-
-    def context_of(state: ClientState) -> DdlContext:
-        return DdlContext(
+        context = DdlContext(
             keyspace,
             node.environment.clock.wall_us,
             node.new_timeuuid,
@@ -132,13 +124,19 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.user_defined_functions_enabled,
             node.config.materialized_views_enabled,
             node.calls.user_functions,
-            guarding.get(),
+            guarded,
         )
+        if not node.keeps_snapshots or not isinstance(asked, _REMOVING):
+            return change_schema(state, asked, context)
+        from cqlserver.snapshots import DROPPED as DROPPED_SNAPSHOT
+        from cqlserver.snapshots import before_removal
 
-    def change_schema(state: ClientState, asked: tree.Statement) -> "Result | Pending[Result]":
-        node.assure_schema_changes()
+        dropped = changed_tables(node.schema, apply_ddl(node.schema, asked, context)[0]).dropped
+        return before_removal(node, dropped, DROPPED_SNAPSHOT, lambda: change_schema(state, asked, context))
+
+    def change_schema(state: ClientState, asked: tree.Statement, context: DdlContext) -> "Result | Pending[Result]":
         before = node.schema
-        schema, change = apply_ddl(before, asked, context_of(state))
+        schema, change = apply_ddl(before, asked, context)
         if change is None:
             return VoidResult()
         node.change_schema(schema)

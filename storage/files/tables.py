@@ -86,7 +86,6 @@ class StoredTables:
         self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
         self._has_owner = self._is_replayed = False
-        self._forgotten: dict[UUID, CommitLogPosition] = {}  # during a replay: what is before it is gone
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -112,7 +111,6 @@ class StoredTables:
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
             if self._is_replayed:
                 files.tell_unfit()
-            self._remove_forgotten(table_id)
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
@@ -131,7 +129,6 @@ class StoredTables:
     def replayed(self) -> None:
         """The log has been replayed: what memtables have may lie anywhere in it."""
         self._is_replayed = True
-        self._forgotten.clear()
         for files in self._files.values():
             files.tell_unfit()
         for table_id in self._stores:
@@ -332,16 +329,11 @@ class StoredTables:
         transaction.finish()
 
     def forget_replayed(self, table_id: UUID, position: CommitLogPosition) -> None:
-        """The replay found that a table was truncated or dropped at a position: SSTables of what was before go, those too
-        that are only opened when the replay has come to know the table."""
-        self._forgotten[table_id] = position
-        self._remove_forgotten(table_id)
-
-    def _remove_forgotten(self, table_id: UUID) -> None:
-        files, position = self._files.get(table_id), self._forgotten.get(table_id)
-        if files is None or position is None:
+        """The replay found that a table was truncated or dropped at a position: SSTables of what was before go."""
+        files = self._files.get(table_id)
+        if files is None:
             return
-        old = [reader for reader in files.opened if 0 < self._end_of(reader) <= position]
+        old = [r for r in files.opened if 0 < self._end_of(r) <= position]
         files.replace(old, ())
         if old:
             self._remove_now(files.folder, [reader.descriptor for reader in old])
@@ -354,6 +346,7 @@ class StoredTables:
         found = descriptors(folder, self._disk.list(folder))
         if found:
             self._remove_now(folder, found)
+        self.folders.remove_if_empty(folder)
 
     # --- the log ---------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,7 @@
 """The system keyspaces' definitions, the row of system.local, and what virtual tables hold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from types import SimpleNamespace
 from uuid import UUID

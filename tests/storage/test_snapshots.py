@@ -11,7 +11,7 @@ from storage.engine import EngineOptions
 from storage.environment.memory import FaultyDisk
 from storage.memtable.packed import Layouts
 from storage.schema.metadata import TableMetadata
-from storage.sstable.chunks import ChunkCache
+from storage.sstable.caches import Caches
 from storage.sstable.constants import DATA
 from storage.sstable.descriptor import descriptors
 from storage.sstable.reader import SSTableReader
@@ -34,7 +34,7 @@ def keys_in(node: Harness, made: TableMetadata, folder: str) -> int:
     """How many partitions the SSTables of a folder have; all of them can be opened."""
     layouts, count = Layouts(made.id, len(made.clustering)), 0
     for descriptor in descriptors(node.disk.list(folder), DATA):
-        reader = SSTableReader.open(node.disk, folder, descriptor, made, layouts, ChunkCache())
+        reader = SSTableReader.open(node.disk, folder, descriptor, made, layouts, Caches())
         count += sum(1 for _ in reader.partitions())
     return count
 
