@@ -1,14 +1,14 @@
 """Plans of statements that are executed as they stand: DDL, USE, TRUNCATE, DESCRIBE."""
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cluster.consistency import Consistency, validate_for_query
 from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
-from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, DdlContext
+from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, TYPE, UPDATED, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
 from cqlserver.guarding import guarding
 from cqlserver.node import Node
@@ -30,6 +30,7 @@ from protocol.responses import (
 )
 from storage.projection import wire_values
 from storage.schema.changes import changed_tables
+from storage.schema.elements import differences
 from storage.schema.metadata import Schema, TableMetadata
 
 VIEW_BUILD_S: Final = 1.0
@@ -146,6 +147,8 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if change.target == AGGREGATE and change.change != DROPPED:
             node.calls.user_functions(schema.keyspaces[change.keyspace], change.name)  # what it holds on to
         node.publish(change)
+        for following in _following(before, schema, change):
+            node.publish(following)
         if isinstance(statement, tree.CreateIndex):
             return Pending.begun(_building(node, change))
         if isinstance(statement, tree.CreateMaterializedView):
@@ -190,6 +193,18 @@ def forget(node: Node, change: SchemaChange, before: Schema) -> None:
             node.coordinator.forget_table(change.keyspace, table)
         elif change.target == KEYSPACE:
             node.coordinator.forget_keyspace(change.keyspace)
+
+
+def _following(before: Schema, after: Schema, change: SchemaChange) -> Iterator[SchemaChange]:
+    """What a change of a table or type changes, too, and clients are told: tables with the type, views."""
+    if change.change != UPDATED or change.target not in (TABLE, TYPE):
+        return
+    old, new = before.keyspaces[change.keyspace], after.keyspaces[change.keyspace]
+    tables = [name for name in differences(old.tables, new.tables) if old.tables.get(name) != new.tables.get(name)]
+    views = [name for name in differences(old.views, new.views) if old.views.get(name) != new.views.get(name)]
+    for name in (*tables, *views):
+        if change.target == TYPE or name != change.name:
+            yield SchemaChange(UPDATED, TABLE, change.keyspace, name)
 
 
 def _views_and_bases(keyspace: str, table: str, schemas: Sequence[Schema]) -> set[str]:

@@ -13,6 +13,7 @@ from cqlserver.terms.binding import BindContext
 from grammar.node import Node
 from grammar.parser import parse
 from grammar.tree import IsNotNullRelation, Literal, LiteralKind, Relation, Select, WhereClause
+from protocol.errors import InvalidRequest
 from storage.keys import split_key
 from storage.schema.metadata import ColumnKind, Schema, TableMetadata, ViewMetadata
 
@@ -64,7 +65,11 @@ def view_restrictions(where: WhereClause, base: TableMetadata, schema: Schema, c
     if not relations:
         return None
     context = BindContext(without_indexes, schema, (), calls)
-    return compile_restrictions(WhereClause(tuple(relations)), context, "SELECT", allow_filtering=True)
+    restrictions = compile_restrictions(WhereClause(tuple(relations)), context, "SELECT", allow_filtering=True)
+    is_filtered = any(column.kind is ColumnKind.CLUSTERING for column in restrictions.filtered_columns)
+    if is_filtered and restrictions.key_is_in_relation:
+        raise InvalidRequest("Select on indexed columns and with IN clause for the PRIMARY KEY are not supported")
+    return restrictions
 
 
 def view_filter(view: ViewMetadata, base: TableMetadata, schema: Schema, calls: CallContext) -> "RowFilter | None":

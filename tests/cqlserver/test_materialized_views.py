@@ -337,3 +337,27 @@ def test_what_the_short_way_logged_comes_back() -> None:
     assert len(before) == 8
     client = restarted(node, disk, clock)
     assert sorted(client.run("SELECT v, k, w FROM ks.m")) == before
+
+
+def test_clients_are_told_of_what_a_change_changes_too() -> None:
+    client = Client(small_node())
+    told: list[tuple[str, str]] = []
+    client.node.publish = lambda event: told.append((event.change, event.name))  # type: ignore[method-assign,union-attr]
+    client.run(KEYSPACE)
+    client.run("CREATE TYPE ks.u (a int)")
+    client.run("CREATE TABLE ks.t (k int PRIMARY KEY, v int, u frozen<u>)")
+    client.run("CREATE TABLE ks.other (k int PRIMARY KEY)")
+    where = "k IS NOT NULL AND v IS NOT NULL"
+    client.run(f"CREATE MATERIALIZED VIEW ks.m AS SELECT * FROM ks.t WHERE {where} PRIMARY KEY (v, k)")
+    client.run(f"CREATE MATERIALIZED VIEW ks.n AS SELECT k, v FROM ks.t WHERE {where} PRIMARY KEY (v, k)")
+    told.clear()
+    client.run("ALTER TABLE ks.t ADD w int")
+    assert told == [("UPDATED", "t"), ("UPDATED", "m")]
+    told.clear()
+    client.run("ALTER TYPE ks.u ADD b int")
+    assert told == [("UPDATED", "u"), ("UPDATED", "t"), ("UPDATED", "m")]
+    told.clear()
+    client.run("ALTER MATERIALIZED VIEW ks.m WITH comment = 'x'")
+    client.run("DROP MATERIALIZED VIEW ks.m")
+    client.run("ALTER TABLE ks.t WITH comment = 'x'")
+    assert told == [("UPDATED", "m"), ("DROPPED", "m"), ("UPDATED", "t")]
