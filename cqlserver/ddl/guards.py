@@ -45,7 +45,7 @@ def guard_statement(guarded: Guarded, statement: Statement, schema: Schema) -> S
     """Warns, or raises InvalidRequest; returns the statement without the properties that are to be ignored."""
     match statement:
         case CreateTable():
-            statement = replace(statement, properties=_kept(guarded, statement.properties))
+            statement = replace(statement, properties=kept_properties(guarded, statement.properties))
             guarded.limit(COLUMNS, len(statement.columns), statement.name.name)
             users = [keyspace for keyspace in schema.keyspaces.values() if not is_system_keyspace(keyspace.name)]
             guarded.limit(TABLES, sum(len(keyspace.tables) for keyspace in users) + 1, statement.name.name)
@@ -56,7 +56,7 @@ def guard_statement(guarded: Guarded, statement: Statement, schema: Schema) -> S
                 guard_type(guarded, column.type, f"Column {column.name}")
             return statement
         case AlterTableWith():
-            statement = replace(statement, properties=_kept(guarded, statement.properties))
+            statement = replace(statement, properties=kept_properties(guarded, statement.properties))
             _guard_time_windows(guarded, statement.properties)
             return statement
         case CreateType():
@@ -96,7 +96,7 @@ def _vectors(name: TypeName) -> Iterator[VectorTypeName]:
                 yield from _vectors(element)
 
 
-def _kept(guarded: Guarded, properties: tuple[Property, ...]) -> tuple[Property, ...]:
+def kept_properties(guarded: Guarded, properties: tuple[Property, ...]) -> tuple[Property, ...]:
     ignored = guarded.properties(each.name.lower() for each in properties)
     return tuple(each for each in properties if each.name.lower() not in ignored)
 

@@ -31,6 +31,7 @@ from grammar.tree import (
     Column,
     CreateMaterializedView,
     DropMaterializedView,
+    Property,
     Statement,
     TokenRelation,
 )
@@ -72,12 +73,21 @@ def create_view(schema: Schema, statement: CreateMaterializedView, context: DdlC
         raise AlreadyExists(f'Cannot add already existing table "{name}" to keyspace "{keyspace_name}"', keyspace_name, name)
     if context.guarded is not None:
         context.guarded.views(f"{name} on table {base.name}", len(keyspace.views_of(base)) + 1)
-    _check_base(name, base)
+    if base.is_counter:
+        raise InvalidRequest("Materialized views are not supported on counter tables")
+    properties = _properties(statement.properties, context)
+    if context.guarded is not None:
+        context.guarded.views(f"{name} on table {base.name}", len(keyspace.views_of(base)) + 1)
+    if base.params.gc_grace_seconds == 0:
+        raise InvalidRequest(
+            f"Cannot create materialized view '{name}' for base table '{base.name}' with gc_grace_seconds of 0, since this "
+            "value is used to TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to "
+            "expire before being replayed."
+        )
     if replica_count(keyspace.params.replication) < sum(context.nodes_per_datacenter.values()):
         raise InvalidRequest("Materialized views on keyspaces that are not on every node are not supported yet")
     columns = _Columns(statement, base).columns()
     where_clause = _where_clause(schema, statement, base, context)
-    properties = Properties(statement.properties)
     params = check_properties(properties)
     if "default_time_to_live" in properties and params.default_time_to_live != 0:
         raise InvalidRequest(
@@ -112,15 +122,13 @@ def _check_shape(statement: CreateMaterializedView, context: DdlContext) -> str:
     return keyspace
 
 
-def _check_base(name: str, base: TableMetadata) -> None:
-    if base.is_counter:
-        raise InvalidRequest("Materialized views are not supported on counter tables")
-    if base.params.gc_grace_seconds == 0:
-        raise InvalidRequest(
-            f"Cannot create materialized view '{name}' for base table '{base.name}' with gc_grace_seconds of 0, since this "
-            "value is used to TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to "
-            "expire before being replayed."
-        )
+def _properties(written: tuple[Property, ...], context: DdlContext) -> Properties:
+    """Without those that a guardrail ignores."""
+    if context.guarded is None:
+        return Properties(written)
+    from cqlserver.ddl.guards import kept_properties
+
+    return Properties(kept_properties(context.guarded, written))
 
 
 class _Columns:
@@ -233,8 +241,8 @@ def alter_view(schema: Schema, statement: AlterMaterializedView, context: DdlCon
     keyspace_name, keyspace, view = _found(schema, statement, context)
     if keyspace is None or view is None:
         return schema, None
-    properties = Properties(statement.properties)
-    check_properties(properties)
+    check_properties(Properties(statement.properties))
+    properties = _properties(statement.properties, context)
     if maybe_table_id(properties) is not None:
         raise ConfigurationError("Cannot alter table id.")
     params = build_params(properties, view.table.params)

@@ -2,10 +2,16 @@
 compactions, while they are built."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
+from cqlserver.ddl.apply import apply_ddl
+from cqlserver.ddl.context import DdlContext
+from cqlserver.guardrails import Guarded
 from cqlserver.pending import Pending
+from grammar.parser import parse
+from protocol.errors import InvalidRequest
 from protocol.requests import Query, QueryOptions
 from storage.background import Lane
 from storage.environment.environment import ManualClock
@@ -361,3 +367,26 @@ def test_clients_are_told_of_what_a_change_changes_too() -> None:
     client.run("DROP MATERIALIZED VIEW ks.m")
     client.run("ALTER TABLE ks.t WITH comment = 'x'")
     assert told == [("UPDATED", "m"), ("DROPPED", "m"), ("UPDATED", "t")]
+
+
+def test_a_guardrail_counts_the_views_of_a_table() -> None:
+    client = client_with_rows(0)
+    client.run(VIEW)
+    node, warnings = client.node, list[str]()
+    guarded = Guarded({"materialized_views_per_table_fail_threshold": 1}, warnings.append)
+    clock = node.environment.clock.wall_us
+    context = DdlContext(
+        "ks", clock, node.new_timeuuid, {}, warnings.append, materialized_views_enabled=True, guarded=guarded
+    )
+    statement = parse(VIEW.replace("ks.m", "ks.n"))
+    with pytest.raises(InvalidRequest, match="Tables cannot have more than 1 materialized views, aborting the creation of"):
+        apply_ddl(node.schema, statement, context)
+    apply_ddl(node.schema, statement, replace(context, guarded=None))
+
+
+def test_views_can_be_switched_off() -> None:
+    client = Client(small_node(materialized_views_enabled=False))
+    client.run(KEYSPACE)
+    client.run(TABLE)
+    with pytest.raises(InvalidRequest, match="Materialized views are disabled"):
+        client.run(VIEW)
