@@ -26,7 +26,7 @@ import org.apache.cassandra.utils.OutputHandler;
 /**
  * Cassandra's own eyes on SSTables, many in one process: what sstabledump and sstableverify -e do, asked for on the standard input.
  * A line is "dump FILE", "schema" (of the folder's system tables) and "verify KEYSPACE TABLE", or, of a running node, "flush PORT KEYSPACE"
- * and "refresh PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
+ * and "refresh PORT KEYSPACE TABLE", "compact PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
  */
 public class Inspect
 {
@@ -47,6 +47,8 @@ public class Inspect
                     Schema.instance.loadFromDisk();
                 else if (words[0].equals("flush"))
                     probe(words[1]).forceKeyspaceFlush(words[2]);
+                else if (words[0].equals("compact"))
+                    probe(words[1]).forceKeyspaceCompaction(false, words[2], words[3]);
                 else if (words[0].equals("refresh"))
                     probe(words[1]).loadNewSSTables(words[2], words[3]);
                 else if (words[0].equals("verify"))

@@ -52,6 +52,10 @@ class Inspector:
         """nodetool flush, of the running node."""
         self._ask(f"flush {self._jmx_port} {keyspace}")
 
+    def compact(self, keyspace: str, table: str) -> None:
+        """nodetool compact, of the running node."""
+        self._ask(f"compact {self._jmx_port} {keyspace} {table}")
+
     def refresh(self, keyspace: str, table: str) -> None:
         """nodetool refresh: the running node takes new files in the table's folder."""
         self._ask(f"refresh {self._jmx_port} {keyspace} {table}")

@@ -194,7 +194,7 @@ def contents(source: Source, store: TableStore) -> dict[bytes, object]:
     """All of a source, in one form, with what is empty left out."""
     explode = store.layouts.explode
     found: dict[bytes, object] = {}
-    for position in source.positions(b"", None):
+    for position in [position for positions, _ in source.batches() for position in positions]:
         partition = source.maybe_partition(position[8:])
         assert partition is not None
         rows = {
