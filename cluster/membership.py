@@ -5,7 +5,7 @@ where two claim a token or a host id, the one that started later is right; one t
 removed nodes are excised, and their tokens with them. A member that is down stays a member.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
@@ -114,6 +114,13 @@ class Membership:
         if self._members != before:
             self.topology = Topology(self._members.values())
         return told
+
+    def remember(self, nodes: Iterable[Node]) -> None:
+        """Members that this node knows from its life before: the ring is whole, though nobody was heard of yet."""
+        for node in nodes:
+            states = own_states(node, StatusValue(Status.NORMAL, (str(node.tokens[0]),)))
+            self._gossiper.remember(self.endpoint_of(node), states)
+            self._members.setdefault(self.endpoint_of(node), Member(node, Standing.NORMAL))
 
     def look_at_local(self) -> list[MemberEvent]:
         """The local node said something new of itself."""

@@ -8,14 +8,16 @@ simulation.
 import logging
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 from uuid import UUID
 
-from cluster.consistency import unavailable
+from cluster.batchlog import REPLAY_S, Batchlog, encode_batch, keepers
+from cluster.consistency import Consistency, unavailable
 from cluster.coordination.counting import ForwardedCount
 from cluster.coordination.deciding import DecidingOperation
+from cluster.coordination.errors import write_timeout
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import Deciders, WritePlan, nearest_first
 from cluster.coordination.proxy import COUNTER, Proxy, Timeouts
@@ -52,12 +54,14 @@ from storage.environment.environment import TimeUuidSource
 from storage.mutation import PartitionUpdate
 from storage.schema.metadata import Schema
 from storage.schema.writes import SchemaWrite
+from storage.token import token
 
 log = logging.getLogger("cqlserver.cluster")
 
 HINTS_TICK_S: Final = 10.0
 SCHEMA_ASKED_S: Final = 0.1
 """How long an answer is waited for; each round of gossip looks whether it is still wanted."""
+_BATCHLOG_LEVELS: Final = {1: Consistency.ONE, 2: Consistency.TWO}
 _TIME_BYTES: Final = 8
 _TOKEN = struct.Struct(">q")
 
@@ -72,6 +76,8 @@ class ClusterOptions:
     timeouts: Timeouts
     generation: Generation
     facts: dict[ApplicationState, str]
+    saved: Sequence[Node] = ()
+    """The other members, as this node knew them in its life before."""
 
 
 class Owner:
@@ -107,18 +113,21 @@ class ClusterNode:
         self.paxos = PaxosStore(engine)
         self._rng = rng.fork("ballots")
         self.requests = Requests(self._send_to)
-        timeuuids = TimeUuidSource(environment.clock, rng.fork("hints"))
-        self.hints = Hints(engine, self.requests, self._clock, timeuuids)
+        self._timeuuids = TimeUuidSource(environment.clock, rng.fork("timeuuids"))
+        self.hints = Hints(engine, self.requests, self._clock, self._timeuuids)
+        self.batchlog = Batchlog(engine, self._write_again)
         self.proxy = Proxy(
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
         self._outgoing: dict[Endpoint, list[Message]] = {}
         self._next_round_s = self._clock() + INTERVAL_S
         self._next_hints_s = self._clock() + HINTS_TICK_S
+        self._next_replay_s = self._clock() + REPLAY_S
         self._schema_changed_us = last_change_us(engine)
         self._schema_asked: dict[Endpoint, float] = {}
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
         self.gossiper.say(own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),))))
+        self.membership.remember(options.saved)
         self.membership.look_at_local()
         coordinator.know(self.membership.topology, self.is_alive)
 
@@ -172,6 +181,8 @@ class ClusterNode:
                 gossip = decode_gossip(verb, message.body)
                 self._send_gossip(self.gossiper.receive(sender, gossip, now_s, self._now_s()))
                 self._follow_gossip()
+            elif verb in (Verb.STORE_BATCH, Verb.REMOVE_BATCH):
+                self._keep_batch(sender, message)
             elif verb in PAXOS_VERBS:
                 self._answer_paxos(sender, message)
             elif verb == Verb.COUNT:
@@ -197,13 +208,16 @@ class ClusterNode:
             self._follow_gossip()
             for endpoint in self.gossiper.live:
                 self._maybe_ask_for_schema(endpoint)
+        if now_s >= self._next_replay_s:
+            self._next_replay_s = now_s + REPLAY_S
+            self.batchlog.replay(2 * self.proxy.timeouts.write_s)
         if now_s >= self._next_hints_s:
             self._next_hints_s = now_s + HINTS_TICK_S
             self.hints.tick(self.live_peers)
 
     @property
     def wake_s(self) -> float:
-        return min(self.requests.wake_s, self._next_round_s, self._next_hints_s)
+        return min(self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s)
 
     def take_outgoing(self) -> dict[Endpoint, list[Message]]:
         """What is to be sent, by whom it is for; after the commit log was written."""
@@ -259,6 +273,67 @@ class ClusterNode:
                     case _:
                         pass
             self.owner.members_changed(told)
+
+    # --- logged batches ----------------------------------------------------------------------------------------------------
+
+    def write_batch(self, writes: Sequence[tuple[WritePlan, Sequence[bytes]]]) -> Outcome[None]:
+        """Mutations of several tokens, of which in the end all are done or none."""
+        batch_id = self._timeuuids.bytes()
+        body = encode_batch(batch_id, [mutation for _, mutations in writes for mutation in mutations])
+        chosen = keepers(self.live_peers, self.local, self._rng)
+        whole: Outcome[None] = Outcome()
+        others = [node for node in chosen if node != self.local]
+
+        def too_few(done: int, failures: dict[Node, int]) -> RequestError:
+            return write_timeout(_BATCHLOG_LEVELS[len(chosen)], done, len(chosen), "BATCH_LOG")
+
+        def write() -> None:
+            if keeping.outcome.error is not None:
+                whole.fail(keeping.outcome.error)
+                return
+            outcome = self.proxy.write_all(writes, "BATCH")
+            outcome.when_done(lambda: end(outcome))
+
+        def end(outcome: Outcome[None]) -> None:
+            if outcome.error is not None:
+                whole.fail(outcome.error)  # who keeps it will do it again
+                return
+            for node in others:
+                self._send_to(node, Verb.REMOVE_BATCH, 0, batch_id)
+            if self.local in chosen:
+                self.batchlog.remove(batch_id)
+            whole.settle(None)
+
+        if self.local in chosen:
+            self.batchlog.store(body)
+        keeping = Spreading(others, self._clock() + self.proxy.timeouts.write_s, too_few)
+        keeping.outcome.when_done(write)
+        self._spread(keeping, Verb.STORE_BATCH, body)
+        return whole
+
+    def _keep_batch(self, sender: Endpoint, message: Message) -> None:
+        try:
+            if message.verb == Verb.STORE_BATCH:
+                self.batchlog.store(message.body)
+                self._send(sender, Message(Verb.DONE, message.id, b""))
+            else:
+                self.batchlog.remove(message.body)
+        except StorageError as error:
+            log.warning("a batch can't be kept: %s", error)
+
+    def _write_again(self, mutation: bytes) -> Outcome[None]:
+        """Of a batch that is left over: those who can't be reached now get hints."""
+        update = PartitionUpdate.decode(mutation)
+        table = self.engine.stores[update.table_id].table
+        plans = self.coordinator.levels(self.engine.schema.keyspaces[table.keyspace], RequestKind.BATCH)[Consistency.ANY]
+        if plans is None:
+            self.engine.apply(update)
+            done: Outcome[None] = Outcome()
+            done.settle(None)
+            return done
+        plan = plans.to_write(token(update.key))
+        all_live = replace(plan, level=Consistency.ALL, required=len(plan.live))
+        return self.proxy.write(all_live, [mutation], "BATCH")
 
     # --- counters ----------------------------------------------------------------------------------------------------------
 

@@ -53,12 +53,13 @@ class Spreading:
     def _end(self) -> None:
         if self._on_missing is None:
             self.outcome.settle(None)
-        else:  # the local node is among those that did it
-            self.outcome.fail(self._on_missing(len(self.nodes) - len(self._left) + 1, self._failures))
+        else:
+            self.outcome.fail(self._on_missing(len(self.nodes) - len(self._left), self._failures))
 
 
 def truncation_error(done: int, failures: dict[Node, int]) -> RequestError:
     if not failures:
+        done += 1  # the local node did it
         return TruncateError(f"Error during truncate: Truncate timed out - received only {done} responses")
     told = ", ".join(
         f"replica /{node.address}:{node.port} -> {reason_name(reason)}" for node, reason in failures.items()

@@ -143,6 +143,13 @@ class Gossiper:
         own = self._states[self.local]
         self._states[self.local] = own.with_states(versioned, own.heartbeat)
 
+    def remember(self, endpoint: Endpoint, states: Mapping[ApplicationState, str]) -> None:
+        """A member that this node knows from its life before: down until it is heard of, and believed whatever it then says
+        (Gossiper.addSavedEndpoint)."""
+        if endpoint not in self._states:
+            versioned = {key: VersionedValue(value, Version(0)) for key, value in states.items()}
+            self._states[endpoint] = EndpointState(Generation(0), Version(0), MappingProxyType(versioned))
+
     def _next_version(self) -> Version:
         self._version += 1
         return Version(self._version)

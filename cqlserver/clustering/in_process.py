@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
-from cluster.coordination.proxy import Timeouts
 from cluster.gossip.endpoint import Endpoint
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.network import LocalNetwork
@@ -107,7 +106,7 @@ class LocalCluster:
             node = Node(resting.environment, part.config, resting.engine, resting.local, Compiler)
         node.port = part.sockets[0].getsockname()[1]
         node.describe_itself()
-        member = Member(node, self._seeds, Timeouts())
+        member = Member(node, self._seeds)
         part.node, part.station = node, Station(node, member, self._network.carrier(part.endpoint))
 
     def _begin(self, part: Part) -> None:

@@ -20,7 +20,8 @@ from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
-from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates
+from cqlserver.program.config import Config
+from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
@@ -45,7 +46,7 @@ Mutation = tuple[TableMetadata, bytes, bytes]
 class Member(Owner):
     """See the module. What waits is for strands, which have said `long_work` before."""
 
-    def __init__(self, node: Node, seeds: Sequence[Endpoint], timeouts: Timeouts) -> None:
+    def __init__(self, node: Node, seeds: Sequence[Endpoint]) -> None:
         self._node = node
         facts = {
             ApplicationState.RELEASE_VERSION: RELEASE_VERSION,
@@ -53,9 +54,11 @@ class Member(Owner):
             ApplicationState.RPC_READY: "true",
         }
         generation = Generation(node.generation)
-        options = ClusterOptions(node.local.cluster_name, seeds, timeouts, generation, facts)
+        saved = saved_peers(node.engine)
+        options = ClusterOptions(node.local.cluster_name, seeds, _timeouts(node.config), generation, facts, saved)
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         node.member = self
+        node.is_alone = not self.cluster.peers
 
     # --- what plans ask --------------------------------------------------------------------------------------------------
 
@@ -113,7 +116,11 @@ class Member(Owner):
             else:
                 found[1].append(mutation)
         commit()
-        wait_for(outcome := self.cluster.proxy.write_all(list(together.values()), write_type))
+        if write_type == "BATCH":
+            outcome = self.cluster.write_batch(list(together.values()))
+        else:
+            outcome = self.cluster.proxy.write_all(list(together.values()), write_type)
+        wait_for(outcome)
         outcome.result  # noqa: B018 - raises what it came to
 
     def _count(self, mutations: Iterable[Mutation], level: int) -> None:
@@ -159,7 +166,7 @@ class Member(Owner):
                     node.publish(TopologyChange("NEW_NODE", self._inet(member)))
                 case MemberLeft(member):
                     now_us = node.environment.clock.wall_us()
-                    node.engine.apply_unlogged(peer_removal(member, now_us))
+                    node.engine.apply_all(peer_removal(member, now_us))
                     node.publish(TopologyChange("REMOVED_NODE", self._inet(member)))
                 case MemberUp(member):
                     self.peer_changed(member)
@@ -180,7 +187,7 @@ class Member(Owner):
         state = self.cluster.gossiper.maybe_state(Endpoint(node.address, node.port))
         version = None if state is None else state.get(ApplicationState.SCHEMA)
         facts = PeerFacts(node, address, port, None if version is None else UUID(version))
-        self._node.engine.apply_unlogged(peer_updates(facts, self._node.environment.clock.wall_us()))
+        self._node.engine.apply_all(peer_updates(facts, self._node.environment.clock.wall_us()))
 
     def _inet(self, node: RingNode) -> Inet:
         address, port = self._native(node)
@@ -194,3 +201,14 @@ class Member(Owner):
             return node.address, self._node.port
         address, _, port = told.rpartition(":")
         return address, int(port)
+
+
+def _timeouts(config: Config) -> Timeouts:
+    return Timeouts(
+        config.read_timeout_ms / 1000,
+        config.range_timeout_ms / 1000,
+        config.write_timeout_ms / 1000,
+        config.counter_write_timeout_ms / 1000,
+        config.cas_contention_timeout_ms / 1000,
+        config.truncate_timeout_ms / 1000,
+    )

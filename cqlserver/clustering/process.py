@@ -6,7 +6,6 @@ from typing import Final
 
 import trio
 
-from cluster.coordination.proxy import Timeouts
 from cluster.gossip.endpoint import Endpoint
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.station import Station
@@ -30,7 +29,7 @@ class Connected:
     def __init__(self, node: Node, config: Config) -> None:
         self._port = config.storage_port
         seeds = [_endpoint(text, config.storage_port) for text in config.seeds]
-        self._member = Member(node, seeds, Timeouts())
+        self._member = Member(node, seeds)
         cluster = self._member.cluster
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
         self._station = self._wire.station = Station(node, self._member, self._wire.carry)

@@ -54,6 +54,12 @@ class Config:
     storage_port: int = 7000
     listen_address: str | None = None
     seeds: tuple[str, ...] = ()
+    read_timeout_ms: int = 5_000
+    range_timeout_ms: int = 10_000
+    write_timeout_ms: int = 2_000
+    counter_write_timeout_ms: int = 5_000
+    cas_contention_timeout_ms: int = 1_800
+    truncate_timeout_ms: int = 60_000
     commitlog_sync: SyncMode = "periodic"
     commitlog_sync_period_ms: int = 10_000
     commitlog_sync_group_window_ms: int = 10
@@ -187,7 +193,7 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
-    return _apply_commitlog(_apply_limits(config, settings), settings)
+    return _apply_commitlog(_apply_limits(_apply_timeouts(config, settings), settings), settings)
 
 
 _SWITCHES = (
@@ -216,6 +222,26 @@ _LIMITS = {
     "commit_log_bytes": ("commitlog_total_space", "commitlog_total_space_in_mb", "MiB"),
     "file_cache_bytes": ("file_cache_size", "file_cache_size_in_mb", "MiB"),
 }
+
+
+_TIMEOUTS = {
+    "read_timeout_ms": "read_request_timeout",
+    "range_timeout_ms": "range_request_timeout",
+    "write_timeout_ms": "write_request_timeout",
+    "counter_write_timeout_ms": "counter_write_request_timeout",
+    "cas_contention_timeout_ms": "cas_contention_timeout",
+    "truncate_timeout_ms": "truncate_request_timeout",
+}
+
+
+def _apply_timeouts(config: Config, settings: Mapping[str, object]) -> Config:
+    """How long other nodes are waited for."""
+    found = {}
+    for timeout, name in _TIMEOUTS.items():
+        value = settings.get(name, settings.get(f"{name}_in_ms"))
+        if value is not None:
+            found[timeout] = parse_duration_ms(name, value)
+    return replace(config, **found)  # type: ignore[arg-type]
 
 
 def _apply_limits(config: Config, settings: Mapping[str, object]) -> Config:

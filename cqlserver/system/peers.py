@@ -10,6 +10,7 @@ from cluster.ring import Node
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.types import INET, TEXT
+from storage.engine import Engine, stored_values
 from storage.keys import clustering_order_key
 from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
@@ -43,6 +44,21 @@ def peer_updates(facts: PeerFacts, timestamp_us: int) -> list[PartitionUpdate]:
         _update(peers, node, (), {**shared, "rpc_address": native}, timestamp_us),
         _update(peers_v2, node, (node.port.to_bytes(4, "big"),), {**shared, **of_v2}, timestamp_us),
     ]
+
+
+def saved_peers(engine: Engine) -> list[Node]:
+    """The nodes that the tables tell of: those that a node was in a ring with in its life before."""
+    table = _tables()[1]
+    store = engine.stores[table.id]
+    found = []
+    for values in stored_values(store, engine.environment.clock.now_s()):
+        decoded = {name: table.by_name[name].type.decode(value) for name, value in values.items() if value is not None}
+        if not all(name in decoded for name in ("host_id", "data_center", "rack", "tokens")):
+            continue
+        tokens = tuple(sorted(int(text) for text in decoded["tokens"]))
+        address, port = str(decoded["peer"]), decoded["peer_port"]
+        found.append(Node(decoded["host_id"], address, decoded["data_center"], decoded["rack"], tokens, port))
+    return found
 
 
 def peer_removal(node: Node, timestamp_us: int) -> list[PartitionUpdate]:

@@ -25,8 +25,9 @@ from cluster.paxos.replica import answered
 from cluster.paxos.state import UNTOUCHED
 from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
-from cluster.ring import Node, Ring
+from cluster.ring import Node, Ring, random_tokens
 from cqlserver.system.definitions import stored_system_keyspaces
+from cqlserver.system.peers import PeerFacts, peer_updates, saved_peers
 from protocol.types import BIGINT, BLOB
 from simulation.network import Network, Weather
 from simulation.schedule import Schedule
@@ -77,6 +78,8 @@ class Bugs:
     nothing_is_repaired: bool = False
     digests_are_ignored: bool = False
     the_log_is_not_written: bool = False
+    batches_are_not_logged: bool = False
+    the_ring_is_forgotten: bool = False
 
 
 class SimulatedClock:
@@ -103,8 +106,7 @@ class WorldNode(Owner):
         self.rng = world.rng.fork(f"node {number}")
         self.disk = MemoryDisk()
         self.clock = SimulatedClock(world.schedule, (self.rng.float() - 0.5) * SKEW_S)
-        tokens = tuple(at * (1 << 59) + number for at in range(-16, 16))
-        self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", tokens)
+        self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", random_tokens(self.rng.fork("tokens"), 8))
         self.endpoint = Endpoint(self.node.address, self.node.port)
         self.life = 0
         self.is_up = False
@@ -120,7 +122,12 @@ class WorldNode(Owner):
             self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, 1))
         self.coordinator = Coordinator(self.node, Ring((self.node,)))
         options = ClusterOptions(
-            "Test Cluster", self.world.seeds, Timeouts(), Generation(WALL_US // 1_000_000 + self.life), {}
+            "Test Cluster",
+            self.world.seeds,
+            Timeouts(),
+            Generation(WALL_US // 1_000_000 + self.life),
+            {},
+            () if self.world.bugs.the_ring_is_forgotten else saved_peers(self.engine),
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
         if self.world.bugs.promises_are_forgotten:
@@ -169,7 +176,8 @@ class WorldNode(Owner):
         pass
 
     def peer_changed(self, node: Node) -> None:
-        pass
+        if node != self.node:
+            self.engine.apply_all(peer_updates(PeerFacts(node, node.address, 9042, None), self.clock.wall_us()))
 
     def install_schema(self, schema: Schema, timestamp_us: int) -> None:
         raise AssertionError("nobody changes the schema")
@@ -184,6 +192,18 @@ class WorldNode(Owner):
         if self.world.bugs.quorum_is_one:
             plan = replace(plan, required=1)
         outcome = self.cluster.proxy.write(plan, [update.encode()], "SIMPLE")
+        self.settle()
+        return outcome
+
+    def write_batch(self, updates: Sequence[PartitionUpdate], level: int) -> Outcome[None]:
+        """Logged. Raises Unavailable."""
+        plans = self.coordinator.levels(KEYSPACE, RequestKind.BATCH)[level]
+        assert plans is not None
+        writes = [(plans.to_write(token(update.key)), [update.encode()]) for update in updates]
+        if self.world.bugs.batches_are_not_logged:
+            outcome = self.cluster.proxy.write_all(writes, "BATCH")
+        else:
+            outcome = self.cluster.write_batch(writes)
         self.settle()
         return outcome
 

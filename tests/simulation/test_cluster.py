@@ -307,6 +307,61 @@ def counted(world: World, node: WorldNode) -> int:
     return total(cell.value)
 
 
+# --- logged batches ---------------------------------------------------------------------------------------------------
+
+
+def half_done(seed: int, bugs: Bugs | None = None) -> tuple[list[int], int]:
+    """Batches of which, in the end, one key is there and another one is not; how many there are in all."""
+    world = World(seed, STORM, bugs, count=5)  # of which each key has three
+    rng = world.rng.fork("batches")
+    begun = 0
+
+    def write() -> None:
+        nonlocal begun
+        world.schedule.after(0.05 + rng.float() * 0.2, write)
+        node = world.any_up(rng)
+        if node is None or world.schedule.now_s > end_s:
+            return
+        begun += 1
+        updates = [put(b"%d %d" % (begun, part), b"v", begun) for part in range(3)]
+        try:
+            node.write_batch(updates, QUORUM)
+        except RequestError:
+            return
+        if rng.float() < 0.3:  # in the midst of it
+            world.crashes += 1
+            node.crash()
+            world.schedule.after(0.5, lambda: None if node.is_up else node.start())
+
+    end_s = world.schedule.now_s + SECONDS
+    world.schedule.after(0.1, write)
+    world.trouble(end_s)
+    world.run(SECONDS)
+    world.heal(60)
+    found = [[is_there(world, b"%d %d" % (number, part)) for part in range(3)] for number in range(1, begun + 1)]
+    assert any(all(parts) for parts in found)
+    return [number for number, parts in enumerate(found, 1) if any(parts) and not all(parts)], len(found)
+
+
+def is_there(world: World, key: bytes) -> bool:
+    node = world.nodes[0]
+    outcome = node.read(key, ALL)
+    world.run(0.1)
+    return value_of(outcome.result, key, node.clock.now_s()) is not None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_logged_batches_are_done_wholly_or_not_at_all(seed: int) -> None:
+    halves, count = half_done(seed)
+    assert halves == [], f"seed {seed}"
+    assert count > 10
+
+
+@pytest.mark.parametrize("bug", ["batches_are_not_logged", "the_ring_is_forgotten"])
+def test_planted_bugs_of_batches_are_caught(bug: str) -> None:
+    assert any(half_done(seed, Bugs(**{bug: True}))[0] for seed in range(30)), f"{bug} went unnoticed"
+
+
 # --- the checkers are checked ---------------------------------------------------------------------------------------------
 
 

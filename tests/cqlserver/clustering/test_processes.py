@@ -26,6 +26,7 @@ def start_node(number: int, folder: Path, port: int) -> Server:
     host = f"127.0.0.{number}"
     command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(port), "--control-port", "0"]
     command += ["--seeds", SEEDS, "--storage-port", str(STORAGE_PORT), "--data", str(folder / host)]
+    command += ["--set", "write_request_timeout=30s"]  # a busy machine is no fault of theirs
     return launch([*command, "--rack", f"rack{number}", "--ready-file", "-", "--until-stdin-ends", "--log-level", "info"])
 
 
