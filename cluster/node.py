@@ -403,8 +403,8 @@ class ClusterNode:
         operation = DecidingOperation(
             operation_id, about, deciders, proposer, self.local, self._vote, ask, self.hints, is_read
         )
-        operation.start(self._clock())
-        self.requests.begun(operation_id, operation)
+        with self.requests.beginning(operation_id, operation):
+            operation.start(self._clock())
         return operation
 
     def propose(self, operation: DecidingOperation, update: bytes | None) -> None:

@@ -65,8 +65,8 @@ class Proxy:
         hints = None if write_type == COUNTER else self._hints
         operation = WriteOperation(plan, mutations, write_type, deadline_s, hints)
         operation_id = self.requests.next_id()
-        operation.start(self.local, self.replica.apply, self._asking(operation_id))
-        self.requests.begun(operation_id, operation)
+        with self.requests.beginning(operation_id, operation):
+            operation.start(self.local, self.replica.apply, self._asking(operation_id))
         return operation.outcome
 
     def write_all(self, writes: Sequence[tuple[WritePlan, Sequence[bytes]]], write_type: str) -> Outcome[None]:
@@ -104,6 +104,6 @@ class Proxy:
         repairs = store.table.params.read_repair == "BLOCKING"
         operation = ReadOperation(plan, command, store, self._clock() + timeout_s, speculate_s, repairs)
         operation_id = self.requests.next_id()
-        operation.start(self.local, self.replica, self._asking(operation_id))
-        self.requests.begun(operation_id, operation)
+        with self.requests.beginning(operation_id, operation):
+            operation.start(self.local, self.replica, self._asking(operation_id))
         return operation.outcome

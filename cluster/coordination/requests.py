@@ -1,6 +1,7 @@
 """What waits for other nodes: operations by id, each with the time at which it wants to be woken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from math import inf
 from typing import Protocol
@@ -50,6 +51,13 @@ class Requests:
         if not operation.is_over:
             self._operations[operation_id] = operation
             self._wake_later(operation_id, operation)
+
+    @contextmanager
+    def beginning(self, operation_id: int, operation: Operation) -> Iterator[None]:
+        """Around what sends its first messages and does the local node's part: that may pause, and answers come."""
+        self.begun(operation_id, operation)
+        yield
+        self.wake(operation_id)
 
     def receive(self, sender: Node, message: Message, now_s: float) -> None:
         """An answer; those that come too late are nobody's."""

@@ -25,7 +25,7 @@ from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
-from storage.environment.strands import commit, wait_for
+from storage.environment.strands import commit, undisturbed, wait_for
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.metadata import Schema, TableMetadata
@@ -75,16 +75,16 @@ class Member(Owner):
     def _settle(self, table: TableMetadata, key: bytes, serial: int) -> None:
         node, cluster = self._node, self.cluster
         deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
-        operation = cluster.decide(PaxosKey(table.id, key), deciders, is_read=True)
+        operation = undisturbed(lambda: cluster.decide(PaxosKey(table.id, key), deciders, is_read=True))
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
                 return
-            cluster.propose(operation, None)
+            undisturbed(lambda: cluster.propose(operation, None))
 
     def decide(self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition) -> bool:
-        """A conditional write: whether it was applied. `condition` is asked with a store to read from and the ballot's
-        time: what to write, or None; again, where others were faster. Raises RequestError."""
+        """A conditional write, to be called undisturbed: whether it was applied. `condition` is asked with a store to read
+        from and the ballot's time: what to write, or None; again, where others were faster. Raises RequestError."""
         node, cluster = self._node, self.cluster
         level = READ_LEVELS[deciders.level]
         plans = cluster.coordinator.levels(node.keyspace_of(table), RequestKind.READ)[level]

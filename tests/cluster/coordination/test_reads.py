@@ -6,6 +6,7 @@ import pytest
 from small_cluster import TABLE, SmallCluster, SmallNode
 
 from cluster.consistency import Consistency
+from cluster.reading.answer import DataAnswer
 from cluster.reading.command import ReadCommand, slices_behind
 from protocol.errors import ReadTimeout
 from storage.environment.environment import Rng
@@ -241,3 +242,21 @@ def test_commands_survive_the_wire() -> None:
             except PeerError:
                 continue
     assert slices_behind((Slice(b"a", b"c"), Slice(b"d", b"f")), b"d", reverse=True) == (Slice(b"a", b"c"),)
+
+
+def test_answers_that_come_while_the_local_replica_is_at_work_count() -> None:
+    """A read here may pause, and the others' answers were lost meanwhile: it waited until one more replica was asked."""
+    cluster = SmallCluster()
+    node = cluster.nodes[0]
+    for other in cluster.nodes:
+        other.apply(row_update(b"a", 1))
+    read, delivered = node.replica.read, []
+
+    def read_with_a_pause(command: ReadCommand) -> DataAnswer:
+        delivered.append(len(cluster.queue))
+        cluster.deliver()
+        return read(command)
+
+    node.replica.read = read_with_a_pause  # type: ignore[method-assign]
+    assert node.read(whole(cluster), QUORUM).is_done
+    assert delivered == [1]
