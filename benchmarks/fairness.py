@@ -16,8 +16,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cqlserver.connections import garbage
-from cqlserver.connections.session import TURN_S, Session, Unanswered
+from cqlserver.connections.session import TURN_S, Session
 from cqlserver.connections.turns import Turns
+from cqlserver.connections.unanswered import Unanswered
 from cqlserver.program.config import Config
 from cqlserver.program.server import open_node
 from protocol import requests

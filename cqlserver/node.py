@@ -13,6 +13,7 @@ from cluster.ring import Ring
 from cqlserver.border import Border
 from cqlserver.calls import NodeCalls
 from cqlserver.connections.limits import ClientLimits
+from cqlserver.plans.gathered import Gathered
 from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
 from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state_update
@@ -72,6 +73,7 @@ class Node:
         self.started_s = environment.clock.monotonic()
         self.border = Border(environment.clock.monotonic)
         self.limits = ClientLimits(config)
+        self.gathered = Gathered()
         self.port = config.port
         self.native_address = config.host if _is_ip(config.host) else "127.0.0.1"
         address = config.listen_address or self.native_address

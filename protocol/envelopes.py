@@ -69,9 +69,9 @@ unpack_head = _HEAD.unpack_from
 _pack_head = _HEAD.pack
 
 
-def pack_envelope(version: int, flags: int, stream: int, opcode: int, body: bytes) -> bytes:
-    """One envelope. `version` has RESPONSE_BIT set in responses."""
-    return _pack_head(version, flags, stream, opcode, len(body)) + body
+def pack_envelope(version: int, flags: int, stream: int, opcode: int, *body: bytes) -> bytes:
+    """One envelope; its body may come in parts. `version` has RESPONSE_BIT set in responses."""
+    return b"".join((_pack_head(version, flags, stream, opcode, sum(map(len, body))), *body))
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,8 +146,12 @@ class RowsResult:
     new_metadata_id: bytes | None = field(default=None, compare=False)
 
     def encode(self, version: int) -> bytes:
+        return self.encode_head(version) + self.content
+
+    def encode_head(self, version: int) -> bytes:
+        """What comes before the content."""
         head = self.metadata.head(version, self.skip_metadata, self.paging_state, self.metadata_changed)
-        return b"".join((_KIND(ROWS), head, _KIND(self.row_count), self.content))
+        return b"".join((_KIND(ROWS), head, _KIND(self.row_count)))
 
     def rows(self) -> list[tuple[bytes | None, ...]]:
         """The serialised values of each row. Raise ProtocolError where `content` is not what it should be."""
@@ -303,7 +307,12 @@ def encode(
     payload: CustomPayload | None = None,
 ) -> bytes:
     """The whole envelope. Warnings and payload are left out before v4, which does not know them."""
-    body = response.encode(version)
+    # what may be megabytes is copied once
+    content = b""
+    if isinstance(response, RowsResult):
+        body, content = response.encode_head(version), response.content
+    else:
+        body = response.encode(version)
     flags = USE_BETA if version == BETA_VERSION else 0
     if version >= 4:
         if payload is not None:
@@ -315,7 +324,7 @@ def encode(
     if tracing_id is not None:
         flags |= TRACING
         body = tracing_id.bytes + body
-    return pack_envelope(version | RESPONSE_BIT, flags, stream, response.opcode, body)
+    return pack_envelope(version | RESPONSE_BIT, flags, stream, response.opcode, body, content)
 
 
 def encode_refusal(refusal: Refusal) -> bytes:

@@ -14,6 +14,7 @@ is made, so nobody can wait for room. Who then has taken nothing for a while is 
 
 from dataclasses import dataclass
 
+from cqlserver.plans.gathered import GATHERED_TOTAL_MAX
 from cqlserver.program.config import Config
 from cqlserver.statements import PLANS_BYTES_MAX
 from protocol.errors import Overloaded
@@ -131,6 +132,7 @@ class ClientLimits:
         parts = {
             "requests in flight": COPIES * config.in_flight_bytes_max,
             "requests under way": strand_memory_max(),
+            "answers under way": GATHERED_TOTAL_MAX,
             "unsent answers": UNSENT_TOTAL_MAX,
             "prepared statements": config.prepared_statements_bytes_max,
             "plans of texts and batches": PLANS_BYTES_MAX,

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from cluster.coordinator import RequestKind
 from cluster.ring import Node as RingNode
 from cqlserver.pending import Pending
+from cqlserver.plans.gathered import Gathered
 from cqlserver.state import ClientState
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
@@ -51,6 +52,7 @@ class ReadNode(Protocol):
     """What reading asks of the node."""
 
     ring_node: RingNode
+    gathered: Gathered
 
     @property
     def tombstone_thresholds(self) -> tuple[int, int]:

@@ -67,6 +67,9 @@ _INT = Struct(">i")
 _MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
 
+COPIED_BYTES_MAX = 1 << 20
+"""Longer content is put together, and copied into its message, in steps of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -190,12 +193,16 @@ class SelectPlan:
         lookup = maybe_lookup(store, self.restrictions, values, now_s)
         source = store if lookup is None else IndexedStore(store, lookup, self.restrictions.is_key_range)
         reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, options, state))
-        yield from reading.steps()
+        yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
         following = reading.paging_state
+        content = b"".join(sink.parts)
+        if len(content) > COPIED_BYTES_MAX:
+            sink.parts.clear()
+            yield  # what comes now copies it again
         return RowsResult(
             self.selection.metadata,
             sink.row_count,
-            b"".join(sink.parts),
+            content,
             None if following is None or not self._is_paged(options, shape.row_limit) else following.encode(),
         )
 

@@ -105,13 +105,14 @@ class RowFilter:
 
 class Sink:
     """`add` gives rows of the current partition (None: the partition has none, but static columns). `row_cost`: how much
-    dearer a row is than one that is copied; `parts`: the answer's content."""
+    dearer a row is than one that is copied; `parts`: the answer's content; `gathered`: bytes of it, as of
+    the last `pack`."""
 
-    __slots__ = ("_packed", "parts", "row_cost", "row_count")
+    __slots__ = ("_packed", "gathered", "parts", "row_cost", "row_count")
 
     def __init__(self, row_cost: int = 1) -> None:
         self.parts: list[bytes] = []
-        self._packed = 0
+        self._packed = self.gathered = 0
         self.row_count = 0
         self.row_cost = row_cost
 
@@ -133,6 +134,7 @@ class Sink:
         packed = self._packed
         if len(self.parts) > packed + 1:
             self.parts[packed:] = [b"".join(self.parts[packed:])]
+        self.gathered += sum(map(len, self.parts[packed:]))
         self._packed = len(self.parts)
 
     def finish(self) -> Iterable[None]:
@@ -249,6 +251,7 @@ class SortSink(Sink):
         for row in rows:
             self._inner.add([row])
             wire = self._inner.parts.pop()
+            self.gathered += len(wire)
             self._keyed.append(self._sorting.keyed(row, wire, len(self._keyed)))
 
     def finish(self) -> Iterable[None]:

@@ -9,6 +9,7 @@ from cluster.coordinator import RequestKind
 from cluster.ring import Node
 from cqlserver.ddl import DdlContext, apply_ddl
 from cqlserver.pending import Pending
+from cqlserver.plans.gathered import Gathered
 from cqlserver.plans.modification import STATIC_ROW, Updates, compile_modification
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.select import SelectPlan, compile_select
@@ -51,6 +52,7 @@ class SmallDatabase:
         self.keyspace = keyspace
         self.stores: dict[UUID, TableStore] = {}
         self.state = ClientState("127.0.0.1", 1)
+        self.gathered = Gathered()
         self._ids, self._ticks, self._paths = count(1), count(1), count(1)
         self.run(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 

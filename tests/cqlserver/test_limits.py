@@ -7,11 +7,13 @@ from contextlib import ExitStack
 import pytest
 from small_server import KEYSPACE, TABLE, SmallServer, done, serving
 
+from cqlserver.plans import gathered as bounds
+from cqlserver.plans.gathered import Gathered
 from protocol import requests, responses
 from protocol.client import Connection, connect
 from protocol.envelopes import EnvelopeDecoder, pack_envelope
 from protocol.errors import Overloaded, PeerError
-from protocol.requests import Query, Startup
+from protocol.requests import Query, QueryOptions, Startup
 from protocol.responses import Error, RowsResult
 from protocol.segments import SegmentEncoder
 
@@ -149,3 +151,42 @@ def test_statements_of_too_many_tokens_and_combinations_are_refused(monkeypatch:
 
 def test_what_clients_may_take_is_told_as_a_sum(server: SmallServer) -> None:
     assert server.node.limits.told().startswith("Clients may take up to ")
+
+
+def test_answers_that_nobody_pages_wait_for_those_that_began_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "GATHERED_TOTAL_MAX", 1_000)
+    gathered = Gathered()
+    sizes = [0, 0]
+
+    def steps(number: int, count: int) -> Iterator[None]:
+        for _ in range(count):
+            sizes[number] += 300
+            yield
+
+    first, second = (gathered.bounded(steps(n, 4), lambda n=n: sizes[n]) for n in range(2))  # type: ignore[misc]
+    for _ in range(2):
+        next(first)
+        next(second)
+    for _ in range(20):
+        next(second)
+    assert sizes == [600, 600]
+    assert gathered.total == 1_200
+    assert sum(1 for _ in first) == 2
+    assert gathered.total == 600
+    second.close()
+    assert gathered.total == 0
+
+
+def test_an_answer_that_fits_into_no_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "ANSWER_BYTES_MAX", 10_000)
+    with serving() as server, server.connect() as connection:
+        done(connection.query(KEYSPACE))
+        done(connection.query(TABLE))
+        for start in range(0, 2_000, 100):
+            rows = " ".join(f"INSERT INTO ks.t (k, c, v) VALUES (1, {c}, 'x')" for c in range(start, start + 100))
+            done(connection.query(f"BEGIN UNLOGGED BATCH {rows} APPLY BATCH"))
+        reply = connection.query("SELECT * FROM ks.t", QueryOptions(page_size=-1)).response
+        assert isinstance(reply, Error)
+        assert reply.error.message == "The result is longer than 10000 bytes: it has to be paged"
+        assert server.node.gathered.total == 0
+        done(connection.query("SELECT * FROM ks.t", QueryOptions(page_size=50)))
