@@ -71,6 +71,7 @@ class Bench:
         output: list[bytes] = []
         self._timed(lambda: output.append(session.take_later() + session.take_output()))
         session.forget_served()
+        session.node.limits.made = 0  # it has been sent
         ((version, flags, _, opcode, body),) = EnvelopeDecoder(
             VERSION, responses=True, size_max=ANSWER_BYTES_MAX
         ).receive_data(output[0])
