@@ -57,6 +57,19 @@ def section_header_checksum(segment_id: int, offset: int, length: int) -> int:
     return crc32(_SECTION_SEED.pack(segment_id, offset, length))
 
 
+RECORD_SYNCED = 0x84
+SYNCED_RECORD = struct.Struct(">BQ")
+"""RECORD_SYNCED and an id: all segments before the one with it are durable. The only record of its section."""
+
+
+def maybe_synced(section: list[bytes]) -> int:
+    """The id, of a section that says so; 0 of others."""
+    if len(section) != 1 or len(section[0]) != SYNCED_RECORD.size or section[0][0] != RECORD_SYNCED:
+        return 0
+    _, segment_id = SYNCED_RECORD.unpack(section[0])
+    return int(segment_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """Why reading a segment stopped. `at_tail`: it looks like a write that never was completed, nothing follows it."""

@@ -28,8 +28,10 @@ from zlib import crc32
 from protocol.errors import StorageError
 from storage.commitlog.format import (
     POSITION_SHIFT,
+    RECORD_SYNCED,
     SECTION_HEADER,
     SEGMENT_HEADER_BYTES,
+    SYNCED_RECORD,
     CommitLogPosition,
     SectionReader,
     section_header_checksum,
@@ -47,9 +49,7 @@ SEGMENT_BYTES_MIN = 1 << 10
 """Room for the headers and for a record of half a segment."""
 _RECORD_OVERHEAD_BYTES = 4  # its length
 _SECTION_OVERHEAD_BYTES = SECTION_HEADER.size + 4
-_NO_RECORDS = bytes(4)
-"""Payload of the section that says that all segments before this one are durable (recovery.py)."""
-_MARK_BYTES = SECTION_HEADER.size + len(_NO_RECORDS)
+_MARK_BYTES = _SECTION_OVERHEAD_BYTES + _RECORD_OVERHEAD_BYTES + SYNCED_RECORD.size
 
 
 class SyncMode(Enum):
@@ -127,7 +127,7 @@ class CommitLog:
         self._ids: list[int] = []
         self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
         self._last_length = 0  # of the newest segment, when it is not open
-        self._to_confirm = 0  # id of the segment that is to say next that those before it are durable
+        self._durable_before = 0  # all segments before the one with this id are, and the next section has to say so
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
         self.recovery = Recovery(disk, folder, options.ignore_replay_errors)
@@ -174,15 +174,19 @@ class CommitLog:
             self._fail("written", error)
 
     def _write_section(self, segment: _Segment, payload: bytes) -> None:
-        if segment.id == self._to_confirm:
-            self._to_confirm = 0
-            self._write_section(segment, _NO_RECORDS)
+        if self._durable_before:
+            self._write_mark(segment)
         offset = segment.offset
         length = len(payload)
         header = SECTION_HEADER.pack(length, section_header_checksum(segment.id, offset, length), crc32(payload))
         segment.file.write(header + payload)
         segment.offset = offset = offset + SECTION_HEADER.size + length
         self.written_position = CommitLogPosition(segment.id << POSITION_SHIFT | offset)
+
+    def _write_mark(self, segment: _Segment) -> None:
+        durable_before, self._durable_before = self._durable_before, 0
+        record = SYNCED_RECORD.pack(RECORD_SYNCED, durable_before)
+        self._write_section(segment, _payload([len(record)], [record]))
 
     def _write_rotating(self, payload: bytes) -> bool:
         """Write records that the open segment has no room for: to new segments, as many as they need."""
@@ -247,7 +251,7 @@ class CommitLog:
         except OSError as error:
             self._fail("synced", error)
         if has_ended and segments:
-            self._to_confirm = segments[-1].id
+            self._durable_before = segments[-1].id
         self.synced_position = position
         return position
 
@@ -274,9 +278,8 @@ class CommitLog:
             if self._failure is None:
                 self.write()
                 self.sync()
-                if self._open and self._open[-1].id == self._to_confirm:
-                    self._to_confirm = 0
-                    self._write_section(self._open[-1], _NO_RECORDS)
+                if self._open and self._durable_before:
+                    self._write_mark(self._open[-1])
                     self.sync()
         finally:
             for segment in self._open:

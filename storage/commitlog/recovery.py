@@ -2,10 +2,11 @@
 
 Each segment names the one before it and its length, so a file that is missing or was cut off exactly between two
 sections shows. A newest segment that ends within a section was being written when the machine stopped, and is cut off
-there. An older one may end early, too, if it had not been synced: once it is, a section without records in a later one says
-so. Then the next segment is replayed, as in Cassandra. Any other damage refuses the start, in words that name the file and
-what to do; once the user has said that it may be lost (`ignore_errors`), the damaged file goes to the folder `damaged`, what
-is whole of it stays, and losses.json remembers, so that the next start needs no such word and new damage is no less told.
+there. An older one may end early, too, if it had not been synced: once it is, a section of its own in a later one says so
+(format.py's RECORD_SYNCED; nobody else sees it). Then the next segment is replayed, as in Cassandra. Any other damage
+refuses the start, in words that name the file and what to do; once the user has said that it may be lost
+(`ignore_errors`), the damaged file goes to the folder `damaged`, what is whole of it stays, and losses.json remembers, so
+that the next start needs no such word and new damage is no less told.
 
 Invariant: losses.json is durable before a file is moved or cut, and what it already tells of is done again without
 asking, since a crash may have come between.
@@ -25,6 +26,7 @@ from storage.commitlog.format import (
     SectionReader,
     is_foreign_segment,
     maybe_segment_id,
+    maybe_synced,
     segment_file_name,
 )
 from storage.commitlog.losses import Losses, load_losses
@@ -62,7 +64,8 @@ class Recovery:
         self.losses = load_losses(self._disk, self._folder)
         for segment_id in self._segment_ids():
             for section, position in self._reader(segment_id):
-                handler(section, position)
+                if not maybe_synced(section):
+                    handler(section, position)
 
     def run(self, handler: RecordHandler) -> Replayed:
         """Give every section's records, oldest first, and the position behind them to `handler`. Raises CorruptionError."""
@@ -73,8 +76,9 @@ class Recovery:
             log.info("Replaying %s (%d of %d)", self._path(segment_id), number, len(ids))
             reader = self._reader(segment_id)
             for section, position in reader:
-                handler(section, position)
-                records += len(section)
+                if not maybe_synced(section):
+                    handler(section, position)
+                    records += len(section)
             if reader.valid_length:
                 self._check_predecessor(reader)
             self.lengths[segment_id] = reader.valid_length
@@ -209,7 +213,7 @@ class Recovery:
     def _is_confirmed(self, segment_id: int) -> bool:
         """Whether a later segment says that this one was synced."""
         later = (other for other in self._segment_ids() if other > segment_id)
-        return any(not section for other in later for section, _ in self._reader(other))
+        return any(maybe_synced(section) > segment_id for other in later for section, _ in self._reader(other))
 
     def _give_up(self, segment_id: int, length: int) -> None:
         self.losses.lengths[segment_id] = length
