@@ -27,7 +27,7 @@ from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition
 from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
 from storage.commitlog.replay import Replay, SchemaReplay
 from storage.environment.environment import Environment, FolderLock
-from storage.environment.strands import commit, let_go_later, paused
+from storage.environment.strands import commit, let_go_later, long_work, paused
 from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
 from storage.keys import split_key
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver.engine")
 
 COMMIT_LOG_FOLDER = "commitlog"
+TABLES_DROPPED_PER_GO = 100
 TOP_KEYS_MAX = 1024
 """Characters of partition keys in the message about an oversized mutation (MutationExceededMaxSizeException)."""
 
@@ -463,7 +464,10 @@ class Engine:
 
     def assure_turns(self, new: Schema) -> None:
         """Before a change of the schema: raises TooLong in a go of the loop where it drops much at once."""
-        for table in changed_tables(self.schema, new).dropped:
+        dropped = changed_tables(self.schema, new).dropped
+        if len(dropped) > TABLES_DROPPED_PER_GO:
+            long_work()
+        for table in paused(dropped):
             self.stores[table.id].assure_turns()
 
     def change_schema(self, new: Schema, writes: Sequence[SchemaWrite]) -> None:
@@ -489,6 +493,7 @@ class Engine:
         for one in following:
             one.apply()
         old = self.schema
+        let_go_later(changed.dropped, [self.stores.get(table.id) for table in changed.dropped])
         self._install(new, changed)
         self.indexed.schema_changed(old, new)
 

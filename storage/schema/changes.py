@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from storage.environment.strands import paused
 from storage.indexes.local import local_indexes
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata
@@ -31,11 +32,11 @@ def changed_tables(old: Schema, new: Schema) -> ChangedTables:
         names = dict.fromkeys(differences(before.tables, after.tables))
         views = [(before.views.get(view), after.views.get(view)) for view in differences(before.views, after.views)]
         names |= dict.fromkeys(view.base_table_name for pair in views for view in pair if view is not None)
-        pairs = [(before.tables.get(name), after.tables.get(name)) for name in names]
+        pairs = [(before.tables.get(name), after.tables.get(name)) for name in paused(names)]
         pairs += [(old.table if old else None, new.table if new else None) for old, new in views]
-        pairs += [hidden for pair in pairs for hidden in _hidden_pairs(*pair)]
-        changed.dropped.extend(old for old, new in pairs if old is not None and (new is None or new.id != old.id))
-        installed = [new for _, new in pairs if new is not None]
+        pairs += [hidden for pair in paused(pairs) for hidden in _hidden_pairs(*pair)]
+        changed.dropped.extend([old for old, new in paused(pairs) if old is not None and (new is None or new.id != old.id)])
+        installed = [new for _, new in paused(pairs) if new is not None]
         changed.installed.extend(installed)
         durable = after.params.durable_writes
         if before.params.durable_writes != durable:
