@@ -54,7 +54,7 @@ class Access:
         self.passwords = Passwords(node.environment.workers, node.environment.rng.fork("passwords"))
         self.roles = RoleManager(tables, clock, settings.roles)
         self.grants = Grants(tables, self.roles, clock, settings.permissions) if settings.authorizes else None
-        self.networks = Networks(tables)
+        self.networks = Networks(tables, self.roles, clock, settings)
         self.datacenters: Datacenters | None = None
         if settings.network_authorizer == "CassandraNetworkAuthorizer":
             here = node.ring_node.datacenter
@@ -111,6 +111,8 @@ class Access:
             return user
         if self.datacenters is not None and not self.datacenters.permit_here(user.name):
             raise Unauthorized(f"You do not have access to this datacenter ({self.datacenter})")
+        if self.settings.checks_networks and not self.networks.permit(user.name, state.address):
+            raise Unauthorized(f"You do not have access from this IP {state.address}")
         return user
 
     def ensure_not_anonymous(self, state: ClientState) -> User:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from cqlserver.auth.access import Access
-from cqlserver.auth.needs import Need, Needs, needs_of
+from cqlserver.auth.needs import Called, Need, Needs, needs_of
 from cqlserver.auth.resources import table
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.state import ClientState
@@ -30,9 +30,9 @@ class Guard:
         self._believed_s = access.believed_s
         self._clock = access.clock
 
-    def learn(self, plan: Plan, statement: tree.Statement, keyspace: str | None) -> None:
+    def learn(self, plan: Plan, statement: tree.Statement, keyspace: str | None, called: Called) -> None:
         """A statement was compiled."""
-        self._needs[plan] = needs_of(statement, self._access.schema, keyspace)
+        self._needs[plan] = needs_of(statement, self._access.schema, keyspace, called)
 
     def learn_batch(self, batch: Plan, plans: Iterable[Plan]) -> None:
         """Plans were put together."""

@@ -3,7 +3,7 @@
 Data, not branches: a table says for each kind of statement what it needs, and a need checks itself against an Access.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -19,10 +19,10 @@ from cqlserver.auth.resources import (
     keyspace_functions,
     table,
 )
+from cqlserver.functions.model import Function
 from cqlserver.state import ClientState
 from cqlserver.terms.type_names import resolve_type
 from grammar import tree
-from grammar.node import Node as TreeNode
 from protocol.errors import Unauthorized
 from protocol.types import CqlType
 from storage.schema.metadata import KeyspaceMetadata, Schema
@@ -94,10 +94,18 @@ class Late:
 
 
 Needs = tuple[Need, ...]
+Called = Sequence[Sequence[Function]]
+"""The user functions that a statement calls; of a batch, those of each of its statements."""
 
 
-def needs_of(statement: tree.Statement, schema: Schema, used: str | None) -> Needs:
+def needs_of(statement: tree.Statement, schema: Schema, used: str | None, called: Called) -> Needs:
     """`used`: the keyspace of names without one."""
+    if isinstance(statement, tree.Batch):
+        parts = zip(statement.statements, called, strict=True)
+        return tuple(need for part, calls in parts for need in _modification(part, schema, used, calls))
+    of_rows = _ROWS.get(type(statement))
+    if of_rows is not None:
+        return tuple(of_rows(statement, schema, used, called[0]))
     find = _NEEDS.get(type(statement))
     return tuple(find(statement, schema, used)) if find is not None else ()
 
@@ -105,12 +113,12 @@ def needs_of(statement: tree.Statement, schema: Schema, used: str | None) -> Nee
 # --- rows ----------------------------------------------------------------------------------------------------------------
 
 
-def _select(statement: tree.Select, schema: Schema, used: str | None) -> Iterator[Need]:
+def _select(statement: tree.Select, schema: Schema, used: str | None, called: Sequence[Function]) -> Iterator[Need]:
     of = statement.table.keyspace or used or ""
     name = statement.table.name
     view = _keyspace(schema, of).views.get(name)
     yield OnData("SELECT", table(of, name if view is None else view.base_table_name))
-    yield from _calls(statement, schema, used)
+    yield from _calls(called, schema)
     found = schema.maybe_table(of, name)
     if found is not None:
         masked = [column.name for column in found.columns if column.mask is not None]
@@ -127,7 +135,7 @@ def _restricted(where: tree.WhereClause) -> set[str]:
     return names
 
 
-def _modification(statement: Any, schema: Schema, used: str | None) -> Iterator[Need]:
+def _modification(statement: Any, schema: Schema, used: str | None, called: Sequence[Function]) -> Iterator[Need]:
     of = statement.table.keyspace or used or ""
     resource = table(of, statement.table.name)
     views = [view for view in _keyspace(schema, of).views.values() if view.base_table_name == statement.table.name]
@@ -137,26 +145,20 @@ def _modification(statement: Any, schema: Schema, used: str | None) -> Iterator[
         yield OnData("SELECT", resource)
     for view in views:
         yield OnData("MODIFY", table(of, view.table.name))
-    yield from _calls(statement, schema, used)
+    yield from _calls(called, schema)
 
 
-def _batch(statement: tree.Batch, schema: Schema, used: str | None) -> Iterator[Need]:
-    for part in statement.statements:
-        yield from _modification(part, schema, used)
-
-
-def _calls(node: object, schema: Schema, used: str | None) -> Iterator[Need]:
-    """EXECUTE on each user-defined function that is called: on every one of that name, where there are several."""
-    if isinstance(node, tuple):
-        for part in node:
-            yield from _calls(part, schema, used)
-    elif isinstance(node, TreeNode):
-        if isinstance(node, tree.FunctionCall):
-            of = _keyspace(schema, node.name.keyspace or used or "")
-            for resource in _functions_named(of, node.name.name):
-                yield OnFunction("EXECUTE", resource)
-        for name in node._fields:
-            yield from _calls(getattr(node, name), schema, used)
+def _calls(called: Sequence[Function], schema: Schema) -> Iterator[Need]:
+    """EXECUTE on each user-defined function that is called, and on the functions that an aggregate is made of."""
+    for one in called:
+        yield OnFunction("EXECUTE", function(one.keyspace, one.name, one.argument_types))
+        if one.is_aggregate:
+            signature = one.name, tuple(of.cql() for of in one.argument_types)
+            aggregate = _keyspace(schema, one.keyspace).aggregates[signature]
+            state = aggregate.state_type
+            yield OnFunction("EXECUTE", function(one.keyspace, aggregate.state_function, (state, *one.argument_types)))
+            if aggregate.final_function is not None:
+                yield OnFunction("EXECUTE", function(one.keyspace, aggregate.final_function, (state,)))
 
 
 def _functions_named(of: KeyspaceMetadata, name: str) -> Iterator[Resource]:
@@ -257,14 +259,16 @@ def _drop_function(statement: Any, schema: Schema, used: str | None) -> Iterable
 
 _Find = Callable[[Any, Schema, str | None], Iterable[Need]]
 
+_ROWS: Final[Mapping[type[tree.Statement], Callable[[Any, Schema, str | None, Sequence[Function]], Iterable[Need]]]] = (
+    MappingProxyType(
+        {
+            tree.Select: _select,
+            **dict.fromkeys((tree.Insert, tree.InsertJson, tree.Update, tree.Delete), _modification),
+        }
+    )
+)
 _NEEDS: Final[Mapping[type[tree.Statement], _Find]] = MappingProxyType(
     {
-        tree.Select: _select,
-        tree.Insert: _modification,
-        tree.InsertJson: _modification,
-        tree.Update: _modification,
-        tree.Delete: _modification,
-        tree.Batch: _batch,
         tree.Truncate: _on_table("MODIFY", "table"),
         tree.Use: lambda statement, schema, used: (Login(),),
         tree.CreateKeyspace: lambda statement, schema, used: (OnData("CREATE", ALL_KEYSPACES),),

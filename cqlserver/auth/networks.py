@@ -4,17 +4,20 @@ Datacenters: a set by role, empty for all. Cassandra keeps it under the name of 
 ('roles/alice'). Networks: named groups of them (system_auth.cidr_groups), of which a role has a set, empty for all.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from cqlserver.auth.caches import AuthCache
 from cqlserver.auth.resources import role as role_resource
 from cqlserver.auth.roles import RoleManager
 from cqlserver.auth.tables import AuthTables
-from cqlserver.program.auth_settings import CacheSettings
+from cqlserver.program.auth_settings import AuthSettings, CacheSettings
 from storage.environment.environment import Clock
 
 ALL: Final[frozenset[str]] = frozenset()
+log = logging.getLogger("cqlserver")
 
 
 class Datacenters:
@@ -51,8 +54,49 @@ def _key(role: str) -> str:
 class Networks:
     """Which groups of networks a role may come from. They are written also where nobody checks them."""
 
-    def __init__(self, tables: AuthTables) -> None:
-        self._tables = tables
+    def __init__(self, tables: AuthTables, roles: RoleManager, clock: Clock, settings: AuthSettings) -> None:
+        self._tables, self._roles, self._clock, self._settings = tables, roles, clock, settings.cidr
+        self.cache = AuthCache(settings.permissions, clock.monotonic, tables, self.allowed)
+        self._known = KnownNetworks(())
+        self._known_until = self._told_until = float("-inf")
+
+    def allowed(self, role: str) -> frozenset[str] | None:
+        """The groups, empty for all of them; None for a role that can't log in."""
+        if not self._roles.can_login(role):
+            return None
+        if self._roles.is_super(role) and not self._settings.checks_superusers:
+            return ALL
+        row = self._tables.maybe_row("SELECT cidr_groups FROM system_auth.cidr_permissions WHERE role = ?", role)
+        return ALL if row is None else frozenset(row["cidr_groups"] or ())
+
+    def permit(self, role: str, address: str) -> bool:
+        allowed = self.cache.get(role)
+        if allowed is not None and not allowed:
+            return True
+        groups = self.groups_of(address)
+        is_allowed = allowed is not None and not allowed.isdisjoint(groups)
+        if not is_allowed and not self._settings.enforces:
+            self._tell(role, address, groups)
+            return True
+        return is_allowed
+
+    def groups_of(self, address: str) -> frozenset[str]:
+        """Those that have the narrowest network in which an address lies."""
+        now = self._clock.monotonic()
+        if now >= self._known_until:
+            rows = self._tables.rows("SELECT cidr_group, cidrs FROM system_auth.cidr_groups")
+            self._known = KnownNetworks((row["cidr_group"], row["cidrs"] or ()) for row in rows)
+            self._known_until = now + 60 * self._settings.refresh_minutes
+        of = ip_address(address)
+        return self._known.groups_of((of.ipv4_mapped or of) if isinstance(of, IPv6Address) else of)
+
+    def _tell(self, role: str, address: str, groups: frozenset[str]) -> None:
+        """Once a minute."""
+        now = self._clock.monotonic()
+        if now >= self._told_until:
+            self._told_until = now + 60
+            shown = ", ".join(sorted(groups))
+            log.warning("Role %s accessed from unauthorized IP %s, CIDR group [%s]", role, address, shown)
 
     def groups(self) -> list[str]:
         return sorted(row["cidr_group"] for row in self._tables.rows("SELECT cidr_group FROM system_auth.cidr_groups"))
@@ -62,6 +106,29 @@ class Networks:
 
     def drop(self, role: str) -> None:
         self._tables.write("DELETE FROM system_auth.cidr_permissions WHERE role = ?", role)
+
+
+class KnownNetworks:
+    """The networks of each group."""
+
+    def __init__(self, groups: Iterable[tuple[str, Iterable[tuple[IPv4Address | IPv6Address, int]]]]) -> None:
+        named: dict[tuple[int, int], dict[int, set[str]]] = {}
+        for group, networks in groups:
+            for address, prefix in networks:
+                if not 0 <= prefix <= address.max_prefixlen:
+                    log.error("Invalid CIDR %s/%d found in the table, ignoring this entry", address, prefix)
+                    continue
+                network = int(address) >> (address.max_prefixlen - prefix)
+                named.setdefault((address.version, prefix), {}).setdefault(network, set()).add(group)
+        self._named = sorted(named.items(), reverse=True)
+
+    def groups_of(self, address: IPv4Address | IPv6Address) -> frozenset[str]:
+        """The narrowest network decides."""
+        for (version, prefix), groups in self._named:
+            found = groups.get(int(address) >> (address.max_prefixlen - prefix)) if version == address.version else None
+            if found is not None:
+                return frozenset(found)
+        return frozenset()
 
 
 _SET_DATACENTERS: Final = "UPDATE system_auth.network_permissions SET dcs = ? WHERE role = ?"

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cqlserver.ddl.apply import is_ddl, not_supported
+from cqlserver.functions.model import Function
 from cqlserver.guarding import guarding
 from cqlserver.node import Node
 from cqlserver.plans.batch import BatchPlan, validate_batch
@@ -43,6 +44,8 @@ ROLE_STATEMENTS = frozenset(
         tree.RevokeRole,
     )
 )
+_Calls = list[list[Function]]
+"""The user functions that a statement calls; of a batch, those of each of its statements."""
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
 
 
@@ -65,7 +68,7 @@ class Compiler:
     def __init__(self, node: Node) -> None:
         self._node = node
         modification = self._modification
-        self._compilers: Mapping[type[tree.Statement], Callable[[Any, str | None, bool], Plan]] = MappingProxyType(
+        self._compilers: Mapping[type[tree.Statement], Callable[[Any, str | None, bool, _Calls], Plan]] = MappingProxyType(
             {
                 tree.Select: self._select,
                 tree.Insert: modification,
@@ -73,26 +76,29 @@ class Compiler:
                 tree.Update: modification,
                 tree.Delete: modification,
                 tree.Batch: self._batch,
-                tree.Use: lambda statement, keyspace, shaped: use_plan(node, statement),
+                tree.Use: lambda statement, keyspace, shaped, called: use_plan(node, statement),
                 tree.Truncate: self._truncate,
-                tree.Describe: lambda statement, keyspace, shaped: describe_plan(node, statement, keyspace),
+                tree.Describe: lambda statement, keyspace, shaped, called: describe_plan(node, statement, keyspace),
             }
         )
 
     def compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
         """Raises RequestError."""
-        plan = self._compile(statement, text, state, keyspace, shaped)
+        called: _Calls = []
+        plan = self._compile(statement, text, state, keyspace, shaped, called)
         guard = self._node.guard
         if guard is not None:
-            guard.learn(plan, statement, keyspace)
+            guard.learn(plan, statement, keyspace, called)
         return plan
 
-    def _compile(self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool) -> Plan:
+    def _compile(
+        self, statement: tree.Statement, text: str, state: ClientState, keyspace: str | None, shaped: bool, called: _Calls
+    ) -> Plan:
         if state.trace is not None:
             state.trace.preparing()
         compiler = self._compilers.get(type(statement))
         if compiler is not None:
-            return compiler(statement, keyspace, shaped)
+            return compiler(statement, keyspace, shaped, called)
         if is_ddl(statement):
             name = getattr(statement, "table" if isinstance(statement, tree.CreateIndex) else "name", None)
             if isinstance(name, tree.QualifiedName) and name.keyspace is None and keyspace is None:
@@ -157,12 +163,14 @@ class Compiler:
     ) -> BindContext:
         return BindContext(table, self._node.schema, statement.markers, self._node.calls, shaped, shows_masks)
 
-    def _select(self, statement: tree.Select, keyspace: str | None, shaped: bool) -> Plan:
+    def _select(self, statement: tree.Select, keyspace: str | None, shaped: bool, called: _Calls) -> Plan:
         table = find_table(self._node.schema, statement.table, keyspace)
         guarded = guarding.get()
         if guarded is not None and statement.group_by:
             guarded.groups()
-        plan = compile_select(self._node, statement, self._context(table, statement, shaped))
+        context = self._context(table, statement, shaped)
+        called.append(context.called)
+        plan = compile_select(self._node, statement, context)
         if guarded is not None and statement.allow_filtering:
             guarded.filters()
         guard = self._node.guard
@@ -173,10 +181,15 @@ class Compiler:
         return replace(plan, masking=masking)
 
     def _modification(
-        self, statement: tree.Insert | tree.InsertJson | tree.Update | tree.Delete, keyspace: str | None, shaped: bool
+        self,
+        statement: tree.Insert | tree.InsertJson | tree.Update | tree.Delete,
+        keyspace: str | None,
+        shaped: bool,
+        called: _Calls,
     ) -> Plan:
         table = find_table(self._node.schema, statement.table, keyspace)
         context = self._context(table, statement, shaped)
+        called.append(context.called)
         modification = compile_modification(statement, context)
         validate_modification(modification)
         _guard_timestamp(modification)
@@ -186,7 +199,7 @@ class Compiler:
             return CasPlan(self._node, modification, context.specs, context.partition_key_indexes, literals, tables=tables)
         return WritePlan(self._node, modification, context.specs, context.partition_key_indexes, tables=tables)
 
-    def _batch(self, statement: tree.Batch, keyspace: str | None, shaped: bool) -> Plan:
+    def _batch(self, statement: tree.Batch, keyspace: str | None, shaped: bool, called: _Calls) -> Plan:
         node = self._node
         if not statement.statements:
             return ImmediatePlan(lambda state, options: VoidResult())
@@ -195,7 +208,9 @@ class Compiler:
         modifications = []
         for part in paused(statement.statements):
             table = find_table(node.schema, part.table, keyspace)
-            modifications.append(compile_modification(part, context.for_table(table)))
+            context_of_part = context.for_table(table)
+            called.append(context_of_part.called)
+            modifications.append(compile_modification(part, context_of_part))
         tables = [modification.table for modification in modifications]
         let_go_later(statement.statements, modifications)
         timestamp, ttl = compile_using(statement.using, context, "[batch]", "[batch]")
@@ -218,7 +233,7 @@ class Compiler:
             ),
         )
 
-    def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool) -> ImmediatePlan:
+    def _truncate(self, statement: tree.Truncate, keyspace: str | None, shaped: bool, called: _Calls) -> ImmediatePlan:
         table = find_table(self._node.schema, statement.table, keyspace)
         return truncate_plan(self._node, table)
 

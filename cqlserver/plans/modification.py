@@ -338,6 +338,8 @@ def compile_modification(
     """Raises InvalidRequest with Cassandra's text."""
     timestamp, ttl = _compile_attributes(statement, context)
     conditions = _compile_conditions(statement, context, timestamp)
+    called_last = context.called.copy()
+    context.called.clear()
     match statement:
         case tree.Insert():
             compiled = _compile_insert(statement, context, timestamp, ttl, conditions)
@@ -347,6 +349,7 @@ def compile_modification(
             compiled = _compile_update(statement, context, timestamp, ttl, conditions)
         case tree.Delete():
             compiled = _compile_delete(statement, context, timestamp, conditions)
+    context.called.extend(called_last)
     if conditions is not None:
         if context.table.is_counter:
             raise InvalidRequest("Conditional updates are not supported on counter tables")
@@ -443,7 +446,7 @@ def _compile_insert(
     regular, static = _split(operations)
     only_static = _only_static("INSERT", regular, static, conditions)
     where = tree.WhereClause(tuple(relations))
-    restrictions = compile_restrictions(where, context, "INSERT", only_static=only_static and not has_clustering)
+    restrictions = _compile_restrictions(where, context, "INSERT", only_static=only_static and not has_clustering)
     return Modification("INSERT", table, regular, static, restrictions, timestamp, ttl, conditions, None, only_static)
 
 
@@ -493,7 +496,15 @@ def _compile_where(
     if where.expressions:
         raise InvalidRequest("Custom index expressions cannot be used in WHERE clauses for UPDATE or DELETE statements")
     only_static = _only_static(verb, regular, static, conditions)
-    return compile_restrictions(where, context, verb, only_static=only_static), only_static
+    return _compile_restrictions(where, context, verb, only_static=only_static), only_static
+
+
+def _compile_restrictions(where: tree.WhereClause, context: BindContext, verb: str, *, only_static: bool) -> Restrictions:
+    """What they call is called first, though they are compiled behind the operations."""
+    before = len(context.called)
+    restrictions = compile_restrictions(where, context, verb, only_static=only_static)
+    context.called[:] = (*context.called[before:], *context.called[:before])
+    return restrictions
 
 
 def _compile_delete(

@@ -19,7 +19,7 @@ AUTH_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "authorizer": ("AllowAllAuthorizer", "CassandraAuthorizer"),
         "role_manager": ("CassandraRoleManager",),
         "network_authorizer": ("AllowAllNetworkAuthorizer", "CassandraNetworkAuthorizer"),
-        "cidr_authorizer": ("AllowAllCIDRAuthorizer",),
+        "cidr_authorizer": ("AllowAllCIDRAuthorizer", "CassandraCIDRAuthorizer"),
     }
 )
 """Setting -> the classes that there are, the default one first."""
@@ -35,6 +35,16 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CidrSettings:
+    """The parameters of the CIDR authorizer. Where it does not enforce, it tells of those whom it would refuse."""
+
+    enforces: bool = False
+    checks_superusers: bool = False
+    refresh_minutes: int = 5
+    """How long the groups of networks are believed."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuthSettings:
     """Names of classes without their package. `first_user`: name and password of the superuser that is made where there is
     no role yet; None: Cassandra's."""
@@ -44,6 +54,7 @@ class AuthSettings:
     role_manager: str = "CassandraRoleManager"
     network_authorizer: str = "AllowAllNetworkAuthorizer"
     cidr_authorizer: str = "AllowAllCIDRAuthorizer"
+    cidr: CidrSettings = CidrSettings()
     traverses_from_root: bool = False
     permissions: CacheSettings = CacheSettings()
     roles: CacheSettings = CacheSettings()
@@ -69,7 +80,11 @@ class AuthSettings:
     @property
     def checks(self) -> bool:
         """Whether statements of one who has logged in are asked for anything."""
-        return self.authorizes or self.network_authorizer != "AllowAllNetworkAuthorizer"
+        return self.authorizes or self.network_authorizer != "AllowAllNetworkAuthorizer" or self.checks_networks
+
+    @property
+    def checks_networks(self) -> bool:
+        return self.cidr_authorizer != "AllowAllCIDRAuthorizer"
 
 
 def class_of(name: str, chosen: object) -> str:
@@ -84,6 +99,21 @@ def class_of(name: str, chosen: object) -> str:
     if found.startswith("MutualTls"):
         _check_validator(parameters)
     return found
+
+
+def cidr_settings(chosen: object) -> CidrSettings:
+    """Raises ValueError, whose text says what to do."""
+    parameters = chosen.get("parameters") if isinstance(chosen, dict) else None
+    if not isinstance(parameters, dict):
+        return CidrSettings()
+    mode = str(parameters.get("cidr_authorizer_mode", "MONITOR")).upper()
+    if mode not in ("MONITOR", "ENFORCE"):
+        raise ValueError(f"cidr_authorizer_mode: {mode} is not supported; use MONITOR or ENFORCE")
+    interval = str(parameters.get("cidr_groups_cache_refresh_interval") or 5)
+    if not interval.isdecimal() or int(interval) < 1:
+        raise ValueError(f"cidr_groups_cache_refresh_interval: {interval} is no number of minutes")
+    checks_superusers = str(parameters.get("cidr_checks_for_superusers")).lower() == "true"
+    return CidrSettings(mode == "ENFORCE", checks_superusers, int(interval))
 
 
 def _check_validator(parameters: object) -> None:
@@ -110,3 +140,5 @@ def check_together(settings: AuthSettings, requires_certificates: bool = False) 
         )
     if settings.network_authorizer != "AllowAllNetworkAuthorizer":
         raise ValueError(f"{settings.network_authorizer} can't be used with {settings.authenticator}")
+    if settings.checks_networks:
+        raise ValueError(f"{settings.cidr_authorizer} can't be used with {settings.authenticator}")

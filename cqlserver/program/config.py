@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, class_of
+from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
 from cqlserver.program.storage_settings import StorageSettings, read_storage
 
@@ -281,6 +281,8 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
 
     try:
         chosen: dict[str, Any] = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
+        if "cidr_authorizer" in settings:
+            chosen["cidr"] = cidr_settings(settings["cidr_authorizer"])
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return replace(

@@ -679,8 +679,10 @@ def _function_call(call: tree.FunctionCall, context: BindContext) -> Selectable:
 def _call(
     name: tuple[str | None, str], shown: str, arguments: Sequence[tree.Expression], context: BindContext
 ) -> Selectable:
+    before = len(context.called)
     selectables = [selectable(argument, context) for argument in arguments]
     function = resolve(name, selectables, None, context.table, context.user_functions)
     if function is None:
         raise InvalidRequest(f"Unknown function '{shown}'")
+    context.call(function, before)
     return CallSelectable(function, selectables, context)

@@ -87,7 +87,12 @@ def _own(config: Config) -> dict[str, str | None]:
         **_cache_settings("roles", config.auth.roles),
         "rpc_address": config.host,
         "start_native_transport": "true",
-        "cidr_authorizer": config.auth.cidr_authorizer,
+        "cidr_authorizer.class_name": config.auth.cidr_authorizer,
+        "cidr_authorizer.parameters": (
+            f"{{cidr_authorizer_mode={'ENFORCE' if config.auth.cidr.enforces else 'MONITOR'}}}"
+            if config.auth.checks_networks
+            else None
+        ),
         "default_keyspace_rf": str(config.default_keyspace_rf),
         "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
         "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),

@@ -10,7 +10,7 @@ values: `values[len(markers) + index]` is the text of literal `index`.
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from cqlserver.functions.model import CallContext, Function
+from cqlserver.functions.model import SYSTEM, CallContext, Function
 from cqlserver.terms.type_names import resolve_type
 from grammar.tree import TypeName
 from protocol.responses import ColumnSpec
@@ -54,6 +54,8 @@ class BindContext:
         self._key_columns: dict[int, str] = {}
         self.used_keyspaces: dict[str, None] = {}
         """Those whose user functions are called."""
+        self.called: list[Function] = []
+        """The user functions that are called: what one has to be allowed to execute."""
         self.may_take_long = False
         """Whether one of these may."""
 
@@ -82,6 +84,11 @@ class BindContext:
             self.used_keyspaces[found.name] = None
             self.may_take_long = self.may_take_long or any(function.may_take_long for function in functions)
         return functions
+
+    def call(self, function: Function, at: int | None = None) -> None:
+        """A call of `function` is compiled; it stands after those before it, or as number `at` of them."""
+        if function.keyspace != SYSTEM:
+            self.called.insert(len(self.called) if at is None else at, function)
 
     @property
     def function_tables(self) -> tuple[tuple[str, str], ...]:

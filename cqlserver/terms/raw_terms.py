@@ -332,6 +332,7 @@ class RawCall(RawTerm):
             argument.prepare(argument_spec(function, i, receiver.keyspace, receiver.table))
             for i, argument in enumerate(self.arguments)
         ]
+        self.context.call(function)
         return FunctionTerm(function.bind(self.context.calls), terms, function.return_type)
 
     def maybe_exact_type(self) -> CqlType | None:
