@@ -107,6 +107,8 @@ class EngineOptions:
     """Of SSTables that are written."""
     compaction_bytes_per_s: int = 64 << 20
     """As fast may compactions read; 0: as they can (compaction_throughput)."""
+    incremental_backups: bool = False
+    """Whether what is flushed is kept in backups/, too."""
 
 
 class Engine:
@@ -202,6 +204,7 @@ class Engine:
                 wanted.key_cache_bytes,
                 wanted.sstable_version,
                 wanted.compaction_bytes_per_s,
+                wanted.incremental_backups,
             )
             self.maybe_files = StoredTables(
                 self.environment,

@@ -2,18 +2,23 @@
 
 from typing import Final
 
-from cqlserver.control.context import Control
-from cqlserver.control.storing import task_facts
+from cqlserver.control.context import BadArgument, Control
+from cqlserver.control.storing import NoSuchTable, chosen_stores, flush_stores, task_facts, wait_for
 from storage.background import Lane, TaskState
 from storage.engine import stored_values
+from storage.reads import FIRST_POSITION
 
 _RATE_S: Final = 15 * 60
+MIB: Final = 1 << 20
+_LAST_POSITION: Final = b"\xff" * 9
+REWRITES: Final = ("cleanup", "garbagecollect", "scrub", "upgradesstables")
 
 
 async def compaction_stats(control: Control) -> object:
     """Rates are a minute's."""
-    node = control.node
+    node, files = control.node, control.node.engine.maybe_files
     background, now_s = node.engine.background, node.environment.clock.monotonic()
+    bytes_per_s = node.engine.options.compaction_bytes_per_s if files is None else files.compactions.bytes_per_s
     tasks = [task for task in background.tasks if task.lane is Lane.COMPACTION]
     pending: dict[str, dict[str, int]] = {}
     for task in tasks:
@@ -32,7 +37,7 @@ async def compaction_stats(control: Control) -> object:
         "aborted": tallies[Lane.COMPACTION, TaskState.CANCELLED] + tallies[Lane.COMPACTION, TaskState.FAILED],
         "fifteen_minute_rate": lately / min(up_s, _RATE_S) * 60,
         "mean_rate": tallies[done] / up_s * 60,
-        "throughput_mib": 0.0,
+        "throughput_mib": bytes_per_s / MIB,
         "compactions": [task_facts(task) for task in tasks if task.state is TaskState.RUNNING],
     }
 
@@ -63,3 +68,76 @@ async def compaction_history(control: Control) -> object:
 
 def _in_braces(pairs: dict[object, object]) -> str:
     return "{" + ", ".join(f"{key}:{value}" for key, value in pairs.items()) + "}"
+
+
+async def rewrite(
+    control: Control,
+    *,
+    why: str,
+    keyspace: str | None,
+    tables: list[str],
+    keyspaces: str,
+    by_cells: bool,
+    includes_current: bool,
+) -> object:
+    """Writes SSTables again: without what is not the node's, what is deleted elsewhere, what can't be read, or as the
+    version is now."""
+    if why not in REWRITES:
+        raise BadArgument(f"why is {why!r}, and none of {', '.join(REWRITES)}")
+    try:
+        stores = chosen_stores(control, keyspace, tables, keyspaces)
+    except NoSuchTable as error:
+        raise BadArgument(error.message) if why == "scrub" else error from None
+    engine = control.node.engine
+    if engine.maybe_files is None:
+        return {}
+    await flush_stores(engine, stores)
+    compactions, files = engine.maybe_files.compactions, [engine.maybe_files.files_of(store) for store in stores]
+    match why:
+        case "cleanup":  # the node has all of it
+            tasks = compactions.clean_up(files, [(FIRST_POSITION, _LAST_POSITION)])
+        case "garbagecollect":
+            tasks = compactions.collect_garbage(files, by_cells)
+        case "scrub":
+            tasks = compactions.scrub(files)
+        case _:
+            tasks = compactions.upgrade(files, includes_current)
+    await wait_for(tasks)
+    return {}
+
+
+async def autocompaction(
+    control: Control, *, on: bool, keyspace: str | None, tables: list[str], keyspaces: str
+) -> object:
+    """Whether tables are compacted by themselves; until the next start."""
+    stores = chosen_stores(control, keyspace, tables, keyspaces)
+    if control.node.durable:
+        files = control.node.engine.files
+        change = files.compactions.not_automatic.discard if on else files.compactions.not_automatic.add
+        for store in stores:
+            change(store.table.id)
+    return {}
+
+
+async def autocompaction_status(
+    control: Control, *, keyspace: str | None, tables: list[str], keyspaces: str
+) -> object:
+    files = control.node.engine.maybe_files
+    stopped = files.compactions.not_automatic if files is not None else set()
+    hidden = control.node.engine.indexed.hidden
+    return {
+        "tables": [
+            {"keyspace": s.table.keyspace, "table": s.table.name, "is_running": s.table.id not in stopped}
+            for s in chosen_stores(control, keyspace, tables, keyspaces)
+            if s.table.id not in hidden
+        ]
+    }
+
+
+async def set_compaction_throughput(control: Control, *, mib: int) -> object:
+    """Until the next start; 0: as fast as they can."""
+    if mib < 0:
+        raise BadArgument(f"mib is {mib}, and less than 0")
+    if control.node.durable:
+        control.node.engine.files.compactions.bytes_per_s = mib * MIB
+    return {}

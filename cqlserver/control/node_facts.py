@@ -40,6 +40,7 @@ async def node_info(control: Control) -> object:
         "datacenter": node.ring_node.datacenter,
         "rack": node.ring_node.rack,
         "tokens": [str(token) for token in node.local.tokens],
+        "incremental_backups": engine.maybe_files is not None and engine.maybe_files.keeps_backups,
         "chunk_cache": {
             "bytes": cache.size if cache is not None else 0,
             "bytes_max": node.config.file_cache_bytes,

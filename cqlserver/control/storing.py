@@ -143,3 +143,10 @@ def task_facts(task: Task) -> dict[str, object]:
         "total": task.total,
         "unit": task.unit,
     }
+
+
+async def backups(control: Control, *, on: bool) -> object:
+    """Until the next start."""
+    if control.node.durable:
+        control.node.engine.files.keeps_backups = on
+    return {}

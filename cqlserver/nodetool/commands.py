@@ -26,7 +26,133 @@ SORT_KEYS: Final = """
 """
 """As the help has them."""
 
+
+
+def _jobs(verb: str, more: str = "") -> Option:
+    text = f"Number of sstables to {verb} simultanously, set to 0 to use all available compaction threads{more}"
+    return Option(("-j", "--jobs"), text, "jobs", is_integer=True)
+
+
 _ALL: Final = (
+    Command(
+        "cleanup",
+        "Triggers the immediate cleanup of keys no longer belonging to a node. By default, clean all keyspaces",
+        "compactions",
+        (_jobs("cleanup"),),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command(
+        "disableautocompaction",
+        "Disable autocompaction for the given keyspace and table",
+        "compactions",
+        (),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command("disablebackup", "Disable incremental backup", "storing"),
+    Command(
+        "enableautocompaction",
+        "Enable autocompaction for the given keyspace and table",
+        "compactions",
+        (),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command("enablebackup", "Enable incremental backup", "storing"),
+    Command(
+        "garbagecollect",
+        "Remove deleted data from one or more tables",
+        "compactions",
+        (
+            Option(
+                ("-g", "--granularity"),
+                "Granularity of garbage removal. ROW (default) removes deleted partitions and rows, CELL also removes "
+                "overwritten or deleted cells.",
+                "granularity",
+            ),
+            _jobs(
+                "cleanup",
+                ". Defaults to 1 so that collections of newer tables can see the data is deleted and also remove "
+                "tombstones.",
+            ),
+        ),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command(
+        "getcompactionthroughput",
+        "Print the MiB/s throughput cap for compaction in the system as a rounded number",
+        "compactions",
+        (
+            Option(
+                ("-d", "--precise-mib"),
+                "Print the MiB/s throughput cap for compaction in the system as a precise number (double)",
+            ),
+        ),
+    ),
+    Command(
+        "scrub",
+        "Scrub (rebuild sstables for) one or more tables",
+        "compactions",
+        (
+            _jobs("scrub"),
+            Option(("-n", "--no-validate"), "Do not validate columns using column validator"),
+            Option(
+                ("-ns", "--no-snapshot"),
+                "Scrubbed CFs will be snapshotted first, if disableSnapshot is false. (default false)",
+            ),
+            Option(
+                ("-r", "--reinsert-overflowed-ttl"),
+                "Rewrites rows with overflowed expiration date affected by CASSANDRA-14092 with the maximum supported "
+                "expiration date of 2038-01-19T03:14:06+00:00. The rows are rewritten with the original timestamp "
+                "incremented by one millisecond to override/supersede any potential tombstone that may have been "
+                "generated during compaction of the affected rows.",
+            ),
+            Option(
+                ("-s", "--skip-corrupted"), "Skip corrupted partitions even when scrubbing counter tables. (default false)"
+            ),
+        ),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command(
+        "setcompactionthroughput",
+        "Set the MiB/s throughput cap for compaction in the system, or 0 to disable throttling",
+        "compactions",
+        (),
+        "<value_in_mb>",
+        "Value in MiB, 0 to disable throttling",
+    ),
+    Command(
+        "statusautocompaction",
+        "status of autocompaction of the given keyspace and table",
+        "compactions",
+        (Option(("-a", "--all"), "Show auto compaction status for each keyspace/table"),),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
+    Command("statusbackup", "Status of incremental backup", "storing"),
+    Command(
+        "upgradesstables",
+        "Rewrite sstables (for the requested tables) that are not on the current version (thus upgrading them to said "
+        "current version)",
+        "compactions",
+        (
+            Option(
+                ("-a", "--include-all-sstables"),
+                "Use -a to include all sstables, even those already on the current version",
+            ),
+            _jobs("upgrade"),
+            Option(
+                ("-t", "--max-timestamp"),
+                "Use -t to compact only SSTables that have local creation time _older_ than the given timestamp",
+                "max_timestamp",
+            ),
+        ),
+        _TABLES,
+        _TABLES_SUMMARY,
+    ),
     Command(
         "compact",
         "Force a (major) compaction on one or more tables or user-defined compaction on given SSTables",

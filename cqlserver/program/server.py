@@ -262,6 +262,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.storage.key_cache_bytes,
         config.storage.sstable_version,
         config.storage.compaction_bytes_per_s,
+        config.incremental_backups,
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:

@@ -20,6 +20,7 @@ from storage.sstable.constants import DATA
 from storage.sstable.reader import SSTableReader
 
 SNAPSHOTS: Final = "snapshots"
+BACKUPS: Final = "backups"
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "schema.cql"
 
@@ -73,6 +74,14 @@ def link(disk: Disk, reader: SSTableReader, folder: str) -> None:
     for component in reader.components:
         name = reader.descriptor.file_name(component)
         disk.link(f"{reader.folder}/{name}", f"{folder}/{name}")
+
+
+def back_up(disk: Disk, reader: SSTableReader) -> None:
+    """Keeps an SSTable in backups/ of its table's folder, whatever becomes of it. Raises OSError."""
+    folder = f"{reader.folder}/{BACKUPS}"
+    disk.mkdirs(folder)
+    link(disk, reader, folder)
+    disk.sync_folder(folder)
 
 
 def manifest(readers: Sequence[SSTableReader], created_ms: int, expires_ms: int | None) -> str:

@@ -44,7 +44,8 @@ RETRY_S: Final = 10.0
 class FlushOptions:
     """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
     `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size; `version`: of SSTables that are written;
-    `compaction_bytes_per_s`: compaction_throughput. Their defaults are EngineOptions'."""
+    `compaction_bytes_per_s`: compaction_throughput; `keeps_backups`: incremental_backups. Their defaults are
+    EngineOptions'."""
 
     memtable_bytes: int
     log_bytes: int
@@ -52,6 +53,7 @@ class FlushOptions:
     key_cache_bytes: int
     version: str
     compaction_bytes_per_s: int
+    keeps_backups: bool
 
 
 class StoredTables:
@@ -69,6 +71,7 @@ class StoredTables:
     ) -> None:
         self._host_id = host_id
         self.options = options
+        self.keeps_backups = options.keeps_backups
         self._disk, self._clock = environment.disk, environment.clock
         self._rng = environment.rng.fork("sstables")
         self._commit_log, self._stores, self._background = commit_log, stores, background
@@ -199,11 +202,20 @@ class StoredTables:
             self._retry_at = self._clock.monotonic() + RETRY_S
             log.error("%s can't be flushed (%s): what it holds stays in memory and in the commit log", task.subject, error)
             raise
+        if reader is not None and self.keeps_backups and flush.files.store.table.params.incremental_backups:
+            self._back_up(reader, task)
         self._flushes.remove(flush)
         gone = self._commit_log.take_completed(self._needed_from())
         beside(lambda: self._commit_log.remove_segments(gone))
         if reader is not None:
             self.compactions.flushed(flush.files, reader)
+
+    def _back_up(self, reader: SSTableReader, task: Task) -> None:
+        """The flush is done with or without it."""
+        try:
+            beside(lambda: snapshots.back_up(self._disk, reader))
+        except OSError as error:
+            log.error("%s: %s has no backup: %s", task.subject, reader.path, error)
 
     def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
         """All SSTables of each table into one."""

@@ -130,3 +130,20 @@ def test_a_crash_at_any_step_loses_no_row_that_no_snapshot_has(operation: str, n
             break
         crashes += 1
     assert crashes >= {"unlink": 2, "remove_folder": 0}.get(operation, 4)
+
+
+def test_what_is_flushed_has_a_backup_where_that_is_wanted() -> None:
+    node = Harness(EngineOptions("/d", incremental_backups=True))
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 3)
+    flush(node)
+    fill(node, made, 3, 3)
+    flush(node)
+    node.engine.files.keeps_backups = False
+    fill(node, made, 6, 3)
+    flush(node)
+    node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert data_files(node) == ["nb-4-big-Data.db"]
+    assert keys_in(node, made, f"{FOLDER}/backups") == 6

@@ -1,4 +1,4 @@
-"""compactionstats, compactionhistory."""
+"""What goes on of compactions, what has been, how fast and whether they may; and those that write SSTables again."""
 
 from typing import Any
 
@@ -89,3 +89,56 @@ def compactionhistory(tool: Tool) -> None:
         tool.write("There is no compaction history")
         return
     tool.write(table([_HISTORY_COLUMNS, *([str(entry[name]) for name in _HISTORY_COLUMNS] for entry in history)]))
+
+
+def cleanup(tool: Tool) -> None:
+    tool.call_each_keyspace("rewrite", "distributed", why="cleanup")
+
+
+def garbagecollect(tool: Tool) -> None:
+    granularity = tool.options["granularity"] or "ROW"
+    if granularity not in ("ROW", "CELL"):
+        raise UsageError(f"{granularity} is not a valid granularity, must be one of [ROW, CELL]")
+    tool.call_each_keyspace("rewrite", why="garbagecollect", by_cells=granularity == "CELL")
+
+
+def scrub(tool: Tool) -> None:
+    tool.call_each_keyspace("rewrite", why="scrub")
+
+
+def upgradesstables(tool: Tool) -> None:
+    tool.call_each_keyspace("rewrite", why="upgradesstables", includes_current=tool.options["include_all_sstables"])
+
+
+def enableautocompaction(tool: Tool) -> None:
+    tool.call_each_keyspace("autocompaction", on=True)
+
+
+def disableautocompaction(tool: Tool) -> None:
+    tool.call_each_keyspace("autocompaction", on=False)
+
+
+def statusautocompaction(tool: Tool) -> None:
+    found = tool.call_each_keyspace("autocompaction_status")["tables"]
+    running = [entry["is_running"] for entry in found]
+    if tool.options["all"]:
+        rows = [[e["keyspace"], e["table"], "running" if e["is_running"] else "not running"] for e in found]
+        tool.write(table([["Keyspace", "Table", "Status"], *rows]))
+    else:
+        tool.out("running" if all(running) else "partially running" if any(running) else "not running")
+
+
+def getcompactionthroughput(tool: Tool) -> None:
+    mib = tool.call("compaction_stats")["throughput_mib"]
+    text = f"{double(mib)} MiB/s" if tool.options["precise_mib"] else f"{round(mib)} MB/s"
+    tool.out(f"Current compaction throughput: {text}")
+
+
+def setcompactionthroughput(tool: Tool) -> None:
+    if not tool.arguments:
+        raise UsageError("Required parameters are missing: compaction_throughput")
+    try:
+        mib = int(tool.arguments[-1])
+    except ValueError:
+        raise UsageError(f'compaction_throughput: can not convert "{tool.arguments[-1]}" to a Integer') from None
+    tool.call("set_compaction_throughput", mib=mib)

@@ -1,4 +1,4 @@
-"""flush, compact, drain."""
+"""flush, compact, drain; incremental backups."""
 
 from cqlserver.nodetool.program import Tool
 
@@ -13,3 +13,15 @@ def compact(tool: Tool) -> None:
 
 def drain(tool: Tool) -> None:
     tool.call("drain")
+
+
+def enablebackup(tool: Tool) -> None:
+    tool.call("backups", on=True)
+
+
+def disablebackup(tool: Tool) -> None:
+    tool.call("backups", on=False)
+
+
+def statusbackup(tool: Tool) -> None:
+    tool.out("running" if tool.call("node_info")["incremental_backups"] else "not running")
