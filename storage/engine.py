@@ -491,6 +491,7 @@ class Engine:
             except RecordTooLarge as error:
                 raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
         if self.maybe_files is not None:
+            self.maybe_files.schema_changed()
             for table in changed.dropped:
                 self.maybe_files.forget(table, self.log_position())
         for one in following:

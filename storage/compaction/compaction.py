@@ -139,6 +139,7 @@ class Compaction:
             made = tuple(files.open(writer.descriptor) for writer in outputs.complete)
             for reader in made:
                 reader.prepare()
+            files.assure_schema(task)
             if not self.is_wanted:
                 raise Cancelled
             beside(lambda: transaction.remove([reader.descriptor.file_name("") for reader in inputs]))

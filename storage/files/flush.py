@@ -70,6 +70,7 @@ class Flush:
                 writer.finish()
                 reader = files.open(descriptor)
                 reader.prepare()
+                files.assure_schema(task)
                 beside(transaction.commit)
             if not self.is_wanted or reader is None:
                 writer.abort()

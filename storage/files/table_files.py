@@ -9,9 +9,10 @@ It counts, but nothing can be read from it before `set_table` has brought the sc
 """
 
 import logging
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 from protocol.errors import CorruptionError
+from storage.background import Task
 from storage.batches import Batch
 from storage.environment.environment import Disk
 from storage.environment.strands import without_frames
@@ -45,8 +46,18 @@ class DamagedSSTable:
 class TableFiles:
     """See the module. The folder is made when something is written to it."""
 
-    def __init__(self, disk: Disk, folders: DataFolders, store: TableStore, caches: Caches, version: Version) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        folders: DataFolders,
+        store: TableStore,
+        caches: Caches,
+        version: Version,
+        assure_schema: Callable[[Task], None],
+    ) -> None:
         self.store = store
+        self.assure_schema = assure_schema
+        """To be called before a new SSTable counts: waits until the schema that it was written with is durable."""
         self.readers: tuple[SSTableReader, ...] = ()
         self.is_stuck = False
         """A compaction ended so that only the next start can tell which of its SSTables count."""

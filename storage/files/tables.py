@@ -89,6 +89,8 @@ class StoredTables:
         self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
         self._has_owner = self._is_replayed = False
+        self._schema_position: CommitLogPosition | None = CommitLogPosition(0)
+        """Behind the schema's last change, if it may not be durable; 0 while that is not known."""
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -114,6 +116,23 @@ class StoredTables:
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
             if self._is_replayed:
                 files.tell_unfit()
+
+    def schema_changed(self) -> None:
+        """A change is on its way into the log."""
+        self._schema_position = CommitLogPosition(0)
+
+    def _assure_schema(self, task: Task) -> None:
+        """Waits until the log has the schema durably: an SSTable that knows of columns which a power cut took from the log
+        could not be read."""
+        task.wait(self._is_schema_durable, self._sync_log)
+
+    def _is_schema_durable(self) -> bool:
+        commit_log = self._commit_log
+        if self._schema_position == 0 and not commit_log.gathered:
+            self._schema_position = commit_log.written_position or None  # None: all of it is in SSTables
+        if self._schema_position and commit_log.synced_position >= self._schema_position:
+            self._schema_position = None
+        return self._schema_position is None or commit_log.failure is not None
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
@@ -151,7 +170,7 @@ class StoredTables:
         return files.readers if files is not None else ()
 
     def _made(self, store: TableStore) -> TableFiles:
-        return TableFiles(self._disk, self.folders, store, self.caches, VERSIONS[self.options.version])
+        return TableFiles(self._disk, self.folders, store, self.caches, VERSIONS[self.options.version], self._assure_schema)
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
         """Begins to flush what the memtables of these tables have now; before the first SSTable of all the one that says

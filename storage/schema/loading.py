@@ -113,10 +113,21 @@ def load_schema(rows_of: RowsOf, built_in: Iterable[KeyspaceMetadata] = ()) -> S
         gathered = {name: _gather(table, rows_of(name)) for name, table in schema_tables().items()}
         for name, rows in gathered["keyspaces"].items():
             if not is_local_system_keyspace(name):
-                keyspaces[name] = _keyspace(name, rows[0], {t: by.get(name, []) for t, by in gathered.items()})
+                found = _keyspace(name, rows[0], {t: by.get(name, []) for t, by in gathered.items()})
+                keyspaces[name] = _with_built_in(found, keyspaces.get(name))
     except (MarshalError, ValueError, KeyError) as error:
         raise CorruptionError(f"system_schema holds what is no schema: {error}") from error
     return Schema.of(keyspaces.values())
+
+
+def _with_built_in(stored: KeyspaceMetadata, built_in: KeyspaceMetadata | None) -> KeyspaceMetadata:
+    """A keyspace of the program's has all its tables: nobody can drop one, but a crash may have come between the flushes of
+    system_schema's tables, and what they say of these keyspaces is not in the log."""
+    if built_in is not None:
+        for table in built_in.tables.values():
+            if table.name not in stored.tables:
+                stored = stored.with_table(table)
+    return stored
 
 
 def _gather(table: TableMetadata, rows: Iterable[Values]) -> dict[str, list[_Row]]:

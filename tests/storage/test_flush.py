@@ -8,13 +8,21 @@ import pytest
 from test_engine import Harness, full_row, table
 
 from protocol.errors import CorruptionError
-from protocol.types import INT, TEXT, UserType
+from protocol.types import INT, TEXT, MapType, UserType
 from storage.commitlog.log import CommitLogOptions
 from storage.engine import EngineOptions, stored_values
 from storage.environment.memory import FaultyDisk
 from storage.mutation import Deletion, PartitionUpdate
 from storage.schema.definitions import schema_tables
-from storage.schema.metadata import ColumnKind, ColumnMetadata, DroppedColumn, TableMetadata
+from storage.schema.loading import load_schema
+from storage.schema.metadata import (
+    ColumnKind,
+    ColumnMetadata,
+    DroppedColumn,
+    KeyspaceMetadata,
+    KeyspaceParams,
+    TableMetadata,
+)
 
 FOLDER = f"/d/data/ks/t-{table().id.hex}"
 
@@ -186,6 +194,38 @@ def test_an_sstable_may_have_columns_that_only_the_log_makes(
         assert [k for k, _, _ in node.rows(made)] == list(range(6))
         assert len(node.engine.stores[made.id].memtable) == 0, "what the SSTable has is not replayed"
     assert not caplog.text
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_power_cut_leaves_no_sstable_with_columns_that_it_took_from_the_log(node: Harness, is_compacted: bool) -> None:
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 3)
+    flush(node)
+    assert node.engine.commit_log is not None
+    node.engine.commit_log.sync()
+    added = ColumnMetadata("w", ColumnKind.REGULAR, INT)
+    node.create(replace(made, columns=(*made.columns, added)))
+    node.engine.commit_log.write()
+    if is_compacted:
+        node.engine.compact([made.id])
+    else:
+        fill(node, made, 3, 3)
+        node.engine.flush([made.id])
+    node.engine.background.finish()
+    node.disk.crash()  # nothing that was not synced survives
+    node.start()
+    assert [k for k, _, _ in node.rows(made)][:3] == [0, 1, 2]
+
+
+def test_a_crash_while_the_programs_own_tables_are_flushed_takes_none_of_them() -> None:
+    """Their keyspace was there, their tables were not: what system_schema says of them is not in the log."""
+    own = KeyspaceMetadata("own", KeyspaceParams({"class": "SimpleStrategy", "replication_factor": "1"}))
+    built_in = own.with_table(table("kept", 9, "own"))
+    replication = MapType(TEXT, TEXT, True).encode({"class": "SimpleStrategy", "replication_factor": "1"})
+    row = {"keyspace_name": b"own", "durable_writes": b"\1", "replication": replication}
+    loaded = load_schema(lambda name: [row] if name == "keyspaces" else [], (built_in,))
+    assert loaded.maybe_table("own", "kept") == built_in.tables["kept"]
 
 
 def test_an_sstable_with_columns_that_nothing_makes_is_told(node: Harness, caplog: pytest.LogCaptureFixture) -> None:
