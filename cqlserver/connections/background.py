@@ -41,7 +41,7 @@ async def work_forever(engine: Engine, note_stall: Callable[[float], None]) -> N
             turn_s = next((hurried_s for least, hurried_s in HURRIED_TURNS_S if backlog >= least), TURN_S)
         if background.is_idle:
             wanted = trio.Event()
-            with trio.move_on_after(next_tick - clock()):
+            with trio.move_on_after(max(next_tick - clock(), 0.0)):
                 await wanted.wait()
             continue
         began = clock()
