@@ -77,8 +77,10 @@ def wanted_vector(nearest: AnnRestriction, values: Values) -> bytes:
 
 
 def vector_index(store: TableStore, nearest: AnnRestriction) -> VectorIndex:
-    """The one on the column, which there is: else the statement would not have been compiled."""
-    assert store.indexes is not None
+    """The one on the column, which there is: else the statement would not have been compiled. Raises InvalidRequest where
+    the store is no node's own."""
+    if store.indexes is None:
+        raise InvalidRequest("ANN queries on tables that other nodes have too are not supported yet")
     found = [i for i in store.indexes.attached.values() if isinstance(i, VectorIndex) and i.target.column == nearest.first]
     return found[0]
 

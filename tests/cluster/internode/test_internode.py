@@ -23,8 +23,14 @@ from cluster.internode.handshake import (
     maybe_hello,
     version_of,
 )
+from cluster.internode.verbs import Verb
+from cluster.reading.answer import DataAnswer
+from cluster.reading.answer import decode_answer as decode_data
+from cluster.reading.answer import encode_answer as encode_data
+from cluster.reading.command import Boundary, ReadCommand, decode_command, encode_command
 from protocol.compression import ALGORITHMS
 from protocol.errors import PeerError
+from storage.reads import Slice
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats" / "internode.md").read_text()
 HELLO = Hello("Test", UUID(int=1), Endpoint("10.0.0.1", 7000), Endpoint("10.0.0.2", 7000), Kind.SMALL, Compression.NONE)
@@ -164,3 +170,24 @@ def test_the_page_says_what_the_code_does() -> None:
     assert example("hello") == encode_hello(HELLO)
     assert example("frame") == FrameEncoder().encode([Message(1, 300, b"hello"), Message(2, 7, b"")])
     assert "lz4" in ALGORITHMS
+
+
+def test_the_examples_of_a_read_are_what_is_sent() -> None:
+    command = ReadCommand.of_partition(UUID(int=7), b"k", 1_700_000_000, 100, (Slice(b"a", b"b\xff"),), True)
+    assert encode_command(command) == example("command")
+    assert decode_command(example("command")) == command
+    answer = DataAnswer((b"\x01\x02\x03",), Boundary(command.start, b"b"))
+    assert encode_data(answer) == example("answer")
+    assert decode_data(example("answer")) == answer
+
+
+def test_an_answer_that_is_cut_short_is_no_answer() -> None:
+    encoded = example("answer")
+    for end in (0, 1, 2, 5, 11, len(encoded) - 1):
+        with pytest.raises(PeerError):
+            decode_data(encoded[:end])
+
+
+@pytest.mark.parametrize("verb", sorted(Verb))
+def test_every_verb_has_a_line_on_the_page(verb: Verb) -> None:
+    assert re.search(rf"\| [^|]*\b{verb.value} {verb.name}\b", PAGE), verb
