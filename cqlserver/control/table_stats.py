@@ -42,6 +42,7 @@ def _stores(engine: Engine, keyspace: KeyspaceMetadata) -> list[TableStore]:
 
 def _stats(engine: Engine, store: TableStore, now_s: int, flushing: Sequence[str]) -> dict[str, object]:
     table, found, disk = store.table, readers(engine, store), engine.environment.disk
+    kept = engine.maybe_files.snapshots_of(table.id) if engine.maybe_files is not None else ()
     switches = engine.maybe_files.switches[table.id] if engine.maybe_files is not None else 0
     sizes = _merged([reader.statistics.stats.partition_sizes for reader in found])
     repaired = sum(reader.data_bytes for reader in found if reader.repaired_at_ms)
@@ -54,7 +55,7 @@ def _stats(engine: Engine, store: TableStore, now_s: int, flushing: Sequence[str
         "max_sstable_size": max((reader.disk_bytes for reader in found), default=0),
         "levels": _levels(found) if table.params.compaction.get("class", "").endswith("LeveledCompactionStrategy") else [],
         "space_used_live": on_disk,
-        "space_used_by_snapshots": 0,
+        "space_used_by_snapshots": sum(snapshot.true_bytes for snapshot in kept),
         "compression_ratio": _compression_ratio(found),
         "partitions": len(store.memtable) + sum(reader.key_count for reader in found),
         "memtable_partitions": len(store.memtable),

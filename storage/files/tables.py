@@ -300,6 +300,10 @@ class StoredTables:
         """All that there are, of tables that are dropped too."""
         return [found for folder in self.folders.paths for found in snapshots.listed(self._disk, folder)]
 
+    def snapshots_of(self, table_id: UUID) -> list[snapshots.Snapshot]:
+        folder = self.folders.maybe_folder(table_id)
+        return snapshots.listed(self._disk, folder) if folder is not None else []
+
     def has_snapshot(self, store: TableStore, name: str) -> bool:
         folder = self.folders.maybe_folder(store.table.id)
         return folder is not None and snapshots.has_snapshot(self._disk, folder, name)

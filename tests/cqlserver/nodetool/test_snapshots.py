@@ -83,6 +83,7 @@ def test_a_snapshot_says_what_it_is_and_goes_on_command(tmp_path: Path, capsys: 
         assert [line.split()[:3] for line in lines[2:4]] == [["later", "ks", "t"], ["one", "ks", "t"]]
         assert lines[-2].startswith("Total TrueDiskSpaceUsed: ")
         assert "later" not in nodetool("listsnapshots", "-nt")
+        assert "Space used by snapshots (total): 0\n" not in nodetool("tablestats", "ks.t")
         nodetool("clearsnapshot", "-t", "one", "ks")
         assert snapshots(tmp_path) == ["later"]
         nodetool("clearsnapshot", "--all")
