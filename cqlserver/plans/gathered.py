@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 
 from protocol.errors import InvalidRequest
 
-GATHERED_TOTAL_MAX = 64 << 20
+GATHERED_TOTAL_MAX = 32 << 20
 """Of all answers together."""
 ANSWER_BYTES_MAX = 256 << 20
 """Of one answer: no message may be longer."""
