@@ -1,6 +1,11 @@
 """flush, compact, drain; incremental backups."""
 
+from typing import Final
+
+from cqlserver.nodetool.arguments import UsageError
 from cqlserver.nodetool.program import Tool
+
+_OF_PARTS: Final = ("split_output", "user_defined", "start_token", "end_token", "partition")
 
 
 def flush(tool: Tool) -> None:
@@ -8,6 +13,11 @@ def flush(tool: Tool) -> None:
 
 
 def compact(tool: Tool) -> None:
+    """Raises UsageError for what asks for less than all SSTables of a table as one."""
+    for option in _OF_PARTS:
+        if tool.options[option]:
+            name = option.replace("_", "-")
+            raise UsageError(f"--{name} is not supported: whole tables are compacted. Leave it out, or name other tables.")
     tool.call_each_keyspace("compact")
 
 
