@@ -10,6 +10,7 @@ from sstable_files import FOLDER, contents, written
 from storage_strategies import NOW_S, TABLE, updates
 from storage_tables import bigint_value, int_value
 
+from protocol.errors import CorruptionError
 from storage.environment.memory import MemoryDisk
 from storage.keys import clustering_order_key
 from storage.memtable.memtable import position_of
@@ -189,3 +190,21 @@ def test_a_trie_indexed_table_is_found_by_key_position_and_scan() -> None:
     assert positions_of(reader) == positions
     assert positions_of(reader, positions[300]) == positions[300:]
     assert positions_of(reader, positions[300] + b"\0") == positions[301:]
+
+
+def test_a_checksum_of_nothing_behind_the_others_is_cassandras_way() -> None:
+    store = store_of([PartitionUpdate(TABLE.id, bigint_value(1), rows={ORDER_KEY((int_value(1),)): wide_row(1)})])
+    disk = MemoryDisk()
+    reader = written(disk, store, compression={})
+    assert reader is not None
+    path = f"{FOLDER}/{reader.descriptor.file_name(CRC)}"
+    data = disk.read_file(path)
+    for more, is_read in ((bytes(4), True), (bytes(8), False)):
+        disk.unlink(path)
+        disk.open_append(path).write(data + more)
+        if not is_read:
+            with pytest.raises(CorruptionError):
+                SSTableReader.open(disk, FOLDER, reader.descriptor, TABLE, store.layouts, Caches())
+            continue
+        again = SSTableReader.open(disk, FOLDER, reader.descriptor, TABLE, store.layouts, Caches())
+        assert contents(again, store) == contents(store.memtable, store)
