@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from storage.batches import Item, in_order
 from storage.memtable.packed import TIMESTAMP, Layouts, StoredRow, timestamp_of
 from storage.memtable.range_tombstones import RangeTombstones
 from storage.mutation import LIVE, Deletion, RangeTombstone, Row
@@ -19,7 +20,8 @@ from storage.reconcile import Resolve, merge_rows, uncovered_row
 
 RawChunk = tuple[list[bytes], list[StoredRow], bool]
 
-MERGE_CHUNK_ROWS: Final = 64
+MERGE_CHUNK_ROWS: Final = 128
+_BYTES: Final = {bytes}
 _I64 = struct.Struct(">q")
 
 
@@ -38,10 +40,11 @@ class SourcePartition(Protocol):
 class MergedPartition:
     """See the module. `partitions`: two or more, the newest first."""
 
-    __slots__ = ("_layouts", "_partitions", "_resolve", "deletion")
+    __slots__ = ("_layouts", "_merges_all", "_partitions", "_resolve", "deletion")
 
     def __init__(self, partitions: Sequence[SourcePartition], layouts: Layouts, resolve: Resolve) -> None:
         self._partitions, self._layouts, self._resolve = partitions, layouts, resolve
+        self._merges_all = resolve.keeps_clustering or layouts.are_counters
         self.deletion = max(partition.deletion for partition in partitions)
 
     @property
@@ -64,27 +67,48 @@ class MergedPartition:
         return self._merged(versions, covering)
 
     def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]:
-        """By twos and more, in MERGE_CHUNK_ROWS."""
         deletion = self.deletion
         tombstones = self._tombstones(start, end)
-        streams = [_items(partition.chunks(start, end, reverse)) for partition in self._partitions]
-        cks: list[bytes] = []
-        rows: list[StoredRow] = []
-        all_packed = True
-        first = itemgetter(0)
-        for ck, group in groupby(merge(*streams, key=first, reverse=reverse), key=first):
-            covering = max(deletion, tombstones.covering(ck)) if tombstones else deletion
-            merged = self._merged([row for _, row in group], covering)
-            if merged is None:
+        for items in self._items(start, end, reverse):
+            cks, _, rows = zip(*items, strict=True)
+            if not tombstones and deletion == LIVE and len(set(cks)) == len(cks):
+                yield list(cks), list(rows), set(map(type, rows)) == _BYTES
                 continue
-            cks.append(ck)
-            rows.append(merged)
-            all_packed = all_packed and type(merged) is bytes
-            if len(cks) >= MERGE_CHUNK_ROWS:
-                yield cks, rows, all_packed
-                cks, rows, all_packed = [], [], True
-        if cks:
-            yield cks, rows, all_packed
+            several: dict[bytes, list[StoredRow]] = {}
+            for ck, _, row in items:
+                several.setdefault(ck, []).append(row)
+            kept: dict[bytes, StoredRow] = {}
+            for ck, versions in several.items():
+                covering = max(deletion, tombstones.covering(ck)) if tombstones else deletion
+                merged = self._merged(versions, covering)
+                if merged is not None:
+                    kept[ck] = merged
+            if kept:
+                yield list(kept), list(kept.values()), set(map(type, kept.values())) == _BYTES
+
+    def _items(self, start: bytes, end: bytes, reverse: bool) -> Iterator[list[Item[StoredRow]]]:
+        """(order key, number of the partition, row) of all partitions, in lists; all of one order key stand in one list."""
+        sources = [partition.chunks(start, end, reverse) for partition in self._partitions]
+        if not reverse:
+            for items in in_order([((cks, rows) for cks, rows, _ in source) for source in sources]):
+                begin = 0
+                while begin < len(items):
+                    stop = begin + MERGE_CHUNK_ROWS
+                    while stop < len(items) and items[stop][0] == items[stop - 1][0]:
+                        stop += 1
+                    yield items[begin:stop]
+                    begin = stop
+            return
+        first = itemgetter(0)
+        streams = [_numbered(source, number) for number, source in enumerate(sources)]
+        several: list[Item[StoredRow]] = []
+        for _, group in groupby(merge(*streams, key=first, reverse=True), key=first):
+            several += group
+            if len(several) >= MERGE_CHUNK_ROWS:
+                yield several
+                several = []
+        if several:
+            yield several
 
     def _tombstones(self, start: bytes, end: bytes) -> RangeTombstones:
         found = [partition.range_tombstones(start, end) for partition in self._partitions]
@@ -96,9 +120,24 @@ class MergedPartition:
     def _merged(self, versions: Sequence[StoredRow], covering: Deletion) -> StoredRow | None:
         if len(versions) == 1 and type(row := versions[0]) is bytes:
             return row if timestamp_of(row) > covering.timestamp_us else None
+        newest = self._maybe_newest(versions)
+        if newest is not None:
+            return newest if timestamp_of(newest) > covering.timestamp_us else None
         layouts = self._layouts
         merged = merged_row([layouts.explode(version) for version in versions], covering, self._resolve)
         return None if merged is None else layouts.maybe_pack(merged) or merged
+
+    def _maybe_newest(self, versions: Sequence[Any]) -> bytes | None:
+        """Of packed rows with the same columns the newest, where no two are of one time: it replaces the others."""
+        if self._merges_all or not versions or set(map(type, versions)) != _BYTES:
+            return None
+        if len({row[:TIMESTAMP] for row in versions}) > 1:
+            return None
+        newest = sorted(versions, key=timestamp_of)[-2:]
+        if len(newest) > 1 and timestamp_of(newest[0]) == timestamp_of(newest[1]):
+            return None
+        found: bytes = newest[-1]
+        return found
 
 
 def merged_row(versions: Sequence[Row], covering: Deletion, resolve: Resolve) -> Row | None:
@@ -129,6 +168,7 @@ def maybe_newer(left: object, right: object) -> bytes | None:
     return left if left_us > right_us else right
 
 
-def _items(chunks: Iterator[RawChunk]) -> Iterator[tuple[bytes, StoredRow]]:
+def _numbered(chunks: Iterator[RawChunk], number: int) -> Iterator[Item[StoredRow]]:
     for cks, rows, _ in chunks:
-        yield from zip(cks, rows, strict=True)
+        for ck, row in zip(cks, rows, strict=True):
+            yield ck, number, row

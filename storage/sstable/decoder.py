@@ -152,7 +152,6 @@ class RowDecoder:
         rows: list[StoredRow] = []
         markers: list[Marker] = []
         all_packed = True
-        runs = self._runs
         while at < end:
             flags = data[at]
             if flags & (END_OF_PARTITION | IS_MARKER):
@@ -162,9 +161,7 @@ class RowDecoder:
                 markers.append(marker)
                 continue
             if flags in RUN_FLAGS:
-                run = runs.get(flags, _MISSING)
-                if run is _MISSING:
-                    run = runs[flags] = compile_run(self, flags)
+                run = self._run(flags)
                 if run is not None:
                     before = at
                     at = run(data, at, end, cks, rows)
@@ -179,6 +176,12 @@ class RowDecoder:
         if at != end:
             raise CorruptionError(f"a row ends at {at}, its block at {end}")
         return Decoded(cks, rows, markers, all_packed)
+
+    def _run(self, flags: int) -> Run | None:
+        run = self._runs.get(flags, _MISSING)
+        if run is _MISSING:
+            run = self._runs[flags] = compile_run(self, flags)
+        return run
 
     def raw(self, data: bytes, at: int) -> tuple[Row | Marker, int]:
         """The row or marker that begins there, and where it ends."""
@@ -220,6 +223,15 @@ class RowDecoder:
         if at != end:
             raise CorruptionError(f"a row ends at {at}, its block at {end}")
         return Placed(cks, offsets, has_markers)
+
+    def one_row(self, data: bytes, at: int, end: int) -> StoredRow | None:
+        """The row from `at` up to `end`; None: nothing of it exists."""
+        run = self._run(data[at]) if data[at] in RUN_FLAGS else None
+        if run is not None:
+            rows: list[StoredRow] = []
+            if run(data, at, end, [], rows) == end:
+                return rows[0]
+        return self.row(data, at)[1]
 
     def row(self, data: bytes, at: int) -> tuple[bytes, StoredRow | None, int]:
         """Order key, row (None: nothing of it exists) and where it ends."""

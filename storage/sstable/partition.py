@@ -275,7 +275,9 @@ class SSTablePartition:
         found = bisect_left(placed.cks, ck)
         if found == len(placed.cks) or placed.cks[found] != ck:
             return None
-        return self._file.decoder.row(data, placed.offsets[found])[1]
+        following = found + 1
+        end = placed.offsets[following] if following < len(placed.offsets) else len(data) - self._is_closed(index, data)
+        return self._file.decoder.one_row(data, placed.offsets[found], end)
 
     def _pieces(self, index: int) -> list[RangeTombstone]:
         if self._head is None:
