@@ -240,8 +240,9 @@ def test_reading_is_paced() -> None:
     wait = Task.wait
 
     def waited(self: Task, condition: object, force: object) -> None:
-        waits.append(node.clock.monotonic())
-        node.clock.advance(0.5)
+        if condition.__qualname__.startswith("_Pace"):  # type: ignore[attr-defined]  # others wait for the log
+            waits.append(node.clock.monotonic())
+            node.clock.advance(0.5)
         wait(self, condition, force)  # type: ignore[arg-type]
 
     compactions = node.engine.files.compactions
