@@ -36,12 +36,12 @@ def shrink() -> None:
         setattr(strands, name, size)
 
     from cqlserver.connections import limits
-    from cqlserver.restrictions import restrictions
+    from cqlserver.restrictions import combinations
     from grammar import parser
 
     limits.UNSENT_TOTAL_MAX, limits.UNSENT_TOTAL_HIGH = UNSENT_TOTAL_MAX, UNSENT_TOTAL_MAX // 2
     limits.UNSENT_PATIENCE_S = 1.0
-    parser.TOKENS_MAX, restrictions.COMBINATIONS_MAX = TOKENS_MAX, COMBINATIONS_MAX
+    parser.TOKENS_MAX, combinations.COMBINATIONS_MAX = TOKENS_MAX, COMBINATIONS_MAX
 
 
 def watch(file: Path) -> None:
