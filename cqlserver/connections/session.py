@@ -493,7 +493,8 @@ class Session(Client):
         while self._pending or self.waiting:
             for unanswered in self.take_pending():
                 while not self.step(unanswered):
-                    pass
+                    if unanswered.awaited is not None:
+                        unanswered.awaited.wait()
             if self.waiting:
                 self.resume()
 
