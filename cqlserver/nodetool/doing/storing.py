@@ -5,7 +5,7 @@ from typing import Final
 from cqlserver.nodetool.arguments import UsageError
 from cqlserver.nodetool.program import Tool
 
-_OF_PARTS: Final = ("split_output", "user_defined", "start_token", "end_token", "partition")
+_OF_PARTS: Final = ("user_defined", "start_token", "end_token", "partition")
 
 
 def flush(tool: Tool) -> None:

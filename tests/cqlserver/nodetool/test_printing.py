@@ -56,7 +56,7 @@ def test_options_stand_before_the_command_or_behind_it() -> None:
         parse(["b", "-a"], COMMANDS)
 
 
-@pytest.mark.parametrize("options", [["-s"], ["--user-defined"], ["-st", "1"], ["-et", "2"], ["--partition", "k"]])
+@pytest.mark.parametrize("options", [["--user-defined"], ["-st", "1"], ["-et", "2"], ["--partition", "k"]])
 def test_what_would_compact_less_than_a_table_is_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compact", *options, "ks", "t"]) == 1
     assert "is not supported: whole tables are compacted" in capsys.readouterr().out
