@@ -167,7 +167,7 @@ def compiled_cut(value_count: int, runs: Sequence[Run | None], counters_from: in
     lines.append(f" return {' + '.join(pieces) or repr(b'')}")
     scope: dict[str, object] = {"length": _unpack_length, "NULL": NULL, "counted": counted}
     exec("\n".join(lines), scope)
-    cut: Cut = scope["cut"]  # type: ignore[assignment]  # what the source above defines
+    cut: Cut = scope.pop("cut")  # type: ignore[assignment]  # what the source above defines
     return cut
 
 

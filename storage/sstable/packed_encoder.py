@@ -75,7 +75,7 @@ def maybe_plan(layout: Layout, codec: PrefixCodec, columns: Mapping[str, tuple[i
         "unsigned": unsigned,
     }
     exec(compile("\n".join(lines), "<encoder of rows>", "exec"), names)
-    return PackedPlan(names["encode"], len(written))
+    return PackedPlan(names.pop("encode"), len(written))
 
 
 _VALUE_LINES: Final = (" size = length(row, at)[0]", " at += 4")

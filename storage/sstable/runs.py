@@ -96,7 +96,7 @@ def _compiled(decoder: "RowDecoder", lines: list[str]) -> Any:
         **{f"order_key{i}": key for i, key in enumerate(component_order_keys(decoder.table))},
     }
     exec(compile("\n".join(lines), "<run of rows>", "exec"), names)
-    return names["run"]
+    return names.pop("run")
 
 
 def _run_lines(decoder: "RowDecoder", flags: int) -> list[str]:

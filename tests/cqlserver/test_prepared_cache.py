@@ -1,5 +1,7 @@
 """Prepared statements are bounded in bytes, and those that are used stay, though fast paths tell nobody of their uses."""
 
+import gc
+
 import pytest
 from small_server import KEYSPACE, TABLE, done, serving
 
@@ -44,3 +46,23 @@ def test_a_statement_larger_than_the_cache_is_not_prepared() -> None:
         response = client.request(Prepare(f"SELECT key{', key' * 3_000} FROM system.local")).response
         assert isinstance(response, Error)
         assert "is larger than allowed maximum of 1 MB: SELECT key, key" in response.error.message
+
+
+@pytest.mark.parametrize("text", [TEXT, "SELECT v FROM ks.t WHERE k = ? AND c = ? /* {} */"], ids=["INSERT", "SELECT"])
+def test_what_makes_room_is_freed_without_the_garbage_collector(text: str) -> None:
+    """There are no full collections under load, so that a cycle in a plan or its fast path would stay for ever."""
+    room = 20
+    with serving(prepared_statements_bytes_max=room * reckoned_bytes(text.format(10))) as server, server.connect() as client:
+        done(client.query(KEYSPACE))
+        done(client.query(TABLE))
+        for number in range(room):
+            done(client.request(Prepare(text.format(number))))
+        gc.collect()
+        gc.disable()
+        try:
+            for number in range(room, 3 * room):
+                done(client.request(Prepare(text.format(number))))
+            assert server.node.statements.evicted_count >= 2 * room
+            assert gc.collect() < room
+        finally:
+            gc.enable()

@@ -59,7 +59,7 @@ def compile_taker(
     wire = " + ".join([f"body[{start}:{stop}]" for start, stop in _slices(wire_places, places)]) or "b''"
     lines.append(f" return {end}, key, {ck}, {wire}")
     exec("\n".join(["def take(body, at):", " try:", *lines]), names)
-    taker: Taker = names["take"]
+    taker: Taker = names.pop("take")  # its globals are `names`: a cycle would keep both, there are no full collections
     return taker
 
 
