@@ -124,7 +124,8 @@ class Bench:
 
     def work(self) -> None:
         """What goes on beside requests."""
-        background = self.engine.background
+        background, commit_log = self.engine.background, self.engine.commit_log
+        assert commit_log is not None
         if self.turns_ms is None:
             background.finish()
             return
@@ -133,6 +134,7 @@ class Bench:
             if background.step(self.clock.monotonic() + TURN_S):
                 self.turns_ms.append((time.process_time() - began) * 1e3)
             else:
+                commit_log.sync()  # as the server does beside it: a flush may wait for that
                 time.sleep(TURN_S / 10)
 
     def pages(self) -> tuple[int, float]:
@@ -147,6 +149,7 @@ class Bench:
                 ((version, flags, _, opcode, body),) = EnvelopeDecoder(VERSION, responses=True).receive_data(
                     self.session.take_later() + self.session.take_output()
                 )
+                self.session.node.limits.made = 0  # it has been sent
                 found = responses.decode(version, flags, opcode, body).response
                 assert isinstance(found, responses.RowsResult), found
                 count, state = count + found.row_count, found.paging_state

@@ -127,7 +127,7 @@ class LocalCluster:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(station.keep_time)
                 if node.durable:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall)
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 await trio.sleep_forever()
 
     def _close(self, part: Part) -> None:

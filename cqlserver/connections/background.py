@@ -18,9 +18,9 @@ LOOK_S: Final = 0.05
 WAIT_S: Final = 0.002
 
 
-async def work_forever(engine: Engine, note_stall: Callable[[float], None]) -> None:
-    """Until cancelled. `note_stall` is told how long each turn took, in seconds."""
-    clock, background = engine.environment.clock.monotonic, engine.background
+async def work_forever(engine: Engine, note_stall: Callable[[float], None], want_sync: Callable[[], None]) -> None:
+    """Until cancelled. `note_stall` is told how long each turn took, in seconds; `want_sync` has the commit log synced."""
+    clock, background, commit_log = engine.environment.clock.monotonic, engine.background, engine.commit_log
     wanted = trio.Event()
 
     def want() -> None:
@@ -45,7 +45,11 @@ async def work_forever(engine: Engine, note_stall: Callable[[float], None]) -> N
                 await wanted.wait()
             continue
         began = clock()
-        if background.step(began + turn_s):
+        has_worked = background.step(began + turn_s)
+        if commit_log is not None and commit_log.is_sync_wanted:
+            commit_log.is_sync_wanted = False
+            want_sync()
+        if has_worked:
             note_stall(clock() - began)
             await trio.lowlevel.checkpoint()
         else:

@@ -228,6 +228,10 @@ class Listener:
         for channel in list(self._channels.values()):
             self._close(channel)
 
+    def want_sync(self) -> None:
+        """Has the commit log synced soon, whatever commitlog_sync says."""
+        self._sync_wanted.set()
+
     def note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
 

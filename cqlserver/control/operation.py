@@ -29,7 +29,6 @@ def _boolean(text: str) -> bool:
 STRING: Final = Kind({"type": "string"}, str, str)
 INTEGER: Final = Kind({"type": "integer"}, int, int)
 BOOLEAN: Final = Kind({"type": "boolean"}, bool, _boolean)
-NUMBER: Final = Kind({"type": "number"}, float, float)
 STRINGS: Final = Kind({"type": "array", "items": {"type": "string"}}, list, lambda text: text.split(",") if text else [])
 
 

@@ -162,7 +162,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 if node.durable:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall)
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 if control is not None:
                     nursery.start_soon(serve_control, control, node, listener)
                 if config.until_stdin_ends:

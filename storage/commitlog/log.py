@@ -118,6 +118,8 @@ class CommitLog:
         self.options = options
         self.written_position = CommitLogPosition(0)
         self.synced_position = CommitLogPosition(0)
+        self.is_sync_wanted = False
+        """Something in the background waits for a sync: whoever sees to them need not wait for the end of the period."""
         self._lengths: list[int] = []  # of the gathered records, which are _parts, one behind the other
         self._parts: list[bytes] = []
         self._written = 0

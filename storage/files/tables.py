@@ -123,8 +123,18 @@ class StoredTables:
 
     def _assure_schema(self, task: Task) -> None:
         """Waits until the log has the schema durably: an SSTable that knows of columns which a power cut took from the log
-        could not be read."""
-        task.wait(self._is_schema_durable, self._sync_log)
+        could not be read. That is seen to at once: a client may wait for the flush."""
+        has_asked = False
+
+        def is_durable() -> bool:
+            nonlocal has_asked
+            if self._is_schema_durable():
+                return True
+            if self._schema_position and not has_asked:
+                has_asked = self._commit_log.is_sync_wanted = True
+            return False
+
+        task.wait(is_durable, self._sync_log)
 
     def _is_schema_durable(self) -> bool:
         commit_log = self._commit_log
