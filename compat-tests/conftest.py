@@ -37,28 +37,24 @@ def server_address(request: pytest.FixtureRequest) -> Iterator[Address]:
 @pytest.fixture(scope="session")
 def auth_address(request: pytest.FixtureRequest) -> Iterator[Address]:
     """The same of a server where clients log in, as the superuser cassandra for example."""
-    contact = request.config.getoption("--contact-auth")
-    if contact:
-        yield Address.parse(contact)
-        return
-    if request.config.getoption("--contact"):
-        pytest.skip("no --contact-auth was given")
-    import cqlserver
-
-    with cqlserver.start(memory=True, config=HERE / "cassandra-auth.yaml") as server:
-        yield Address(server.host, server.port)
+    yield from _special_address(request, "--contact-auth", "cassandra-auth.yaml")
 
 
 @pytest.fixture(scope="session")
 def guarded_address(request: pytest.FixtureRequest) -> Iterator[Address]:
     """The same of a server with low guardrails."""
-    contact = request.config.getoption("--contact-guarded")
+    yield from _special_address(request, "--contact-guarded", "cassandra-guardrails.yaml")
+
+
+def _special_address(request: pytest.FixtureRequest, option: str, config: str) -> Iterator[Address]:
+    """What the option says, or a server of this configuration; none where other tests run against somebody else's."""
+    contact = request.config.getoption(option)
     if contact:
         yield Address.parse(contact)
         return
     if request.config.getoption("--contact"):
-        pytest.skip("no --contact-guarded was given")
+        pytest.skip(f"no {option} was given")
     import cqlserver
 
-    with cqlserver.start(memory=True, config=HERE / "cassandra-guardrails.yaml") as server:
+    with cqlserver.start(memory=True, config=HERE / config) as server:
         yield Address(server.host, server.port)

@@ -1,10 +1,10 @@
 """The areas: each a generator of statements, schema and data first."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from random import Random
 
-from protocol.types import NATIVE_TYPES
+from protocol.types import NATIVE_TYPES, UserType
 from storage.schema.type_text import parse_type
 from twins.definitions import Definitions
 from twins.functions import Calls
@@ -22,12 +22,18 @@ PER_TABLE = 250
 COLUMNS = 30
 
 
-def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
-    now_s = int(time.time())
+def _with_types(rng: Random, keyspace: str) -> Generator[Statement, None, list[UserType]]:
+    """A new keyspace, and types in it."""
     yield from new_keyspace(keyspace)
     user_types = random_user_types(rng, keyspace)
     for user_type in user_types:
         yield statement(user_type_definition(user_type))
+    return user_types
+
+
+def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+    now_s = int(time.time())
+    user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = random_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
@@ -40,10 +46,7 @@ def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
 
 def writes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
     now_s = int(time.time())
-    yield from new_keyspace(keyspace)
-    user_types = random_user_types(rng, keyspace)
-    for user_type in user_types:
-        yield statement(user_type_definition(user_type))
+    user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = dense_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
@@ -55,10 +58,7 @@ def writes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
 
 def indexes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
     now_s = int(time.time())
-    yield from new_keyspace(keyspace)
-    user_types = random_user_types(rng, keyspace)
-    for user_type in user_types:
-        yield statement(user_type_definition(user_type))
+    user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = random_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
@@ -72,10 +72,7 @@ def indexes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
 
 def views(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
     now_s = int(time.time())
-    yield from new_keyspace(keyspace)
-    user_types = random_user_types(rng, keyspace)
-    for user_type in user_types:
-        yield statement(user_type_definition(user_type))
+    user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = dense_table(rng, keyspace, f"t{number}", user_types)
         while not all(column.type.has_one_form for column in table.columns):  # a build flushes, after which forms differ
@@ -135,10 +132,7 @@ def user_functions(rng: Random, keyspace: str, count: int) -> Iterator[Statement
 
 def _wide_table(rng: Random, keyspace: str, number: int) -> Iterator[Statement]:
     """A keyspace with a table of many types; returns the table."""
-    yield from new_keyspace(keyspace)
-    user_types = random_user_types(rng, keyspace)
-    for user_type in user_types:
-        yield statement(user_type_definition(user_type))
+    user_types = yield from _with_types(rng, keyspace)
     types = [NATIVE_TYPES[name] for name in NATIVES]
     while len(types) < len(NATIVES) + COLUMNS:
         found = random_type(rng, user_types)
