@@ -89,7 +89,7 @@ class CompactedRound(Round):
         for path in folder.iterdir():
             if path.is_file():
                 shutil.copy2(path, ours)
-        files = TableFiles(disk, folders, store, Caches(), VERSIONS["nb"])
+        files = TableFiles(disk, folders, store, Caches(), VERSIONS["nb"], lambda task: None)
         files.open_all()
         self.files += len(files.readers)
         before = sum(reader.statistics.stats.rows for reader in files.readers)

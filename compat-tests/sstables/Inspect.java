@@ -3,6 +3,7 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.util.Map;
 import java.util.Set;
 
@@ -30,12 +31,17 @@ import org.apache.cassandra.utils.OutputHandler;
  */
 public class Inspect
 {
+    /** What was the standard output. Cassandra's log goes there too, in the middle of an answer: it gets the standard error instead. */
+    private static PrintStream answers;
+
     public static void main(String[] args) throws Exception
     {
+        answers = System.out;
+        System.setOut(System.err);
         Util.initDatabaseDescriptor();
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
-        System.out.println(".");
-        System.out.flush();
+        answers.println(".");
+        answers.flush();
         for (String line = in.readLine(); line != null; line = in.readLine())
         {
             String[] words = line.split(" ");
@@ -53,8 +59,8 @@ public class Inspect
                     probe(words[1]).loadNewSSTables(words[2], words[3]);
                 else if (words[0].equals("verify"))
                     verify(words[1], words[2]);
-                System.out.println();
-                System.out.println(".");
+                answers.println();
+                answers.println(".");
             }
             catch (Throwable error)
             {
@@ -62,10 +68,10 @@ public class Inspect
                 for (Throwable each = error; each != null; each = each.getCause())
                     text.append(each.toString().replace('\n', ' ')).append(" <- ");
                 error.printStackTrace(System.err);
-                System.out.println();
-                System.out.println("! " + text);
+                answers.println();
+                answers.println("! " + text);
             }
-            System.out.flush();
+            answers.flush();
         }
         System.exit(0);
     }
@@ -82,7 +88,7 @@ public class Inspect
         SSTableReader sstable = SSTableReader.openNoValidation(null, descriptor, TableMetadataRef.forOfflineTools(metadata));
         try (ISSTableScanner scanner = sstable.getScanner())
         {
-            JsonTransformer.toJsonLines(scanner, Util.iterToStream(scanner), true, metadata, new Unclosed(System.out));
+            JsonTransformer.toJsonLines(scanner, Util.iterToStream(scanner), true, metadata, new Unclosed(answers));
         }
         finally
         {
@@ -112,7 +118,7 @@ public class Inspect
                 sstable.selfRef().release();
             }
         }
-        System.out.println("verified " + count);
+        answers.println("verified " + count);
     }
 
     /** The standard output, which the printer of JSON may not close. */
