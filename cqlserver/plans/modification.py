@@ -180,6 +180,7 @@ class Modification:
         if not clustering:
             update.delete(deletion)
         elif len(clustering) == len(self.table.clustering):
+            self._check_clustering(clustering)
             update.put(ck, Row(clustering, NO_LIVENESS, deletion, {}))
         else:
             update.tombstones.append(RangeTombstone(ck, ck + b"\xff", deletion, clustering, clustering))
@@ -196,6 +197,7 @@ class Modification:
         if self.updates_regular_rows if not is_delete else self.regular:
             if is_delete and not clustering and self.table.clustering:
                 raise InvalidRequest("Range deletions are not supported for specific columns")
+            self._check_clustering(clustering)
             existing = read_row(key, ck) if _reads(self.regular) else None
             change = RowChange(context, existing)
             for operation in self.regular or self._compact_value():
@@ -219,6 +221,9 @@ class Modification:
             if columns or not change.increments:
                 update.put_static(Row((), NO_LIVENESS, LIVE, columns))
 
+    def _check_clustering(self, clustering: tuple[bytes, ...]) -> None:
+        if self.table.needs_clustering_value and not clustering[0]:
+            raise InvalidRequest(f"Invalid empty or null value for column {self.table.clustering[0].name}")
 
     def _compact_value(self) -> tuple[Operation, ...]:
         """What a row of a compact table holds, if nothing is said of it: a row without a value is none. Raises."""

@@ -292,6 +292,11 @@ class TableMetadata:
         """COMPACT STORAGE without clustering columns of its own."""
         return not self.is_dense and not self.is_compound
 
+    @property
+    def needs_clustering_value(self) -> bool:
+        """COMPACT STORAGE with one clustering column: an empty value there is refused (cql3/UpdateParameters.newRow)."""
+        return self.is_dense and not self.is_compound
+
     @cached_property
     def hidden_columns(self) -> frozenset[str]:
         """Columns of a compact table that clients never see."""

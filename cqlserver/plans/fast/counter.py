@@ -64,7 +64,7 @@ def maybe_fast_increment(node: Node, modification: Modification, specs: tuple[Co
     """None where the statement does not fit."""
     table = modification.table
     terms = modification.restrictions.equality_terms
-    if not table.is_counter or terms is None or len(terms[1]) != len(table.clustering):
+    if not table.is_counter or table.needs_clustering_value or terms is None or len(terms[1]) != len(table.clustering):
         return None
     operations = [operation for operation in modification.regular if isinstance(operation, Increment)]
     names = tuple(operation.name for operation in operations)

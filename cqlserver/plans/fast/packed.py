@@ -72,6 +72,7 @@ def maybe_packed_write(modification: Modification, store: TableStore) -> PackedW
         or modification.json is not None
         or table.is_counter
         or table.is_virtual
+        or table.needs_clustering_value
         or table.params.default_time_to_live
         or (modification.verb == "UPDATE" and not modification.regular)
         or not all(isinstance(operation, Set) for operation in modification.regular)
