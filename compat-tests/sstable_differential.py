@@ -2,7 +2,8 @@
 
     python compat-tests/sstable_differential.py --oracle 127.0.0.2:9142 --node 2 --seed 1 --tables 50
 
-The oracle has to run on this machine (its data folder is read); CASSANDRA_ORACLE_HOME says where. For each table:
+The oracle has to run on this machine (its data folder is read); CASSANDRA_ORACLE_HOME says where. Its `column_index_size`
+holds for our files too: with 1KiB many partitions have an index. For each table:
 
 - Cassandra's files, flushed: our dump of them equals sstabledump's, our node on top of them answers SELECT * as Cassandra
   does, and what our writer makes of their contents is the same bytes again: Data, Index, Filter, Summary and Statistics;
@@ -43,7 +44,7 @@ from protocol.client import connect  # noqa: E402
 from protocol.requests import QueryOptions  # noqa: E402
 from protocol.responses import Error, RowsResult  # noqa: E402
 from storage.reads import TableStore  # noqa: E402
-from storage.sstable.constants import BIG, DATA  # noqa: E402
+from storage.sstable.constants import BIG, BIG_INDEX_BYTES, BTI, BTI_INDEX_BYTES, DATA, VERSIONS  # noqa: E402
 from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
 from storage.sstable.reader import SSTableReader  # noqa: E402
 
@@ -63,7 +64,10 @@ class Round:
         self.theirs = connect(address.host, address.port, 5, timeout_s=120)
         self.ours = OurNode()
         self.failures: list[str] = []
+        bti = VERSIONS[version].format == BTI
+        self.block_bytes = inspector.index_block_bytes(BTI_INDEX_BYTES if bti else BIG_INDEX_BYTES)
         self.files = self.rows = self.served = self.equal_files = self.slips = 0
+        self.wide = [0, 0]  # partitions with an index: of theirs, of ours
 
     def run(self) -> None:
         create = f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}"
@@ -113,26 +117,28 @@ class Round:
         store.memtable = memtable
         assert result.content == b"".join(expected_rows), f"SELECT *: {result.content!r} not {expected_rows!r}"
         for reader in readers:
+            self.wide[0] += wide_count(reader)
             self._check_bytes(reader, store, scratch / "again" / str(self.files))
 
     def _check_bytes(self, reader: SSTableReader, store: TableStore, folder: Path) -> None:
         """What we write of what Cassandra wrote is what Cassandra wrote."""
         if reader.descriptor.version.format != BIG:
             return
-        for component, (ours, theirs) in rewritten(reader, store, folder).items():
+        for component, (ours, theirs) in rewritten(reader, store, folder, self.block_bytes).items():
             assert ours == theirs, f"{component}: {ours.hex()}\nCassandra's {theirs.hex()}"
             self.equal_files += 1
 
     def check_ours(self, name: str, scratch: Path) -> None:
         folder = scratch / "ks" / f"{name}-{'0' * 32}"
         store = self.ours.store(self.keyspace, name)
-        descriptor = write_memtable(store, folder, self.version, 1)
+        descriptor = write_memtable(store, folder, self.version, 1, self.block_bytes)
         if descriptor is None:
             return
         self.files += 1
         expected = self.inspector.dump(folder / descriptor.file_name(DATA))
         same(our_dump(folder, descriptor), expected)
         (reader,) = opened(folder, store.table, store)
+        self.wide[1] += wide_count(reader)
         read, written = contents(reader, store), contents(store.memtable, store)
         assert read == written, f"{read}\nnot {written}"
 
@@ -174,6 +180,10 @@ class Round:
             self.failures.append(f"{wanted.text()}: {ours}\nCassandra: {theirs}")
 
 
+def wide_count(reader: SSTableReader) -> int:
+    return sum(len(stretch.wide) for stretch in reader.stretches())
+
+
 def same(ours: list[object], theirs: list[object]) -> None:
     for left, right in zip(ours, theirs, strict=True):
         assert left == right, f"ours {left}\nsstabledump {right}"
@@ -189,6 +199,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--version", default="nb", help="of the SSTables that are written here")
     given = parser.parse_args(arguments)
     failures = files = tables = rows = served = equal = slips = 0
+    wide = [0, 0]
     for seed in range(given.seed, given.seed + given.rounds):
         with tempfile.TemporaryDirectory() as classes:
             inspector = Inspector(given.node, Path(classes))  # it loads a schema only once
@@ -203,8 +214,10 @@ def main(arguments: list[str]) -> int:
         files, tables = files + done.files, tables + given.tables
         rows, served = rows + done.rows, served + done.served
         equal, slips = equal + done.equal_files, slips + done.slips
+        wide = [total + more for total, more in zip(wide, done.wide, strict=True)]
         shown = f"{tables} tables, {files} files, {equal} components made again, {rows} rows of theirs"
-        shown += f", {served} of ours, {slips} where sstabledump failed in Java"
+        shown += f", {served} of ours, wide partitions {wide[0]} of theirs, {wide[1]} of ours"
+        shown += f", {slips} where sstabledump failed in Java"
         print(f"seed {seed}: {shown}, {failures} differences", flush=True)
     return 1 if failures else 0
 

@@ -35,6 +35,12 @@ class Inspector:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True,
         )  # fmt: skip
         self._answer()
+        self._config = (home / "conf" / "cassandra.yaml").read_text()
+
+    def index_block_bytes(self, default: int) -> int:
+        """What the node's column_index_size is; `default`: where it says nothing."""
+        found = re.search(r"^column_index_size\"?: *['\"]?(\d+)KiB", self._config, re.MULTILINE)
+        return int(found[1]) * 1024 if found else default
 
     def dump(self, path: Path) -> list[Any]:
         """What sstabledump says, an object for each partition."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from twins.statement import Statement, statement
 from twins.tables import Table, compacted, random_table, random_user_types, random_writes, user_type_definition
+from twins.values import random_value
 from twins.writes import Writes, dense_table
 
 from cqlserver.connections.session import Session
@@ -85,8 +86,25 @@ def random_tables(rng: Random, keyspace: str, count: int) -> Iterator[tuple[Tabl
             pairs = chain.from_iterable(made.statements() for _ in range(40))
             statements += [each for each in pairs if not each.text().startswith("SELECT")]
         else:
-            statements += random_writes(rng, table, None)  # type: ignore[arg-type]  # no time: it is now
+            rounds = 1
+            if rng.random() < 0.5:
+                _widen(rng, table)
+                rounds = WIDE_ROUNDS
+            for _ in range(rounds):
+                statements += random_writes(rng, table, None)  # type: ignore[arg-type]  # no time: it is now
         yield table, statements
+
+
+WIDE_ROUNDS = 4
+WIDE_POOL = 12
+
+
+def _widen(rng: Random, table: Table) -> None:
+    """Few partitions and many rows, so that they have an index where `column_index_size` is small."""
+    for column in table.of("partition"):
+        del column.pool[1:]
+    for column in table.of("clustering"):
+        column.pool += [random_value(rng, column.type) for _ in range(WIDE_POOL)]
 
 
 COMPRESSIONS = (
@@ -131,7 +149,9 @@ def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
         reader.close()
 
 
-def write_memtable(store: TableStore, folder: Path, version: str, generation: int) -> Descriptor | None:
+def write_memtable(
+    store: TableStore, folder: Path, version: str, generation: int, index_block_bytes: int
+) -> Descriptor | None:
     """Our memtable as an SSTable; None where there is nothing in it."""
     memtable = store.memtable
     keys = sorted(memtable.keys(), key=position_of)
@@ -139,7 +159,8 @@ def write_memtable(store: TableStore, folder: Path, version: str, generation: in
         return None
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = Descriptor(VERSIONS[version], generation)
-    writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, WriterOptions(len(keys)))
+    options = WriterOptions(len(keys), index_block_bytes=index_block_bytes)
+    writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, options)
     for key in keys:
         partition = memtable.maybe_partition(key)
         assert partition is not None
@@ -153,7 +174,9 @@ def write_memtable(store: TableStore, folder: Path, version: str, generation: in
     return descriptor
 
 
-def rewritten(reader: SSTableReader, store: TableStore, folder: Path) -> dict[str, tuple[bytes, bytes]]:
+def rewritten(
+    reader: SSTableReader, store: TableStore, folder: Path, index_block_bytes: int
+) -> dict[str, tuple[bytes, bytes]]:
     """Another server's SSTable read and written by us, with its header: by component, the bytes of both; what follows
     from the time and place of writing is taken over first."""
     theirs = reader.statistics
@@ -165,6 +188,7 @@ def rewritten(reader: SSTableReader, store: TableStore, folder: Path) -> dict[st
         stats.repaired_at_ms,
         originating_host=stats.originating_host,
         commit_log_intervals=stats.commit_log_intervals,
+        index_block_bytes=index_block_bytes,
     )
     version = reader.descriptor.version
     descriptor = Descriptor(version, 1)
