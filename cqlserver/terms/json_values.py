@@ -19,7 +19,7 @@ from protocol.responses import ColumnSpec
 from protocol.types import TEXT, MarshalError, quoted_identifier
 from protocol.types.duration import DurationError
 from protocol.types.json_text import JsonError, parse_json_map
-from storage.schema.metadata import ColumnMetadata
+from storage.schema.metadata import ColumnKind, ColumnMetadata
 
 
 class JsonTerm(Term):
@@ -94,9 +94,11 @@ def compile_json(
 
 
 def _refuse_hidden(columns: Sequence[ColumnMetadata], context: BindContext) -> None:
-    """A document is about all columns, and those that a compact table hides can't be written."""
+    """A document is about all columns, and a clustering column that a compact table hides can't be named. A hidden value
+    can: it is null like any other of which the document says nothing."""
+    hidden = context.table.hidden_columns
     for column in columns:
-        if column.name in context.table.hidden_columns:
+        if column.kind is ColumnKind.CLUSTERING and column.name in hidden:
             raise InvalidRequest(f"Undefined column name {quoted_identifier(column.name)} in table {context.table}")
 
 
