@@ -99,7 +99,7 @@ class CompactedRound(Round):
             known = set(_in(folder))  # Cassandra removes them at its leisure
             self.inspector.compact(self.keyspace, name)
             task = Task(Lane.COMPACTION, "Major compaction", name, lambda task: None)
-            Compaction(disk, files, Choice(files.readers), int(time.time()), uuid4).run(task)
+            Compaction(disk, files, Choice(files.readers), int(time.time()), uuid4()).run(task)
             theirs = [
                 partition
                 for descriptor in _in(folder)

@@ -50,6 +50,10 @@ class Task:
     subject: str
     function: Callable[["Task"], None]
     unit: str = "bytes"
+    id: str = ""
+    """Of the compaction that it does just now; `sstables` go into it, and `target` is the folder of what comes out."""
+    sstables: int = 0
+    target: str = ""
     total: int = 0
     completed: int = 0
     state: TaskState = TaskState.WAITING

@@ -17,6 +17,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
@@ -192,6 +193,7 @@ class Engine:
     def files(self) -> "StoredTables":
         """The SSTables. Only for nodes that keep their data; made when there are any, or are to be."""
         if self.maybe_files is None:
+            from storage.compaction.history import remember
             from storage.files.tables import FlushOptions, StoredTables
 
             assert self.options.data is not None, "this node keeps nothing"
@@ -215,6 +217,7 @@ class Engine:
                 options,
                 lambda: self.host_id,
             )
+            self.maybe_files.compactions.on_compacted = partial(remember, self)
         return self.maybe_files
 
     def _replay(self, commit_log: CommitLog) -> Replayed:
@@ -582,6 +585,8 @@ class Engine:
         if self.commit_log is None:
             return
         self.indexed.hand_over()
+        self.files.compactions.are_automatic = False  # what they tell of themselves would be in the log alone
+        self.background.finish()
         self.commit_log.write()
         self.flush()
         self.background.finish()

@@ -3,6 +3,7 @@
     # prose
     cql> CREATE TABLE nodetool.t (k int PRIMARY KEY)      executed first
     $ flush nosuch                                        the command
+    ~ nodetool.t                                          only lines with this text are compared: others tell of more
     | nodetool: Keyspace [nosuch] does not exist.         a line of standard output
     ! error: ...                                          a line of standard error
     = 1                                                   the exit status
@@ -28,6 +29,7 @@ _REPLACED: Final = (
     (re.compile(r"(?<![\w<])-?\d[\d.]*|\.?\bNaN\b"), "<n>"),
     (re.compile(r"(?<=: )'<n>'$"), "<n>"),  # in YAML NaN has no quotes where a number has
     (re.compile(r"throttling disabled \(<n>\)"), "<n>"),  # what is set
+    (re.compile(r"(?<=\S) {2,}"), " "),
     (re.compile(r" {2,}"), "  "),
     (re.compile(r" +$"), ""),
 )
@@ -45,16 +47,20 @@ class Outcome(NamedTuple):
 
 
 class Case(NamedTuple):
-    """`cql`: what is executed before it; `prose`: lines that stand above it."""
+    """`cql`: what is executed before it; `prose`: lines that stand above it; `only`: what lines have that are compared."""
 
     prose: list[str]
     cql: list[str]
     command: str
     outcome: Outcome | None
+    only: str = ""
 
     @property
     def words(self) -> list[str]:
         return shlex.split(self.command)
+
+    def normalised(self) -> "Case":
+        return self._replace(outcome=self.outcome.normalised() if self.outcome is not None else None)
 
 
 Run = Callable[[list[str]], tuple[str, str, int]]
@@ -85,6 +91,8 @@ def read(file: Path) -> list[Case]:
             case "$":
                 found.append(Case(prose, cql, rest, None))
                 prose, cql = [], []
+            case "~":
+                found[-1] = found[-1]._replace(only=rest)
             case "|" | "!" | "=":
                 before = found[-1].outcome or Outcome([], [], 0)
                 if kind == "=":
@@ -95,7 +103,7 @@ def read(file: Path) -> list[Case]:
                 pass
             case _:
                 raise ValueError(f"{file}: a line that is none: {line}")
-    return found
+    return found if is_exact(file) else [case.normalised() for case in found]
 
 
 def is_exact(file: Path) -> bool:
@@ -109,7 +117,7 @@ def run(file: Path, cases: list[Case], execute: Callable[[str], None], tool: Run
             execute(statement)
         out, error, status = tool(case.words)
         error = error.partition("-- StackTrace --")[0]
-        outcome = Outcome(out.splitlines(), error.splitlines(), status)
+        outcome = Outcome([line for line in out.splitlines() if case.only in line], error.splitlines(), status)
         yield case, outcome if is_exact(file) else outcome.normalised()
 
 
@@ -120,6 +128,7 @@ def written(cases: list[Case]) -> str:
         lines += ["", *case.prose] if lines else case.prose
         lines += [f"cql> {statement}" for statement in case.cql]
         lines.append(f"$ {case.command}")
+        lines += [f"~ {case.only}"] if case.only else []
         outcome = case.outcome
         assert outcome is not None, case
         lines += [f"| {line}".rstrip() if not line else f"| {line}" for line in outcome.out]

@@ -114,8 +114,6 @@ async def drain(control: Control) -> object:
 
     def drain_now() -> None:
         control.turn_clients_away()
-        if engine.maybe_files is not None:
-            engine.maybe_files.compactions.are_automatic = False
         for task in engine.background.tasks:
             if task.lane is Lane.COMPACTION:
                 task.cancel()
@@ -134,6 +132,7 @@ def task_facts(task: Task) -> dict[str, object]:
     """What JSON says of a task."""
     keyspace, _, table = task.subject.partition(".")
     return {
+        "id": task.id,
         "kind": task.kind,
         "lane": task.lane.value,
         "keyspace": keyspace,
@@ -142,6 +141,8 @@ def task_facts(task: Task) -> dict[str, object]:
         "completed": task.completed,
         "total": task.total,
         "unit": task.unit,
+        "sstables": task.sstables,
+        "target": task.target,
     }
 
 

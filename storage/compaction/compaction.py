@@ -6,7 +6,7 @@ merged is read and written with pauses; a table that is truncated or dropped mea
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
 from storage.mutation import NO_TIMESTAMP
 from storage.reads import Stored
+from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import Version
 from storage.sstable.reader import SSTableReader
 from storage.sstable.stretch import Stretch
@@ -95,8 +96,21 @@ Pace = Callable[[Task, int], None]
 """(task, bytes read so far): waits where that went too fast."""
 
 
+class Compacted(NamedTuple):
+    """What a compaction did. Bytes are those of Data.db on the disk; `merged`: of how many partitions so many versions
+    became one."""
+
+    id: UUID
+    table: TableMetadata
+    kind: str
+    bytes_in: int
+    bytes_out: int
+    merged: Mapping[int, int]
+
+
 class Compaction:
-    """Of the inputs of `choice`, which are SSTables of one table. `kind`: as transaction logs name it."""
+    """Of the inputs of `choice`, which are SSTables of one table. `id` is its transaction's, too; `kind`: what it is called
+    (OperationType)."""
 
     def __init__(
         self,
@@ -104,8 +118,8 @@ class Compaction:
         files: TableFiles,
         choice: Choice[SSTableReader],
         now_s: int,
-        new_id: Callable[[], UUID],
-        kind: str = "compaction",
+        id: UUID,
+        kind: str = "Compaction",
         rules: Rules = USUAL,
         pace: Pace = lambda task, done: None,
     ) -> None:
@@ -113,7 +127,8 @@ class Compaction:
         self.inputs = sorted(choice.inputs, key=lambda reader: -reader.max_timestamp_us)
         self.skipped = 0
         """Partitions that could not be read."""
-        self._disk, self._now_s, self._new_id, self._kind, self._pace = disk, now_s, new_id, kind, pace
+        self._disk, self._now_s, self._id, self._kind, self._pace = disk, now_s, id, kind, pace
+        self._merged = [0] * (len(self.inputs) + 1)
         params = files.store.table.params
         only_repaired = params.compaction.get("only_purge_repaired_tombstones", "false").lower() == "true"
         self._may_purge = rules.purges and not (only_repaired and not all(r.repaired_at_ms for r in self.inputs))
@@ -123,13 +138,14 @@ class Compaction:
     def is_wanted(self) -> bool:
         return all(reader in self.files.readers for reader in self.inputs)
 
-    def run(self, task: Task) -> None:
-        """Raises OSError, CorruptionError; then the inputs are there still, and nothing else."""
+    def run(self, task: Task) -> Compacted | None:
+        """None where the inputs are gone. Raises OSError, CorruptionError; then they are there still, and nothing else."""
         if not self.is_wanted:
-            return
+            return None
         files, inputs = self.files, self.inputs
+        task.id, task.sstables, task.target = str(self._id), len(inputs), files.folder
         task.total = sum(reader.data_bytes for reader in inputs)
-        transaction = Transaction(self._disk, files.folder, self._kind, self._new_id())
+        transaction = Transaction(self._disk, files.folder, self._kind.lower().replace(" ", ""), self._id)
         keys = sum(reader.key_count for reader in inputs)
         outputs = Outputs(self.choice, keys, lambda level, count: self._open_writer(transaction, level, count))
         is_decided = True
@@ -160,6 +176,9 @@ class Compaction:
             transaction.abort()
             raise
         beside(transaction.finish)
+        bytes_in, bytes_out = (sum(reader.data_disk_bytes for reader in readers) for readers in (inputs, made))
+        merged = {versions: count for versions, count in enumerate(self._merged) if count}
+        return Compacted(self._id, files.store.table, self._kind, bytes_in, bytes_out, merged)
 
     def _open_writer(self, transaction: Transaction, level: int, key_count: int) -> SSTableWriter:
         files, inputs = self.files, self.inputs
@@ -177,7 +196,7 @@ class Compaction:
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 
     def _merge(self, outputs: Outputs, task: Task) -> None:
-        store, rules = self.files.store, self.rules
+        store, rules, merged = self.files.store, self.rules, self._merged
         copies = not (rules.removes_covered or rules.skips_damaged)
         inputs = [_Input(reader, self.files.version if copies else None, rules.skips_damaged) for reader in self.inputs]
         for items in in_order([source.places() for source in inputs]):
@@ -197,6 +216,7 @@ class Compaction:
                         several = [inputs[source].content(place)]
                     several.append(inputs[items[number][1]].content(items[number][2]))
                     number += 1
+                merged[1 if several is None else len(several)] += 1
                 if rules.ranges is not None and not any(first <= position <= last for first, last in rules.ranges):
                     continue
                 if several is None and inputs[source].can_copy:

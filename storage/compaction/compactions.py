@@ -5,9 +5,9 @@ from uuid import UUID
 
 from storage.background import Background, Lane, Task
 from storage.compaction.choices import Choice, Situation
-from storage.compaction.compaction import USUAL, Compaction, Rules
+from storage.compaction.compaction import USUAL, Compacted, Compaction, Rules
 from storage.compaction.strategies import major, next_to_compact
-from storage.environment.environment import Environment
+from storage.environment.environment import Environment, TimeUuidSource
 from storage.files.table_files import TableFiles
 from storage.memtable.memtable import Position
 from storage.sstable.reader import SSTableReader
@@ -17,14 +17,16 @@ Choose = Callable[[TableFiles], Sequence[Choice[SSTableReader]]]
 
 class Compactions:
     """Those of one node. `are_automatic` may be switched off, for all tables or, in `not_automatic`, for some (nodetool
-    disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can."""
+    disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can;
+    `on_compacted` is told of each that is done."""
 
     def __init__(self, environment: Environment, background: Background, bytes_per_s: int) -> None:
         self._disk, self._clock, self._background = environment.disk, environment.clock, background
-        self._rng = environment.rng.fork("compactions")
+        self._new_id = TimeUuidSource(environment.clock, environment.rng.fork("compactions")).timeuuid
         self.are_automatic = True
         self.not_automatic: set[UUID] = set()
         self.bytes_per_s = bytes_per_s
+        self.on_compacted: Callable[[Compacted], None] = lambda compacted: None
         self._flush_bytes: dict[UUID, int] = {}
 
     def flushed(self, files: TableFiles, reader: SSTableReader) -> None:
@@ -84,9 +86,10 @@ class Compactions:
             for choice in choose(files):
                 if all(reader in files.readers for reader in choice.inputs):
                     own = self._rules(files, choice) if rules is USUAL else rules
-                    file_kind = kind.lower().replace(" ", "")
                     now_s, pace = self._clock.now_s(), _Pace(self).pace
-                    Compaction(self._disk, files, choice, now_s, self._new_id, file_kind, own, pace).run(task)
+                    done = Compaction(self._disk, files, choice, now_s, self._new_id(), kind, own, pace).run(task)
+                    if done is not None:
+                        self.on_compacted(done)
             self.consider(files)
 
         return self._background.add(Task(Lane.COMPACTION, kind, str(files.store.table), run))
@@ -95,9 +98,6 @@ class Compactions:
         """A table may want that each of its compactions looks for deletions elsewhere (provide_overlapping_tombstones)."""
         wanted = files.store.table.params.compaction.get("provide_overlapping_tombstones", "NONE").upper()
         return Rules(removes_covered=wanted != "NONE", by_cells=wanted == "CELL")
-
-    def _new_id(self) -> UUID:
-        return self._rng.uuid4()
 
     def _may_begin(self, files: TableFiles) -> bool:
         return self.are_automatic and not files.is_stuck and files.store.table.id not in self.not_automatic

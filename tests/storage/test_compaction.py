@@ -1,8 +1,10 @@
 """Compactions: the rows stay what they are, what nobody needs goes, and a crash at any step leaves one of the two."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import test_engine
 from test_engine import Harness, table
 from test_flush import OPERATIONS, data_files, fill, flush
 
@@ -10,11 +12,12 @@ from protocol.errors import CorruptionError
 from protocol.types import INT
 from storage.commitlog.log import CommitLogOptions
 from storage.compaction.purging import Purger
-from storage.engine import EngineOptions
+from storage.engine import EngineOptions, stored_values
 from storage.files.transaction import Transaction
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, NO_LIVENESS, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
+from storage.schema.table_definitions import define_table
 from storage.sstable.stretch import Stretch
 from storage.sstable.writer import SSTableWriter
 
@@ -257,3 +260,37 @@ def test_an_index_that_leads_elsewhere_ends_a_compaction() -> None:
     assert node.rows(made) == expected
     compact(node)
     assert node.rows(made) == expected
+
+
+def test_the_history_has_what_was_compacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = (
+        "bytes_in bigint, bytes_out bigint, columnfamily_name text, compacted_at timestamp, "
+        "compaction_properties frozen<map<text, text>>, keyspace_name text, rows_merged map<int, bigint>"
+    )
+    kept = define_table("system", "compaction_history", "id timeuuid", "", columns, comment="")
+    kept = replace(kept, params=replace(kept.params, default_time_to_live=100))
+    monkeypatch.setattr(test_engine, "BUILT_IN", (test_engine.SYSTEM.with_table(kept), *test_engine.BUILT_IN[1:]))
+    node, made, _ = history()
+    readers = node.engine.files.files_of(node.engine.stores[made.id]).readers
+    compact(node)
+    flush(node)
+    compact(node)  # of the history's own, too, which is not told
+    node.engine.drain()
+    assert not [name for name in node.disk.list("/d/commitlog") if name.endswith(".log")]
+    node.kill()
+    types = {column.name: column.type for column in kept.columns}
+    found = [
+        {name: types[name].decode(value) for name, value in row.items() if value is not None}
+        for row in stored_values(node.engine.stores[kept.id], node.clock.now_s())
+    ]
+    assert ("system_schema", "tables") in {(row["keyspace_name"], row["columnfamily_name"]) for row in found}
+    assert "compaction_history" not in {row["columnfamily_name"] for row in found}
+    first, second = sorted((row for row in found if row["keyspace_name"] == "ks"), key=lambda row: row["id"].time)
+    assert first["columnfamily_name"] == "t"
+    assert first["rows_merged"] == {1: 8, 2: 5 + 1 + 1}
+    assert first["bytes_in"] == sum(reader.data_disk_bytes for reader in readers) > first["bytes_out"] > 0
+    assert first["compaction_properties"] == {"compaction_type": "Major compaction"}
+    assert second["rows_merged"] == {1: 11, 2: 4}
+    assert first["id"].time // 10_000 - 12219292800000 <= first["compacted_at"] <= node.clock.now_s() * 1000 + 1000
+    node.clock.advance(101)
+    assert not list(stored_values(node.engine.stores[kept.id], node.clock.now_s()))
