@@ -7,10 +7,11 @@ simulation.
 
 import logging
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from cluster.batchlog import REPLAY_S, Batchlog, encode_batch, keepers
@@ -34,7 +35,7 @@ from cluster.gossip.status import Status, StatusValue
 from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
-from cluster.internode.verbs import FailureReason, Verb
+from cluster.internode.verbs import STREAM_VERBS, FailureReason, Verb
 from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
 from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
@@ -55,6 +56,9 @@ from storage.mutation import PartitionUpdate
 from storage.schema.metadata import Schema
 from storage.schema.writes import SchemaWrite
 from storage.token import token
+
+if TYPE_CHECKING:
+    from cluster.streaming.streams import Streams
 
 log = logging.getLogger("cqlserver.cluster")
 
@@ -119,6 +123,9 @@ class ClusterNode:
         self.proxy = Proxy(
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
+        self.when_ready: Callable[[], None] = lambda: None
+        """Called when something is outgoing that no message and no tick brought about."""
+        self._stream_ids = rng.fork("streams")
         self._outgoing: dict[Endpoint, list[Message]] = {}
         self._next_round_s = self._clock() + INTERVAL_S
         self._next_hints_s = self._clock() + HINTS_TICK_S
@@ -195,7 +202,11 @@ class ClusterNode:
                 self._take_schema(sender, message.body)
             else:
                 member = self.membership.maybe_member(sender)
-                if member is not None:
+                if member is None:
+                    continue
+                if verb in STREAM_VERBS:
+                    self.streams.receive(member.node, message)
+                else:
                     self.requests.receive(member.node, message, now_s)
 
     def tick(self) -> None:
@@ -223,6 +234,16 @@ class ClusterNode:
         """What is to be sent, by whom it is for; after the commit log was written."""
         outgoing, self._outgoing = self._outgoing, {}
         return outgoing
+
+    @cached_property
+    def streams(self) -> "Streams":
+        """What moves data to and from this node; imported where any moves."""
+        from cluster.streaming.streams import Streams
+
+        def ready() -> None:
+            self.when_ready()
+
+        return Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
 
     @property
     def has_outgoing(self) -> bool:
@@ -270,6 +291,8 @@ class ClusterNode:
                         self.hints.node_went_down(node)
                     case MemberLeft(node):
                         self.hints.forget(node)
+                        if "streams" in self.__dict__:
+                            self.streams.member_left(node)
                     case _:
                         pass
             self.owner.members_changed(told)

@@ -28,6 +28,10 @@ class CorruptionError(StorageError):
     """Bytes on disk do not match their checksum or their format."""
 
 
+class StreamFailed(CqlServerError):
+    """Data could not be moved from a node to another one: one of them stopped, or its disk failed."""
+
+
 class InternalError(CqlServerError):
     """A bug of this server."""
 

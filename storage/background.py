@@ -27,6 +27,7 @@ class Lane(Enum):
     COMPACTION = "compaction"
     REMOVAL = "removal"
     VIEW_BUILD = "view build"
+    STREAM = "stream"
 
 
 class TaskState(Enum):

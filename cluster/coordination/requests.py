@@ -91,7 +91,7 @@ class Requests:
 
     def _look_at(self, operation_id: int, operation: Operation, before: float) -> None:
         if operation.is_over:
-            del self._operations[operation_id]
+            self._operations.pop(operation_id, None)  # what it began may have ended it already
         elif operation.wake_s != before:
             self._wake_later(operation_id, operation)
 

@@ -42,6 +42,21 @@ class Verb(IntEnum):
     REMOVE_BATCH = 30
     HINTS = 31
     """What the receiver missed, each with the time at which it was written."""
+    STREAM_OFFER = 32
+    """What the receiver is to fetch from the sender; answered by STREAM_GOES, later by DONE or FAILED."""
+    STREAM_GOES = 33
+    STREAM_BEGIN = 34
+    """What the sender is going to fetch; answered by STREAM_PLAN."""
+    STREAM_PLAN = 35
+    STREAM_PULL = 36
+    """Answered by STREAM_CHUNK or FAILED."""
+    STREAM_CHUNK = 37
+    STREAM_END = 38
+    """The sender fetches nothing more of a session."""
+
+
+STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
+"""Those that nobody asked for."""
 
 
 class FailureReason(IntEnum):

@@ -72,7 +72,7 @@ class _Reading:
         purger = self._purger
         static = None if partition.static is None else purger.row(partition.static)
         rows, tombstones = self._rows(partition)
-        update = _encoded(self._store, key, purger.deletion(partition.deletion), static, rows, tombstones)
+        update = encoded_partition(self._store, key, purger.deletion(partition.deletion), static, rows, tombstones)
         if not rows and static is not None and live_row(static, self._command.now_s, self._dropped_us) is not None:
             self._live_left -= 1  # a partition of static columns alone is a row to whoever reads
         self._rows_left -= 1
@@ -128,7 +128,7 @@ def _clipped(tombstone: RangeTombstone, piece: Slice) -> RangeTombstone:
 _NO_LAYOUT: Final = b"\0\0"
 
 
-def _encoded(
+def encoded_partition(
     store: TableStore,
     key: bytes,
     deletion: Deletion,
@@ -136,6 +136,7 @@ def _encoded(
     rows: list[tuple[bytes, StoredRow]],
     tombstones: list[RangeTombstone],
 ) -> bytes | None:
+    """A partition as a mutation, equal bytes for equal data; None where there is nothing to tell."""
     layouts = store.layouts
     if len(rows) == 1 and deletion == LIVE and static is None and not tombstones:
         ck, row = rows[0]

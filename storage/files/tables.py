@@ -23,6 +23,7 @@ from storage.environment.strands import beside
 from storage.files import snapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
+from storage.files.received import ReceivedTable
 from storage.files.table_files import TableFiles, descriptors
 from storage.files.transaction import Transaction, clean_up
 from storage.reads import TableStore
@@ -294,6 +295,29 @@ class StoredTables:
                 if 1000 * (now - since) >= period_ms:
                     wanted.append(store.table.id)
         return wanted
+
+    # --- from other nodes ------------------------------------------------------------------------------------------
+
+    def receive(self, store: TableStore) -> ReceivedTable:
+        """For SSTables that are made of what another node has."""
+        files = self.files_of(store)
+
+        def is_wanted() -> bool:
+            return self._files.get(store.table.id) is files
+
+        return ReceivedTable(self._disk, files, self._rng.uuid4, is_wanted)
+
+    def complete(self, received: ReceivedTable, when_ended: Callable[[Task], None]) -> Task:
+        """Begins to have them count."""
+        store = received.files.store
+
+        def run(task: Task) -> None:
+            if received.finish(task):
+                self.compactions.consider(received.files)
+
+        task = Task(Lane.STREAM, "Stream", str(store.table), run)
+        task.on_end.append(lambda: when_ended(task))
+        return self._background.add(task)
 
     # --- snapshots -------------------------------------------------------------------------------------------------
 

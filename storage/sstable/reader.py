@@ -41,6 +41,7 @@ from storage.sstable.constants import (
     corrupted,
     named,
 )
+from storage.sstable.copied import CopiedRun
 from storage.sstable.decoder import RowDecoder
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.filter import BloomFilter
@@ -225,6 +226,17 @@ class SSTableReader:
         if piece[-1] != END_OF_PARTITION:
             raise corrupted(self.path, f"the partition at {start} does not end at {end}")
 
+    def copied(self, stretch: Stretch, first: int, last: int, read: ReadBytes) -> CopiedRun:
+        """The partitions from number `first` of a stretch up to `last` (exclusive), as bytes."""
+        starts = stretch.starts
+        sizes = [starts[number + 1] - starts[number] for number in range(first, last)]
+        wide = {number - first: index.data for number, index in stretch.wide.items() if first <= number < last}
+        run = CopiedRun(sizes, read(starts[first], starts[last]), wide)
+        for key, position in zip(run.keys(), stretch.positions[first:last], strict=True):
+            if key != position[8:]:
+                raise corrupted(self.path, f"another partition than the index says, not {position[8:].hex()}")
+        return run
+
     def _partition(self, stretch: Stretch, number: int, read: ReadBytes) -> SSTablePartition:
         start, end = stretch.starts[number], stretch.starts[number + 1]
         return SSTablePartition(self, stretch.positions[number][8:], start, end, stretch.wide.get(number), read)
@@ -322,6 +334,10 @@ class SSTableReader:
     @property
     def originating_host(self) -> UUID | None:
         return self.statistics.stats.originating_host
+
+    @property
+    def table(self) -> TableMetadata:
+        return self._table
 
     @cached_property
     def is_current(self) -> bool:

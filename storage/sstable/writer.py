@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from protocol.errors import CorruptionError
 from storage.environment.environment import AppendFile, Disk
 from storage.environment.strands import beside
 from storage.keys import clustering_order_key
-from storage.memtable.memtable import Position, position_of
+from storage.memtable.memtable import Position, hashes_and_positions, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Deletion, Row
 from storage.schema.metadata import TableMetadata
@@ -33,6 +34,7 @@ from storage.sstable.constants import (
     TOC,
     BoundKind,
 )
+from storage.sstable.copied import CopiedRun
 from storage.sstable.deletions import encode_deletion
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.encoder import RowEncoder
@@ -158,6 +160,24 @@ class SSTableWriter:
         self._register(position[8:], hashes, start, promoted)
         self._collector.end_copy(self._data.position - start)
 
+    def append_run(self, run: CopiedRun, source: Statistics) -> None:
+        """The same of neighbours. Raises CorruptionError where they are not in order behind all before, or no partitions."""
+        keys = list(run.keys())
+        hashes, positions = hashes_and_positions(keys)
+        before = self._last_position
+        for position in positions:
+            if position <= before:
+                raise CorruptionError(f"copied partitions out of order behind {before.hex()}")
+            before = position
+        start = self._data.position
+        for number, (key, both, size) in enumerate(zip(keys, hashes, run.sizes, strict=True)):
+            self._register(key, both, start, run.wide.get(number, b""))
+            self._collector.end_copy(size)
+            start += size
+        self._data.write(run.data)
+        self._last_position = before
+        self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + len(keys)
+
     def _begin(self, position: Position) -> int:
         """Where in Data.db it begins."""
         assert position > self._last_position, (position, self._last_position)
@@ -274,10 +294,14 @@ class SSTableWriter:
         beside(lambda: self._disk.sync_folder(self._folder))
         return found
 
-    def abort(self) -> None:
-        """Removes what was written."""
+    def abandon(self) -> None:
+        """Closes the files, which somebody else removes."""
         self._data.abandon()
         self._index.abandon()
+
+    def abort(self) -> None:
+        """Removes what was written."""
+        self.abandon()
         for component in reversed(self._components):
             path = self._path(component)
             if self._disk.exists(path):

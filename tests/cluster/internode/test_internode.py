@@ -1,6 +1,7 @@
 """Handshakes and frames between nodes: there and back, byte by byte, and every byte of them damaged."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -28,9 +29,25 @@ from cluster.reading.answer import DataAnswer
 from cluster.reading.answer import decode_answer as decode_data
 from cluster.reading.answer import encode_answer as encode_data
 from cluster.reading.command import Boundary, ReadCommand, decode_command, encode_command
+from cluster.streaming.messages import (
+    Chunk,
+    Cursor,
+    Offer,
+    Pull,
+    Reason,
+    TableRanges,
+    decode_chunk,
+    decode_offer,
+    decode_pull,
+    encode_chunk,
+    encode_offer,
+    encode_pull,
+)
+from cluster.streaming.ranges import Interval, TokenRange
 from protocol.compression import ALGORITHMS
 from protocol.errors import PeerError
 from storage.reads import Slice
+from storage.sstable.copied import CopiedRun
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats" / "internode.md").read_text()
 HELLO = Hello("Test", UUID(int=1), Endpoint("10.0.0.1", 7000), Endpoint("10.0.0.2", 7000), Kind.SMALL, Compression.NONE)
@@ -179,6 +196,28 @@ def test_the_examples_of_a_read_are_what_is_sent() -> None:
     answer = DataAnswer((b"\x01\x02\x03",), Boundary(command.start, b"b"))
     assert encode_data(answer) == example("answer")
     assert decode_data(example("answer")) == answer
+
+
+def test_the_example_of_a_chunk_is_what_is_sent() -> None:
+    run = CopiedRun((3, 2), b"abcde", {1: b"\xff"})
+    lane = bytes(range(1, 9))
+    chunk = Chunk(Cursor(bytes(7) + b"\x05"), None, (b"\x0a\x0b",), ((lane, run),), {})
+    assert encode_chunk(chunk) == example("chunk")
+    assert decode_chunk(example("chunk")) == chunk
+    whole = replace(chunk, following=Cursor(b"12345678", b"row"), lanes={lane: b"statistics"})
+    assert decode_chunk(encode_chunk(whole)) == whole
+
+
+def test_what_is_asked_of_a_stream_comes_back_as_it_was() -> None:
+    tasks = (TableRanges(UUID(int=7), (TokenRange(-5, 5), TokenRange(1 << 62, -(1 << 62)))), TableRanges(UUID(int=8), ()))
+    offer = Offer(UUID(int=1), Reason.REPAIR, tasks, UUID(int=2))
+    assert decode_offer(encode_offer(offer)) == offer
+    pieces = (Interval(b"12345678", b"22345678"), Interval(b"32345678", None))
+    pull = Pull(UUID(int=1), UUID(int=7), Cursor(b"12345678k", b"ck"), pieces, b"nb", (b"8 bytes.", b"8 others"), None)
+    assert decode_pull(encode_pull(pull)) == pull
+    for end in (0, 1, 10, 20, 40, len(encode_pull(pull)) - 2):
+        with pytest.raises(PeerError):
+            decode_pull(encode_pull(pull)[:end])
 
 
 def test_an_answer_that_is_cut_short_is_no_answer() -> None:
