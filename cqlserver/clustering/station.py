@@ -33,7 +33,7 @@ class Station:
         self._clock = node.environment.clock.monotonic
         self._time_wanted = trio.Event()
         self._wakes_at_s = inf
-        node.after_turn = self.flush
+        node.after_turn = self._cluster.when_ready = self.flush
 
     @property
     def endpoint(self) -> Endpoint:
