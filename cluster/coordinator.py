@@ -60,6 +60,7 @@ class ReplicaPlan:
         self.level = level
         self._coordinator, self._strategy = coordinator, strategy
         self._writes: dict[int, WritePlan] = {}  # by the range's index
+        self._alike: dict[tuple[int, ...], WritePlan] = {}  # by who takes part
         self._reads: dict[int, ReadPlan] = {}
 
     def to_write(self, token: int) -> WritePlan:
@@ -71,7 +72,9 @@ class ReplicaPlan:
         if plan is None:
             plan = self._make_write(token)
             if is_stable:
-                self._writes[index] = plan
+                # one for all ranges of the same nodes: what is written to them in one go is sent together
+                members = tuple(sorted(node.host_id.int for node in plan.replicas))
+                plan = self._writes[index] = self._alike.setdefault(members, plan)
         return plan
 
     def _make_write(self, token: int) -> WritePlan:
@@ -84,7 +87,7 @@ class ReplicaPlan:
         live = tuple(node for node in replicas if coordinator.is_alive(node))
         counted = sum(1 for node in pending if self.level not in LOCAL_LEVELS or node.datacenter == datacenter)
         required = assure_sufficient(self.level, strategy, live, datacenter, counted)
-        return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending)
+        return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending, coordinator.local in live)
 
     def to_read(self, token: int) -> ReadPlan:
         """Raises Unavailable."""

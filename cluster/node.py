@@ -16,6 +16,7 @@ from uuid import UUID
 
 from cluster.batchlog import REPLAY_S, Batchlog, encode_batch, keepers
 from cluster.consistency import Consistency, unavailable
+from cluster.coordination.bundles import Bundles
 from cluster.coordination.counting import ForwardedCount
 from cluster.coordination.deciding import DecidingOperation
 from cluster.coordination.errors import write_timeout
@@ -123,6 +124,7 @@ class ClusterNode:
         self.proxy = Proxy(
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
+        self.bundles = Bundles(self.local, engine, self.requests, self._clock, options.timeouts.write_s, self.hints)
         self.when_ready: Callable[[], None] = lambda: None
         """Called when something is outgoing that no message and no tick brought about."""
         self._stream_ids = rng.fork("streams")
@@ -231,7 +233,9 @@ class ClusterNode:
         return min(self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s)
 
     def take_outgoing(self) -> dict[Endpoint, list[Message]]:
-        """What is to be sent, by whom it is for; after the commit log was written."""
+        """What is to be sent, by whom it is for; after the commit log was written. What this logs itself are hints."""
+        if self.bundles:
+            self.bundles.send()
         outgoing, self._outgoing = self._outgoing, {}
         return outgoing
 
@@ -247,7 +251,7 @@ class ClusterNode:
 
     @property
     def has_outgoing(self) -> bool:
-        return bool(self._outgoing)
+        return bool(self._outgoing) or bool(self.bundles)
 
     def _send(self, endpoint: Endpoint, message: Message) -> None:
         found = self._outgoing.get(endpoint)

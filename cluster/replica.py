@@ -12,6 +12,7 @@ from uuid import UUID
 
 from cluster.hints import decode_hint
 from cluster.internode.frames import Message
+from cluster.internode.records import decode_records, encode_failures
 from cluster.internode.texts import decode_texts
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, encode_answer
@@ -20,6 +21,7 @@ from cluster.reading.execution import execute
 from protocol.errors import InvalidRequest, StorageError
 from storage.engine import Engine, PackedRowWrite
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
+from storage.packed_records import RecordTaker, mutations_of
 
 log = logging.getLogger("cqlserver.cluster")
 
@@ -37,6 +39,7 @@ class Replica:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._records = RecordTaker(engine)
 
     # --- for the coordinator of the same node ------------------------------------------------------------------------
 
@@ -54,6 +57,18 @@ class Replica:
         except (StorageError, InvalidRequest) as error:
             log.warning("a mutation could not be applied: %s", error)
             raise Failed(FailureReason.UNKNOWN) from error
+
+    def apply_each(self, records: Sequence[bytes]) -> list[tuple[int, FailureReason]]:
+        """Records of one write each (storage/packed_records.py); which of them failed, and why. Raises CorruptionError."""
+        failures = []
+        for index in self._records.take(records):
+            try:
+                self.apply(mutations_of(self._engine.stores, records[index]))
+            except KeyError:
+                failures.append((index, FailureReason.INCOMPATIBLE_SCHEMA))
+            except Failed as failure:
+                failures.append((index, failure.reason))
+        return failures
 
     def _maybe_packed(self, mutation: bytes) -> PackedRowWrite | None:
         record = maybe_packed(mutation)
@@ -113,6 +128,10 @@ class Replica:
         self.apply(decode_texts(body))
         return Verb.DONE, b""
 
+    def _mutate_each(self, body: bytes) -> tuple[Verb, bytes]:
+        failures = self.apply_each(decode_records(body))
+        return (Verb.DONE_BUT, encode_failures(failures)) if failures else (Verb.DONE, b"")
+
     def _read(self, body: bytes) -> tuple[Verb, bytes]:
         return Verb.DATA, encode_answer(self.read(decode_command(body)))
 
@@ -131,6 +150,7 @@ class Replica:
 _ANSWERS: Final[Mapping[Verb, Callable[[Replica, bytes], tuple[Verb, bytes]]]] = MappingProxyType(
     {
         Verb.MUTATE: Replica._mutate,
+        Verb.MUTATE_EACH: Replica._mutate_each,
         Verb.READ: Replica._read,
         Verb.READ_DIGEST: Replica._read_digest,
         Verb.TRUNCATE: Replica._truncate,

@@ -1,6 +1,7 @@
 """Answers of replicas, counted toward a consistency level (service/*WriteResponseHandler.java)."""
 
 from collections.abc import Sequence
+from copy import copy
 
 from cluster.consistency import LOCAL_LEVELS, Consistency, quorum
 from cluster.replication import NetworkTopologyStrategy, ReplicationStrategy
@@ -31,6 +32,12 @@ class Acknowledgements:
             for node in pending:
                 self._left[node.datacenter] += 1
         self.candidate_count = sum(1 for node in candidates if self.counts(node))
+
+    def copy(self) -> "Acknowledgements":
+        """With what has been counted until now."""
+        other = copy(self)
+        other._taken, other._failed = dict(self._taken), dict(self._failed)
+        return other
 
     def counts(self, node: Node) -> bool:
         return not self._is_local or node.datacenter == self._datacenter

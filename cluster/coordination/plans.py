@@ -9,9 +9,10 @@ from cluster.replication import NetworkTopologyStrategy, ReplicationStrategy
 from cluster.ring import Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WritePlan:
-    """`replicas`: all of a token, those that are about to be ones too (`pending`); `live` those of them that are up."""
+    """`replicas`: all of a token, those that are about to be ones too (`pending`); `live` those of them that are up;
+    `has_local`: the coordinator is among these."""
 
     level: Consistency
     strategy: ReplicationStrategy
@@ -20,6 +21,7 @@ class WritePlan:
     replicas: tuple[Node, ...]
     live: tuple[Node, ...]
     pending: tuple[Node, ...] = ()
+    has_local: bool = False
 
     def acknowledgements(self) -> Acknowledgements:
         return Acknowledgements(self.level, self.strategy, self.datacenter, self.required, self.replicas, self.pending)

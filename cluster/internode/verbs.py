@@ -53,6 +53,10 @@ class Verb(IntEnum):
     STREAM_CHUNK = 37
     STREAM_END = 38
     """The sender fetches nothing more of a session."""
+    MUTATE_EACH = 39
+    """Records, each to be applied by itself; answered with DONE, DONE_BUT or FAILED for all."""
+    DONE_BUT = 40
+    """Of several things what could not be done, by its index the reason; all else was."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from cluster.coordination.outcome import all_of
@@ -16,6 +16,7 @@ from cluster.node import ClusterNode, ClusterOptions, Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
+from cqlserver.clustering.late_answers import LateAnswers
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
@@ -23,6 +24,7 @@ from cqlserver.plans.schema_plans import forget
 from cqlserver.program.config import Config
 from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
 from cqlserver.system.tables import RELEASE_VERSION
+from protocol.frames import Envelope
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
 from storage.environment.strands import commit, undisturbed, wait_for
@@ -32,6 +34,9 @@ from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite
 from storage.token import token
+
+if TYPE_CHECKING:
+    from cqlserver.connections.session import Session
 
 Condition = Callable[[TableStore, int], PartitionUpdate | None]
 CAS_ROWS: Final = 32
@@ -57,8 +62,14 @@ class Member(Owner):
         saved = saved_peers(node.engine)
         options = ClusterOptions(node.local.cluster_name, seeds, _timeouts(node.config), generation, facts, saved)
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
+        self.late_answers = LateAnswers()
+        self.cluster.bundles.tell = self.late_answers.tell
         node.member = self
         node.is_alone = not self.cluster.peers
+
+    def answer_later(self, session: "Session", envelope: Envelope) -> None:
+        """The request that a fast path has just left to others is to be answered there."""
+        self.cluster.bundles.claim((session, envelope))
 
     # --- what plans ask --------------------------------------------------------------------------------------------------
 

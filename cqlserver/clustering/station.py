@@ -66,24 +66,33 @@ class Station:
         return False
 
     def flush(self) -> None:
-        """Writes the log, and has what is outgoing carried away."""
+        """Writes the log, has what is outgoing carried away, and answers clients who waited for others."""
+        if self._cluster.has_outgoing:
+            self._send()
+        self._member.late_answers.send()
         if self._cluster.wake_s < self._wakes_at_s:
             self._time_wanted.set()
-        if not self._cluster.has_outgoing:
-            return
+
+    def _send(self) -> None:
+        is_logged = self._write_log()
         outgoing = self._cluster.take_outgoing()
-        commit_log = self._node.commit_log
-        if commit_log is not None and commit_log.gathered:
-            try:
-                commit_log.write()
-                if self._node.sync_before_reply:
-                    commit_log.sync()
-            except (StorageError, OSError) as error:
-                # nothing of it leaves: who waits for an answer takes this node for slow
-                log.error("writes are refused from now on, reads go on: %s", error)
-                return
+        if not (is_logged and self._write_log()):
+            return  # nothing of it leaves: who waits for an answer takes this node for slow
         for endpoint, messages in outgoing.items():
             self._carry(endpoint, messages)
+
+    def _write_log(self) -> bool:
+        commit_log = self._node.commit_log
+        if commit_log is None or not commit_log.gathered:
+            return True
+        try:
+            commit_log.write()
+            if self._node.sync_before_reply:
+                commit_log.sync()
+        except (StorageError, OSError) as error:
+            log.error("writes are refused from now on, reads go on: %s", error)
+            return False
+        return True
 
     async def keep_time(self) -> None:
         """Ticks when something is due, until cancelled."""

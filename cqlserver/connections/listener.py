@@ -338,6 +338,7 @@ class Listener:
 
     def _send_pushed(self, channel: Channel) -> None:
         channel.closing = channel.closing or channel.session.closing
+        self._account(channel, channel.session.in_flight_bytes)
         self._send(channel, channel.session.take_later())
         if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:
             log.warning("%s does not read its events: the connection is closed", channel.peer)
@@ -433,6 +434,8 @@ class Listener:
         self._pushed[channel] = None
         if not self._serving:
             self._settle([])
+            if self._behind:
+                self._wake()
 
     def _send(self, channel: Channel, output: bytes) -> None:
         """Sends, or keeps what the socket does not take; closes where that was all and the session says so."""

@@ -20,7 +20,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cqlserver.connections.limits import UNSENT_SHARE
-from cqlserver.connections.startup import checked_options
+from cqlserver.connections.startup import check_stage, checked_options
 from cqlserver.connections.unanswered import Unanswered
 from cqlserver.guarding import guarding
 from cqlserver.node import Client, Node
@@ -28,7 +28,7 @@ from cqlserver.pending import Pending, Steps
 from cqlserver.plans.plan import FastPath
 from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
-from protocol.errors import CqlSyntaxError, ProtocolError, RequestError, ServerError, StorageError
+from protocol.errors import CqlSyntaxError, RequestError, ServerError, StorageError
 from protocol.frames import (
     COMPRESSED,
     CURRENT_VERSION,
@@ -46,12 +46,9 @@ from protocol.frames import (
     negotiated,
 )
 from protocol.requests import (
-    AUTH_RESPONSE,
     BATCH,
     EXECUTE,
-    OPTIONS,
     QUERY,
-    STARTUP,
     AuthResponse,
     Batch,
     Execute,
@@ -85,9 +82,6 @@ if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
 
 _HEAD = Struct(">BBh").pack
-_OPCODE_NAMES = {0x01: "STARTUP", 0x05: "OPTIONS", 0x07: "QUERY", 0x09: "PREPARE", 0x0A: "EXECUTE", 0x0B: "REGISTER",
-                 0x0D: "BATCH", 0x0F: "AUTH_RESPONSE"}  # fmt: skip
-
 
 ANSWER_BYTES_MAX = 1 << 20
 """Answers made in one go; a client that asks for more than that at once gets it in pieces."""
@@ -99,6 +93,10 @@ PENDING_MAX = 32
 """Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
 PENDING_BYTES_MAX = 16 << 20
 """The same of their bodies: one of the greatest length, or many that are short."""
+LATE_MAX = 2_048
+"""Requests of one connection that other nodes have, without a task of their own."""
+LATE_BYTES_APART = 1 << 16
+"""So many bytes of requests are told to the limits only when there is something else to tell."""
 LONG_BODY_BYTES = 3_000
 """A message of this length is worked on in turns from the start: of the shortest names it selects a thousand columns."""
 LONG_BATCH = b"\x02"
@@ -128,6 +126,7 @@ class Served(NamedTuple):
 class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
     `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
+    `late_count`: those that other nodes have, whose bytes are among `pending_bytes`;
     `observer`: hears of each go (cqlserver/query_log);
     `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
@@ -139,7 +138,8 @@ class Session(Client):
         self._awaited_log = node.commit_log if node.sync_before_reply else None
         self.is_odd = False
         self.waiting: list[Envelope] = []
-        self.pending_count = self.pending_bytes = 0
+        self.pending_count = self.pending_bytes = self.late_count = 0
+        self._put_off_now: list[int] = []
         self._claimed = self._waiting_bytes = self._accounted = 0
         self._throws_on_overload = False
         self.events: frozenset[str] = frozenset()
@@ -255,7 +255,9 @@ class Session(Client):
     @property
     def is_busy(self) -> bool:
         """So much is under way that nothing more is taken on."""
-        return self.pending_count >= PENDING_MAX or self.pending_bytes >= PENDING_BYTES_MAX
+        return (
+            self.pending_count >= PENDING_MAX or self.pending_bytes >= PENDING_BYTES_MAX or self.late_count >= LATE_MAX
+        )
 
     def take_pending(self) -> list[Unanswered]:
         """Requests that take more steps, for `step`."""
@@ -340,11 +342,15 @@ class Session(Client):
                 except Exception as error:  # noqa: BLE001 - logged, and told to the client
                     answers.append(self._refused(error, version, stream))
                     continue
-            if tail is not None:
+            if tail:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
                 if index % CHECK_PERIOD and len(tail) < LONG_ANSWER_BYTES:
                     continue
                 answers[-1] = self._with_room(answers[-1], version, stream)
+            elif tail is not None:  # LATER
+                self._put_off(envelopes[index - 1])
+                if index % CHECK_PERIOD:
+                    continue
             else:
                 self._answer((version, flags, stream, opcode, body))
                 fast_paths = self._fast
@@ -359,8 +365,10 @@ class Session(Client):
                 envelopes = envelopes[:index]
                 break
         self.request_count += len(envelopes)
-        if self._pending:  # they are answered some other time, and have written nothing yet
+        if self._pending or self._put_off_now:  # they are answered some other time
             streams = {unanswered.envelope[2] for unanswered in self._pending}
+            streams.update(self._put_off_now)
+            self._put_off_now.clear()
             envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
         self._served += envelopes
         if observer is not None:
@@ -376,7 +384,7 @@ class Session(Client):
             state.warnings.clear()
         trace: Trace | None = None
         try:
-            self._check_stage(opcode)
+            check_stage(opcode, self._ready, self._authenticates)
             if not self._ready:
                 state.version = version
             elif len(body) > LONG_BODY_BYTES:
@@ -398,6 +406,30 @@ class Session(Client):
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
             answer = self._refused(error, version, stream, trace, state.warnings)
         self._answers.append(self._with_room(answer, version, stream))
+
+    def _put_off(self, envelope: Envelope) -> None:
+        """A fast path left the request to other nodes."""
+        assert self.node.member is not None
+        self.node.member.answer_later(self, envelope)
+        self._put_off_now.append(envelope[2])
+        self.late_count += 1
+        self.pending_bytes += len(envelope[4])
+        if self.pending_bytes > LATE_BYTES_APART:
+            self.is_odd = True
+
+    def answer_late(self, envelope: Envelope, answer: bytes | Exception) -> None:
+        """What it came to: the answer's envelope from the opcode on, or what is wrong. It is found with `take_later`."""
+        version, _, stream, _, body = envelope
+        self.late_count -= 1
+        self.pending_bytes -= len(body)
+        if isinstance(answer, bytes):
+            encoded = _HEAD(version | RESPONSE_BIT, 0, stream) + answer
+        else:
+            encoded = self._refused(answer, version, stream)
+        self._later.append(encoded)
+        self.is_odd = True
+        if self.observer is not None:
+            self.observer.served(self, [envelope], [encoded], 0.0)
 
     def _with_room(self, answer: bytes, version: int, stream: int) -> bytes:
         """The answer, or an error where it is long and would have to wait with too many others (limits.py)."""
@@ -452,7 +484,7 @@ class Session(Client):
         version, flags, _, opcode, body = unanswered.envelope
         if opcode == BATCH and not flags & ~COMPRESSED:
             try:
-                if self._fast_batch(body) is not None:
+                if self._fast_batch(body):
                     return VoidResult()
             except StorageError:
                 pass  # see _serve
@@ -547,17 +579,6 @@ class Session(Client):
             state.trace = None
             if state.keyspace == unanswered.keyspace:  # it was no USE
                 state.keyspace = keyspace
-
-    def _check_stage(self, opcode: int) -> None:
-        """Which messages may come before and after STARTUP (transport/ServerConnection.java)."""
-        if self._ready:
-            if opcode == STARTUP:
-                raise ProtocolError("Unexpected message STARTUP, the connection is already initialized")
-        elif self._authenticates:
-            if opcode != AUTH_RESPONSE:
-                raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting SASL_RESPONSE")
-        elif opcode not in (STARTUP, OPTIONS):
-            raise ProtocolError(f"Unexpected message {_OPCODE_NAMES.get(opcode, opcode)}, expecting STARTUP or OPTIONS")
 
     def _handle(self, request: Request) -> "Response | Pending[Response]":
         guardrails = self.node.guardrails

@@ -16,7 +16,11 @@ from storage.schema.metadata import TableMetadata
 
 FastPath: TypeAlias = Callable[[bytes], bytes | None]
 """The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
-fast path, nothing was done. The statement's id is known to be 16 bytes long; OPTIONS_AT says where the options begin."""
+fast path, nothing was done; or LATER. The statement's id is known to be 16 bytes long; OPTIONS_AT says where the options
+begin."""
+
+LATER = b""
+"""The request is under way to other nodes: whoever asked says who is to be answered when they have (Member.answer_later)."""
 
 QueryPath: TypeAlias = Callable[[bytes, str | None], bytes | None]
 """The same for the body of a QUERY and the connection's keyspace."""

@@ -26,6 +26,7 @@ from storage.commitlog.records import (
     RECORD_GROUP,
     RECORD_ROWS,
     RECORD_TRUNCATE,
+    PackedRowsRecord,
     Truncation,
     rows_table,
     split_drop,
@@ -99,7 +100,7 @@ class SchemaReplay:
         elif kind == RECORD_ROWS:
             store = self._stores.get(rows_table(record))
             if store is not None and position > self._written.get(store.table.id, 0):
-                apply_rows(store, record)
+                apply_rows(store, split_rows(record))
         elif kind == FORMAT_VERSION and (at := _TABLE_ID_OFFSETS.get(record[1])) is not None:
             store = self._stores.get(record[at : at + 16])
             if store is not None and position > self._written.get(store.table.id, 0):
@@ -115,9 +116,9 @@ def apply_schema_mutation(store: TableStore, record: bytes) -> None:
         apply_schema_write(PartitionUpdate.decode(record), store)
 
 
-def apply_rows(store: TableStore, record: bytes) -> None:
+def apply_rows(store: TableStore, record: PackedRowsRecord) -> None:
     """Rows of one partition that were logged together."""
-    prefix, key, timestamp, rows = split_rows(record)
+    prefix, key, timestamp, rows = record
     order_key = clustering_order_key(store.table)
     layout = store.layouts.maybe_of_record(prefix)
     if layout is not None:
@@ -199,7 +200,7 @@ class Replay:
         elif kind == RECORD_ROWS:
             store = self._maybe_store(rows_table(record))
             if store is not None:
-                apply_rows(store, record)
+                apply_rows(store, split_rows(record))
         else:
             self._apply_mutation(record)
 

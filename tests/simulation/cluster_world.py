@@ -35,7 +35,10 @@ from storage.engine import Engine, EngineOptions
 from storage.environment.environment import Environment, Rng
 from storage.environment.memory import MemoryDisk
 from storage.environment.strands import InlineWorkers
+from storage.memtable.packed import TIMESTAMP
+from storage.memtable.packed import VALUES as VALUES_AT
 from storage.mutation import Cell, PartitionUpdate
+from storage.packed_records import record_maker, record_writer
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
@@ -80,6 +83,15 @@ class Bugs:
     the_log_is_not_written: bool = False
     batches_are_not_logged: bool = False
     the_ring_is_forgotten: bool = False
+
+
+def _tell(waiters: Sequence[object], error: Exception | None) -> None:
+    for outcome in waiters:
+        assert isinstance(outcome, Outcome)
+        if error is None:
+            outcome.settle(None)
+        else:
+            outcome.fail(error)
 
 
 class SimulatedClock:
@@ -130,6 +142,7 @@ class WorldNode(Owner):
             () if self.world.bugs.the_ring_is_forgotten else saved_peers(self.engine),
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
+        self.cluster.bundles.tell = _tell
         if self.world.bugs.promises_are_forgotten:
             self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
         if self.world.bugs.hints_are_lost:
@@ -162,7 +175,10 @@ class WorldNode(Owner):
         assert log is not None
         if not self.world.bugs.the_log_is_not_written:
             log.write()
-        for receiver, messages in self.cluster.take_outgoing().items():
+        outgoing = self.cluster.take_outgoing()
+        if not self.world.bugs.the_log_is_not_written:
+            log.write()  # hints
+        for receiver, messages in outgoing.items():
             self.world.network.send(self.endpoint, receiver, tuple(messages))
         life, wake_s = self.life, max(self.cluster.wake_s, self.world.schedule.now_s + 0.001)
         self.world.schedule.at(wake_s, lambda: self._wake(life))
@@ -186,14 +202,33 @@ class WorldNode(Owner):
 
     def write(self, update: PartitionUpdate, level: int) -> Outcome[None]:
         """Raises Unavailable."""
-        plans = self.coordinator.levels(KEYSPACE, RequestKind.WRITE)[level]
-        assert plans is not None
-        plan: WritePlan = plans.to_write(token(update.key))
-        if self.world.bugs.quorum_is_one:
-            plan = replace(plan, required=1)
+        plan = self._plan(update, level)
         outcome = self.cluster.proxy.write(plan, [update.encode()], "SIMPLE")
         self.settle()
         return outcome
+
+    def write_plain(self, update: PartitionUpdate, level: int) -> Outcome[None]:
+        """The same for one row without deletions, as prepared statements write it. Raises Unavailable."""
+        plan = self._plan(update, level)
+        layouts = self.engine.stores[update.table_id].layouts
+        ((ck, row),) = update.rows.items()
+        packed = layouts.maybe_pack(row)
+        assert packed is not None
+        layout, store = layouts.of(packed), self.engine.stores[update.table_id]
+        make = record_writer(self.engine, store, layout) if plan.has_local else record_maker(layout)
+        record = make(update.key, ck, packed[TIMESTAMP:VALUES_AT], packed[VALUES_AT:])
+        assert record is not None
+        self.cluster.bundles.add(plan, record)
+        outcome: Outcome[None] = Outcome()
+        self.cluster.bundles.claim(outcome)
+        self.settle()
+        return outcome
+
+    def _plan(self, update: PartitionUpdate, level: int) -> WritePlan:
+        plans = self.coordinator.levels(KEYSPACE, RequestKind.WRITE)[level]
+        assert plans is not None
+        plan = plans.to_write(token(update.key))
+        return replace(plan, required=1) if self.world.bugs.quorum_is_one else plan
 
     def write_batch(self, updates: Sequence[PartitionUpdate], level: int) -> Outcome[None]:
         """Logged. Raises Unavailable."""

@@ -13,7 +13,8 @@ from cluster.coordinator import RequestKind
 from cqlserver.node import Node
 from cqlserver.plans.fast.rows import RowsTaker
 from cqlserver.plans.fast.taker import Taker
-from cqlserver.plans.fast.write import TIMESTAMP_MIN, VOID_TAIL, FastRow
+from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL
+from cqlserver.plans.fast.write import FastRow
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
@@ -22,6 +23,8 @@ from storage.environment.strands import paused
 from storage.memtable.packed import Layout
 from storage.reads import TableStore
 
+RunsWriter: TypeAlias = Callable[[bytes, bytes, bytes, list[PackedRun]], bytes | None]
+"""(level, key, timestamp, rows) -> what a FastPath gives."""
 LOGGED, UNLOGGED = 0, 1
 PLANS_MAX = 1_000
 """Statements remembered; plans of before a change of the schema are among them until then."""
@@ -41,7 +44,8 @@ _pack_long = Struct(">q").pack
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """A statement of such batches. `levels`: consistency levels, as two bytes, that the local node meets alone."""
+    """A statement of such batches. `levels`: consistency levels, as two bytes, that the local node meets alone; or `write`
+    has them written at any level, on other nodes too."""
 
     take: Taker
     take_rows: RowsTaker | None
@@ -50,6 +54,7 @@ class BatchRow:
     layout: Layout
     levels: frozenset[bytes]
     may_be_logged: bool
+    write: "RunsWriter | None" = None
 
 
 Taken: TypeAlias = tuple[int, bytes, BatchRow, list[PackedRun]]
@@ -62,10 +67,15 @@ def maybe_batch_row(node: Node, plan: Plan) -> BatchRow | None:
     if row is None:
         return None
     table = row.store.table
+    write = None
+    if node.member is not None and not node.is_kept_here(table):
+        from cqlserver.plans.fast.replicated import runs_writer
+
+        write = runs_writer(node, row.store)
     levels = frozenset(code.to_bytes(2, "big") for code in node.local_levels(table, RequestKind.BATCH))
     count = row.value_count.to_bytes(2, "big")
     # Cassandra warns of logged batches on tables that forget deletions at once
-    return BatchRow(row.take, row.take_rows, count, row.store, row.layout, levels, table.params.gc_grace_seconds > 0)
+    return BatchRow(row.take, row.take_rows, count, row.store, row.layout, levels, table.params.gc_grace_seconds > 0, write)
 
 
 def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
@@ -153,7 +163,8 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         if kind == LOGGED and not row.may_be_logged:
             return None
         tail = tails.get(body[at + 2 : at + flags_end])
-        if tail is None or body[at : at + 2] not in row.levels:
+        level = body[at : at + 2]
+        if tail is None or (row.write is None and level not in row.levels):
             return None
         behind, timestamp_at = tail
         at += flags_end
@@ -165,6 +176,8 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
             timestamp = body[at + timestamp_at : at + timestamp_at + 8]
             if timestamp == TIMESTAMP_MIN:
                 return None
+        if row.write is not None:
+            return row.write(level, partition, timestamp, runs)
         write(row.store, partition, timestamp, runs)
         return VOID_TAIL
 

@@ -13,8 +13,7 @@ from struct import Struct
 from cluster.coordinator import RequestKind
 from cqlserver.node import Node
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
-from cqlserver.plans.fast.values import Check, plain_heads, value_check, values_offset
-from cqlserver.plans.fast.write import TIMESTAMP_MIN, VOID_TAIL
+from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, Check, plain_heads, value_check, values_offset
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Increment
 from cqlserver.plans.plan import OPTIONS_AT, FastPath

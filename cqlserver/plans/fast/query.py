@@ -14,8 +14,7 @@ from struct import Struct
 
 from cqlserver.node import Node
 from cqlserver.plans.fast.literals import maybe_literal_reader, maybe_literal_writer
-from cqlserver.plans.fast.values import PlainOptions, plain_heads
-from cqlserver.plans.fast.write import TIMESTAMP_MIN, VOID_TAIL
+from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, PlainOptions, plain_heads
 from cqlserver.plans.plan import KnownShape, KnownShapes, Plan, QueryPath
 from cqlserver.plans.write import WritePlan
 from grammar.shape import LENGTH_MAX, shape

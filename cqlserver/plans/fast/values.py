@@ -14,6 +14,10 @@ from protocol.types import CqlType, MarshalError
 Check: TypeAlias = tuple[int, Callable[[bytes], bool] | None]
 """(the length that a value must have, -1 for any; what else must hold of one of any length, None for nothing)."""
 
+VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
+"""RESULT, length 4, kind VOID."""
+TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
+
 _ANY_OF_LENGTH = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "double": 8, "float": 4, "timestamp": 8, "uuid": 16}
 
 

@@ -14,7 +14,7 @@ from cqlserver.node import Node
 from cqlserver.plans.fast.packed import PackedWrite
 from cqlserver.plans.fast.rows import RowsTaker, maybe_rows_taker
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
-from cqlserver.plans.fast.values import plain_heads, value_check, values_offset
+from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, plain_heads, value_check, values_offset
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from cqlserver.terms.bound_terms import MarkerTerm
 from protocol.responses import ColumnSpec
@@ -22,9 +22,6 @@ from storage.keys import component_order_keys, key_composer
 from storage.memtable.packed import Layout
 from storage.reads import TableStore
 
-VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
-"""RESULT, length 4, kind VOID."""
-TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 _pack_long = Struct(">q").pack
 
 
@@ -56,8 +53,12 @@ def maybe_fast_row(packed: PackedWrite, specs: tuple[ColumnSpec, ...]) -> FastRo
     return FastRow(take, take_rows, len(places), packed.store, packed.layout)
 
 
-def fast_write(node: Node, row: FastRow, version: int) -> FastPath:
+def fast_write(node: Node, row: FastRow, version: int) -> FastPath | None:
     """The fast path of EXECUTE for one protocol version."""
+    if node.member is not None and not node.is_kept_here(row.store.table):
+        from cqlserver.plans.fast.replicated import replicated_write
+
+        return replicated_write(node, row, version)
     heads = plain_heads(node.local_levels(row.store.table, RequestKind.WRITE), row.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from uuid import UUID
 
+from cluster.coordination.bundles import Bundles
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import WritePlan
 from cluster.coordination.proxy import Proxy, Timeouts
@@ -23,7 +24,8 @@ from storage.engine import Engine, EngineOptions
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import MemoryDisk
 from storage.environment.strands import InlineWorkers
-from storage.mutation import PartitionUpdate
+from storage.memtable.memtable import single
+from storage.mutation import PartitionUpdate, packed_record
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
@@ -51,6 +53,15 @@ TABLE = TableMetadata(
 SIMPLE_3 = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "3"}
 
 
+def tell_outcomes(waiters: Sequence[object], error: Exception | None) -> None:
+    for outcome in waiters:
+        assert isinstance(outcome, Outcome)
+        if error is None:
+            outcome.settle(None)
+        else:
+            outcome.fail(error)
+
+
 class KeptHints:
     def __init__(self) -> None:
         self.kept: list[tuple[Node, list[bytes]]] = []
@@ -73,6 +84,8 @@ class SmallNode:
         self.coordinator = Coordinator(node, ring, lambda other: other not in cluster.down)
         clock = cluster.clock.monotonic
         self.proxy = Proxy(node, self.engine, self.replica, self.requests, clock, Timeouts(), self.hints)
+        self.bundles = Bundles(node, self.engine, self.requests, clock, Timeouts().write_s, self.hints)
+        self.bundles.tell = tell_outcomes
 
     def _send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
         self.cluster.queue.append((self.node, node, Message(verb, operation_id, body)))
@@ -95,6 +108,28 @@ class SmallNode:
     def write(self, update: PartitionUpdate, level: int, write_type: str = "SIMPLE") -> Outcome[None]:
         plan = self.plans_of_write(level, update.key)
         return self.proxy.write(plan, [update.encode()], write_type)
+
+    def add(self, update: PartitionUpdate, level: int) -> Outcome[None]:
+        """To the bundle of this go, which `bundles.send` ends; the record is packed where it can be."""
+        plan = self.plans_of_write(level, update.key)
+        ((ck, row),) = update.rows.items()
+        packed = self.engine.stores[TABLE.id].layouts.maybe_pack(row)
+        record = update.encode()
+        if packed is not None:
+            layouts = self.engine.stores[TABLE.id].layouts
+            record = packed_record(layouts.of(packed).record_prefix, update.key, single(ck, packed))
+        if plan.has_local:
+            assert self.replica.apply_each([record]) == []
+        self.bundles.add(plan, record)
+        outcome: Outcome[None] = Outcome()
+        self.bundles.claim(outcome)
+        return outcome
+
+    def write_bundled(self, update: PartitionUpdate, level: int) -> Outcome[None]:
+        """In a go of its own."""
+        outcome = self.add(update, level)
+        self.bundles.send()
+        return outcome
 
     def plans_of_read(self, level: int, is_scan: bool) -> ReplicaPlan:
         return self.plans(RequestKind.SCAN if is_scan else RequestKind.READ, level)

@@ -1,0 +1,184 @@
+"""Records of plain rows, as the log has them and as replicas send them to each other: made once, where a row is written, and
+taken everywhere as they are.
+
+A record is a packed mutation (storage/mutation.py), or packed rows of one partition, or a group of those, which are done
+together (storage/commitlog/records.py). Neither side makes cells of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from struct import Struct
+from struct import error as StructError
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from protocol.errors import StorageError
+from storage.commitlog.log import RecordTooLarge
+from storage.commitlog.records import RECORD_GROUP, RECORD_ROWS, rows_table, split_group, split_rows
+from storage.commitlog.replay import apply_rows
+from storage.engine import Engine
+from storage.keys import clustering_order_key
+from storage.memtable.memtable import CK_LENGTH_MAX, single
+from storage.memtable.packed import TIMESTAMP, VALUES, Layout
+from storage.mutation import (
+    FORMAT_VERSION,
+    KIND_PACKED,
+    PartitionUpdate,
+    Row,
+    packed_record,
+    parse_packed_prefix,
+)
+from storage.reads import TableStore
+from storage.schema.metadata import Schema
+
+RecordWriter = Callable[[bytes, bytes, bytes, bytes], bytes | None]
+"""(key, ck, timestamp, wire values) -> the record of one packed row; None: nothing was done, it is not that plain."""
+LENGTHS: Final = 1024
+"""Keys and order keys that are shorter are plain."""
+_HEADS: Final = tuple(Struct(">H").pack(length) for length in range(LENGTHS))
+_NO_LAYOUT: Final = bytes(TIMESTAMP)
+_unpack_length = Struct(">I").unpack_from
+
+
+def record_maker(layout: Layout) -> RecordWriter:
+    """Makes records of rows that are for others alone."""
+    heads, prefix, row_prefix = _HEADS, layout.record_prefix, layout.row_prefix
+
+    def make(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bytes | None:
+        if len(key) >= LENGTHS or len(ck) >= LENGTHS:
+            return None
+        return prefix + heads[len(key)] + key + heads[len(ck)] + ck + row_prefix + timestamp + values
+
+    return make
+
+
+def record_writer(engine: Engine, store: TableStore, layout: Layout) -> RecordWriter:
+    """Logs and applies rows, too. To be kept until the schema changes. Raises CommitLogFailed."""
+    heads, prefix, row_prefix = _HEADS, layout.record_prefix, layout.row_prefix
+    commit_log = engine.commit_log if engine.is_logged(store.table.id) else None
+    append = None if commit_log is None else commit_log.append
+
+    def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bytes | None:
+        if len(key) >= LENGTHS or len(ck) >= LENGTHS:
+            return None
+        head = heads[len(ck)] + ck + row_prefix + timestamp
+        partition = head + values
+        record = prefix + heads[len(key)] + key + partition
+        if append is not None:
+            try:
+                append(record)
+            except RecordTooLarge:
+                return None
+        store.memtable.apply_packed(key, head, partition)
+        return record
+
+    return write
+
+
+class _Target(NamedTuple):
+    """Where packed records of one prefix go."""
+
+    store: TableStore
+    row_prefix: bytes
+    values: range
+
+
+class RecordTaker:
+    """Of one node: takes what others made."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._schema: Schema | None = None
+        self._targets: dict[bytes, _Target] = {}
+
+    def take(self, records: Sequence[bytes]) -> list[int]:
+        """Logs and applies each by itself. The indexes of those that are for the general way, because they are not plain or
+        can't be taken: nothing was done with these. Raises CorruptionError."""
+        if self._schema is not self._engine.schema:
+            self._schema = self._engine.schema
+            self._targets.clear()
+        left: list[int] = []
+        targets = self._targets
+        for index, record in enumerate(records):
+            try:
+                target = targets.get(record[: record[2] << 8 | record[3]])
+                if target is None:
+                    target = self._maybe_target(record)
+                    if target is None:
+                        if not self._take_rows(record):
+                            left.append(index)
+                        continue
+                if not self._take_packed(target, record):
+                    left.append(index)
+            except (StorageError, RecordTooLarge, StructError, IndexError):
+                left.append(index)
+        return left
+
+    def _take_packed(self, target: _Target, record: bytes) -> bool:
+        store, row_prefix, values = target
+        key_at = (record[2] << 8 | record[3]) + 2
+        key_end = key_at + (record[key_at - 2] << 8 | record[key_at - 1])
+        layout_at = key_end + 2 + (record[key_end] << 8 | record[key_end + 1])
+        values_at = at = layout_at + VALUES
+        for _ in values:
+            at += 4 + _unpack_length(record, at)[0]
+        if at != len(record):
+            return False
+        self._log(store, record)
+        # layouts are numbered by each node for itself
+        head = record[key_end:layout_at] + row_prefix + record[layout_at + TIMESTAMP : values_at]
+        store.memtable.apply_packed(record[key_at:key_end], head, head + record[values_at:])
+        return True
+
+    def _log(self, store: TableStore, record: bytes) -> None:
+        engine = self._engine
+        if engine.commit_log is not None and engine.is_logged(store.table.id):
+            engine.commit_log.append(record)
+
+    def _maybe_store(self, table_id: bytes) -> TableStore | None:
+        store = self._engine.stores.get(UUID(bytes=table_id))
+        return None if store is None or store.has_derived else store
+
+    def _maybe_target(self, record: bytes) -> _Target | None:
+        if record[0] != FORMAT_VERSION or record[1] != KIND_PACKED:
+            return None
+        prefix = record[: record[2] << 8 | record[3]]
+        parsed = parse_packed_prefix(prefix)
+        store = self._maybe_store(parsed.table_id.bytes)
+        layout = None if store is None else store.layouts.maybe_of_record(prefix)
+        if store is None or layout is None:
+            return None
+        target = _Target(store, layout.row_prefix, range(parsed.clustering_count + len(parsed.columns)))
+        self._targets[prefix] = target
+        return target
+
+    def _take_rows(self, record: bytes) -> bool:
+        """Rows of one partition of one table."""
+        parts = split_group(record) if record[0] == RECORD_GROUP else [record]
+        stores = [self._maybe_store(rows_table(part)) if part[0] == RECORD_ROWS else None for part in parts]
+        store = stores[0] if stores else None
+        if store is None or any(other is not store for other in stores):
+            return False
+        split = [split_rows(part) for part in parts]  # all that may be wrong is found before anything is done
+        self._log(store, record)
+        for rows in split:
+            apply_rows(store, rows)
+        return True
+
+
+def mutations_of(stores: Mapping[UUID, TableStore], record: bytes) -> list[bytes]:
+    """What a record says, as mutations. Raises KeyError where a table is not there."""
+    if record[0] == RECORD_GROUP:
+        return [mutation for part in split_group(record) for mutation in mutations_of(stores, part)]
+    if record[0] != RECORD_ROWS:
+        return [record]
+    prefix, key, timestamp, rows = split_rows(record)
+    order_key = clustering_order_key(stores[UUID(bytes=rows_table(record))].table)
+    return [_row_mutation(prefix, key, order_key(values), timestamp + row) for values, row in rows]
+
+
+def _row_mutation(prefix: bytes, key: bytes, ck: bytes, body: bytes) -> bytes:
+    if len(ck) <= CK_LENGTH_MAX:
+        return packed_record(prefix, key, single(ck, _NO_LAYOUT + body))
+    update = PartitionUpdate.decode(packed_record(prefix, key, single(b"", _NO_LAYOUT + body)))
+    row: Row = update.rows[b""]
+    return PartitionUpdate(update.table_id, key, rows={ck: row}).encode()

@@ -1,0 +1,169 @@
+"""Prepared requests that go the fast way although others have a say: what they come to, and with nodes that are deaf."""
+
+
+import pytest
+
+from benchmarks.replicated import Cluster, Part
+from benchmarks.requests import INSERT, bigint, integer
+from cluster.coordination.bundles import Bundles
+from cluster.coordination.plans import WritePlan
+from protocol import requests, responses
+from protocol.errors import RequestError, Unavailable, WriteTimeout
+from protocol.frames import EnvelopeDecoder
+from storage.environment.environment import Environment, ManualClock, Rng
+from storage.environment.memory import MemoryDisk
+from storage.environment.strands import ThreadWorkers
+
+VERSION = 4
+ONE, QUORUM, ALL = 1, 4, 5
+
+
+class Fast:
+    """A cluster of three, and how many writes took the fast way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fast = 0
+        add = Bundles.add
+
+        def counted(bundles: Bundles, plan: WritePlan, record: bytes) -> None:
+            self.fast += 1
+            add(bundles, plan, record)
+
+        monkeypatch.setattr(Bundles, "add", counted)
+        self.clock = ManualClock()
+        self.cluster = Cluster(3, self._environment)
+        self.parts = self.cluster.parts
+        self.insert_id = self.cluster.prepare(INSERT)
+
+    def _environment(self, number: int) -> Environment:
+        workers = ThreadWorkers(self.clock.monotonic)
+        return Environment(self.clock, Rng(b"%d" % number), MemoryDisk(), workers)
+
+    def send(self, part: Part, request: requests.Request) -> None:
+        part.received.clear()
+        part.session.receive(requests.encode(request, VERSION, 7))
+        part.take_turn()
+        self.cluster.run()
+
+    def answer(self, part: Part) -> responses.Response:
+        decoder = EnvelopeDecoder(VERSION, responses=True)
+        ((version, flags, stream, opcode, body),) = decoder.receive_data(b"".join(part.received))
+        assert stream == 7
+        return responses.decode(version, flags, opcode, body).response
+
+    def ask(self, part: Part, request: requests.Request) -> responses.Response:
+        self.send(part, request)
+        return self.answer(part)
+
+    def execute(self, key: int, row: int = 1, level: int = QUORUM) -> requests.Execute:
+        values = (bigint(key), integer(row), b"v", b"s")
+        return requests.Execute(self.insert_id, None, requests.QueryOptions(consistency=level, values=values))
+
+    def rows(self, part: Part, key: int, level: int = ALL) -> int:
+        """How many a node finds, at a level."""
+        text = f"SELECT c FROM load.t WHERE k = {key}"
+        answer = self.ask(part, requests.Query(text, requests.QueryOptions(consistency=level)))
+        assert isinstance(answer, responses.RowsResult), answer
+        return answer.row_count
+
+    def error(self, part: Part) -> RequestError:
+        answer = self.answer(part)
+        assert isinstance(answer, responses.Error), answer
+        return answer.error
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> Fast:
+    made = Fast(monkeypatch)
+    # the first of each level is answered the general way, which finds out what the level needs
+    for part in made.parts:
+        for level in (ONE, QUORUM, ALL):
+            made.ask(part, made.execute(1, level=level))
+    made.fast = 0
+    return made
+
+
+@pytest.mark.parametrize("level", [ONE, QUORUM, ALL])
+def test_an_insert_is_answered_when_enough_have_it(fast: Fast, level: int) -> None:
+    for number, part in enumerate(fast.parts):
+        assert isinstance(fast.ask(part, fast.execute(10 + number, level=level)), responses.VoidResult)
+    assert fast.fast == 3
+    for part in fast.parts:
+        assert [fast.rows(part, 10 + number) for number in range(3)] == [1, 1, 1]
+
+
+def test_a_batch_goes_the_same_way(fast: Fast) -> None:
+    rows = tuple(requests.BatchEntry(fast.insert_id, (bigint(20), integer(row), b"v", b"s")) for row in range(5))
+    batch = requests.Batch(1, rows, requests.QueryOptions(consistency=QUORUM))
+    fast.ask(fast.parts[0], batch)
+    fast.fast = 0
+    assert isinstance(fast.ask(fast.parts[0], batch), responses.VoidResult)
+    assert fast.fast == 1
+    assert [fast.rows(part, 20) for part in fast.parts] == [5, 5, 5]
+    fast.cluster.deaf = {fast.parts[1].endpoint: None, fast.parts[2].endpoint: None}
+    assert fast.rows(fast.parts[0], 20, ONE) == 5
+
+
+def test_a_quorum_does_not_wait_for_the_third(fast: Fast) -> None:
+    fast.cluster.deaf[fast.parts[2].endpoint] = None
+    assert isinstance(fast.ask(fast.parts[0], fast.execute(30)), responses.VoidResult)
+    assert fast.fast == 1
+
+
+def test_who_waits_for_all_is_told_when_the_time_is_over_and_the_third_gets_a_hint(fast: Fast) -> None:
+    first, _, third = fast.parts
+    fast.cluster.deaf[third.endpoint] = None
+    fast.send(first, fast.execute(40, level=ALL))
+    assert fast.fast == 1
+    assert not b"".join(first.received)
+    assert first.session.late_count == 1
+    fast.clock.advance(2.1)
+    fast.cluster.tick()
+    error = fast.error(first)
+    assert isinstance(error, WriteTimeout)
+    assert (error.received, error.block_for, error.write_type) == (2, 3, "SIMPLE")
+    assert first.session.late_count == first.session.pending_bytes == 0
+    assert first.node.member is not None
+    assert first.node.member.cluster.hints.count(third.node.ring_node.host_id) == 1
+
+
+def test_what_comes_behind_is_answered_before(fast: Fast) -> None:
+    first = fast.parts[0]
+    for part in fast.parts[1:]:
+        fast.cluster.deaf[part.endpoint] = None
+    first.received.clear()
+    first.session.receive(
+        requests.encode(fast.execute(50), VERSION, 8) + requests.encode(fast.execute(51, level=ONE), VERSION, 7)
+    )
+    first.take_turn()
+    fast.cluster.run()
+    assert isinstance(fast.answer(first), responses.VoidResult)
+
+
+def test_unavailable_is_told_and_nothing_is_done(fast: Fast) -> None:
+    first = fast.parts[0]
+    for part in fast.parts[1:]:
+        fast.cluster.deaf[part.endpoint] = None
+    for _ in range(60):
+        fast.clock.advance(1.0)
+        fast.cluster.tick()
+    error_answer = fast.ask(first, fast.execute(60))
+    assert isinstance(error_answer, responses.Error)
+    assert isinstance(error_answer.error, Unavailable)
+    assert fast.fast == 0
+    assert fast.rows(first, 60, ONE) == 0
+    fast.ask(first, fast.execute(61, level=ONE))
+    assert isinstance(fast.ask(first, fast.execute(62, level=ONE)), responses.VoidResult)
+    assert fast.fast
+    assert first.node.member is not None
+    assert first.node.member.cluster.hints.count(fast.parts[2].node.ring_node.host_id) >= 2
+
+
+def test_a_client_that_has_left_is_not_answered(fast: Fast) -> None:
+    first = fast.parts[0]
+    first.received.clear()
+    first.session.receive(requests.encode(fast.execute(70), VERSION, 7))
+    first.session.close()
+    first.take_turn()
+    fast.cluster.run()
+    assert fast.rows(fast.parts[1], 70) == 1
