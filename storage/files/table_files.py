@@ -16,6 +16,7 @@ from storage.background import Task
 from storage.batches import Batch
 from storage.environment.environment import Disk
 from storage.environment.strands import without_frames
+from storage.files import transaction
 from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
@@ -84,8 +85,11 @@ class TableFiles:
         damaged: list[DamagedSSTable] = []
         min_index_interval = self.store.table.params.min_index_interval
         names = self._disk.list(folder)
+        gone = transaction.left(self._disk, folder).gone
         for descriptor in descriptors(folder, names):
-            if descriptor in leaving or not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
+            if descriptor in leaving or descriptor.file_name("") in gone:
+                continue
+            if not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
                 continue
             try:
                 readers.append(
@@ -102,9 +106,11 @@ class TableFiles:
         return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._caches)
 
     def next_descriptor(self) -> Descriptor:
-        """For a new SSTable."""
+        """For a new SSTable. A transaction that could not remove an old one does so at the next start, by its name: that is
+        not given again."""
         if not self._generation:
-            self._generation = next_generation(self._disk.list(self.folder))
+            named = transaction.left(self._disk, self.folder).named
+            self._generation = next_generation((*self._disk.list(self.folder), *(prefix + DATA for prefix in named)))
         descriptor = Descriptor(self.version, self._generation)
         self._generation += 1
         return descriptor

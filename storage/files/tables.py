@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from storage.background import Background, Lane, Task
@@ -38,7 +38,7 @@ log = logging.getLogger("cqlserver.flush")
 CONSIDER_S: Final = 60.0
 """How often is looked whether time alone makes SSTables worth a compaction."""
 RETRY_S: Final = 10.0
-"""After a flush has failed (a full disk), before the next attempt."""
+"""After a flush or a removal has failed (a full disk), before the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,14 @@ class FlushOptions:
     version: str
     compaction_bytes_per_s: int
     keeps_backups: bool
+
+
+class _Removal(NamedTuple):
+    """Files that a TRUNCATE or DROP left to be removed; its record of the log ends at or behind `position`."""
+
+    files: TableFiles
+    readers: tuple[SSTableReader, ...]
+    position: CommitLogPosition
 
 
 class StoredTables:
@@ -85,6 +93,7 @@ class StoredTables:
         self._since: dict[UUID, CommitLogPosition] = {}  # from where on the log has what the memtable has
         self._flushes: list[Flush] = []  # in their order
         self._removals: dict[int, CommitLogPosition] = {}
+        self._failed_removals: list[_Removal] = []  # they are tried again
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
         self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
@@ -236,7 +245,7 @@ class StoredTables:
             self._back_up(reader, task)
         self._flushes.remove(flush)
         gone = self._commit_log.take_completed(self._needed_from())
-        beside(lambda: self._commit_log.remove_segments(gone))
+        beside(lambda: self._free(gone))
         if reader is not None:
             self.compactions.flushed(flush.files, reader)
 
@@ -262,6 +271,9 @@ class StoredTables:
         """From time to time: flushes what is too large, holds the log too long, or is there too long."""
         if self._clock.monotonic() < self._retry_at or any(task.lane is Lane.FLUSH for task in self._background.tasks):
             return
+        failed, self._failed_removals = self._failed_removals, []
+        for removal in failed:
+            self._begin_removal(removal)
         stores = [store for store in self._stores.values() if len(store.memtable)]
         total = sum(store.memtable.live_bytes for store in stores)
         wanted = self._old_enough(stores)
@@ -366,30 +378,37 @@ class StoredTables:
         files = self._files.pop(table_id, None)
         if files is None or not (readers := files.forget()):
             return
-        task = Task(Lane.REMOVAL, "Remove", str(table), lambda task: self._remove(files, readers, position, task))
-        leaving = {(table_id, reader.descriptor) for reader in readers}
-        self._removals[id(task)] = position
-        self._leaving |= leaving
-        task.on_end.append(lambda: self._removal_ended(id(task), leaving))
+        self._leaving |= {(table_id, reader.descriptor) for reader in readers}
+        self._begin_removal(_Removal(files, readers, position))
+
+    def _begin_removal(self, removal: _Removal) -> None:
+        task = Task(Lane.REMOVAL, "Remove", str(removal.files.store.table), lambda task: self._remove(removal, task))
+        self._removals[id(removal)] = removal.position
         self._background.add(task)
 
-    def _remove(
-        self, files: TableFiles, readers: tuple[SSTableReader, ...], position: CommitLogPosition, task: Task
-    ) -> None:
+    def _remove(self, removal: _Removal, task: Task) -> None:
+        """While the files are there the log is held, and knows that they do not count."""
+        files, readers, position = removal
         folder = files.folder
         commit_log = self._commit_log
         task.wait(lambda: commit_log.synced_position > position, self._sync_log)
-        task.wait(lambda: files.exchange is None, lambda: None)
-        beside(lambda: self._remove_now(folder, [reader.descriptor for reader in readers]))
+        task.wait(lambda: files.exchange is None or files.is_stuck, lambda: None)
+        if files.exchange is not None:  # whether those that went had gone is not known
+            readers = (*files.exchange[0], *readers)
+        try:
+            beside(lambda: self._remove_now(folder, [reader.descriptor for reader in readers]))
+        except OSError as error:
+            self._failed_removals.append(removal)
+            self._retry_at = self._clock.monotonic() + RETRY_S
+            log.error("SSTables of %s, which do not count any more, can't be removed (%s): tried again", task.subject, error)
+            raise
+        del self._removals[id(removal)]
+        self._leaving -= {(files.store.table.id, reader.descriptor) for reader in readers}
         self._remove_folder_of_dropped(folder)
 
     def _sync_log(self) -> None:
         self._commit_log.write()
         self._commit_log.sync()
-
-    def _removal_ended(self, number: int, leaving: set[tuple[UUID, Descriptor]]) -> None:
-        del self._removals[number]
-        self._leaving -= leaving
 
     def _remove_now(self, folder: str, removed: Iterable[Descriptor]) -> None:
         transaction = Transaction(self._disk, folder, "unknown", self._rng.uuid4())
@@ -421,7 +440,13 @@ class StoredTables:
 
     def free_log(self) -> None:
         """Removes the segments that nobody needs."""
-        self._commit_log.discard_completed(self._needed_from())
+        self._free(self._commit_log.take_completed(self._needed_from()))
+
+    def _free(self, gone: list[int]) -> None:
+        try:
+            self._commit_log.remove_segments(gone)
+        except OSError as error:
+            log.error("segments of the commit log can't be removed (%s): nothing needs them, the next start does it", error)
 
     @property
     def holds_log(self) -> bool:

@@ -103,25 +103,60 @@ def remove_files(disk: Disk, folder: str, prefixes: Iterable[str]) -> None:
     disk.sync_folder(folder)
 
 
+class Left(NamedTuple):
+    """What the logs in a folder say, of transactions under way or such as could not remove all that they should: prefixes of
+    SSTables that are `named`, and of those that do not count, `gone`."""
+
+    named: frozenset[str]
+    gone: frozenset[str]
+
+
+def left(disk: Disk, folder: str) -> Left:
+    """Raises CorruptionError, OSError."""
+    named: set[str] = set()
+    gone: set[str] = set()
+    for path in _logs(disk, folder):
+        try:
+            records = _records(disk, path)
+        except FileNotFoundError:  # it has just ended
+            continue
+        named.update(_prefix(record) for record in records if record.path)
+        gone.update(_gone(records))
+    return Left(frozenset(named), frozenset(gone))
+
+
 def clean_up(disk: Disk, folder: str) -> None:
     """Ends the transactions that a crash left in a folder. Raises CorruptionError where a log makes no sense."""
-    for name in disk.list(folder):
-        if _NAME.fullmatch(name) is None:
-            continue
-        path = f"{folder}/{name}"
-        lines = disk.read_file(path).decode("utf-8", "replace").split("\n")
-        records = [maybe_record(line) for line in lines if line]
-        whole = [record for record in records if record is not None]
-        if len(whole) < len(records) - 1 or (records and records[-1] is not None and None in records):
-            raise CorruptionError(
-                f"{path} has lines that are no record: which SSTables count can't be told. Look at the files that it names, "
-                "remove those that should not be there, then the log"
-            )
-        is_committed = any(record.type == "COMMIT" for record in whole)
-        gone = "REMOVE" if is_committed else "ADD"
-        remove_files(disk, folder, [record.path.rpartition("/")[2] for record in whole if record.type == gone])
+    for path in _logs(disk, folder):
+        remove_files(disk, folder, _gone(_records(disk, path)))
         disk.unlink(path)
         disk.sync_folder(folder)
+
+
+def _logs(disk: Disk, folder: str) -> list[str]:
+    return [f"{folder}/{name}" for name in disk.list(folder) if _NAME.fullmatch(name) is not None]
+
+
+def _records(disk: Disk, path: str) -> list[Record]:
+    """Of a log, whose last line may be torn. Raises CorruptionError."""
+    lines = disk.read_file(path).decode("utf-8", "replace").split("\n")
+    records = [maybe_record(line) for line in lines if line]
+    whole = [record for record in records if record is not None]
+    if len(whole) < len(records) - 1 or (records and records[-1] is not None and None in records):
+        raise CorruptionError(
+            f"{path} has lines that are no record: which SSTables count can't be told. Look at the files that it names, "
+            "remove those that should not be there, then the log"
+        )
+    return whole
+
+
+def _gone(records: Sequence[Record]) -> list[str]:
+    gone = "REMOVE" if any(record.type == "COMMIT" for record in records) else "ADD"
+    return [_prefix(record) for record in records if record.type == gone]
+
+
+def _prefix(record: Record) -> str:
+    return record.path.rpartition("/")[2]
 
 
 def _names(disk: Disk, folder: str, prefix: str) -> list[str]:

@@ -9,9 +9,11 @@ from test_engine import Harness, full_row, table
 
 from protocol.errors import CorruptionError
 from protocol.types import INT, TEXT, MapType, UserType
+from storage.background import Lane, TaskState
 from storage.commitlog.log import CommitLogOptions
 from storage.engine import EngineOptions, stored_values
 from storage.environment.memory import FaultyDisk
+from storage.files.tables import RETRY_S
 from storage.mutation import Deletion, PartitionUpdate
 from storage.schema.definitions import schema_tables
 from storage.schema.loading import load_schema
@@ -443,3 +445,52 @@ def test_where_a_key_is_found_is_remembered(node: Harness) -> None:
     assert read(99_999) is None
     assert keys.misses - misses <= 2  # a bloom filter may err
     assert 0 < keys.size <= keys.capacity
+
+
+@pytest.mark.parametrize("operation", ["open", "write", "sync", "sync_folder", "unlink"])
+@pytest.mark.parametrize("is_dropped", [False, True])
+def test_files_that_cant_be_removed_stay_without_effect(operation: str, is_dropped: bool) -> None:
+    """The log was freed although they stayed, and the next start found them; and what was written under the name of one that
+    stayed went with it."""
+    for after in range(100):
+        node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=4096)))
+        made, other = table(), table("u", 2)
+        node.create(made, other)
+        for first in (0, 10):
+            fill(node, made, first, 10)
+            flush(node)
+        if is_dropped:
+            keyspace = node.engine.schema.keyspaces["ks"]
+            node.change(node.engine.schema.with_keyspace(keyspace.without_table(made.name)))
+            node.create(made)
+        else:
+            node.engine.truncate(made, node.clock.wall_us())
+        log = node.engine.commit_log
+        assert log is not None
+        log.write()
+        log.sync()
+        node.disk.fail(operation, after)
+        node.engine.background.finish()
+        node.disk.heal()
+        has_failed = node.engine.background.tallies[Lane.REMOVAL, TaskState.FAILED]
+        expected = fill(node, made, 50, 3)
+        kept = fill(node, other, 0, 100)
+        log.sync()
+        flush(node)
+        assert (len(node.disk.list("/d/commitlog")) > 3) == bool(has_failed), "the log knows what does not count"
+        is_retried = has_failed and after % 2
+        if is_retried:
+            node.clock.advance(RETRY_S + 1)
+            node.engine.tick()
+            node.engine.background.finish()
+            node.engine.files.free_log()
+            assert len(node.disk.list("/d/commitlog")) <= 3
+        for _ in range(2):
+            assert (node.rows(made), node.rows(other)) == (expected, kept)
+            node.kill()
+        assert (node.rows(made), node.rows(other)) == (expected, kept)
+        node.engine.background.finish()
+        assert len(data_files(node)) == 1
+        if not has_failed:
+            break
+    assert after
