@@ -44,7 +44,7 @@ from protocol.client import connect  # noqa: E402
 from protocol.requests import QueryOptions  # noqa: E402
 from protocol.responses import Error, RowsResult  # noqa: E402
 from storage.reads import TableStore  # noqa: E402
-from storage.sstable.constants import BIG, BIG_INDEX_BYTES, BTI, BTI_INDEX_BYTES, DATA, VERSIONS  # noqa: E402
+from storage.sstable.constants import DATA, INDEX_BYTES, VERSIONS  # noqa: E402
 from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
 from storage.sstable.reader import SSTableReader  # noqa: E402
 
@@ -64,8 +64,7 @@ class Round:
         self.theirs = connect(address.host, address.port, 5, timeout_s=120)
         self.ours = OurNode()
         self.failures: list[str] = []
-        bti = VERSIONS[version].format == BTI
-        self.block_bytes = inspector.index_block_bytes(BTI_INDEX_BYTES if bti else BIG_INDEX_BYTES)
+        self.block_bytes = inspector.index_block_bytes(INDEX_BYTES[VERSIONS[version].format])
         self.files = self.rows = self.served = self.equal_files = self.slips = 0
         self.wide = [0, 0]  # partitions with an index: of theirs, of ours
 
@@ -122,8 +121,6 @@ class Round:
 
     def _check_bytes(self, reader: SSTableReader, store: TableStore, folder: Path) -> None:
         """What we write of what Cassandra wrote is what Cassandra wrote."""
-        if reader.descriptor.version.format != BIG:
-            return
         for component, (ours, theirs) in rewritten(reader, store, folder, self.block_bytes).items():
             assert ours == theirs, f"{component}: {ours.hex()}\nCassandra's {theirs.hex()}"
             self.equal_files += 1

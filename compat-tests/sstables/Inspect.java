@@ -10,6 +10,7 @@ import java.util.Set;
 import org.apache.cassandra.db.ColumnFamilyStore;
 import org.apache.cassandra.db.Directories;
 import org.apache.cassandra.db.Keyspace;
+import org.apache.cassandra.db.marshal.TypeParser;
 import org.apache.cassandra.io.sstable.Component;
 import org.apache.cassandra.io.sstable.Descriptor;
 import org.apache.cassandra.io.sstable.ISSTableScanner;
@@ -22,12 +23,15 @@ import org.apache.cassandra.schema.TableMetadataRef;
 import org.apache.cassandra.tools.JsonTransformer;
 import org.apache.cassandra.tools.NodeProbe;
 import org.apache.cassandra.tools.Util;
+import org.apache.cassandra.utils.ByteBufferUtil;
 import org.apache.cassandra.utils.OutputHandler;
+import org.apache.cassandra.utils.bytecomparable.ByteComparable;
+import org.apache.cassandra.utils.bytecomparable.ByteSource;
 
 /**
  * Cassandra's own eyes on SSTables, many in one process: what sstabledump and sstableverify -e do, asked for on the standard input.
- * A line is "dump FILE", "schema" (of the folder's system tables) and "verify KEYSPACE TABLE", or, of a running node, "flush PORT KEYSPACE"
- * and "refresh PORT KEYSPACE TABLE", "compact PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
+ * A line is "dump FILE", "schema" (of the folder's system tables), "verify KEYSPACE TABLE" and "form 0xHEX TYPE", or, of a running node,
+ * "flush PORT KEYSPACE", "refresh PORT KEYSPACE TABLE" and "compact PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
  */
 public class Inspect
 {
@@ -59,6 +63,8 @@ public class Inspect
                     probe(words[1]).loadNewSSTables(words[2], words[3]);
                 else if (words[0].equals("verify"))
                     verify(words[1], words[2]);
+                else if (words[0].equals("form"))
+                    form(words[1].substring(2), line.substring(line.indexOf(words[1]) + words[1].length() + 1));
                 answers.println();
                 answers.println(".");
             }
@@ -94,6 +100,16 @@ public class Inspect
         {
             sstable.selfRef().release();
         }
+    }
+
+    /** A value in the form in which tries have it. */
+    private static void form(String value, String type)
+    {
+        ByteSource source = TypeParser.parse(type).asComparableBytes(ByteBufferUtil.hexToBytes(value), ByteComparable.Version.OSS50);
+        StringBuilder text = new StringBuilder(source == null ? "none" : "");
+        for (int each = source == null ? -1 : source.next(); each >= 0; each = source.next())
+            text.append(String.format("%02x", each));
+        answers.print(text);
     }
 
     private static void verify(String keyspaceName, String table) throws Exception

@@ -46,6 +46,10 @@ class Inspector:
         """What sstabledump says, an object for each partition."""
         return [json.loads(line, parse_float=str) for line in self._ask(f"dump {path}") if line.strip()]
 
+    def form(self, java_type: str, value: bytes) -> str:
+        """A value as the tries of Rows.db have it, in hexadecimal digits; "none" where it has no form."""
+        return "".join(self._ask(f"form 0x{value.hex()} {java_type}")).strip()
+
     def verify(self, keyspace: str, table: str) -> int:
         """sstableverify -e of all SSTables in a table's folder; how many there are."""
         return int(self._ask(f"verify {keyspace} {table}")[-2].split()[-1])

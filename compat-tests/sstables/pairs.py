@@ -28,9 +28,10 @@ from storage.reads import Source, TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable import statistics
 from storage.sstable.caches import Caches
-from storage.sstable.constants import DATA, FILTER, INDEX, STATISTICS, SUMMARY, VERSIONS
+from storage.sstable.constants import DATA, FILTER, INDEX, ROWS, STATISTICS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor, descriptors
 from storage.sstable.dump import Dump, table_of
+from storage.sstable.partition import SSTablePartition
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import Marker, PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
@@ -206,6 +207,9 @@ def rewritten(
         if component in reader.components:
             paths = (folder / descriptor.file_name(component), Path(reader.folder) / reader.descriptor.file_name(component))
             pairs[component] = tuple(path.read_bytes() for path in paths)
+    pairs[ROWS] = tuple(
+        b"".join(index.data for stretch in each.stretches() for index in stretch.wide.values()) for each in (ours, reader)
+    )
     # what our compressor finds is another size, and what of the ring a file covers is Cassandra's alone to say
     written = ours.statistics
     changed = written.stats._replace(compression_ratio=stats.compression_ratio, token_coverage=stats.token_coverage)
@@ -228,7 +232,9 @@ def contents(source: Source, store: TableStore) -> dict[bytes, object]:
         }
         static = partition.static
         what = (partition.deletion, static and static._replace(columns=dict(static.columns)), rows)
-        found[position[8:]] = (*what, list(partition.range_tombstones(*EVERYTHING)))
+        # those that are read may be cut where blocks begin
+        whole = isinstance(partition, SSTablePartition)
+        found[position[8:]] = (*what, list(partition.tombstones if whole else partition.range_tombstones(*EVERYTHING)))
     return found
 
 

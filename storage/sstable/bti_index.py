@@ -4,98 +4,72 @@ RowIndexReader.java).
 Partitions.db is a trie from partitions (comparable_key) to where they are, each path cut where it is unique; its payload
 has a byte of the key's hash and a position: from 0 on that of an entry in Rows.db, below 0 the complement of one in
 Data.db. It ends with the first and the last key (u16 length, bytes), and 24 bytes: i64 place of the first key, i64 count,
-i64 root.
-
-An entry of Rows.db: u16 length and key; vint position in Data.db, vint distance to the root of the partition's own trie,
-vint number of blocks, deletion time. That trie goes from separators of clusterings to blocks; the payload is the block's
-offset in the partition, and the deletion that is open where it begins. What separates blocks is not looked at here: the
-blocks are taken in their order, and where one begins is asked of its first row. """
+i64 root. An entry of Rows.db is read by row_index.py. """
 
 import struct
-from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
+from array import array
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk, ReadFile
 from storage.memtable.memtable import Position, position_token
-from storage.mutation import LIVE, Deletion
 from storage.sstable.big_index import Found, PathOf
+from storage.sstable.checksums import TrieChecksums
 from storage.sstable.chunks import DataFile
-from storage.sstable.constants import DAMAGE, PARTITIONS, ROWS, BoundKind, Version, corrupted, named
-from storage.sstable.deletions import decode_deletion
-from storage.sstable.index import Block
+from storage.sstable.constants import DAMAGE, PARTITIONS, ROWS, Version, corrupted, named
+from storage.sstable.pages import PagedFile
 from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import Prefix
+from storage.sstable.row_index import FirstAt, RowIndex, read_row_index
 from storage.sstable.stretch import Stretch, StretchMaker
 from storage.sstable.trie import Node, TrieFile, comparable_key, sized_int
-from storage.sstable.vints import read_signed, read_unsigned
 from storage.token import key_hashes
 
 FOOTER_BYTES: Final = 24
 STRETCH_PARTITIONS: Final = 64
 _HAS_HASH: Final = 8
-_HAS_OPEN_DELETION: Final = 8
-_ENTRY_BYTES: Final = 2 + 65535 + 64
-_NOWHERE: Final = Prefix(BoundKind.INCL_START, ())
-
-FirstAt = Callable[[int], Prefix]
-"""The clustering or bound that begins at a position of Data.db."""
-
-
-class RowIndex:
-    """The blocks of one wide partition, as index.PromotedIndex has them."""
-
-    __slots__ = ("_blocks", "_first_at", "_marks", "_start", "data", "deletion", "end", "head_bytes")
-
-    def __init__(self, start: int, marks: list[tuple[int, Deletion]], deletion: Deletion, first_at: FirstAt) -> None:
-        if len(marks) < 2 or any(left[0] >= right[0] for left, right in pairwise(marks)):
-            raise CorruptionError(f"an index of {len(marks)} marks out of order")
-        self._start, self._marks, self._first_at = start, marks, first_at
-        self._blocks: list[Block | None] = [None] * (len(marks) - 1)
-        self.deletion, self.head_bytes = deletion, marks[0][0]
-        self.end = start + marks[-1][0] + 1
-        self.data = b""
-
-    def __len__(self) -> int:
-        return len(self._blocks)
-
-    def __getitem__(self, index: int) -> Block:
-        block = self._blocks[index]
-        if block is None:
-            offset = self._marks[index][0]
-            following, open_deletion = self._marks[index + 1]
-            first = self._first_at(self._start + offset)
-            block = self._blocks[index] = Block(first, _NOWHERE, offset, following - offset, open_deletion)
-        return block
 
 
 class BtiIndex:
     """See the module."""
 
-    def __init__(self, path: PathOf, file: ReadFile, rows: ReadFile, data: DataFile, version: Version) -> None:
-        self.path, self.file, self._rows_file = path(PARTITIONS), file, rows
+    def __init__(
+        self, path: PathOf, file: ReadFile, rows: ReadFile, data: DataFile, version: Version, known: TrieChecksums | None
+    ) -> None:
+        """`known`: checksums of the pages, where there are some."""
+        self.path, self._rows_path = path(PARTITIONS), path(ROWS)
+        self._rows_file = _paged(self._rows_path, rows, known.rows if known is not None else None)
+        self.file = _paged(self.path, file, known.partitions if known is not None else None)
         self._data, self._version = data, version
         self.first_at: FirstAt = _unknown
-        footer = file.pread(max(file.size - FOOTER_BYTES, 0), FOOTER_BYTES)
+        try:
+            self._read_ends()
+        except DAMAGE as error:
+            raise named(error, self.path) from None
+
+    def _read_ends(self) -> None:
+        file = self.file
+        footer = file.read(max(file.size - FOOTER_BYTES, 0), FOOTER_BYTES)
         if len(footer) < FOOTER_BYTES:
             raise corrupted(self.path, f"{file.size} bytes")
         first, self.count, self._root = struct.unpack(">qqq", footer)
         if not (0 <= self._root < first < file.size and self.count > 0):
             raise corrupted(self.path, f"{self.count} keys, the root at {self._root}, the first key at {first}")
-        keys = file.pread(first, file.size - FOOTER_BYTES - first)
+        keys = file.read(first, file.size - FOOTER_BYTES - first)
         self.first_key, at = _short_bytes(keys, 0)
         self.last_key, at = _short_bytes(keys, at)
         if at != len(keys):
             raise corrupted(self.path, f"the last key ends at {first + at} of {file.size}")
 
     @staticmethod
-    def open(disk: Disk, path: PathOf, data: DataFile, version: Version) -> "BtiIndex":
+    def open(disk: Disk, path: PathOf, data: DataFile, version: Version, known: TrieChecksums | None) -> "BtiIndex":
         files: list[ReadFile] = []
         try:
             for component in (PARTITIONS, ROWS):
                 files.append(disk.open_read(path(component)))
-            return BtiIndex(path, files[0], files[1], data, version)
+            return BtiIndex(path, files[0], files[1], data, version, known)
         except BaseException as error:
             for file in files:
                 file.close()
@@ -125,13 +99,16 @@ class BtiIndex:
         """All from a position on, in order. `data_bytes`: where the last one ends."""
         maker = StretchMaker(self.path, data_bytes, start)
         nodes = self._from(TrieFile(self.file), start)
-        while several := list(islice(nodes, STRETCH_PARTITIONS)):
-            found = [self._resolved(_payload(node)) for node in several]
-            keys = [self._key_at(at) for at, _ in found]
-            wide: dict[int, BlockIndex] = {n: index for n, (_, index) in enumerate(found) if index is not None}
-            stretch = maker.add(keys, [at for at, _ in found], wide)
-            if stretch is not None:
-                yield stretch
+        try:
+            while several := list(islice(nodes, STRETCH_PARTITIONS)):
+                found = [self._resolved(_payload(node)) for node in several]
+                keys = [self._key_at(at) for at, _ in found]
+                wide: dict[int, BlockIndex] = {n: index for n, (_, index) in enumerate(found) if index is not None}
+                stretch = maker.add(keys, [at for at, _ in found], wide)
+                if stretch is not None:
+                    yield stretch
+        except DAMAGE as error:
+            raise named(error, self.path) from None
         stretch = maker.end()
         if stretch is not None:
             yield stretch
@@ -172,26 +149,10 @@ class BtiIndex:
         """Where in Data.db; and the index of a wide partition."""
         if place < 0:
             return ~place, None
-        return self._entry(place)
-
-    def _entry(self, place: int) -> tuple[int, RowIndex]:
-        data = self._rows_file.pread(place, _ENTRY_BYTES)
-        _, at = _short_bytes(data, 0)
-        base = place + at
-        start, at = read_unsigned(data, at)
-        distance, at = read_signed(data, at)
-        count, at = read_unsigned(data, at)
-        deletion, _ = decode_deletion(data, at, self._version)
-        marks = []
-        for node in TrieFile(self._rows_file).payloads(base + distance):
-            size = node.flags & ~_HAS_OPEN_DELETION
-            offset = sized_int(node.data, node.payload_at, size)
-            is_open = node.flags & _HAS_OPEN_DELETION
-            opened = decode_deletion(node.data, node.payload_at + size, self._version)[0] if is_open else LIVE
-            marks.append((offset, opened))
-        if len(marks) != count + 1:
-            raise corrupted(self.path, f"{count} blocks of the partition at {start}, {len(marks)} marks")
-        return start, RowIndex(start, marks, deletion, self.first_at)
+        try:
+            return read_row_index(self._rows_file, place, self.first_at, self._version)
+        except DAMAGE as error:
+            raise named(error, self._rows_path) from None
 
     def _key_at(self, position: int) -> bytes:
         data = self._data
@@ -227,6 +188,13 @@ def _payload(node: Node) -> int:
     if node.flags >= _HAS_HASH:
         return sized_int(node.data, node.payload_at + 1, node.flags - _HAS_HASH + 1)
     return sized_int(node.data, node.payload_at, node.flags)
+
+
+def _paged(path: str, file: ReadFile, sums: "array[int] | None") -> PagedFile:
+    try:
+        return PagedFile(file, sums)
+    except CorruptionError as error:
+        raise named(error, path) from None
 
 
 def _short_bytes(data: bytes, at: int) -> tuple[bytes, int]:

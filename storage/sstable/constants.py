@@ -103,9 +103,8 @@ DELETION_MAX_I32: Final = NEVER_I32 - 1
 DELETION_MAX_U32: Final = NEVER_U32 - 1
 
 PARTITIONER: Final = "org.apache.cassandra.dht.Murmur3Partitioner"
-BIG_INDEX_BYTES: Final = 64 * 1024
-"""column_index_size where nothing is set: a wide partition's index has an entry for each."""
-BTI_INDEX_BYTES: Final = 16 * 1024
+INDEX_BYTES: Final = {BIG: 64 * 1024, BTI: 16 * 1024}
+"""By format, column_index_size where nothing is set: a wide partition's index has an entry for each."""
 UNCOMPRESSED_CHUNK_BYTES: Final = 64 * 1024
 KEY_LENGTH_MAX: Final = 65535
 

@@ -1,22 +1,20 @@
-"""Writes the index files of an SSTable: Index.db and Summary.db of a big one, Partitions.db and Rows.db of a trie-indexed
-one."""
+"""Writes the index files of a big SSTable, Index.db and Summary.db; bti_writer.py those of a trie-indexed one."""
 
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from storage.environment.environment import AppendFile
 from storage.environment.strands import beside
-from storage.memtable.memtable import position_of, position_token
+from storage.mutation import Deletion
 from storage.sstable import checksums, summary
-from storage.sstable.constants import CHECKSUMS, INDEX, PARTITIONS, ROWS, SUMMARY
-from storage.sstable.index import encode_entry
-from storage.sstable.trie import comparable_key
-from storage.sstable.trie_writer import TrieWriter, sized_bytes
+from storage.sstable.constants import CHECKSUMS, INDEX, SUMMARY, Version
+from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
+from storage.sstable.pages import PageSums
+from storage.sstable.prefixes import PrefixCodec
 
 FLUSH_BYTES: Final = 64 * 1024
-_HAS_HASH: Final = 8
 
 Open = Callable[[str], AppendFile]
 """Makes a component."""
@@ -25,6 +23,10 @@ Put = Callable[[str, bytes], None]
 
 
 class IndexWriter(Protocol):
+    def promoted(self, head_bytes: int, deletion: Deletion, blocks: Sequence[Block], end: int) -> bytes:
+        """The index of a partition's blocks, for `add`; b"" of one that is narrow. `head_bytes`: what lies before its rows;
+        `end`: where these end, from the partition's begin."""
+
     def add(self, key: bytes, hashes: tuple[int, int], start: int, promoted: bytes) -> None:
         """The next partition: the halves of its key's hash, where it begins in Data.db, the index of its blocks (b"":
         narrow)."""
@@ -36,12 +38,12 @@ class IndexWriter(Protocol):
 
 
 class GrowingFile:
-    """A component that grows: bytes go to the file by the 64 KiB."""
+    """A component that grows: bytes go to the file by the 64 KiB. `sums`: what is told of its pages."""
 
-    __slots__ = ("_file", "_parts", "_size", "position")
+    __slots__ = ("_file", "_parts", "_size", "_sums", "position")
 
-    def __init__(self, file: AppendFile) -> None:
-        self._file = file
+    def __init__(self, file: AppendFile, sums: PageSums | None = None) -> None:
+        self._file, self._sums = file, sums
         self._parts: list[bytes] = []
         self._size = 0
         self.position = 0
@@ -54,7 +56,10 @@ class GrowingFile:
             self._flush()
 
     def _flush(self) -> None:
-        self._file.write(b"".join(self._parts))
+        data = b"".join(self._parts)
+        if self._sums is not None:
+            self._sums.add(data)
+        self._file.write(data)
         self._parts, self._size = [], 0
 
     def finish(self) -> None:
@@ -69,8 +74,9 @@ class GrowingFile:
 class BigIndexWriter:
     """See index.py, summary.py, checksums.py."""
 
-    def __init__(self, open_file: Open, interval: int) -> None:
+    def __init__(self, open_file: Open, interval: int, codec: PrefixCodec, version: Version) -> None:
         self._file = GrowingFile(open_file(INDEX))
+        self._codec, self._version = codec, version
         self._interval = interval
         self._keys: list[bytes] = []
         self._positions: list[int] = []
@@ -79,6 +85,12 @@ class BigIndexWriter:
         self._checksum = 0
         self._count = 0
         self._last_key = b""
+
+    def promoted(self, head_bytes: int, deletion: Deletion, blocks: Sequence[Block], end: int) -> bytes:
+        if len(blocks) < 2:
+            return b""
+        codec, version = self._codec, self._version
+        return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
 
     def add(self, key: bytes, hashes: tuple[int, int], start: int, promoted: bytes) -> None:
         if self._count % self._interval == 0:
@@ -111,54 +123,3 @@ class BigIndexWriter:
 
     def abandon(self) -> None:
         self._file.abandon()
-
-
-class BtiIndexWriter:
-    """See bti_index.py. Each path is cut where it differs from its neighbours'. Rows.db stays empty: a wide partition has
-    no index, and is read from its begin on; what separates its blocks would have to be in Cassandra's byte-comparable
-    form of each type."""
-
-    def __init__(self, open_file: Open) -> None:
-        self._file = GrowingFile(open_file(PARTITIONS))
-        self._rows = GrowingFile(open_file(ROWS))
-        self._trie = TrieWriter(self._file.write)
-        self._last: tuple[bytes, int, bytes] | None = None  # path, flags, payload
-        self._last_length = 0
-        self._count = 0
-        self._first_key = self._last_key = b""
-
-    def add(self, key: bytes, hashes: tuple[int, int], start: int, promoted: bytes) -> None:
-        path = comparable_key(position_token(position_of(key)), key)
-        if self._last is None:
-            self._first_key = key
-        else:
-            length = 1
-            for left, right in zip(self._last[0], path, strict=False):
-                if left != right:
-                    break
-                length += 1
-            self._put(max(length, self._last_length))
-            self._last_length = length
-        position = sized_bytes(~start)
-        self._last = path, _HAS_HASH + len(position) - 1, bytes((hashes[1] & 0xFF,)) + position
-        self._last_key = key
-
-    def _put(self, length: int) -> None:
-        assert self._last is not None
-        path, flags, payload = self._last
-        self._trie.add(path[:length], flags, payload)
-        self._count += 1
-
-    def finish(self, put: Put, filter_bytes: bytes) -> None:
-        self._put(self._last_length)
-        root = self._trie.complete()
-        first = self._file.position
-        for key in (self._first_key, self._last_key):
-            self._file.write(len(key).to_bytes(2, "big") + key)
-        self._file.write(b"".join(number.to_bytes(8, "big") for number in (first, self._count, root)))
-        self._file.finish()
-        self._rows.finish()
-
-    def abandon(self) -> None:
-        self._file.abandon()
-        self._rows.abandon()

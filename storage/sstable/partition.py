@@ -72,11 +72,12 @@ class RawPartition(NamedTuple):
 
 
 class BlockIndex(Protocol):
-    """The blocks of a wide partition, whichever index they come from. `data`: as Index.db has them."""
+    """The blocks of a wide partition, whichever index they come from. `data`: as a writer of that format takes them."""
 
     head_bytes: int
-    data: bytes
 
+    @property
+    def data(self) -> bytes: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Block: ...
 

@@ -25,7 +25,7 @@ from storage.sstable import checksums, compression, statistics
 from storage.sstable.big_index import BigIndex, PathOf
 from storage.sstable.bti_index import BtiIndex
 from storage.sstable.caches import Caches, key_bytes
-from storage.sstable.checksums import Checksums
+from storage.sstable.checksums import Checksums, TrieChecksums
 from storage.sstable.chunks import ChecksummedDataFile, CompressedDataFile, DataFile, decode_checksums
 from storage.sstable.constants import (
     BTI,
@@ -388,17 +388,23 @@ def _open(
     files: list[ReadFile | BigIndex | BtiIndex] = []
     try:
         found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
-        known = _maybe_checksums(disk, path, components)
-        bloom = _maybe_filter(disk, path, components, known)
+        sums: bytes | None = _read(disk, path(CHECKSUMS)) if CHECKSUMS in components else None
+        is_trie = descriptor.version.format == BTI
+        try:
+            of_big = None if sums is None or is_trie else checksums.decode(sums)
+            of_trie = None if sums is None or not is_trie else checksums.decode_trie(sums)
+        except DAMAGE as error:
+            raise named(error, path(CHECKSUMS)) from None
+        bloom = _maybe_filter(disk, path, components, of_trie or of_big)
         file = _opened(disk, path(DATA))
         files.append(file)
         data = _data_file(disk, path, components, file, caches)
         index: BigIndex | BtiIndex
-        if descriptor.version.format == BTI:
-            index = BtiIndex.open(disk, path, data, descriptor.version)
+        if is_trie:
+            index = BtiIndex.open(disk, path, data, descriptor.version, of_trie)
         else:
             codec = PrefixCodec(found.header.clustering)
-            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, known)
+            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, of_big)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
         return cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
@@ -408,17 +414,8 @@ def _open(
         raise
 
 
-def _maybe_checksums(disk: Disk, path: PathOf, components: tuple[str, ...]) -> Checksums | None:
-    if CHECKSUMS not in components:
-        return None
-    try:
-        return checksums.decode(_read(disk, path(CHECKSUMS)))
-    except DAMAGE as error:
-        raise named(error, path(CHECKSUMS)) from None
-
-
 def _maybe_filter(
-    disk: Disk, path: PathOf, components: tuple[str, ...], known: Checksums | None
+    disk: Disk, path: PathOf, components: tuple[str, ...], known: Checksums | TrieChecksums | None
 ) -> BloomFilter | None:
     """None where every key may be there: there is no filter, or not the one that was written (checksums.py)."""
     if FILTER not in components:

@@ -15,13 +15,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
-from storage.environment.environment import ReadFile
+from storage.sstable.pages import PAGE_BYTES, PagedFile
 
-PAGE_BYTES: Final = 4096
-NODE_BYTES_MAX: Final = 3 + 256 * 8 + 32
 _DISTANCE_BITS: Final = (0, 4, 8, 12, 16, 8, 12, 16, 24, 40, 12, 16, 24, 32, 40, 64)
 _DEPTH_MAX: Final = 4 * 65536
-_WINDOW_BYTES: Final = 64 * 1024
+_PAGES_MAX: Final = 64
 
 
 class Node(NamedTuple):
@@ -34,29 +32,28 @@ class Node(NamedTuple):
 
 
 class TrieFile:
-    """Nodes by place, read from a window of the file that moves."""
+    """Nodes by place. The pages that they were on last are kept."""
 
-    __slots__ = ("_base", "_data", "_file")
+    __slots__ = ("_file", "_pages")
 
-    def __init__(self, file: ReadFile) -> None:
+    def __init__(self, file: PagedFile) -> None:
         self._file = file
-        self._base, self._data = 0, b""
+        self._pages: dict[int, bytes] = {}
 
-    def read(self, place: int, size: int) -> tuple[bytes, int]:
-        """Bytes in which those from `place` on are, as far as the file goes, and where they begin."""
-        at = place - self._base
-        if at < 0 or at + size > len(self._data) < self._file.size - self._base:
+    def _page(self, place: int) -> tuple[bytes, int]:
+        """The page of a place, and where it is there."""
+        number, at = divmod(place, PAGE_BYTES)
+        page = self._pages.get(number)
+        if page is None:
             if not 0 <= place < self._file.size:
                 raise CorruptionError(f"a trie leads to {place} of {self._file.size}")
-            self._base = max(min(place, place + size - _WINDOW_BYTES // 2), 0)
-            self._data = self._file.pread(self._base, max(_WINDOW_BYTES, place + size - self._base))
-            at = place - self._base
-        if at >= len(self._data):
-            raise CorruptionError(f"a trie leads to {place} of {self._file.size}")
-        return self._data, at
+            if len(self._pages) >= _PAGES_MAX:
+                self._pages.clear()
+            page = self._pages[number] = self._file.page(number)
+        return page, at
 
     def node(self, place: int) -> Node:
-        data, at = self.read(place, NODE_BYTES_MAX)
+        data, at = self._page(place)
         kind = data[at] >> 4
         flags = data[at] & 15
         bits = _DISTANCE_BITS[kind]
@@ -84,15 +81,27 @@ class TrieFile:
     def payloads(self, root: int) -> Iterator[Node]:
         """The nodes with a payload, in the order of their keys."""
         stack = [root]
-        for _ in range(1 << 62):
-            if not stack:
-                return
+        while stack:
             node = self.node(stack.pop())
             if len(stack) > _DEPTH_MAX:
                 raise CorruptionError("a trie that is too deep")
             if node.flags:
                 yield node
             stack += [place for _, place in reversed(node.children)]
+
+    def paths(self, root: int) -> Iterator[tuple[bytes, Node]]:
+        """The same, with what leads to each."""
+        path = bytearray()
+        stack = [(0, b"", root)]
+        while stack:
+            depth, transition, place = stack.pop()
+            if len(stack) > _DEPTH_MAX:
+                raise CorruptionError("a trie that is too deep")
+            path[depth - 1 if depth else 0 :] = transition
+            node = self.node(place)
+            if node.flags:
+                yield bytes(path), node
+            stack += [(depth + 1, bytes((byte,)), child) for byte, child in reversed(node.children)]
 
 
 def _distances(data: bytes, start: int, count: int, bits: int) -> list[int]:
@@ -109,13 +118,18 @@ def sized_int(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "big", signed=True)
 
 
+def sized_bytes(number: int) -> bytes:
+    """The same, in as few bytes as it takes."""
+    return number.to_bytes(((number if number >= 0 else ~number).bit_length() // 8) + 1, "big", signed=True)
+
+
 def comparable_key(token: int, key: bytes) -> bytes:
     """A partition's place on the ring as the bytes of its path (DecoratedKey.asComparableBytes)."""
     biased = (token + (1 << 63)).to_bytes(8, "big")
-    return b"\x40" + biased + b"\x40" + _escaped(key) + b"\x38"
+    return b"\x40" + biased + b"\x40" + escaped(key) + b"\x38"
 
 
-def _escaped(value: bytes) -> bytes:
+def escaped(value: bytes) -> bytes:
     """Zeros as 00, FE for each further one, FF; at the end 00, and FE for each zero there (ByteSource.AbstractEscaper)."""
     body = value.rstrip(b"\0")
     parts = []

@@ -3,10 +3,9 @@
 Only the nodes of the last path are kept: what lies before it is on the disk. A node that would lie across a page begins
 at the next. """
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from storage.sstable.trie import PAGE_BYTES
+from storage.sstable.pages import PAGE_BYTES
 
 # by what distances have to fit in: bits, type of a single, of a sparse node and its bits, of a dense node and its bits
 _LEVELS: Final = (
@@ -22,6 +21,14 @@ _LEVELS: Final = (
 _FIRST_DENSE: Final = 10
 
 
+class TrieOutput(Protocol):
+    """A file that grows."""
+
+    @property
+    def position(self) -> int: ...
+    def write(self, data: bytes) -> None: ...
+
+
 class _Node:
     __slots__ = ("children", "flags", "payload")
 
@@ -32,11 +39,10 @@ class _Node:
 
 
 class TrieWriter:
-    """`write` takes the file's next bytes; `position` is where they go."""
+    """At the end of a file."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-        self.position = 0
+    def __init__(self, file: TrieOutput) -> None:
+        self._file = file
         self._path = b""
         self._stack = [_Node()]
 
@@ -65,15 +71,14 @@ class TrieWriter:
             stack[-1].children.append((self._path[len(stack) - 1], self._put(node)))
 
     def _put(self, node: _Node) -> int:
-        data = _encoded(node, self.position)
-        offset = self.position % PAGE_BYTES
+        file = self._file
+        data = _encoded(node, file.position)
+        offset = file.position % PAGE_BYTES
         if offset + len(data) > PAGE_BYTES:
-            self._write(bytes(PAGE_BYTES - offset))
-            self.position += PAGE_BYTES - offset
-            data = _encoded(node, self.position)
-        self._write(data)
-        place = self.position
-        self.position += len(data)
+            file.write(bytes(PAGE_BYTES - offset))
+            data = _encoded(node, file.position)
+        place = file.position
+        file.write(data)
         return place
 
 
@@ -127,7 +132,3 @@ def _numbers(numbers: list[int], bits: int) -> bytes:
     padding = -12 * len(numbers) % 8
     return (joined << padding).to_bytes((12 * len(numbers) + padding) // 8, "big")
 
-
-def sized_bytes(number: int) -> bytes:
-    """Signed, big-endian, in as few bytes as it takes."""
-    return number.to_bytes(((number if number >= 0 else ~number).bit_length() // 8) + 1, "big", signed=True)

@@ -22,7 +22,6 @@ from storage.sstable.cardinality import Cardinality
 from storage.sstable.chunks import ChunkWriter
 from storage.sstable.collector import MetadataCollector
 from storage.sstable.constants import (
-    BIG_INDEX_BYTES,
     BTI,
     COMPRESSION_INFO,
     CRC,
@@ -30,6 +29,7 @@ from storage.sstable.constants import (
     DIGEST,
     END_OF_PARTITION,
     FILTER,
+    INDEX_BYTES,
     STATISTICS,
     TOC,
     BoundKind,
@@ -40,8 +40,8 @@ from storage.sstable.descriptor import Descriptor
 from storage.sstable.encoder import RowEncoder
 from storage.sstable.filter import maybe_filter
 from storage.sstable.header import SerializationHeader, header_of
-from storage.sstable.index import Block, encode_block, encode_promoted
-from storage.sstable.index_writers import BigIndexWriter, BtiIndexWriter, IndexWriter
+from storage.sstable.index import Block
+from storage.sstable.index_writers import BigIndexWriter, IndexWriter
 from storage.sstable.prefixes import Prefix, place_of
 from storage.sstable.statistics import LogPosition, Statistics, Stats
 from storage.sstable.unfiltered import Marker, PartitionData, Unfiltered, interleaved
@@ -54,7 +54,7 @@ _LAST_PREFIX: Final = Prefix(BoundKind.EXCL_END, ())
 
 class WriterOptions(NamedTuple):
     """What an SSTable says of itself beside its data. `key_count`: about how many partitions will come, for the bloom
-    filter."""
+    filter. `index_block_bytes`: column_index_size; None: what it is where nothing is set."""
 
     key_count: int
     level: int = 0
@@ -62,7 +62,7 @@ class WriterOptions(NamedTuple):
     pending_repair: UUID | None = None
     originating_host: UUID | None = None
     commit_log_intervals: tuple[tuple[LogPosition, LogPosition], ...] = ()
-    index_block_bytes: int = BIG_INDEX_BYTES
+    index_block_bytes: int | None = None
 
 
 class SSTableWriter:
@@ -103,9 +103,13 @@ class SSTableWriter:
         self._data = ChunkWriter(self._open(DATA), params)
         self._index: IndexWriter
         if self._version.format == BTI:
-            self._index = BtiIndexWriter(self._open)
+            from storage.sstable.bti_writer import BtiIndexWriter
+
+            self._index = BtiIndexWriter(self._open, self._header, self._version)
         else:
-            self._index = BigIndexWriter(self._open, table.params.min_index_interval)
+            codec, interval = self._encoder.codec, table.params.min_index_interval
+            self._index = BigIndexWriter(self._open, interval, codec, self._version)
+        self._block_bytes = options.index_block_bytes or INDEX_BYTES[self._version.format]
 
     @property
     def bytes_written(self) -> int:
@@ -129,8 +133,9 @@ class SSTableWriter:
             head += self._encoder.static_row(partition.static)
         self._data.write(head)
         blocks = [] if first is None else self._write_unfiltereds(start, first, unfiltereds)
+        promoted = self._index.promoted(len(head), partition.deletion, blocks, self._data.position - start)
         self._data.write(_END)
-        self._end(key, key_hashes(key), start, self._promoted(len(head), partition.deletion, blocks))
+        self._end(key, key_hashes(key), start, promoted)
 
     def append_single(self, position: Position, partition: bytes) -> None:
         """A partition of one packed row, as a memtable has it, behind all before."""
@@ -188,7 +193,7 @@ class SSTableWriter:
         """Writes rows and markers; the blocks of an index of them, cut where one has reached its size."""
         data, encoder, blocks = self._data, self._encoder, list[Block]()
         packed_row = encoder.packed_row
-        block_bytes = self._options.index_block_bytes
+        block_bytes = self._block_bytes
         open_deletion = LIVE
         previous = 0
         block_start, block_first = data.position - start, first
@@ -249,13 +254,6 @@ class SSTableWriter:
             self._low = place, self._prefix(unfiltered)
         if self._high is None or place > self._high[0]:
             self._high = place, self._prefix(unfiltered)
-
-    def _promoted(self, head_bytes: int, deletion: Deletion, blocks: list[Block]) -> bytes:
-        """Of two blocks and more."""
-        if len(blocks) < 2 or self._version.format == BTI:
-            return b""
-        codec, version = self._encoder.codec, self._version
-        return encode_promoted(head_bytes, deletion, [encode_block(block, codec, version) for block in blocks], version)
 
     def _end(self, key: bytes, hashes: KeyHashes, start: int, promoted: bytes) -> None:
         self._register(key, hashes, start, promoted)

@@ -26,7 +26,7 @@ def written(
     generation: int = 1,
     version: str = "nb",
     compression: dict[str, str] | None = None,
-    index_block_bytes: int = 64 * 1024,
+    index_block_bytes: int | None = None,
 ) -> SSTableReader | None:
     """The memtable as an SSTable, opened; None where nothing is in it."""
     disk.mkdirs(FOLDER)

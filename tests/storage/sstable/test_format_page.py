@@ -13,13 +13,14 @@ from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Cell, Deletion, Liveness, RangeTombstone, Row
 from storage.schema.metadata import ColumnKind, TableMetadata, TableParams
 from storage.sstable.caches import Caches
-from storage.sstable.constants import DATA, FILTER, INDEX, PARTITIONS, SUMMARY, VERSIONS
+from storage.sstable.constants import DATA, FILTER, INDEX, PARTITIONS, ROWS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats" / "sstable.md").read_text()
+BTI_PAGE = (Path(__file__).parents[3] / "docs" / "formats" / "sstable-bti.md").read_text()
 BASE_US = 1_442_880_000_000_000
 TABLE = TableMetadata(
     "ks",
@@ -37,8 +38,8 @@ TABLE = TableMetadata(
 ORDER_KEY = clustering_order_key(TABLE)
 
 
-def example(component: str) -> bytes:
-    (block,) = re.findall(rf"```{re.escape(component)}\n(.*?)```", PAGE, re.DOTALL)
+def example(component: str, page: str = PAGE) -> bytes:
+    (block,) = re.findall(rf"```{re.escape(component)}\n(.*?)```", page, re.DOTALL)
     return bytes.fromhex("".join(line.partition("|")[0] for line in block.splitlines()))
 
 
@@ -83,9 +84,7 @@ def test_the_example_is_read() -> None:
 
 
 def test_the_example_of_a_trie() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "formats" / "sstable-bti.md").read_text()
-    (block,) = re.findall(r"```Partitions.db\n(.*?)```", page, re.DOTALL)
-    expected = bytes.fromhex("".join(line.partition("|")[0] for line in block.splitlines()))
+    expected = example(PARTITIONS, BTI_PAGE)
     disk = MemoryDisk()
     disk.mkdirs("/t")
     descriptor = Descriptor(VERSIONS["da"], 1)
@@ -98,3 +97,18 @@ def test_the_example_of_a_trie() -> None:
     partition = reader.maybe_partition(bigint_value(1))
     assert partition is not None
     assert partition.static == static
+
+
+def test_the_example_of_a_row_index() -> None:
+    disk = MemoryDisk()
+    disk.mkdirs("/t")
+    descriptor = Descriptor(VERSIONS["da"], 1)
+    options = WriterOptions(1, index_block_bytes=1)
+    writer = SSTableWriter(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), options)
+    rows = [Row((int_value(c),), Liveness(BASE_US)) for c in (1, 2, 768)]
+    writer.append(bigint_value(1), PartitionData(LIVE, None, [], [(ORDER_KEY(row.clustering), row) for row in rows]))
+    writer.finish()
+    assert disk.read_file(f"/t/{descriptor.file_name(ROWS)}").hex() == example(ROWS, BTI_PAGE).hex()
+    reader = SSTableReader.open(disk, "/t", descriptor, TABLE, Layouts(TABLE.id, 1), Caches())
+    ((index,),) = (stretch.wide.values() for stretch in reader.stretches())
+    assert [index[i].offset for i in range(len(index))] == [16, 26, 36]

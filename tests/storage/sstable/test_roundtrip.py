@@ -17,7 +17,7 @@ from storage.memtable.memtable import position_of
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.reads import EVERYTHING, TableStore
 from storage.sstable.caches import Caches
-from storage.sstable.constants import COMPRESSION_INFO, CRC, VERSIONS
+from storage.sstable.constants import COMPRESSION_INFO, CRC, DATA, INDEX, PARTITIONS, ROWS, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.writer import SSTableWriter, WriterOptions
@@ -88,7 +88,7 @@ def wide_update() -> PartitionUpdate:
     return PartitionUpdate(TABLE.id, bigint_value(1), Deletion(3, NOW_S), static, rows, tombstones)
 
 
-@pytest.mark.parametrize("version", ["na", "nb", "oa"])
+@pytest.mark.parametrize("version", ["na", "nb", "oa", "da"])
 def test_wide_partition_with_an_index(version: str) -> None:
     store = store_of([wide_update()])
     reader = written(MemoryDisk(), store, version=version, index_block_bytes=4096)
@@ -148,16 +148,17 @@ def test_many_partitions_are_found_by_key_position_and_scan() -> None:
     assert len(list(view.items())) == 1
 
 
-def test_partitions_are_copied_as_bytes() -> None:
+@pytest.mark.parametrize("version", ["nb", "da"])
+def test_partitions_are_copied_as_bytes(version: str) -> None:
     narrow = [
         PartitionUpdate(TABLE.id, bigint_value(k), rows={ORDER_KEY((int_value(k),)): wide_row(k)}) for k in range(2, 60)
     ]
     store = store_of([wide_update(), *narrow])
     disk = MemoryDisk()
-    source = written(disk, store, index_block_bytes=4096)
+    source = written(disk, store, version=version, index_block_bytes=4096)
     assert source is not None
     assert source.is_current
-    descriptor = Descriptor(VERSIONS["nb"], 2)
+    descriptor = Descriptor(VERSIONS[version], 2)
     writer = SSTableWriter(disk, FOLDER, descriptor, TABLE, store.layouts, WriterOptions(source.key_count))
     read = source.read_through()
     for stretch in source.stretches():
@@ -168,13 +169,16 @@ def test_partitions_are_copied_as_bytes() -> None:
     found = writer.finish().stats
     copied = SSTableReader.open(disk, FOLDER, descriptor, TABLE, store.layouts, Caches())
     assert contents(copied, store) == contents(source, store)
-    assert disk.read_file(f"{FOLDER}/nb-1-big-Data.db") == disk.read_file(f"{FOLDER}/nb-2-big-Data.db")
-    assert disk.read_file(f"{FOLDER}/nb-1-big-Index.db") == disk.read_file(f"{FOLDER}/nb-2-big-Index.db")
-    before = source.statistics.stats
-    assert (found.rows, found.columns_set, found.tombstones) == (before.rows, before.columns_set, before.tombstones)
-    assert found.cells_per_partition.buckets == before.cells_per_partition.buckets
-    assert found.timestamps_us == before.timestamps_us
-    assert (found.min_clustering, found.max_clustering) == (before.min_clustering, before.max_clustering)
+    for component in (DATA, INDEX) if version == "nb" else (DATA, PARTITIONS, ROWS):
+        names = (each.descriptor.file_name(component) for each in (source, copied))
+        before, after = (disk.read_file(f"{FOLDER}/{name}") for name in names)
+        assert before == after
+        assert before
+    stats = source.statistics.stats
+    assert (found.rows, found.columns_set, found.tombstones) == (stats.rows, stats.columns_set, stats.tombstones)
+    assert found.cells_per_partition.buckets == stats.cells_per_partition.buckets
+    assert found.timestamps_us == stats.timestamps_us
+    assert (found.min_clustering, found.max_clustering) == (stats.min_clustering, stats.max_clustering)
 
 
 def test_a_trie_indexed_table_is_found_by_key_position_and_scan() -> None:
@@ -182,7 +186,7 @@ def test_a_trie_indexed_table_is_found_by_key_position_and_scan() -> None:
         PartitionUpdate(TABLE.id, bigint_value(k), rows={ORDER_KEY((int_value(k),)): wide_row(k)}) for k in range(3000)
     ]
     store = store_of([*found, wide_update()])
-    reader = written(MemoryDisk(), store, version="da")
+    reader = written(MemoryDisk(), store, version="da", index_block_bytes=1 << 30)
     assert reader is not None
     assert contents(reader, store) == contents(store.memtable, store)
     assert not any(reader._index.find_surely(position_of(bigint_value(k))) for k in range(3000, 4000))
