@@ -21,6 +21,7 @@ from storage.sstable.compression import (
     CompressionInfo,
     CompressionParams,
     compressor,
+    is_chunk_length,
 )
 from storage.sstable.constants import UNCOMPRESSED_CHUNK_BYTES, corrupted
 
@@ -109,6 +110,8 @@ class CompressedDataFile(DataFile):
             raise corrupted(self.path, f"chunk {index} at {offset}: checksum does not match")
         expected = self._expected(index)
         if len(data) >= self._limit:
+            if len(data) != max(expected, self._limit):
+                raise corrupted(self.path, f"chunk {index} at {offset}: {len(data)} bytes as they are, of {expected}")
             return data[:expected]
         try:
             plain = self._decompress(data, expected)
@@ -139,7 +142,7 @@ class ChecksummedDataFile(DataFile):
 def decode_checksums(data: bytes) -> "tuple[int, array[int]]":
     """CRC.db: the length of a chunk, and the checksum of each."""
     chunk_bytes = int.from_bytes(data[:4], "big")
-    if len(data) % 4 or not 0 < chunk_bytes <= CHUNK_BYTES_MAX:
+    if len(data) % 4 or not is_chunk_length(chunk_bytes):
         raise CorruptionError(f"checksums of chunks of {chunk_bytes} bytes in {len(data)} bytes")
     checksums = array("I", data[4:])
     if sys.byteorder == "little":

@@ -176,15 +176,21 @@ def decode_info(data: bytes) -> CompressionInfo:
     except (struct.error, UnicodeDecodeError) as error:
         raise CorruptionError(str(error)) from None
     at += _HEAD.size
-    if not 0 < chunk_bytes <= CHUNK_BYTES_MAX or data_bytes <= 0 or limit <= 0:
+    if not is_chunk_length(chunk_bytes) or data_bytes <= 0 or limit <= 0:
         raise CorruptionError(f"chunks of {chunk_bytes} bytes, data of {data_bytes}")
-    if chunks < -(-data_bytes // chunk_bytes) or len(data) != at + 8 * chunks:  # Cassandra may add an empty one
-        raise CorruptionError(f"{chunks} chunks in a file of {len(data)} bytes")
+    # Cassandra may add an empty one
+    if not 0 <= chunks - -(-data_bytes // chunk_bytes) <= 1 or len(data) != at + 8 * chunks:
+        raise CorruptionError(f"{chunks} chunks of {chunk_bytes} bytes, data of {data_bytes}, in a file of {len(data)}")
     offsets = array("q")
     offsets.frombytes(data[at:])
     if sys.byteorder == "little":
         offsets.byteswap()
     return CompressionInfo(CompressionParams(name, chunk_bytes, limit, tuple(options)), data_bytes, offsets)
+
+
+def is_chunk_length(size: int) -> bool:
+    """A power of two: one that was damaged is none."""
+    return 0 < size <= CHUNK_BYTES_MAX and not size & (size - 1)
 
 
 def _read_text(data: bytes, at: int) -> tuple[str, int]:
