@@ -60,7 +60,9 @@ class ReplicaPlan:
         self.level = level
         self._coordinator, self._strategy = coordinator, strategy
         self._writes: dict[int, WritePlan] = {}  # by the range's index
-        self._alike: dict[tuple[int, ...], WritePlan] = {}  # by who takes part
+        # by who takes part: one plan for all ranges of the same nodes, so that what goes to them in one go goes together
+        self._writes_alike: dict[tuple[int, ...], WritePlan] = {}
+        self._reads_alike: dict[tuple[int, ...], ReadPlan] = {}
         self._reads: dict[int, ReadPlan] = {}
 
     def to_write(self, token: int) -> WritePlan:
@@ -72,9 +74,8 @@ class ReplicaPlan:
         if plan is None:
             plan = self._make_write(token)
             if is_stable:
-                # one for all ranges of the same nodes: what is written to them in one go is sent together
                 members = tuple(sorted(node.host_id.int for node in plan.replicas))
-                plan = self._writes[index] = self._alike.setdefault(members, plan)
+                plan = self._writes[index] = self._writes_alike.setdefault(members, plan)
         return plan
 
     def _make_write(self, token: int) -> WritePlan:
@@ -94,7 +95,9 @@ class ReplicaPlan:
         index = self._coordinator.ring.range_index(token)
         plan = self._reads.get(index)
         if plan is None:
-            plan = self._reads[index] = self._make_read(self._coordinator.live_replicas(self._strategy, token))
+            plan = self._make_read(self._coordinator.live_replicas(self._strategy, token))
+            asked = tuple(node.host_id.int for node in (*plan.contacts, *plan.spares))
+            plan = self._reads[index] = self._reads_alike.setdefault(asked, plan)
         return plan
 
     def _make_read(self, live: Sequence[Node]) -> ReadPlan:

@@ -124,7 +124,10 @@ class ClusterNode:
         self.proxy = Proxy(
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
-        self.bundles = Bundles(self.local, engine, self.requests, self._clock, options.timeouts.write_s, self.hints)
+        latencies_of = self.proxy.latencies_of
+        self.bundles = Bundles(
+            self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of
+        )
         self.when_ready: Callable[[], None] = lambda: None
         """Called when something is outgoing that no message and no tick brought about."""
         self._stream_ids = rng.fork("streams")

@@ -18,11 +18,13 @@ from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, encode_answer
 from cluster.reading.command import ReadCommand, decode_command
 from cluster.reading.execution import execute
+from cluster.reading.plain import PlainReads
 from protocol.errors import InvalidRequest, StorageError
 from storage.engine import Engine, PackedRowWrite
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
 
+TABLE_ID_BYTES: Final = 16
 log = logging.getLogger("cqlserver.cluster")
 
 
@@ -40,6 +42,7 @@ class Replica:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._records = RecordTaker(engine)
+        self._plain = PlainReads(engine)
 
     # --- for the coordinator of the same node ------------------------------------------------------------------------
 
@@ -138,6 +141,16 @@ class Replica:
     def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
         return Verb.DIGEST, self.read(decode_command(body)).digest
 
+    def _read_each(self, body: bytes) -> tuple[Verb, bytes]:
+        try:
+            store = self._engine.stores[UUID(bytes=body[:TABLE_ID_BYTES])]
+            return Verb.DIGESTS, self._plain.digests(store, decode_records(body[TABLE_ID_BYTES:]))
+        except (KeyError, ValueError):
+            raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
+        except StorageError as error:
+            log.warning("a read failed: %s", error)
+            raise Failed(FailureReason.UNKNOWN) from error
+
     def _take_hints(self, body: bytes) -> tuple[Verb, bytes]:
         self.take_hints(decode_texts(body))
         return Verb.DONE, b""
@@ -153,6 +166,7 @@ _ANSWERS: Final[Mapping[Verb, Callable[[Replica, bytes], tuple[Verb, bytes]]]] =
         Verb.MUTATE_EACH: Replica._mutate_each,
         Verb.READ: Replica._read,
         Verb.READ_DIGEST: Replica._read_digest,
+        Verb.READ_EACH: Replica._read_each,
         Verb.TRUNCATE: Replica._truncate,
         Verb.HINTS: Replica._take_hints,
     }

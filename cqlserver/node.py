@@ -230,6 +230,10 @@ class Node:
         """Whether no other node has a say in it."""
         return self.is_alone or table.keyspace in KEPT_BY_EACH or is_local_system_keyspace(table.keyspace)
 
+    def maybe_member(self, table: TableMetadata) -> "Member | None":
+        """This node among the others, where these have a say in the table."""
+        return None if self.member is None or self.is_kept_here(table) else self.member
+
     def check_cas_consistency(self, table: TableMetadata, commit: int, serial: int, key: bytes) -> "Deciders | None":
         """Who decides with this node; None: it does alone. Raises what the levels don't allow; TooLong in a go of the loop
         where others have to be waited for."""

@@ -294,6 +294,11 @@ class TableStore:
         """Of one key, in several sources or in one."""
         return partitions[0] if len(partitions) == 1 else MergedPartition(partitions, self.layouts, self._resolve)
 
+    @property
+    def has_dropped_columns(self) -> bool:
+        """Whether rows may hold what is not to be seen any more."""
+        return bool(self._dropped_us)
+
     def prepare_scan(self) -> bool:
         """A step of what a scan needs first; whether that was the last. A scan that nobody prepared does it all at once."""
         return self.memtable.place_keys()

@@ -1,8 +1,10 @@
 """How long reads of a table take, and when one more replica is asked because of it (service/reads/*RetryPolicy.java)."""
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import Final
+from uuid import UUID
 
 SAMPLES_MAX: Final = 256
 SAMPLES_MIN: Final = 16
@@ -31,6 +33,10 @@ class Latencies:
         if not self._sorted or self._since_sorted >= _SORTED_EVERY:
             self._sorted, self._since_sorted = sorted(self._samples), 0
         return self._sorted[min(len(self._sorted) - 1, int(len(self._sorted) * percentile / 100))]
+
+
+LatenciesOf = Callable[[UUID], Latencies]
+"""Those of a table's reads."""
 
 
 def speculation_s(policy: str, latencies: Latencies, timeout_s: float) -> float:

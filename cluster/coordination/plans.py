@@ -27,14 +27,16 @@ class WritePlan:
         return Acknowledgements(self.level, self.strategy, self.datacenter, self.required, self.replicas, self.pending)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadPlan:
-    """`contacts` are asked, `spares` where those take too long, the nearest first; `required` must answer."""
+    """`contacts` are asked, `spares` where those take too long, the nearest first; `required` must answer; `has_local`: the
+    first of them is the coordinator."""
 
     level: Consistency
     required: int
     contacts: tuple[Node, ...]
     spares: tuple[Node, ...]
+    has_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,4 @@ def read_plan(
     else:
         contacts = candidates[:required]
     spares = tuple(node for node in candidates if node not in contacts)
-    return ReadPlan(level, required, tuple(contacts), spares)
+    return ReadPlan(level, required, tuple(contacts), spares, bool(contacts) and contacts[0] == local)

@@ -73,6 +73,13 @@ class Proxy:
         """Of several tokens, each by itself; all must have been acknowledged."""
         return all_of([self.write(plan, mutations, write_type) for plan, mutations in writes])
 
+    def latencies_of(self, table_id: UUID) -> Latencies:
+        """How long reads of a table's partitions have taken."""
+        latencies = self._latencies.get(table_id)
+        if latencies is None:
+            latencies = self._latencies[table_id] = Latencies()
+        return latencies
+
     # --- reads ---------------------------------------------------------------------------------------------------------
 
     def read(self, plans: ReplicaPlan, command: ReadCommand) -> Outcome[Page]:
@@ -87,9 +94,7 @@ class Proxy:
         return outcome, end
 
     def _read_partition(self, plan: ReadPlan, command: ReadCommand) -> Outcome[Page]:
-        latencies = self._latencies.get(command.table_id)
-        if latencies is None:
-            latencies = self._latencies[command.table_id] = Latencies()
+        latencies = self.latencies_of(command.table_id)
         began_s, timeout_s = self._clock(), self.timeouts.read_s
         policy = self._engine.stores[command.table_id].table.params.speculative_retry
         speculate_s = speculation_s(policy, latencies, timeout_s)

@@ -1,8 +1,9 @@
 """What a message between nodes is about (docs/formats/internode.md). An answer has the id of what it answers."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 
+@unique
 class Verb(IntEnum):
     SYN = 1
     ACK = 2
@@ -57,6 +58,9 @@ class Verb(IntEnum):
     """Records, each to be applied by itself; answered with DONE, DONE_BUT or FAILED for all."""
     DONE_BUT = 40
     """Of several things what could not be done, by its index the reason; all else was."""
+    READ_EACH = 41
+    """Plain reads of a table; answered with DIGESTS or FAILED."""
+    DIGESTS = 42
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))

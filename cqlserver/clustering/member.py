@@ -9,14 +9,14 @@ from uuid import UUID
 from cluster.coordination.outcome import all_of
 from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
-from cluster.coordinator import READ_LEVELS, ReplicaPlan, RequestKind
+from cluster.coordinator import READ_LEVELS, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
 from cluster.node import ClusterNode, ClusterOptions, Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
-from cqlserver.clustering.late_answers import LateAnswers
+from cqlserver.clustering.late_answers import Late, LateAnswers
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
@@ -63,13 +63,20 @@ class Member(Owner):
         options = ClusterOptions(node.local.cluster_name, seeds, _timeouts(node.config), generation, facts, saved)
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         self.late_answers = LateAnswers()
-        self.cluster.bundles.tell = self.late_answers.tell
+        self.cluster.bundles.waiting = self.late_answers
         node.member = self
         node.is_alone = not self.cluster.peers
 
-    def answer_later(self, session: "Session", envelope: Envelope) -> None:
-        """The request that a fast path has just left to others is to be answered there."""
-        self.cluster.bundles.claim((session, envelope))
+    def answer_later(self, session: "Session", envelope: Envelope, keyspace: str | None) -> int:
+        """The request that a fast path has just left to others is answered there. How many bytes it holds until then."""
+        bundles = self.cluster.bundles
+        size = len(envelope[4]) + bundles.last_answer_bytes
+        bundles.claim(Late(session, envelope, keyspace, size))
+        return size
+
+    def levels(self, table: TableMetadata, kind: RequestKind) -> Levels:
+        """Who has to answer, by level; to be kept by a plan until the schema changes."""
+        return self.cluster.coordinator.levels(self._node.keyspace_of(table), kind)
 
     # --- what plans ask --------------------------------------------------------------------------------------------------
 

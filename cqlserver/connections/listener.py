@@ -31,9 +31,9 @@ import trio
 
 from cqlserver.connections.limits import UNSENT_PATIENCE_S, UNSENT_SHARE, UNSENT_TOTAL_HIGH, ClientLimits
 from cqlserver.connections.poller import Poller, Readiness, open_poller
-from cqlserver.connections.session import Served, Session
+from cqlserver.connections.session import Session
 from cqlserver.connections.turns import Turns
-from cqlserver.connections.unanswered import Unanswered
+from cqlserver.connections.unanswered import Served, Unanswered
 from cqlserver.node import Node
 from protocol.errors import StorageError
 from storage.commitlog.log import CommitLog
@@ -338,6 +338,8 @@ class Listener:
 
     def _send_pushed(self, channel: Channel) -> None:
         channel.closing = channel.closing or channel.session.closing
+        for unanswered in channel.session.take_pending():
+            self._go_on_later(channel, unanswered)
         self._account(channel, channel.session.in_flight_bytes)
         self._send(channel, channel.session.take_later())
         if channel.unsent_bytes > UNSENT_EVENT_BYTES_MAX:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cqlserver.connections.limits import UNSENT_SHARE
 from cqlserver.connections.startup import check_stage, checked_options
-from cqlserver.connections.unanswered import Unanswered
+from cqlserver.connections.unanswered import Served, Unanswered
 from cqlserver.guarding import guarding
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
@@ -80,6 +80,7 @@ from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause
 
 if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
+    from cqlserver.clustering.late_answers import Late
 
 _HEAD = Struct(">BBh").pack
 
@@ -114,13 +115,6 @@ class FastPaths(Protocol):
     """Of prepared statements, by their ids."""
 
     def get(self, statement_id: bytes, /) -> FastPath | None: ...
-
-
-class Served(NamedTuple):
-    """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
-
-    keyspace: str | None
-    messages: Sequence[Envelope | Refusal]
 
 
 class Session(Client):
@@ -410,26 +404,34 @@ class Session(Client):
     def _put_off(self, envelope: Envelope) -> None:
         """A fast path left the request to other nodes."""
         assert self.node.member is not None
-        self.node.member.answer_later(self, envelope)
+        self.pending_bytes += self.node.member.answer_later(self, envelope, self.state.keyspace)
         self._put_off_now.append(envelope[2])
         self.late_count += 1
-        self.pending_bytes += len(envelope[4])
         if self.pending_bytes > LATE_BYTES_APART:
             self.is_odd = True
 
-    def answer_late(self, envelope: Envelope, answer: bytes | Exception) -> None:
-        """What it came to: the answer's envelope from the opcode on, or what is wrong. It is found with `take_later`."""
-        version, _, stream, _, body = envelope
+    def answer_late(self, late: "Late", tail: bytes) -> None:
+        """What it came to: the answer's envelope from the opcode on. It is found with `take_later`."""
+        version, _, stream, _, _ = late.envelope
+        self._end_late(late, self._with_room(_HEAD(version | RESPONSE_BIT, 0, stream) + tail, version, stream))
+
+    def refuse_late(self, late: "Late", error: Exception) -> None:
+        version, _, stream, _, _ = late.envelope
+        self._end_late(late, self._refused(error, version, stream))
+
+    def go_on_late(self, late: "Late") -> None:
+        """The fast path came to nothing, and nothing was promised: it is answered the general way."""
         self.late_count -= 1
-        self.pending_bytes -= len(body)
-        if isinstance(answer, bytes):
-            encoded = _HEAD(version | RESPONSE_BIT, 0, stream) + answer
-        else:
-            encoded = self._refused(answer, version, stream)
-        self._later.append(encoded)
+        self.pending_bytes -= late.size
+        self._await(Unanswered(late.envelope, late.keyspace))
+
+    def _end_late(self, late: "Late", answer: bytes) -> None:
+        self.late_count -= 1
+        self.pending_bytes -= late.size
+        self._later.append(answer)
         self.is_odd = True
         if self.observer is not None:
-            self.observer.served(self, [envelope], [encoded], 0.0)
+            self.observer.served(self, [late.envelope], [answer], 0.0)
 
     def _with_room(self, answer: bytes, version: int, stream: int) -> bytes:
         """The answer, or an error where it is long and would have to wait with too many others (limits.py)."""

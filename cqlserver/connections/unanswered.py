@@ -1,13 +1,22 @@
-"""A request of a session that is under way in steps."""
+"""A request of a session that is under way in steps, and those that were answered and may have to be answered again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cqlserver.pending import Pending
 from cqlserver.system.tracing import Trace
-from protocol.frames import Envelope
+from protocol.frames import Envelope, Refusal
 from protocol.responses import Response
 from storage.environment.errands import Awaited
 from storage.environment.strands import Strand
+
+
+class Served(NamedTuple):
+    """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
+
+    keyspace: str | None
+    messages: Sequence[Envelope | Refusal]
 
 
 @dataclass(slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from re import Match
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from cluster.coordinator import RequestKind
 from cluster.ring import Node as RingNode
@@ -13,6 +13,9 @@ from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
+
+if TYPE_CHECKING:
+    from cqlserver.clustering.member import Member
 
 FastPath: TypeAlias = Callable[[bytes], bytes | None]
 """The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
@@ -65,6 +68,10 @@ class ReadNode(Protocol):
 
     def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
         """Raises InvalidRequest or Unavailable where the level won't do."""
+        ...
+
+    def maybe_member(self, table: TableMetadata) -> "Member | None":
+        """This node among the others, where these have a say in the table."""
         ...
 
     def read_store(self, table: TableMetadata) -> TableStore:

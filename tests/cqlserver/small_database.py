@@ -76,6 +76,9 @@ class SmallDatabase:
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         return [1]
 
+    def maybe_member(self, table: TableMetadata) -> None:
+        return None
+
     # statements
 
     def run(self, text: str, options: QueryOptions | None = None) -> RowsResult | None:

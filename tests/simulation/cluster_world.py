@@ -5,7 +5,7 @@ A node's log is written before anything of a go leaves it, as a server does. A c
 node is back at once, or a while later. `Bugs` plants faults, to see that the checkers see them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from uuid import UUID
@@ -25,6 +25,7 @@ from cluster.paxos.replica import answered
 from cluster.paxos.state import UNTOUCHED
 from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
+from cluster.reading.plain import ALL_ROWS, Digests, encode_plain, maybe_plain_rows
 from cluster.ring import Node, Ring, random_tokens
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.peers import PeerFacts, peer_updates, saved_peers
@@ -85,13 +86,42 @@ class Bugs:
     the_ring_is_forgotten: bool = False
 
 
-def _tell(waiters: Sequence[object], error: Exception | None) -> None:
-    for outcome in waiters:
-        assert isinstance(outcome, Outcome)
-        if error is None:
+class Outcomes:
+    """Whoever waits for a bundled request is an outcome: of a write None, of a read a page."""
+
+    def __init__(self, node: "WorldNode") -> None:
+        self._node = node
+
+    def written(self, waiters: Sequence[object]) -> None:
+        for outcome in waiters:
+            assert isinstance(outcome, Outcome)
             outcome.settle(None)
-        else:
+
+    def read(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
+        for waiter, answer in zip(waiters, answers, strict=True):
+            assert isinstance(waiter, PlainRead)
+            self._node.agreed += 1
+            waiter.outcome.settle(answer)
+
+    def refused(self, waiters: Sequence[object], error: Exception) -> None:
+        for waiter in waiters:
+            outcome = waiter.outcome if isinstance(waiter, PlainRead) else waiter
+            assert isinstance(outcome, Outcome)
             outcome.fail(error)
+
+    def again(self, waiters: Sequence[object]) -> None:
+        for waiter in waiters:
+            assert isinstance(waiter, PlainRead)
+            self._node.differed += 1
+            waiter.again()
+
+
+@dataclass(frozen=True)
+class PlainRead:
+    """`again`: does it the general way."""
+
+    outcome: Outcome[bytes]
+    again: Callable[[], None]
 
 
 class SimulatedClock:
@@ -121,6 +151,7 @@ class WorldNode(Owner):
         self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", random_tokens(self.rng.fork("tokens"), 8))
         self.endpoint = Endpoint(self.node.address, self.node.port)
         self.life = 0
+        self.agreed = self.differed = 0
         self.is_up = False
         self.start()
 
@@ -142,7 +173,8 @@ class WorldNode(Owner):
             () if self.world.bugs.the_ring_is_forgotten else saved_peers(self.engine),
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
-        self.cluster.bundles.tell = _tell
+        self.outcomes = Outcomes(self)
+        self.cluster.bundles.waiting = self.outcomes
         if self.world.bugs.promises_are_forgotten:
             self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
         if self.world.bugs.hints_are_lost:
@@ -218,7 +250,7 @@ class WorldNode(Owner):
         make = record_writer(self.engine, store, layout) if plan.has_local else record_maker(layout)
         record = make(update.key, ck, packed[TIMESTAMP:VALUES_AT], packed[VALUES_AT:])
         assert record is not None
-        self.cluster.bundles.add(plan, record)
+        self.cluster.bundles.add_write(plan, record)
         outcome: Outcome[None] = Outcome()
         self.cluster.bundles.claim(outcome)
         self.settle()
@@ -247,6 +279,42 @@ class WorldNode(Owner):
         plans = self.coordinator.levels(KEYSPACE, RequestKind.READ)[level]
         assert plans is not None
         outcome = self.cluster.proxy.read(plans, self.command(key))
+        self.settle()
+        return outcome
+
+    def read_value(self, key: bytes, level: int) -> Outcome[bytes]:
+        """A row's value: empty where there is none. Raises Unavailable."""
+        outcome: Outcome[bytes] = Outcome()
+        self._value_of(self.read(key, level), key, outcome)
+        return outcome
+
+    def _value_of(self, page: Outcome[Page], key: bytes, outcome: Outcome[bytes]) -> None:
+        def done() -> None:
+            if page.error is not None:
+                outcome.fail(page.error)
+            else:
+                outcome.settle(value_of(page.result, key, self.clock.now_s()) or b"")
+
+        page.when_done(done)
+
+    def read_plain(self, key: bytes, level: int) -> Outcome[bytes]:
+        """The same, as prepared statements read it."""
+        plans = self.coordinator.levels(KEYSPACE, RequestKind.READ)[level]
+        assert plans is not None
+        plan, store = plans.to_read(token(key)), self.engine.stores[VALUES.id]
+        outcome: Outcome[bytes] = Outcome()
+
+        def again() -> None:
+            self._value_of(self.cluster.proxy.read(plans, self.command(key)), key, outcome)
+
+        rows = maybe_plain_rows(store, key, b"", ALL_ROWS) if plan.has_local else None
+        if rows is None:
+            again()
+        else:
+            value = store.layouts.explode(rows[0]).columns["v"].value or b"" if rows else b""  # type: ignore[union-attr]
+            digest = Digests(store.layouts).of(rows)
+            self.cluster.bundles.add_read(plan, store, encode_plain(key, b"", ALL_ROWS), digest, value)
+            self.cluster.bundles.claim(PlainRead(outcome, again))
         self.settle()
         return outcome
 

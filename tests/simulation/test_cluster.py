@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from cluster.consistency import Consistency
-from cluster.coordination.bundles import WriteBundle
+from cluster.coordination.write_bundle import WriteBundle
 from cluster.coordinator import RequestKind
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided, Read
@@ -79,15 +79,16 @@ class Overwrites:
         if node is None:
             return
         at_least = max(self.acknowledged, self.seen)
+        is_plain = self.rng.float() < 0.7
         try:
-            outcome = node.read(self.key, QUORUM)
+            outcome = node.read_plain(self.key, QUORUM) if is_plain else node.read_value(self.key, QUORUM)
         except RequestError:
             return
 
         def done() -> None:
             if outcome.error is not None:
                 return
-            found = int(value_of(outcome.result, self.key, node.clock.now_s()) or b"0")
+            found = int(outcome.result or b"0")
             self.reads += 1
             self.seen = max(self.seen, found)
             if found < at_least:
@@ -109,6 +110,8 @@ def test_no_acknowledged_write_is_lost_and_no_read_goes_back(seed: int) -> None:
     world, overwrites = overwritten(seed)
     assert [fault for one in overwrites for fault in one.faults] == [], f"seed {seed}"
     assert all(one.acknowledged > 5 and one.reads > 10 for one in overwrites)
+    assert sum(node.agreed for node in world.nodes) > 10
+    assert sum(node.differed for node in world.nodes)
     assert world.crashes
     assert world.network.lost
 
@@ -380,6 +383,7 @@ def test_planted_bugs_of_batches_are_caught(bug: str) -> None:
         "the_log_is_not_written",
         "acknowledgements_count_twice",
         "records_are_not_taken",
+        "digests_of_plain_reads_are_ignored",
     ],
 )
 def test_planted_bugs_of_reads_and_writes_are_caught(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,6 +408,8 @@ def plant(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 count(self, counted, failed)
 
         monkeypatch.setattr(WriteBundle, "_count", twice)
+    if bug == "digests_of_plain_reads_are_ignored":
+        monkeypatch.setattr("cluster.reading.plain.Digests.of", lambda self, rows: bytes(16))
     if bug == "records_are_not_taken":
         monkeypatch.setattr("cluster.replica.Replica.apply_each", lambda self, records: [])
     if bug == "digests_are_ignored":

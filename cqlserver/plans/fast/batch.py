@@ -68,10 +68,11 @@ def maybe_batch_row(node: Node, plan: Plan) -> BatchRow | None:
         return None
     table = row.store.table
     write = None
-    if node.member is not None and not node.is_kept_here(table):
+    member = node.maybe_member(table)
+    if member is not None:
         from cqlserver.plans.fast.replicated import runs_writer
 
-        write = runs_writer(node, row.store)
+        write = runs_writer(node, member, row.store)
     levels = frozenset(code.to_bytes(2, "big") for code in node.local_levels(table, RequestKind.BATCH))
     count = row.value_count.to_bytes(2, "big")
     # Cassandra warns of logged batches on tables that forget deletions at once

@@ -6,7 +6,7 @@ alone decides. Then the answer is a copy of what the request and the memtable ho
 the rows do, and static rows are left to the general path.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Protocol
 
@@ -95,9 +95,20 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
     places = {column.name: place for place, column in bound.items()}
     store = plan.node.read_store(table)
     projector = store.projector(columns[len(key_columns) :])
-    find = _row_finder if len(terms[1]) == len(table.clustering) else _slice_finder
-    return _reader(
-        plain_heads(plan.node.local_levels(table, RequestKind.READ), len(bound), version),
+    is_row = len(terms[1]) == len(table.clustering)
+    find = (_row_finder if is_row else _slice_finder)(store, projector, limit, plan.node)
+    levels: Sequence[int] = plan.node.local_levels(table, RequestKind.READ)
+    wrap: Callable[[FastPath], FastPath] = _unchanged
+    member = plan.node.maybe_member(table)
+    if member is not None:
+        if table.is_counter:
+            return None
+        from cqlserver.plans.fast.replicated_read import LEVELS, ReplicatedRead
+
+        replicated = ReplicatedRead(member, store, projector, limit, version, find)
+        levels, find, wrap = LEVELS, replicated.find, replicated.path
+    path = _reader(
+        plain_heads(levels, len(bound), version),
         version,
         compile_taker(
             [value_check(bound[place].type) for place in range(len(bound))],
@@ -108,8 +119,13 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
             [places[column.name] for column in key_columns],
         ),
         plan.selection.metadata,
-        find(store, projector, limit, plan.node),
+        find,
     )
+    return wrap(path)
+
+
+def _unchanged(path: FastPath) -> FastPath:
+    return path
 
 
 Find = Callable[[bytes, bytes, bytes, int], tuple[int, bytes] | None]

@@ -19,6 +19,7 @@ from storage.reads import TableStore
 from storage.token import token
 
 if TYPE_CHECKING:
+    from cqlserver.clustering.member import Member
     from cqlserver.plans.fast.batch import RunsWriter
     from cqlserver.plans.fast.write import FastRow
 
@@ -30,18 +31,17 @@ _ANY = Consistency.ANY.to_bytes(2, "big")
 _pack_long = Struct(">q").pack
 
 
-def replicated_write(node: Node, row: "FastRow", version: int) -> FastPath | None:
+def replicated_write(node: Node, member: "Member", row: "FastRow", version: int) -> FastPath | None:
     """The fast path of EXECUTE for one protocol version, of a table that is not kept here alone. None where the local node
     would have to wait for its own disk before it may answer, or has more to change than the row."""
-    member, table = node.member, row.store.table
-    if member is None or node.sync_before_reply or row.store.has_derived:
+    if node.sync_before_reply or row.store.has_derived:
         return None
     heads = plain_heads(LEVELS, row.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
     level_at = options_at + 1
-    levels = node.coordinator.levels(node.keyspace_of(table), RequestKind.WRITE)
-    take, wall_us, add = row.take, node.environment.clock.wall_us, member.cluster.bundles.add
+    levels = member.levels(row.store.table, RequestKind.WRITE)
+    take, wall_us, add = row.take, node.environment.clock.wall_us, member.cluster.bundles.add_write
     write, make = record_writer(node.engine, row.store, row.layout), record_maker(row.layout)
 
     def fast(body: bytes) -> bytes | None:
@@ -77,13 +77,12 @@ def replicated_write(node: Node, row: "FastRow", version: int) -> FastPath | Non
     return fast
 
 
-def runs_writer(node: Node, store: TableStore) -> "RunsWriter | None":
+def runs_writer(node: Node, member: "Member", store: TableStore) -> "RunsWriter | None":
     """The same for rows of one partition of a batch."""
-    member, engine = node.member, node.engine
-    if member is None or node.sync_before_reply or store.has_derived:
+    if node.sync_before_reply or store.has_derived:
         return None
-    levels = node.coordinator.levels(node.keyspace_of(store.table), RequestKind.BATCH)
-    add = member.cluster.bundles.add
+    engine, levels = node.engine, member.levels(store.table, RequestKind.BATCH)
+    add = member.cluster.bundles.add_write
 
     def write(level: bytes, key: bytes, timestamp: bytes, runs: list[PackedRun]) -> bytes | None:
         plans = levels.get(level[1])

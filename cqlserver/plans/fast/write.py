@@ -55,10 +55,11 @@ def maybe_fast_row(packed: PackedWrite, specs: tuple[ColumnSpec, ...]) -> FastRo
 
 def fast_write(node: Node, row: FastRow, version: int) -> FastPath | None:
     """The fast path of EXECUTE for one protocol version."""
-    if node.member is not None and not node.is_kept_here(row.store.table):
+    member = node.maybe_member(row.store.table)
+    if member is not None:
         from cqlserver.plans.fast.replicated import replicated_write
 
-        return replicated_write(node, row, version)
+        return replicated_write(node, member, row, version)
     heads = plain_heads(node.local_levels(row.store.table, RequestKind.WRITE), row.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)

@@ -53,13 +53,28 @@ TABLE = TableMetadata(
 SIMPLE_3 = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "3"}
 
 
-def tell_outcomes(waiters: Sequence[object], error: Exception | None) -> None:
-    for outcome in waiters:
-        assert isinstance(outcome, Outcome)
-        if error is None:
-            outcome.settle(None)
-        else:
+class Outcomes:
+    """Whoever waits for a bundled request is an outcome."""
+
+    def written(self, waiters: Sequence[object]) -> None:
+        self.read(waiters, [b""] * len(waiters))
+
+    def read(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
+        for outcome, answer in zip(waiters, answers, strict=True):
+            assert isinstance(outcome, Outcome)
+            outcome.settle(answer or None)
+
+    def refused(self, waiters: Sequence[object], error: Exception) -> None:
+        for outcome in waiters:
+            assert isinstance(outcome, Outcome)
             outcome.fail(error)
+
+    def again(self, waiters: Sequence[object]) -> None:
+        self.refused(waiters, Again())
+
+
+class Again(Exception):
+    """It is for the general way."""
 
 
 class KeptHints:
@@ -84,8 +99,9 @@ class SmallNode:
         self.coordinator = Coordinator(node, ring, lambda other: other not in cluster.down)
         clock = cluster.clock.monotonic
         self.proxy = Proxy(node, self.engine, self.replica, self.requests, clock, Timeouts(), self.hints)
-        self.bundles = Bundles(node, self.engine, self.requests, clock, Timeouts().write_s, self.hints)
-        self.bundles.tell = tell_outcomes
+        latencies_of = self.proxy.latencies_of
+        self.bundles = Bundles(node, self.engine, self.requests, clock, Timeouts(), self.hints, latencies_of)
+        self.bundles.waiting = Outcomes()
 
     def _send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
         self.cluster.queue.append((self.node, node, Message(verb, operation_id, body)))
@@ -120,7 +136,7 @@ class SmallNode:
             record = packed_record(layouts.of(packed).record_prefix, update.key, single(ck, packed))
         if plan.has_local:
             assert self.replica.apply_each([record]) == []
-        self.bundles.add(plan, record)
+        self.bundles.add_write(plan, record)
         outcome: Outcome[None] = Outcome()
         self.bundles.claim(outcome)
         return outcome

@@ -8,7 +8,7 @@ from benchmarks.requests import INSERT, bigint, integer
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.plans import WritePlan
 from protocol import requests, responses
-from protocol.errors import RequestError, Unavailable, WriteTimeout
+from protocol.errors import ReadTimeout, RequestError, Unavailable, WriteTimeout
 from protocol.frames import EnvelopeDecoder
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import MemoryDisk
@@ -23,13 +23,13 @@ class Fast:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.fast = 0
-        add = Bundles.add
+        add = Bundles.add_write
 
         def counted(bundles: Bundles, plan: WritePlan, record: bytes) -> None:
             self.fast += 1
             add(bundles, plan, record)
 
-        monkeypatch.setattr(Bundles, "add", counted)
+        monkeypatch.setattr(Bundles, "add_write", counted)
         self.clock = ManualClock()
         self.cluster = Cluster(3, self._environment)
         self.parts = self.cluster.parts
@@ -167,3 +167,101 @@ def test_a_client_that_has_left_is_not_answered(fast: Fast) -> None:
     first.take_turn()
     fast.cluster.run()
     assert fast.rows(fast.parts[1], 70) == 1
+
+
+class Reads:
+    """Prepared reads of one row and of a partition."""
+
+    def __init__(self, fast: Fast) -> None:
+        self.fast = fast
+        self.row_id = fast.cluster.prepare("SELECT k, c, v, s FROM load.t WHERE k = ? AND c = ?")
+        self.rows_id = fast.cluster.prepare("SELECT c, v FROM load.t WHERE k = ?")
+
+    def row(self, key: int, level: int = QUORUM) -> requests.Execute:
+        options = requests.QueryOptions(consistency=level, values=(bigint(key), integer(1)))
+        return requests.Execute(self.row_id, None, options)
+
+    def partition(self, key: int, level: int = QUORUM, page_size: int = -1) -> requests.Execute:
+        options = requests.QueryOptions(consistency=level, values=(bigint(key),), page_size=page_size)
+        return requests.Execute(self.rows_id, None, options)
+
+    def count(self, part: Part, request: requests.Request) -> int:
+        answer = self.fast.ask(part, request)
+        assert isinstance(answer, responses.RowsResult), answer
+        return answer.row_count
+
+
+@pytest.fixture
+def reads(fast: Fast, monkeypatch: pytest.MonkeyPatch) -> Reads:
+    add = Bundles.add_read
+
+    def counted(bundles: Bundles, *asked: object) -> None:
+        fast.fast += 1
+        add(bundles, *asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Bundles, "add_read", counted)
+    made = Reads(fast)
+    for part in fast.parts:
+        for level in (ONE, QUORUM, ALL):
+            made.count(part, made.row(1, level))
+    fast.fast = 0
+    return made
+
+
+@pytest.mark.parametrize(("level", "others"), [(ONE, 0), (QUORUM, 1), (ALL, 1)])
+def test_a_read_is_answered_when_enough_have_the_same(fast: Fast, reads: Reads, level: int, others: int) -> None:
+    fast.ask(fast.parts[0], fast.execute(90, level=ALL))
+    fast.ask(fast.parts[0], fast.execute(90, row=2, level=ALL))
+    fast.fast = 0
+    for part in fast.parts:
+        assert reads.count(part, reads.row(90, level)) == 1
+        assert reads.count(part, reads.partition(90, level)) == 2
+        assert reads.count(part, reads.row(91, level)) == 0
+    assert fast.fast == 9 * others
+
+
+def test_a_read_that_finds_replicas_differ_repairs_them(fast: Fast, reads: Reads) -> None:
+    first, second, third = fast.parts
+    fast.cluster.deaf = {second.endpoint: None, third.endpoint: None}
+    fast.send(first, fast.execute(100))
+    fast.cluster.deaf = {}
+    fast.fast = 0
+    assert reads.count(second, reads.row(100, ALL)) == 1
+    assert fast.fast == 1
+    assert [reads.count(part, reads.row(100, ONE)) for part in fast.parts] == [1, 1, 1]
+
+
+def test_a_read_that_nobody_else_answers_is_a_timeout(fast: Fast, reads: Reads) -> None:
+    first = fast.parts[0]
+    fast.ask(first, fast.execute(110, level=ALL))
+    fast.fast = 0
+    for part in fast.parts[1:]:
+        fast.cluster.deaf[part.endpoint] = None
+    fast.send(first, reads.row(110))
+    assert fast.fast == 1
+    for _ in range(2):
+        fast.clock.advance(2.6)
+        fast.cluster.tick()
+    error = fast.error(first)
+    assert isinstance(error, ReadTimeout)
+    assert (error.received, error.block_for, error.data_present) == (1, 2, True)
+
+
+def test_pages_are_for_the_general_way(fast: Fast, reads: Reads) -> None:
+    for row in range(3):
+        fast.ask(fast.parts[0], fast.execute(120, row=row, level=ALL))
+    fast.fast = 0
+    answer = fast.ask(fast.parts[1], reads.partition(120, page_size=2))
+    assert isinstance(answer, responses.RowsResult)
+    assert (answer.row_count, answer.paging_state is not None, fast.fast) == (2, True, 0)
+    assert reads.count(fast.parts[1], reads.partition(120, page_size=4)) == 3
+    assert fast.fast == 1
+
+
+def test_a_text_is_read_as_a_prepared_statement_is(fast: Fast, reads: Reads) -> None:
+    fast.ask(fast.parts[0], fast.execute(130, level=ALL))
+    fast.fast = 0
+    for _ in range(3):
+        text = requests.Query("SELECT s FROM load.t WHERE k = 130 AND c = 1", requests.QueryOptions(consistency=QUORUM))
+        assert reads.count(fast.parts[0], text) == 1
+    assert fast.fast
