@@ -199,6 +199,17 @@ class LocalCluster:
             if part.listener is not None:
                 part.listener.turn_away()
 
+    @property
+    def takes_clients(self) -> bool:
+        """Whether anybody may connect to any node."""
+        return any(part.listener is not None and part.listener.takes_clients for part in self.parts)
+
+    def take_again(self) -> None:
+        """Takes connections again where nodes did before `turn_away`. Raises OSError."""
+        for part in self.parts:
+            if part.listener is not None:
+                part.listener.take_again()
+
     async def exclusively(self, action: Callable[[], T]) -> T:
         """Runs `action` while no request is under way at the first node."""
         listener = self.parts[0].listener

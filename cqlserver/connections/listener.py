@@ -118,6 +118,7 @@ class Listener:
         self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
         self._poller: Poller = open_poller()
         self._listening = {sock.fileno(): sock for sock in sockets}
+        self._left: list[tuple[int, tuple[object, ...]]] = []  # family and address of sockets that were closed
         self._channels: dict[int, Channel] = {}
         self._held: dict[Channel, None] = {}
         self._events: list[Readiness] = []  # not served yet
@@ -219,14 +220,37 @@ class Listener:
             self._gate = None
             gate.set()
 
+    @property
+    def takes_clients(self) -> bool:
+        """Whether anybody may connect."""
+        return bool(self._listening)
+
     def turn_away(self) -> None:
         """Ends all connections, and takes no new ones. Not while a request is under way (`exclusively`)."""
         for fd, sock in self._listening.items():
             self._poller.forget(fd)
+            self._left.append((sock.family, sock.getsockname()))
             sock.close()
         self._listening, self._events = {}, []
         for channel in list(self._channels.values()):
             self._close(channel)
+
+    def take_again(self) -> None:
+        """Takes connections again where it did before `turn_away`. Raises OSError; what could be taken is then taken."""
+        while self._left:
+            family, address = self._left[-1]
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.setblocking(False)
+                sock.bind(address)
+                sock.listen(BACKLOG)
+            except BaseException:
+                sock.close()
+                raise
+            self._left.pop()
+            self._listening[sock.fileno()] = sock
+            self._poller.watch(sock.fileno(), read=True, write=False)
 
     def want_sync(self) -> None:
         """Has the commit log synced soon, whatever commitlog_sync says."""

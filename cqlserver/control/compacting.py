@@ -6,12 +6,18 @@ from cqlserver.control.context import BadArgument, Control
 from cqlserver.control.storing import NoSuchTable, chosen_stores, flush_stores, task_facts, wait_for
 from storage.background import Lane, TaskState
 from storage.engine import stored_values
+from storage.memtable.memtable import Position
 from storage.reads import FIRST_POSITION
 
 _RATE_S: Final = 15 * 60
 MIB: Final = 1 << 20
 _LAST_POSITION: Final = b"\xff" * 9
 REWRITES: Final = ("cleanup", "garbagecollect", "scrub", "upgradesstables")
+
+
+def whole_ring() -> tuple[tuple[Position, Position], ...]:
+    """First and last position of each range that a node has a replica of: all, where it is alone."""
+    return ((FIRST_POSITION, _LAST_POSITION),)
 
 
 async def compaction_stats(control: Control) -> object:
@@ -95,7 +101,7 @@ async def rewrite(
     compactions, files = engine.maybe_files.compactions, [engine.maybe_files.files_of(store) for store in stores]
     match why:
         case "cleanup":  # the node has all of it
-            tasks = compactions.clean_up(files, [(FIRST_POSITION, _LAST_POSITION)])
+            tasks = compactions.clean_up(files, whole_ring())
         case "garbagecollect":
             tasks = compactions.collect_garbage(files, by_cells)
         case "scrub":

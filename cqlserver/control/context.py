@@ -40,8 +40,17 @@ class Exclusive(Protocol):
         """Runs `action` while no client's request is under way."""
         ...
 
+    @property
+    def takes_clients(self) -> bool:
+        """Whether anybody may connect."""
+        ...
+
     def turn_away(self) -> None:
         """Ends all clients' connections and takes no new ones."""
+        ...
+
+    def take_again(self) -> None:
+        """Takes connections again where it did before `turn_away`. Raises OSError."""
         ...
 
 
@@ -58,6 +67,14 @@ class Control:
     def turn_clients_away(self) -> None:
         """To be called in an action that runs exclusively."""
         self._listener.turn_away()
+
+    @property
+    def takes_clients(self) -> bool:
+        return self._listener.takes_clients
+
+    def take_clients_again(self) -> None:
+        """To be called in an action that runs exclusively. Raises OSError."""
+        self._listener.take_again()
 
     async def exclusively(self, action: Callable[[], T], settles: bool = True) -> T:
         """Runs `action` between the clients' requests: those that are under way are answered before it, and the next ones

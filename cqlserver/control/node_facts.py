@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from cqlserver.control.context import Control, Refused
-from cqlserver.control.storing import readers
+from cqlserver.control.storing import DRAINED, readers
 from cqlserver.node import Node
 from cqlserver.system.tables import RELEASE_VERSION
 from storage.schema.metadata import KeyspaceMetadata, is_system_keyspace
+from storage.sstable.caches import Generations
 
 _FULL: Final = 1.0
 _LOCAL: Final = "Ownership values for keyspaces with LocalStrategy are meaningless"
@@ -26,7 +27,7 @@ class NoSuchRing(Refused):
 async def node_info(control: Control) -> object:
     node = control.node
     engine, environment = node.engine, node.environment
-    cache = engine.maybe_files.caches.chunks if engine.maybe_files is not None else None
+    caches = engine.maybe_files.caches if engine.maybe_files is not None else None
     loaded = readers(engine)
     return {
         "host_id": str(node.local.host_id),
@@ -40,13 +41,24 @@ async def node_info(control: Control) -> object:
         "datacenter": node.ring_node.datacenter,
         "rack": node.ring_node.rack,
         "tokens": [str(token) for token in node.local.tokens],
+        "native_transport": control.takes_clients,
+        "is_drained": node.commit_log is not None and node.commit_log.failure == DRAINED,
         "incremental_backups": engine.maybe_files is not None and engine.maybe_files.keeps_backups,
-        "chunk_cache": {
-            "bytes": cache.size if cache is not None else 0,
-            "bytes_max": node.config.file_cache_bytes,
-            "hits": cache.hits if cache is not None else 0,
-            "misses": cache.misses if cache is not None else 0,
-        },
+        "chunk_cache": _cache_facts(caches.chunks if caches is not None else None, node.config.file_cache_bytes),
+        "key_cache": _cache_facts(caches.keys if caches is not None else None, engine.options.key_cache_bytes),
+    }
+
+
+def _cache_facts(cache: Generations[Any, Any] | None, bytes_max: int) -> dict[str, object]:
+    """`bytes_max`: of one that is not there yet."""
+    if cache is None:
+        cache = Generations(bytes_max)
+    return {
+        "entries": len(cache),
+        "bytes": cache.size,
+        "bytes_max": cache.capacity,
+        "hits": cache.hits,
+        "misses": cache.misses,
     }
 
 

@@ -93,3 +93,14 @@ class Operation:
 
 
 NOTHING: Final[Mapping[str, object]] = {"type": "object", "maxProperties": 0}
+WHICH: Final = (
+    Argument("keyspace", STRING, "of this keyspace alone", None),
+    Argument("tables", STRINGS, "of these tables of the keyspace alone", []),
+    Argument("keyspaces", STRING, "where none is named: all, distributed or users", "all"),
+)
+"""The arguments of what is done with tables (storing.chosen_stores)."""
+
+
+def list_of(name: str) -> Mapping[str, object]:
+    """An answer with a list of objects."""
+    return {"type": "object", "properties": {name: {"type": "array", "items": {"type": "object"}}}}

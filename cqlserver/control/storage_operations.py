@@ -1,24 +1,14 @@
 """The operations of the control port on what a node keeps: those that nodetool asks for."""
 
-from collections.abc import Mapping
 from typing import Final
 
 from cqlserver.control import compacting, node_facts, snapshotting, storing, table_stats
-from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation
-
-_KEYSPACE: Final = Argument("keyspace", STRING, "of this keyspace alone", None)
-_TABLES: Final = Argument("tables", STRINGS, "of these tables of the keyspace alone", [])
-_KEYSPACES: Final = Argument("keyspaces", STRING, "where none is named: all, distributed or users", "all")
-_WHICH: Final = (_KEYSPACE, _TABLES, _KEYSPACES)
-
-
-def _list_of(name: str) -> Mapping[str, object]:
-    return {"type": "object", "properties": {name: {"type": "array", "items": {"type": "object"}}}}
-
+from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, WHICH, Argument, Operation, list_of
+from cqlserver.control.part_operations import PART_OPERATIONS
 
 STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
-    Operation("flush", "Writes what memtables have to SSTables", _WHICH, NOTHING, storing.flush, alone=False),
-    Operation("compact", "Makes one SSTable of all that a table has", _WHICH, NOTHING, storing.compact, alone=False),
+    Operation("flush", "Writes what memtables have to SSTables", WHICH, NOTHING, storing.flush, alone=False),
+    Operation("compact", "Makes one SSTable of all that a table has", WHICH, NOTHING, storing.compact, alone=False),
     Operation(
         "drain",
         "Ends clients' connections, writes all to SSTables, empties the commit log; no writes are taken after that",
@@ -44,7 +34,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "list_snapshots",
         "The snapshots on disk, those of dropped tables too",
         (),
-        _list_of("snapshots"),
+        list_of("snapshots"),
         snapshotting.list_snapshots,
         reads=True,
     ),
@@ -59,7 +49,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         {"type": "object", "properties": {"removed": INTEGER.schema}},
         snapshotting.clear_snapshots,
     ),
-    Operation("tasks", "What goes on in the background", (), _list_of("tasks"), storing.tasks, reads=True, alone=False),
+    Operation("tasks", "What goes on in the background", (), list_of("tasks"), storing.tasks, reads=True, alone=False),
     Operation(
         "compaction_stats",
         "How many compactions wait, go on, have been",
@@ -73,7 +63,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "compaction_history",
         "The compactions of the last week, the newest first",
         (),
-        _list_of("history"),
+        list_of("history"),
         compacting.compaction_history,
         reads=True,
         alone=False,
@@ -83,7 +73,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "Writes the SSTables of tables again",
         (
             Argument("why", STRING, "cleanup, garbagecollect, scrub or upgradesstables"),
-            *_WHICH,
+            *WHICH,
             Argument("by_cells", BOOLEAN, "garbagecollect: what is overwritten, too", False),
             Argument("includes_current", BOOLEAN, "upgradesstables: those of the current version, too", False),
         ),
@@ -94,15 +84,15 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "autocompaction",
         "Lets tables be compacted by themselves, or no more",
-        (Argument("on", BOOLEAN, "lets them"), *_WHICH),
+        (Argument("on", BOOLEAN, "lets them"), *WHICH),
         NOTHING,
         compacting.autocompaction,
     ),
     Operation(
         "autocompaction_status",
         "Which tables are compacted by themselves",
-        _WHICH,
-        _list_of("tables"),
+        WHICH,
+        list_of("tables"),
         compacting.autocompaction_status,
         reads=True,
     ),
@@ -124,7 +114,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "table_stats",
         "What each table takes in memory and on disk",
         (),
-        _list_of("tables"),
+        list_of("tables"),
         table_stats.table_stats,
         reads=True,
         alone=False,
@@ -142,9 +132,10 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "ring",
         "The nodes of the cluster",
         (Argument("keyspace", STRING, "how much of it each node has", None),),
-        _list_of("nodes"),
+        list_of("nodes"),
         node_facts.ring,
         reads=True,
         alone=False,
     ),
+    *PART_OPERATIONS,
 )

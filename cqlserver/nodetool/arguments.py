@@ -37,6 +37,10 @@ class Command(NamedTuple):
     usage_summary: str = ""
 
 
+TABLES: Final = "[<keyspace> <tables>...]"
+TABLES_SUMMARY: Final = "The keyspace followed by one or many tables"
+"""The arguments of commands on tables."""
+
 GLOBAL_OPTIONS: Final = (
     Option(("-h", "--host"), "Node hostname or ip address", "host"),
     Option(("-p", "--port"), "Remote jmx agent port number", "port"),

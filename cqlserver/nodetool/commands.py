@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
+from cqlserver.nodetool.arguments import TABLES as _TABLES
+from cqlserver.nodetool.arguments import TABLES_SUMMARY as _TABLES_SUMMARY
 from cqlserver.nodetool.arguments import Command, Option
+from cqlserver.nodetool.operating_commands import OPERATING
 
-_TABLES: Final = "[<keyspace> <tables>...]"
-_TABLES_SUMMARY: Final = "The keyspace followed by one or many tables"
 _FORMAT: Final = Option(("-F", "--format"), "Output format (json, yaml)", "format")
 _HUMAN: Final = Option(("-H", "--human-readable"), "Display bytes in human readable form, i.e. KiB, MiB, GiB, TiB")
 
@@ -284,4 +285,4 @@ _ALL: Final = (
     ),
 )
 
-COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in _ALL}
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (*_ALL, *OPERATING)}

@@ -62,6 +62,10 @@ class Tool:
     def write(self, text: str) -> None:
         self._write(text)
 
+    def error(self, message: str) -> None:
+        """Says what could not be done, as what the server refuses is said."""
+        print(f"error: {message}", file=sys.stderr)
+
 
 class _Progress:
     """Shows how far compactions and flushes are, in a terminal, where an operation takes more than a second."""
@@ -124,15 +128,16 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
     except ValueError:
         raise UsageError(f'port: can not convert "{text}" to a int') from None
     run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), command.name)
+    tool = Tool(client, options, arguments, sys.stdout.write)
     try:
-        run(Tool(client, options, arguments, sys.stdout.write))
+        run(tool)
         return 0
     except Exit as ended:
         return ended.status
     except ControlError as error:
         if error.code in USAGE_CODES:
             return _misused(error.message)
-        print(f"error: {error.message}", file=sys.stderr)
+        tool.error(error.message)
         return 2
     except ConnectionRefusedError:
         print(f"nodetool: Failed to connect to '{host}:{text}' - ConnectException: 'Connection refused'.", file=sys.stderr)

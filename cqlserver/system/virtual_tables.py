@@ -256,13 +256,14 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
 def _caches(engine: Engine) -> Iterator[VirtualRow]:
     """Those that Cassandra lists; there is none of counters, and none of rows."""
     keys = engine.maybe_files.caches.keys if engine.maybe_files is not None else None
+    capacity = keys.capacity if keys is not None else engine.options.key_cache_bytes
     for name in ("counters", "keys", "rows"):
         cache = keys if name == "keys" else None
         hits = cache.hits if cache is not None else 0
         requests = hits + cache.misses if cache is not None else 0
         yield {
             "name": name,
-            "capacity_bytes": engine.options.key_cache_bytes if name == "keys" else 0,
+            "capacity_bytes": capacity if name == "keys" else 0,
             "entry_count": len(cache) if cache is not None else 0,
             "hit_count": hits,
             "hit_ratio": hits / requests if requests else float("nan"),

@@ -7,6 +7,7 @@ from storage.background import Background, Lane, Task
 from storage.compaction.choices import Choice, Situation
 from storage.compaction.compaction import USUAL, Compacted, Compaction, Rules
 from storage.compaction.strategies import major, next_to_compact
+from storage.compaction.verifying import VerifyOptions, verify_table
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.files.table_files import TableFiles
 from storage.memtable.memtable import Position
@@ -18,7 +19,7 @@ Choose = Callable[[TableFiles], Sequence[Choice[SSTableReader]]]
 class Compactions:
     """Those of one node. `are_automatic` may be switched off, for all tables or, in `not_automatic`, for some (nodetool
     disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can;
-    `on_compacted` is told of each that is done."""
+    `on_compacted` is told of each that is done; `thresholds` are set by table (nodetool setcompactionthreshold)."""
 
     def __init__(self, environment: Environment, background: Background, bytes_per_s: int) -> None:
         self._disk, self._clock, self._background = environment.disk, environment.clock, background
@@ -27,6 +28,7 @@ class Compactions:
         self.not_automatic: set[UUID] = set()
         self.bytes_per_s = bytes_per_s
         self.on_compacted: Callable[[Compacted], None] = lambda compacted: None
+        self.thresholds: dict[UUID, tuple[int, int]] = {}
         self._flush_bytes: dict[UUID, int] = {}
 
     def flushed(self, files: TableFiles, reader: SSTableReader) -> None:
@@ -47,7 +49,27 @@ class Compactions:
 
     def compact_these(self, files: TableFiles, readers: Sequence[SSTableReader]) -> Task:
         """Those together, whatever the strategy says (a user-defined compaction)."""
-        return self._add(files, "Compaction", lambda files: [Choice(readers)])
+        return self.compact_such(files, readers.__contains__)
+
+    def compact_such(self, files: TableFiles, is_wanted: Callable[[SSTableReader], bool]) -> Task:
+        """The same, of all that are there when it begins."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            readers = [reader for reader in files.readers if is_wanted(reader)]
+            return [Choice(readers, readers[0].level if len(readers) == 1 else 0)] if readers else ()
+
+        return self._add(files, "Compaction", choose)
+
+    def verify(self, tables: Iterable[TableFiles], options: VerifyOptions) -> list[Task]:
+        """Looks whether their SSTables are whole: a task fails where one is not."""
+        return [self._add_verification(files, options) for files in tables]
+
+    def _add_verification(self, files: TableFiles, options: VerifyOptions) -> Task:
+        def run(task: Task) -> None:
+            task.id = str(self._new_id())
+            verify_table(self._disk, files, options, task)
+
+        return self._background.add(Task(Lane.COMPACTION, "Verify", str(files.store.table), run))
 
     def upgrade(self, tables: Iterable[TableFiles], includes_current: bool = False) -> list[Task]:
         """Writes those again that are of another version than what is written now."""
@@ -115,7 +137,11 @@ class Compactions:
         table = files.store.table
         now_s = self._clock.now_s()
         flush_bytes = self._flush_bytes.get(table.id, 0)
-        return Situation(table.params.compaction, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes)
+        options = table.params.compaction
+        if table.id in self.thresholds:
+            least, most = self.thresholds[table.id]
+            options = {**options, "min_threshold": str(least), "max_threshold": str(most)}
+        return Situation(options, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes)
 
     @property
     def monotonic(self) -> Callable[[], float]:

@@ -101,6 +101,13 @@ class TableFiles:
         self.readers, self._damaged = tuple(readers), tuple(damaged)
         self.set_table()
 
+    def assure_whole(self) -> None:
+        """Raises CorruptionError where something can't be read at all."""
+        for damaged in self._damaged:
+            damaged.batches()
+        for error in self._unfit.values():
+            raise error
+
     def open(self, descriptor: Descriptor) -> SSTableReader:
         """Raises CorruptionError."""
         return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._caches)

@@ -216,6 +216,17 @@ class IndexedTables:
             for name in differences(before.views, after.views):
                 self._views.changed(before.views.get(name), after.views.get(name))
 
+    def rebuild(self, store: TableStore, names: Sequence[str]) -> None:
+        """Begins to build indexes of a table anew; names that it has not are left out."""
+        if store.indexes is None:
+            return
+        self._mark(store.table.keyspace, [name for name in names if name in store.indexes.local], is_built=False)
+        for name in names:
+            if name in store.indexes.local:
+                self._begin_build(store, name)
+            elif name in store.indexes.attached:
+                store.indexes.attached[name].reset()
+
     # -- built indexes ------------------------------------------------------------------------------------------------
 
     def _now_us(self) -> int:

@@ -39,6 +39,9 @@ class CounterCache:
     def __len__(self) -> int:
         return len(self._contexts)
 
+    def clear(self) -> None:
+        self._contexts.clear()
+
     def copy(self) -> "CounterCache":
         made = CounterCache()
         made._contexts.update(self._contexts)

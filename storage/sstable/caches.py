@@ -53,6 +53,16 @@ class Generations(Generic[Key, Value]):
             self._young[key] = value, size
             self._bytes += size
 
+    def clear(self) -> None:
+        self._young, self._old = {}, {}
+        self._bytes = self._old_bytes = 0
+
+    def resize(self, bytes_max: int) -> None:
+        """What is more than that may be kept until it would be forgotten anyway."""
+        self.capacity, self._half = bytes_max, bytes_max // 2
+        if self._bytes > self._half:
+            self.clear()
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 

@@ -23,7 +23,22 @@ class Verified(NamedTuple):
 
 def verify(disk: Disk, folder: str, reader: SSTableReader) -> Iterator[Verified]:
     """Step by step, a partition each. Raises CorruptionError naming the file."""
-    _verify_digest(disk, folder, reader)
+    verify_digest(disk, folder, reader)
+    yield from verify_partitions(reader)
+
+
+def verify_index(reader: SSTableReader) -> Iterator[int]:
+    """Whether the index can be read and ends where it should; the place in Data.db, step by step."""
+    last = b""
+    for stretch in reader.stretches():
+        last = stretch.positions[-1]
+        yield stretch.starts[-1]
+    if last != reader.last_position:
+        raise corrupted(reader.path, "the index ends before its last key")
+
+
+def verify_partitions(reader: SSTableReader) -> Iterator[Verified]:
+    """Everything but the digest, step by step, a partition each. Raises CorruptionError naming the file."""
     partitions = rows = markers = 0
     order_key = reader.decoder.order_key
     for position, partition in reader.partitions():
@@ -47,9 +62,10 @@ def verify(disk: Disk, folder: str, reader: SSTableReader) -> Iterator[Verified]
         raise corrupted(reader.path, f"{partitions} partitions, the statistics say {reader.key_count}")
 
 
-def _verify_digest(disk: Disk, folder: str, reader: SSTableReader) -> None:
+def verify_digest(disk: Disk, folder: str, reader: SSTableReader) -> bool:
+    """Whether there is one, to which then Data.db fits. Raises CorruptionError."""
     if DIGEST not in reader.components:
-        return
+        return False
     path = f"{folder}/{reader.descriptor.file_name(DIGEST)}"
     expected = disk.read_file(path).strip()
     file = disk.open_read(f"{folder}/{reader.descriptor.file_name(DATA)}")
@@ -61,3 +77,4 @@ def _verify_digest(disk: Disk, folder: str, reader: SSTableReader) -> None:
         file.close()
     if str(digest).encode() != expected:
         raise corrupted(path, f"{expected.decode('ascii', 'replace')}, but the data's is {digest}")
+    return True

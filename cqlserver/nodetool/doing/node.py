@@ -21,18 +21,18 @@ def info(tool: Tool) -> None:
     mib = 1 << 20
     lines = [
         ("ID", node["host_id"]),
-        ("Gossip active", "true"),
-        ("Native Transport active", "true"),
+        ("Gossip active", "false" if node["is_drained"] else "true"),
+        ("Native Transport active", "true" if node["native_transport"] else "false"),
         ("Load", file_size(node["load_bytes"])),
         ("Uncompressed load", file_size(node["uncompressed_bytes"])),
-        ("Generation No", str(node["generation_s"])),
+        ("Generation No", "0" if node["is_drained"] else str(node["generation_s"])),
         ("Uptime (seconds)", str(node["uptime_s"])),
         ("Heap Memory (MB)", f"{node['memory_bytes'] / mib:.2f} / {node['memory_limit_bytes'] / mib:.2f}"),
         ("Off Heap Memory (MB)", "0.00"),
         ("Data Center", node["datacenter"]),
         ("Rack", node["rack"]),
         ("Exceptions", "0"),
-        ("Key Cache", _NO_CACHE),
+        ("Key Cache", _cache(node["key_cache"])),
         ("Row Cache", _NO_CACHE),
         ("Counter Cache", _NO_CACHE),
         ("Chunk Cache", _chunk_cache(node["chunk_cache"])),
@@ -52,6 +52,14 @@ def info(tool: Tool) -> None:
     ]
     for name, value in lines:
         tool.out(f"{name:<23}: {value}")
+
+
+def _cache(cache: dict[str, Any]) -> str:
+    requests = cache["hits"] + cache["misses"]
+    rate = f"{cache['hits'] / requests:.3f}" if requests else "NaN"
+    sizes = f"size {file_size(cache['bytes'])}, capacity {file_size(cache['bytes_max'])}"
+    hits = f"{cache['hits']} hits, {requests} requests, {rate} recent hit rate, 0 save period in seconds"
+    return f"entries {cache['entries']}, {sizes}, {hits}"
 
 
 def _chunk_cache(cache: dict[str, Any]) -> str:

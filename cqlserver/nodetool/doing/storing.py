@@ -1,11 +1,6 @@
 """flush, compact, drain; incremental backups."""
 
-from typing import Final
-
-from cqlserver.nodetool.arguments import UsageError
-from cqlserver.nodetool.program import Tool
-
-_OF_PARTS: Final = ("user_defined", "start_token", "end_token", "partition")
+from cqlserver.nodetool.program import Exit, Tool
 
 
 def flush(tool: Tool) -> None:
@@ -13,12 +8,26 @@ def flush(tool: Tool) -> None:
 
 
 def compact(tool: Tool) -> None:
-    """Raises UsageError for what asks for less than all SSTables of a table as one."""
-    for option in _OF_PARTS:
-        if tool.options[option]:
-            name = option.replace("_", "-")
-            raise UsageError(f"--{name} is not supported: whole tables are compacted. Leave it out, or name other tables.")
-    tool.call_each_keyspace("compact")
+    options = tool.options
+    start, end, key = options["start_token"] or "", options["end_token"] or "", options["partition"] or ""
+    is_of_tokens = bool(start or end or key)
+    if options["split_output"] and (options["user_defined"] or is_of_tokens):
+        _refuse(tool, "Invalid option combination: Can not use split-output here")
+    if options["user_defined"] and is_of_tokens:
+        _refuse(tool, "Invalid option combination: Can not provide tokens when using user-defined")
+    if options["user_defined"]:
+        tool.call("compact_sstables", files=tool.arguments)
+    elif start or end:
+        tool.call_each_keyspace("compact_range", start=start, end=end)
+    elif key:
+        tool.call_each_keyspace("compact_partition", key=key)
+    else:
+        tool.call_each_keyspace("compact")
+
+
+def _refuse(tool: Tool, message: str) -> None:
+    tool.error(message)
+    raise Exit(2)
 
 
 def drain(tool: Tool) -> None:

@@ -1,0 +1,67 @@
+"""What of a node can be stopped, begun again, emptied and set while it runs; all of it holds until the next start."""
+
+from typing import Final
+
+from cqlserver.control.context import BadArgument, Control, Refused
+from cqlserver.control.storing import DRAINED
+from storage.background import TaskState
+
+STOPPABLE: Final = {
+    "CLEANUP": "Cleanup",
+    "COMPACTION": "Compaction",
+    "GARBAGE_COLLECT": "Remove deleted data",
+    "MAJOR_COMPACTION": "Major compaction",
+    "SCRUB": "Scrub",
+    "UPGRADE_SSTABLES": "Upgrade sstables",
+    "VERIFY": "Verify",
+    "VIEW_BUILD": "View build",
+}
+"""Cassandra's types of operations, and what such tasks are called."""
+MIB: Final = 1 << 20
+
+
+async def stop(control: Control, *, kind: str, id: str) -> object:
+    """Stops what goes on of a kind, or what has an id."""
+    for task in control.node.engine.background.tasks:
+        if task.state is TaskState.RUNNING and (task.id == id if id else task.kind == STOPPABLE.get(kind)):
+            task.cancel()
+    return {}
+
+
+async def native_transport(control: Control, *, on: bool) -> object:
+    """Takes clients again, or ends their connections and takes no more."""
+    commit_log = control.node.commit_log
+    if on and commit_log is not None and commit_log.failure == DRAINED:
+        raise Refused("Unable to start native transport because the node was drained.")
+    change = control.take_clients_again if on else control.turn_clients_away
+    try:
+        await control.exclusively(change, settles=not on)
+    except OSError as error:
+        raise Refused(f"Error starting native transport: {error.strerror or error}") from error
+    return {}
+
+
+async def invalidate_cache(control: Control, *, cache: str) -> object:
+    """Forgets what a cache holds: keys, rows or counters."""
+    engine = control.node.engine
+    match cache:
+        case "keys":
+            if engine.maybe_files is not None:
+                engine.maybe_files.caches.keys.clear()
+        case "counters":
+            for store in engine.stores.values():
+                store.counter_cache.clear()
+        case "rows":  # there is none
+            pass
+        case _:
+            raise BadArgument(f"cache is {cache!r}, and none of keys, rows, counters")
+    return {}
+
+
+async def set_cache_capacity(control: Control, *, keys_mib: int) -> object:
+    """How much caches may take."""
+    if keys_mib < 0:
+        raise Refused("capacity should not be negative")
+    if control.node.durable:
+        control.node.engine.files.caches.keys.resize(keys_mib * MIB)
+    return {}

@@ -1,0 +1,60 @@
+"""nodetool verify: looks whether the SSTables of a table are whole (io/sstable/format/SortedTableVerifier.java)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from protocol.errors import CorruptionError
+from storage.background import Task
+from storage.environment.environment import Disk
+from storage.environment.strands import beside
+from storage.files.table_files import TableFiles
+from storage.memtable.memtable import Position
+from storage.sstable.reader import SSTableReader
+from storage.sstable.verify import verify_digest, verify_index, verify_partitions
+
+
+class VerifyOptions(NamedTuple):
+    """`is_extended`: each row is decoded; `is_quick`: Data.db is not read; `checks_version`: it is the one that is written;
+    `ranges`: what lies in none of them (first and last position) is not the node's, None for no matter whose it is."""
+
+    is_extended: bool = False
+    is_quick: bool = False
+    checks_version: bool = False
+    ranges: tuple[tuple[Position, Position], ...] | None = None
+
+
+def verify_table(disk: Disk, files: TableFiles, options: VerifyOptions, task: Task) -> None:
+    """One SSTable after the other. Raises CorruptionError at the first one that is not whole."""
+    files.assure_whole()
+    readers = files.readers
+    task.total = sum(reader.data_bytes for reader in readers)
+    for reader in readers:
+        before = task.completed
+        _verify(disk, files, reader, options, task)
+        task.completed = before + reader.data_bytes
+
+
+def _verify(disk: Disk, files: TableFiles, reader: SSTableReader, options: VerifyOptions, task: Task) -> None:
+    if options.checks_version and reader.descriptor.version != files.version:
+        raise CorruptionError(f"{reader.path} is not the latest version, run upgradesstables")
+    before = task.completed
+    for place in verify_index(reader):
+        task.completed = before + place
+        task.point()
+    if options.ranges is not None:
+        _verify_owned(reader, options.ranges, task)
+    if options.is_quick:
+        return
+    has_digest = beside(lambda: verify_digest(disk, files.folder, reader))
+    if has_digest and not options.is_extended:
+        return
+    for _ in verify_partitions(reader):
+        task.point()
+
+
+def _verify_owned(reader: SSTableReader, ranges: Sequence[tuple[Position, Position]], task: Task) -> None:
+    for stretch in reader.stretches():
+        task.point()
+        for position in stretch.positions:
+            if not any(first <= position <= last for first, last in ranges):
+                raise CorruptionError(f"{reader.path}: the key {position[8:].hex()} is not this node's")

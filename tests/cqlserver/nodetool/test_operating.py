@@ -1,0 +1,126 @@
+"""What nodetool does to single SSTables, and what it stops, begins again and empties."""
+
+import io
+import json
+import re
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+
+import cqlserver
+from cqlserver.nodetool import program
+from protocol.client import connect
+from protocol.errors import PeerError
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = (
+    "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};"
+    "CREATE TABLE ks.t (k int PRIMARY KEY, v text); CREATE TABLE ks.u (a int, b text, PRIMARY KEY ((a, b)))"
+)
+
+
+def nodetool(server: cqlserver.Server, *words: str) -> str:
+    """What it prints, an error included."""
+    out = io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        program.main(["-p", str(server.control_port), *words])
+    return out.getvalue()
+
+
+def data_files(data: Path, table: str = "t") -> list[str]:
+    return sorted(path.name for path in data.glob(f"data/ks/{table}-*/*-Data.db"))
+
+
+def test_parts_of_a_table(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        for k in (1, 2, 3):
+            server.execute(f"INSERT INTO ks.t (k, v) VALUES ({k}, 'one'); INSERT INTO ks.u (a, b) VALUES ({k}, 'b:c')")
+            assert nodetool(server, "flush", "ks") == ""
+        paths = [nodetool(server, "getsstables", "ks", "t", str(k)).strip() for k in (1, 2, 3)]
+        assert [Path(path).name for path in paths] == [f"nb-{n}-big-Data.db" for n in (1, 2, 3)]
+        assert nodetool(server, "getsstables", "-hf", "ks", "t", "00000002").strip() == paths[1]
+        assert nodetool(server, "getsstables", "ks", "u", "2:b\\:c").endswith("nb-2-big-Data.db\n")
+        assert nodetool(server, "compact", "--partition", "1", "ks", "t") == ""
+        assert data_files(tmp_path) == [f"nb-{n}-big-Data.db" for n in (2, 3, 4)]
+        # tokens of 1 and 3
+        first, last = (server.execute(f"SELECT token(k) AS t FROM ks.t WHERE k = {k}")[0]["t"] for k in (1, 3))
+        nodetool(server, "compact", "-st", str(first), "-et", str(first), "ks", "t")
+        assert len(data_files(tmp_path)) == 3  # a range that is empty
+        nodetool(server, "compact", "-st", str(first - 1), "-et", str(first), "ks", "t")
+        assert data_files(tmp_path) == [f"nb-{n}-big-Data.db" for n in (2, 3, 5)]
+        nodetool(server, "compact", "-st", str(min(first, last)), "-et", str(max(first, last)), "ks", "t")
+        assert data_files(tmp_path) in (["nb-2-big-Data.db", "nb-6-big-Data.db"], ["nb-6-big-Data.db"])
+        named = [nodetool(server, "getsstables", "ks", "u", f"{k}:b\\:c").strip() for k in (1, 3)]
+        assert nodetool(server, "compact", "--user-defined", *named) == ""
+        assert data_files(tmp_path, "u") == ["nb-2-big-Data.db", "nb-4-big-Data.db"]
+        assert sorted(row["k"] for row in server.execute("SELECT k FROM ks.t")) == [1, 2, 3]
+        history = server.execute("SELECT * FROM system.compaction_history")
+        assert {row["columnfamily_name"] for row in history if row["keyspace_name"] == "ks"} == {"t", "u"}
+        nodetool(server, "setcompactionthreshold", "ks", "t", "6", "10")
+        assert "min = 6,  max = 10" in nodetool(server, "getcompactionthreshold", "ks", "t")
+        assert nodetool(server, "verify", "-f", "-e", "-t", "ks") == ""
+
+
+def test_a_damaged_sstable_is_found(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(f"{SCHEMA}; INSERT INTO ks.t (k, v) VALUES (1, 'one')")
+        nodetool(server, "flush", "ks")
+        (file,) = tmp_path.glob("data/ks/t-*/nb-1-big-Data.db")
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+        assert nodetool(server, "verify", "-f", "-q", "ks") == ""
+        for options in ((), ("-e",)):
+            told = nodetool(server, "verify", "-f", *options, "ks")
+            assert told.startswith("error: Verify of ks.t has failed")
+            assert "nb-1-big" in told
+
+
+def test_clients_are_sent_away_and_taken_again(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        with connect(server.host, server.port) as client:
+            assert nodetool(server, "statusbinary") == "running\n"
+            assert nodetool(server, "disablebinary") == ""
+            with pytest.raises(PeerError):
+                client.query("SELECT * FROM ks.t")
+        with pytest.raises(ConnectionRefusedError):
+            connect(server.host, server.port)
+        assert nodetool(server, "statusbinary") == "not running\n"
+        assert "Native Transport active: false" in nodetool(server, "info")
+        for _ in range(2):
+            assert nodetool(server, "enablebinary") == ""
+        with connect(server.host, server.port) as client:
+            client.query("SELECT * FROM ks.t")
+        assert "Native Transport active: true" in nodetool(server, "info")
+        nodetool(server, "drain")
+        assert "Native Transport active: false" in nodetool(server, "info")
+        assert nodetool(server, "enablebinary") == (
+            "error: Unable to start native transport because the node was drained.\n"
+        )
+
+
+def test_caches_and_estimates(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        for k in range(100):
+            server.execute(f"INSERT INTO ks.t (k, v) VALUES ({k}, 'one')")
+        nodetool(server, "flush", "ks")
+        server.execute("SELECT * FROM ks.t WHERE k = 1")
+        told = r"Key Cache +: entries 1, size [1-9]\d* bytes, capacity 16 MiB, 0 hits, 1 requests"
+        assert re.search(told, nodetool(server, "info"))
+        nodetool(server, "setcachecapacity", "8", "0", "0")
+        nodetool(server, "invalidatekeycache")
+        assert "entries 0, size 0 bytes, capacity 8 MiB" in nodetool(server, "info")
+        (row,) = server.execute("SELECT * FROM system_views.caches WHERE name = 'keys'")
+        assert (row["capacity_bytes"], row["entry_count"]) == (8 << 20, 0)
+        for _ in range(2):
+            assert nodetool(server, "refreshsizeestimates") == ""
+            rows = server.execute("SELECT * FROM system.size_estimates WHERE keyspace_name = 'ks' AND table_name = 't'")
+            assert len(rows) > 1
+            assert 80 <= sum(row["partitions_count"] for row in rows) <= 120, json.dumps(rows)
+            others = server.execute("SELECT * FROM system.table_estimates WHERE keyspace_name = 'ks' AND table_name = 't'")
+            assert len(others) == 2 * len(rows)
