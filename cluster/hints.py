@@ -11,7 +11,7 @@ is sent, acknowledged, deleted; then comes the next. A page that is not acknowle
 
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cluster.coordination.requests import Requests
@@ -29,6 +29,8 @@ from storage.reads import EVERYTHING
 
 WINDOW_S: Final = 3 * 3600.0
 """max_hint_window: for a node that is down for longer, nothing more is kept; it has to be repaired."""
+THROTTLE_BYTES_PER_S: Final = 1 << 20
+"""hinted_handoff_throttle."""
 PAGE_HINTS: Final = 128
 PAGE_BYTES: Final = 1 << 20
 PAGE_S: Final = 10.0
@@ -47,6 +49,15 @@ def decode_hint(data: bytes) -> tuple[int, list[bytes]]:
     return int.from_bytes(created, "big"), mutations
 
 
+class Pending(NamedTuple):
+    """What waits for one node; the times are in microseconds."""
+
+    host_id: UUID
+    hint_count: int
+    oldest_us: int
+    newest_us: int
+
+
 class Hints:
     """One node's. `timeuuids` and the engine's clock say when; `clock` is the monotonic one."""
 
@@ -56,13 +67,18 @@ class Hints:
         self._down_since_s: dict[Node, float] = {}
         self._deliveries: dict[Node, _Page] = {}
         self.is_enabled = True
+        self.is_paused = False
+        """Nothing is sent; what nodes miss is kept all the same."""
+        self.window_s = WINDOW_S
+        self.bytes_per_s = THROTTLE_BYTES_PER_S
+        """To one node; 0: as fast as it takes them."""
 
     # --- kept ------------------------------------------------------------------------------------------------------------
 
     def keep(self, node: Node, mutations: Sequence[bytes]) -> bool:
         """Whether it is."""
         down_since_s = self._down_since_s.get(node)
-        if not self.is_enabled or (down_since_s is not None and self._clock() - down_since_s > WINDOW_S):
+        if not self.is_enabled or (down_since_s is not None and self._clock() - down_since_s > self.window_s):
             return False
         now_us = self._engine.environment.clock.wall_us()
         hint_id = self._timeuuids.bytes()
@@ -77,11 +93,21 @@ class Hints:
         """How many wait for a node."""
         return sum(1 for _ in self._hints_of(host_id))
 
-    def forget(self, node: Node) -> None:
-        """It left the ring."""
+    def pending(self) -> list[Pending]:
+        """Of each node that some wait for."""
+        found: list[Pending] = []
+        for view in self._store.scan(self._engine.environment.clock.now_s()):
+            host_id = UUID(bytes=view.key)
+            times = [decode_hint(hint)[0] for _, hint in self._hints_of(host_id)]
+            if times:
+                found.append(Pending(host_id, len(times), min(times), max(times)))
+        return found
+
+    def forget(self, host_id: UUID) -> None:
+        """What it missed is sent to it no more."""
         now_us = self._engine.environment.clock.wall_us()
         gone = Deletion(now_us, now_us // 1_000_000)
-        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, gone))
+        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, host_id.bytes, gone))
 
     def _hints_of(self, host_id: UUID) -> Iterator[tuple[bytes, bytes]]:
         view = self._store.read(host_id.bytes, EVERYTHING, self._engine.environment.clock.now_s())
@@ -110,6 +136,8 @@ class Hints:
                 self._send_page(node)
 
     def _send_page(self, node: Node) -> None:
+        if self.is_paused:
+            return
         hints: list[bytes] = []
         last, size = b"", 0
         for ck, hint in self._hints_of(node.host_id):
@@ -123,8 +151,9 @@ class Hints:
             if last:
                 self._delete(node, last)
             return
-        operation_id = self._requests.next_id()
-        page = self._deliveries[node] = _Page(self, node, last, self._clock() + PAGE_S)
+        operation_id, now_s = self._requests.next_id(), self._clock()
+        rested_s = now_s + size / self.bytes_per_s if self.bytes_per_s else now_s
+        page = self._deliveries[node] = _Page(self, node, last, now_s + PAGE_S, rested_s)
         self._requests.send(node, Verb.HINTS, operation_id, encode_texts(hints))
         self._requests.begun(operation_id, page)
 
@@ -138,11 +167,13 @@ class Hints:
                 return False
         return True
 
-    def page_ended(self, node: Node, last: bytes, is_taken: bool) -> None:
-        """A page was acknowledged, or not in time."""
+    def page_taken(self, node: Node, last: bytes) -> None:
+        self._delete(node, last)
+
+    def page_ended(self, node: Node, is_taken: bool) -> None:
+        """The next one may be sent, where a page was taken."""
         del self._deliveries[node]
         if is_taken:
-            self._delete(node, last)
             self._send_page(node)
 
     def _delete(self, node: Node, last: bytes) -> None:
@@ -152,20 +183,30 @@ class Hints:
 
 
 class _Page:
-    """Hints under way to a node."""
+    """Hints under way to a node: until they are acknowledged, and until the next ones may follow."""
 
-    def __init__(self, hints: Hints, node: Node, last: bytes, deadline_s: float) -> None:
-        self._hints, self._node, self._last = hints, node, last
+    def __init__(self, hints: Hints, node: Node, last: bytes, deadline_s: float, rested_s: float) -> None:
+        self._hints, self._node, self._last, self._rested_s = hints, node, last, rested_s
+        self._is_taken = False
         self.wake_s = deadline_s
         self.is_over = False
 
     def receive(self, sender: Node, message: Message, now_s: float) -> None:
-        if sender == self._node and not self.is_over:
-            self._end(message.verb == Verb.DONE)
+        if sender != self._node or self.is_over or self._is_taken:
+            return
+        if message.verb != Verb.DONE:
+            self._end()
+            return
+        self._is_taken = True
+        self._hints.page_taken(self._node, self._last)
+        if now_s >= self._rested_s:
+            self._end()
+        else:
+            self.wake_s = self._rested_s
 
     def tick(self, now_s: float) -> None:
-        self._end(is_taken=False)
+        self._end()
 
-    def _end(self, is_taken: bool) -> None:
+    def _end(self) -> None:
         self.is_over, self.wake_s = True, inf
-        self._hints.page_ended(self._node, self._last, is_taken)
+        self._hints.page_ended(self._node, self._is_taken)

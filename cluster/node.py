@@ -64,6 +64,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver.cluster")
 
 HINTS_TICK_S: Final = 10.0
+LOAD_S: Final = 60.0
+"""How often a node says how much it keeps (LoadBroadcaster.BROADCAST_INTERVAL)."""
 SCHEMA_ASKED_S: Final = 0.1
 """How long an answer is waited for; each round of gossip looks whether it is still wanted."""
 _BATCHLOG_LEVELS: Final = {1: Consistency.ONE, 2: Consistency.TWO}
@@ -98,6 +100,10 @@ class Owner:
 
     def peer_changed(self, node: Node) -> None:
         """A member said something new of itself."""
+        raise NotImplementedError
+
+    def load_bytes(self) -> int:
+        """What the node keeps on disk."""
         raise NotImplementedError
 
 
@@ -135,6 +141,7 @@ class ClusterNode:
         self._next_round_s = self._clock() + INTERVAL_S
         self._next_hints_s = self._clock() + HINTS_TICK_S
         self._next_replay_s = self._clock() + REPLAY_S
+        self._next_load_s = self._clock()
         self._schema_changed_us = last_change_us(engine)
         self._schema_asked: dict[Endpoint, float] = {}
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
@@ -182,6 +189,16 @@ class ClusterNode:
         """Says that it stops; nothing of it is to be heard after what is outgoing now."""
         self._send_gossip(self.gossiper.shut_down())
 
+    def start_gossip(self) -> None:
+        """After `shut_down`: is heard of again, in a new generation."""
+        if self.gossiper.is_running:
+            return
+        state = self.gossiper.maybe_state(self.endpoint)
+        assert state is not None, self.endpoint
+        generation = Generation(max(self._now_s(), state.generation + 1))
+        states = own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),)))
+        self._send_gossip(self.gossiper.start_again(generation, states))
+
     def receive(self, sender: Endpoint, messages: Iterable[Message]) -> None:
         """Raises PeerError, CorruptionError for what no node says: the connection is of no use then."""
         now_s = self._clock()
@@ -220,6 +237,9 @@ class ClusterNode:
         self.requests.tick(now_s)
         if now_s >= self._next_round_s:
             self._next_round_s = max(self._next_round_s + INTERVAL_S, now_s)
+            if now_s >= self._next_load_s:
+                self._next_load_s = now_s + LOAD_S
+                self.gossiper.say({ApplicationState.LOAD: str(float(self.owner.load_bytes()))})
             self._send_gossip(self.gossiper.tick(now_s))
             self._follow_gossip()
             for endpoint in self.gossiper.live:
@@ -297,7 +317,7 @@ class ClusterNode:
                     case MemberDown(node):
                         self.hints.node_went_down(node)
                     case MemberLeft(node):
-                        self.hints.forget(node)
+                        self.hints.forget(node.host_id)
                         if "streams" in self.__dict__:
                             self.streams.member_left(node)
                     case _:

@@ -135,6 +135,15 @@ class Gossiper:
         events, self._events = self._events, []
         return events
 
+    @property
+    def is_running(self) -> bool:
+        return not self._is_stopped
+
+    @property
+    def generation(self) -> Generation:
+        """Of the local node; 0 while it does not gossip."""
+        return Generation(0) if self._is_stopped else self._states[self.local].generation
+
     # --- what the local node says ----------------------------------------------------------------------------------------
 
     def say(self, states: Mapping[ApplicationState, str]) -> None:
@@ -161,6 +170,16 @@ class Gossiper:
         self.say({ApplicationState.STATUS_WITH_PORT: str(StatusValue(Status.SHUTDOWN, ("true",)))})
         self._is_stopped = True
         return [] if is_silent else [(endpoint, Shutdown(self._states[self.local])) for endpoint in self._live]
+
+    def start_again(self, generation: Generation, states: Mapping[ApplicationState, str]) -> Outgoing:
+        """After `shut_down`: a new life, in which the local node says what it said before, and `states`."""
+        if not self._is_stopped:
+            return []
+        self._is_stopped = False
+        said = {key: state.value for key, state in self._states[self.local].states.items()}
+        self._states[self.local] = EndpointState(generation, self._next_version())
+        self.say({**said, **states})
+        return self.greet((*self.seeds, *self._states))
 
     # --- rounds ------------------------------------------------------------------------------------------------------------
 

@@ -207,6 +207,12 @@ class Member(Owner):
         facts = PeerFacts(node, address, port, None if version is None else UUID(version))
         self._node.engine.apply_all(peer_updates(facts, self._node.environment.clock.wall_us()))
 
+    def load_bytes(self) -> int:
+        files = self._node.engine.maybe_files
+        if files is None:
+            return 0
+        return sum(reader.disk_bytes for table_id in self._node.engine.stores for reader in files.readers_of(table_id))
+
     def _inet(self, node: RingNode) -> Inet:
         address, port = self._native(node)
         return ip_address(address).packed, port

@@ -227,6 +227,9 @@ class WorldNode(Owner):
         if node != self.node:
             self.engine.apply_all(peer_updates(PeerFacts(node, node.address, 9042, None), self.clock.wall_us()))
 
+    def load_bytes(self) -> int:
+        return 0
+
     def install_schema(self, schema: Schema, timestamp_us: int) -> None:
         raise AssertionError("nobody changes the schema")
 
