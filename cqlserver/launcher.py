@@ -36,11 +36,20 @@ class StartError(RuntimeError):
     """The server did not come up; the message carries what it said."""
 
 
+class NodetoolError(RuntimeError):
+    """nodetool ended with another `status` than 0; the message is what it printed."""
+
+    def __init__(self, status: int, printed: str) -> None:
+        super().__init__(printed)
+        self.status = status
+
+
 class ClusterNode:
     """One node of a cluster that was started with `nodes=`; `number` counts from 1, clients connect to `host` and `port`."""
 
-    def __init__(self, server: "Server", number: int, host: str, port: int) -> None:
+    def __init__(self, server: "Server", number: int, host: str, port: int, control_port: int) -> None:
         self._server, self.number, self.host, self.port = server, number, host, port
+        self.control_port = control_port
 
     def __repr__(self) -> str:
         return f"<node {self.number} at {self.host}:{self.port}>"
@@ -61,6 +70,14 @@ class ClusterNode:
         """Has it back after `stop` or `kill`; returns when the others see it."""
         self._server.start_node(self.number)
 
+    def nodetool(self, *arguments: str) -> str:
+        """What `nodetool` prints of this node. Raises NodetoolError where it does not end with status 0."""
+        command = [sys.executable, "-P", "-m", "cqlserver", "nodetool", "-p", str(self.control_port), *arguments]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise NodetoolError(done.returncode, done.stdout + done.stderr)
+        return done.stdout
+
     def pause(self) -> None:
         """Has it hear and say nothing until `resume`."""
         self._server.pause_node(self.number)
@@ -79,7 +96,8 @@ class Server(Running):
         nodes = told.get("nodes", [])
         assert isinstance(nodes, list), nodes
         self.nodes = [
-            ClusterNode(self, number, str(node["host"]), _port(node["port"])) for number, node in enumerate(nodes, 1)
+            ClusterNode(self, number, str(node["host"]), _port(node["port"]), _port(node["control_port"]))
+            for number, node in enumerate(nodes, 1)
         ]
         self.process, self._log = process, log
         weakref.finalize(self, os.close, log)

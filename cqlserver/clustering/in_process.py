@@ -17,10 +17,11 @@ from cqlserver.clustering.network import LocalNetwork
 from cqlserver.clustering.station import Station
 from cqlserver.connections.background import work_forever
 from cqlserver.connections.listener import Listener
+from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
-from cqlserver.program.server import StartupError, listen, open_node, open_sockets
+from cqlserver.program.server import StartupError, listen, open_control_socket, open_node, open_sockets
 
 if TYPE_CHECKING:
     import socket
@@ -48,6 +49,8 @@ class Part:
     listener: Listener | None = None
     scope: trio.CancelScope | None = None
     is_paused: bool = False
+    control: "socket.socket | None" = None
+    """Its control port, while it is open."""
 
     @property
     def endpoint(self) -> Endpoint:
@@ -107,7 +110,18 @@ class LocalCluster:
         node.port = part.sockets[0].getsockname()[1]
         node.describe_itself()
         member = Member(node, self._seeds)
+        part.control = self._open_control(part)
         part.node, part.station = node, Station(node, member, self._network.carrier(part.endpoint))
+
+    def _open_control(self, part: Part) -> "socket.socket | None":
+        """The first node's is open all the time, for through it the cluster is told what to do; the others' are while they
+        run, each time at the same port."""
+        if part is self.parts[0] or part.config.control_port is None:
+            return None
+        control = open_control_socket(part.config)
+        if control is not None:
+            part.config = replace(part.config, control_port=control.getsockname()[1])
+        return control
 
     def _begin(self, part: Part) -> None:
         assert self._nursery is not None
@@ -126,6 +140,8 @@ class LocalCluster:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(station.keep_time)
+                if part.control is not None:
+                    nursery.start_soon(serve_control, part.control, node, listener, self)
                 if node.durable:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 await trio.sleep_forever()
@@ -133,7 +149,7 @@ class LocalCluster:
     def _close(self, part: Part) -> None:
         """Of a node that does not serve any more."""
         node = part.node
-        part.node = part.station = part.scope = part.listener = None
+        part.node = part.station = part.scope = part.listener = part.control = None
         if node is None:
             return
         if node.durable:
@@ -193,6 +209,11 @@ class LocalCluster:
     def heal(self) -> None:
         self._network.heal()
 
+    def current(self, node: Node) -> Node:
+        """What a node is now, that may have been stopped and started since; itself where it does not run."""
+        part = next(part for part in self.parts if part.config.host == node.config.host)
+        return part.node if part.node is not None else node
+
     def turn_away(self) -> None:
         """Ends all clients' connections to all nodes and takes no new ones."""
         for part in self.parts:
@@ -230,6 +251,7 @@ def node_configs(config: Config, count: int) -> list[Config]:
             config,
             host=host,
             port=port,
+            control_port=config.control_port if number == 1 or config.control_port is None else 0,
             data=None if config.data is None else config.data / f"node{number}",
         )
         for number, host in enumerate(hosts, 1)

@@ -61,8 +61,13 @@ async def _serve(config: Config, cluster: LocalCluster) -> None:
                     nursery.start_soon(serve_control, control, first, cluster, cluster)
                 if config.until_stdin_ends:
                     nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
-                hosts = [{"host": part.config.host, "port": first.port} for part in cluster.parts]
-                announce(first, cluster.parts[0].config, control, facts={"nodes": hosts})
+                nodes: list[dict[str, object]] = []
+                for number, part in enumerate(cluster.parts):
+                    control_port = part.config.control_port
+                    if number == 0 and control is not None:
+                        control_port = control.getsockname()[1]
+                    nodes.append({"host": part.config.host, "port": first.port, "control_port": control_port})
+                announce(first, cluster.parts[0].config, control, facts={"nodes": nodes})
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)

@@ -55,14 +55,19 @@ class Exclusive(Protocol):
 
 
 class Control:
-    """Operations run one at a time, but for those that only wait for work in the background, or tell of it. `node`: of a
-    `cluster` in this process the first one."""
+    """Operations run one at a time, but for those that only wait for work in the background, or tell of it. `cluster`:
+    of the nodes of this process."""
 
     def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
-        self.node, self.cluster = node, cluster
+        self._node, self.cluster = node, cluster
         self.snapshots: dict[str, SavedState] = {}
         self.lock = trio.Lock()
         self._listener = listener
+
+    @property
+    def node(self) -> Node:
+        """Of a cluster, whose nodes may be stopped and started, as it runs now."""
+        return self._node if self.cluster is None else self.cluster.current(self._node)
 
     def turn_clients_away(self) -> None:
         """To be called in an action that runs exclusively."""

@@ -73,15 +73,6 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
         alone=False,
     ),
     Operation(
-        "endpoints_of_key",
-        "The nodes that have replicas of a partition",
-        (*_TABLE, _KEY),
-        list_of("endpoints"),
-        parts.endpoints_of_key,
-        reads=True,
-        alone=False,
-    ),
-    Operation(
         "rebuild_indexes",
         "Builds indexes of a table anew",
         (*_TABLE, Argument("indexes", STRINGS, "their names")),

@@ -19,7 +19,7 @@ from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import DATA
 from storage.sstable.descriptor import parse_file_name
 from storage.sstable.reader import SSTableReader
-from storage.token import MAX_TOKEN, MIN_TOKEN, token
+from storage.token import MAX_TOKEN, MIN_TOKEN
 
 _LEVELED: Final = "LeveledCompactionStrategy"
 
@@ -222,20 +222,6 @@ async def sstables_of_key(control: Control, *, keyspace: str, table: str, key: s
         ],
         "has_levels": class_name(store.table.params.compaction) == _LEVELED,
     }
-
-
-async def endpoints_of_key(control: Control, *, keyspace: str, table: str, key: str) -> object:
-    """The nodes that have replicas of a partition."""
-    node = control.node
-    found = node.schema.keyspaces.get(keyspace)
-    known = found.tables.get(table) if found is not None else None
-    if found is None or known is None:
-        raise BadArgument(
-            f"Unknown keyspace '{keyspace}'" if found is None else f"Unknown table '{table}' in keyspace '{keyspace}'"
-        )
-    coordinator = node.coordinator
-    replicas = coordinator.strategy(found).replicas(token(key_of_text(known, key)), coordinator.ring, coordinator.local)
-    return {"endpoints": [{"address": replica.address, "port": replica.port} for replica in replicas]}
 
 
 async def rebuild_indexes(control: Control, *, keyspace: str, table: str, indexes: list[str]) -> object:

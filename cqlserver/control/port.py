@@ -51,7 +51,7 @@ def _bound(port: int) -> socket.socket:
 async def serve_control(
     sock: socket.socket, node: Node, listener: "Exclusive", cluster: "LocalCluster | None" = None
 ) -> None:
-    """Serves the control port until cancelled. `node`: of a `cluster` the first one."""
+    """Serves the control port of a node until cancelled. `cluster`: of the nodes of this process, of which it is one."""
     server: ControlServer | None = None
     with sock:
         async with trio.open_nursery() as nursery:

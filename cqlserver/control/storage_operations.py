@@ -128,14 +128,5 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         reads=True,
         alone=False,
     ),
-    Operation(
-        "ring",
-        "The nodes of the cluster",
-        (Argument("keyspace", STRING, "how much of it each node has", None),),
-        list_of("nodes"),
-        node_facts.ring,
-        reads=True,
-        alone=False,
-    ),
     *PART_OPERATIONS,
 )

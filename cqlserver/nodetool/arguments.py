@@ -12,12 +12,18 @@ class UsageError(Exception):
 
 
 class Option(NamedTuple):
-    """`title`: of its value, None where it takes none; `is_integer`: its value is a whole number."""
+    """`title`: of its value, None where it takes none; `is_integer`: its value is a whole number; `is_repeated`: it may be
+    given several times, and its value is a list."""
 
     names: tuple[str, ...]
     summary: str
     title: str | None = None
     is_integer: bool = False
+    is_repeated: bool = False
+
+    @property
+    def default(self) -> "Value":
+        return [] if self.is_repeated else None if self.title else False
 
     @property
     def key(self) -> str:
@@ -27,7 +33,8 @@ class Option(NamedTuple):
 
 class Command(NamedTuple):
     """`usage`: what its arguments are called, "" where it takes none. `module` is one of `doing/`, which has a function of
-    the command's name."""
+    the command's name. A name of two words is a command of a group. `required`: what its argument is called that it can't
+    do without; `is_integer`: which is a whole number."""
 
     name: str
     summary: str
@@ -35,6 +42,11 @@ class Command(NamedTuple):
     options: tuple[Option, ...] = ()
     usage: str = ""
     usage_summary: str = ""
+    required: str = ""
+    is_integer: bool = False
+
+
+Value = str | bool | list[str] | None
 
 
 TABLES: Final = "[<keyspace> <tables>...]"
@@ -50,28 +62,27 @@ GLOBAL_OPTIONS: Final = (
     Option(("-u", "--username"), "Remote jmx agent username", "username"),
 )
 
+NO_GROUPS: Final[Mapping[str, str]] = {}
+
 
 class Parsed(NamedTuple):
-    """A command with what it was given. Options that were not are None, or False where they take no value."""
+    """A command with what it was given. Options that were not are None, False or []."""
 
     command: Command | None
-    options: dict[str, str | bool | None]
+    options: dict[str, Value]
     arguments: list[str]
 
 
-def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
-    """Raises UsageError."""
+def parse(words: Sequence[str], commands: Mapping[str, Command], groups: Mapping[str, str] = NO_GROUPS) -> Parsed:
+    """`groups`: by the name of a group the command that it stands for, "" for none. Raises UsageError."""
     rest = list(words)
-    options: dict[str, str | bool | None] = {o.key: None if o.title else False for o in GLOBAL_OPTIONS}
+    options: dict[str, Value] = {option.key: option.default for option in GLOBAL_OPTIONS}
     while rest and _take_option(rest, GLOBAL_OPTIONS, options):
         pass
-    if not rest:
-        return Parsed(None, options, [])
-    command = commands.get(rest[0])
+    command = _take_command(rest, commands, groups)
     if command is None:
-        raise UsageError(f"Found unexpected parameters: [{', '.join(rest)}]")
-    del rest[0]
-    options |= {option.key: None if option.title else False for option in command.options}
+        return Parsed(None, options, [])
+    options |= {option.key: option.default for option in command.options}
     # of two options with one name the command's own counts
     known = (*GLOBAL_OPTIONS, *command.options)
     arguments: list[str] = []
@@ -83,10 +94,32 @@ def parse(words: Sequence[str], commands: Mapping[str, Command]) -> Parsed:
             arguments.append(rest.pop(0))
     if arguments and not command.usage:
         raise UsageError(f"Found unexpected parameters: [{', '.join(arguments)}]")
+    if command.required and not arguments:
+        raise UsageError(f"Required parameters are missing: {command.required}")
+    if command.is_integer:
+        _check_integer(command.required, arguments[0], "Integer")
     return Parsed(command, options, arguments)
 
 
-def _take_option(rest: list[str], known: Sequence[Option], options: dict[str, str | bool | None]) -> bool:
+def _take_command(
+    rest: list[str], commands: Mapping[str, Command], groups: Mapping[str, str]
+) -> Command | None:
+    """Takes its name from the front of `rest`; None where there is none, or a group's that stands for none."""
+    if not rest:
+        return None
+    count = 2 if rest[0] in groups and " ".join(rest[:2]) in commands else 1
+    name = " ".join(rest[:count])
+    if name in groups:
+        name = groups[name]
+        if not name:
+            return None
+    if name not in commands:
+        raise UsageError(f"Found unexpected parameters: [{', '.join(rest)}]")
+    del rest[:count]
+    return commands[name]
+
+
+def _take_option(rest: list[str], known: Sequence[Option], options: dict[str, Value]) -> bool:
     """Takes an option and its value from the front of `rest`; whether there was one."""
     by_name = {name: option for option in known for name in option.names}
     name, equals, value = rest[0].partition("=")
@@ -105,13 +138,18 @@ def _take_option(rest: list[str], known: Sequence[Option], options: dict[str, st
         value = rest.pop(1)
     del rest[0]
     if option.is_integer:
-        _check_integer(option, value)
-    options[option.key] = value
+        _check_integer(option.title, value, "int")
+    if option.is_repeated:
+        before = options[option.key]
+        assert isinstance(before, list), before
+        options[option.key] = [*before, value]
+    else:
+        options[option.key] = value
     return True
 
 
-def _check_integer(option: Option, value: str) -> None:
+def _check_integer(title: str, value: str, java_type: str) -> None:
     try:
         int(value)
     except ValueError:
-        raise UsageError(f'{option.title}: can not convert "{value}" to a int') from None
+        raise UsageError(f'{title}: can not convert "{value}" to a {java_type}') from None

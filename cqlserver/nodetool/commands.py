@@ -6,6 +6,7 @@ from typing import Final
 from cqlserver.nodetool.arguments import TABLES as _TABLES
 from cqlserver.nodetool.arguments import TABLES_SUMMARY as _TABLES_SUMMARY
 from cqlserver.nodetool.arguments import Command, Option
+from cqlserver.nodetool.cluster_commands import CLUSTER_COMMANDS
 from cqlserver.nodetool.operating_commands import OPERATING
 
 _FORMAT: Final = Option(("-F", "--format"), "Output format (json, yaml)", "format")
@@ -250,7 +251,7 @@ _ALL: Final = (
     Command(
         "status",
         "Print cluster information (state, load, IDs, ...)",
-        "node",
+        "cluster",
         (Option(("-r", "--resolve-ip"), "Show node domain names instead of IPs"),),
         "[<keyspace>]",
         "The keyspace name",
@@ -285,4 +286,4 @@ _ALL: Final = (
     ),
 )
 
-COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (*_ALL, *OPERATING)}
+COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (*_ALL, *CLUSTER_COMMANDS, *OPERATING)}

@@ -11,6 +11,8 @@ _SEPARATOR_SUMMARY: Final = (
     "This option can be used to separate command-line options from the list of argument, (useful when arguments might be "
     "mistaken for command-line options"
 )
+_SYNOPSES: Final = {"help": "[<command>...]", "ring": "[<keyspace>]"}
+"""Of arguments that are called otherwise there than in the list of options."""
 _OVERVIEW: Final = """\
 usage: nodetool [(-pp | --print-port)] [(-p <port> | --port <port>)]
         [(-pwf <passwordFilePath> | --password-file <passwordFilePath>)]
@@ -47,7 +49,7 @@ def page(command: Command) -> str:
 
 
 def _synopsis_usage(command: Command) -> str:
-    return "[<command>...]" if command.name == "help" else command.usage
+    return _SYNOPSES.get(command.name, command.usage)
 
 
 def _sorted(options: Iterable[Option]) -> list[Option]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from cqlserver.control.client import ControlClient, ControlError
 from cqlserver.nodetool.arguments import Command, UsageError, parse
+from cqlserver.nodetool.cluster_commands import GROUPS
 from cqlserver.nodetool.commands import COMMANDS
 from cqlserver.nodetool.help_pages import overview, page
 
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; the process's exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        parsed = parse(words, COMMANDS)
+        parsed = parse(words, COMMANDS, GROUPS)
         if parsed.command is None:
             print(overview(COMMANDS))
             return 0
@@ -127,7 +128,7 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
         client = ControlClient(host, int(text))
     except ValueError:
         raise UsageError(f'port: can not convert "{text}" to a int') from None
-    run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), command.name)
+    run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), command.name.replace(" ", "_"))
     tool = Tool(client, options, arguments, sys.stdout.write)
     try:
         run(tool)

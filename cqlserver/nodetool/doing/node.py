@@ -1,12 +1,10 @@
-"""info, status, version."""
+"""info, version."""
 
 from typing import Any
 
-from cqlserver.control.client import ControlError
-from cqlserver.nodetool.printing import file_size, table
-from cqlserver.nodetool.program import Exit, Tool
+from cqlserver.nodetool.printing import file_size
+from cqlserver.nodetool.program import Tool
 
-_STATES = {"normal": "N", "leaving": "L", "joining": "J", "moving": "M"}
 _NO_CACHE = "entries 0, size 0 bytes, capacity 0 bytes, 0 hits, 0 requests, NaN recent hit rate, 0 save period in seconds"
 
 
@@ -21,7 +19,7 @@ def info(tool: Tool) -> None:
     mib = 1 << 20
     lines = [
         ("ID", node["host_id"]),
-        ("Gossip active", "false" if node["is_drained"] else "true"),
+        ("Gossip active", "true" if node["gossips"] and not node["is_drained"] else "false"),
         ("Native Transport active", "true" if node["native_transport"] else "false"),
         ("Load", file_size(node["load_bytes"])),
         ("Uncompressed load", file_size(node["uncompressed_bytes"])),
@@ -67,44 +65,3 @@ def _chunk_cache(cache: dict[str, Any]) -> str:
     rate = f"{cache['hits'] / requests:.3f}" if requests else "NaN"
     sizes = f"size {file_size(cache['bytes'])}, capacity {file_size(cache['bytes_max'])}"
     return f"{sizes}, {cache['misses']} misses, {requests} requests, {rate} recent hit rate"
-
-
-def status(tool: Tool) -> None:
-    keyspace = tool.arguments[-1] if tool.arguments else None
-    try:
-        ring = tool.call("ring", keyspace=keyspace)
-    except ControlError as error:
-        if error.code != "NoSuchRing":
-            raise
-        tool.write(f"\nError: {error.message}\n")
-        raise Exit(1) from None
-    nodes = ring["nodes"]
-    is_effective = ring["note"] is None
-    has_vnodes = any(len(node["tokens"]) > 1 for node in nodes)
-    owns = "Owns (effective)" if is_effective else "Owns"
-    head = ["--", "Address", "Load", *(["Tokens"] if has_vnodes else []), owns, "Host ID"]
-    head += ["Rack"] if has_vnodes else ["Token", "Rack"]
-    datacenters: dict[str, list[list[str]]] = {}
-    for node in nodes:
-        row = [("U" if node["is_up"] else "D") + _STATES[node["state"]], _address(tool, node), file_size(node["load_bytes"])]
-        row += [str(len(node["tokens"]))] if has_vnodes else []
-        row += [f"{node['owns'] * 100:.1f}%" if is_effective else "?", node["host_id"]]
-        row += [node["rack"]] if has_vnodes else [node["tokens"][0], node["rack"]]
-        datacenters.setdefault(node["datacenter"], [head]).append(row)
-    for number, (name, rows) in enumerate(sorted(datacenters.items())):
-        title = f"Datacenter: {name}"
-        between = "\n" if number else ""
-        tool.write(f"{between}{title}\n{'=' * len(title)}\nStatus=Up/Down\n|/ State=Normal/Leaving/Joining/Moving\n")
-        tool.write(table(rows, "  "))
-    tool.write("\n" if is_effective else f"\nNote: {ring['note']}\n")
-
-
-def _address(tool: Tool, node: dict[str, Any]) -> str:
-    address: str = node["address"]
-    if tool.options["resolve_ip"]:
-        import socket
-
-        address = socket.getfqdn(address)
-    return f"{address}:{node['port']}" if tool.options["print_port"] else address
-
-

@@ -62,7 +62,7 @@ def getendpoints(tool: Tool) -> None:
     if len(tool.arguments) != 3:
         raise UsageError("getendpoints requires keyspace, table and partition key arguments")
     keyspace, table, key = tool.arguments
-    for endpoint in _called(tool, "endpoints_of_key", keyspace=keyspace, table=table, key=key)["endpoints"]:
+    for endpoint in _called(tool, "endpoints", keyspace=keyspace, table=table, key=key)["endpoints"]:
         address = endpoint["address"]
         tool.out(f"{address}:{endpoint['port']}" if tool.options["print_port"] else address)
 
