@@ -20,7 +20,7 @@ from cluster.reading.command import ReadCommand, decode_command
 from cluster.reading.execution import execute
 from cluster.reading.plain import PlainReads
 from protocol.errors import InvalidRequest, StorageError
-from storage.engine import Engine, PackedRowWrite
+from storage.engine import TRUNCATED, Engine, PackedRowWrite
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
 
@@ -111,7 +111,9 @@ class Replica:
     def truncate(self, table_id: UUID) -> None:
         """Raises Failed."""
         try:
-            self._engine.truncate_all((table_id,), self._engine.environment.clock.wall_us())
+            engine = self._engine
+            wanted = engine.wanted_before((engine.stores[table_id].table,), TRUNCATED)
+            engine.truncate_all((table_id,), engine.environment.clock.wall_us(), wanted)
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except StorageError as error:

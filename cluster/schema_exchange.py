@@ -11,7 +11,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from protocol.errors import CorruptionError
-from storage.engine import Engine, stored_values
+from storage.engine import Engine
 from storage.memtable.packed import timestamp_of
 from storage.merged import SourcePartition
 from storage.mutation import PartitionUpdate, Row
@@ -21,6 +21,7 @@ from storage.schema.elements import Elements
 from storage.schema.loading import load_schema
 from storage.schema.metadata import KeyspaceMetadata, Schema, is_local_system_keyspace
 from storage.schema.writes import PackedRows, SchemaWrite
+from storage.stored_values import stored_values
 
 K = TypeVar("K")
 V = TypeVar("V")

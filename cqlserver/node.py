@@ -23,13 +23,14 @@ from protocol.compression import ALGORITHMS
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
-from storage.engine import Engine, PackedRowWrite
+from storage.engine import DROPPED, TRUNCATED, Engine, PackedRowWrite, WantedSnapshot
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.environment.strands import long_work
 from storage.local_node import LocalNode, stored_generation
 from storage.memtable.drafts import Seen
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
+from storage.schema.changes import changed_tables
 from storage.schema.metadata import (
     KeyspaceMetadata,
     Schema,
@@ -88,6 +89,7 @@ class Node:
         """Called when requests had their turn."""
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         engine.before_flush = self._log_truncations
+        engine.wanted_before = self._wanted_before
         engine.indexed.filter_of = self._view_filter
         self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
@@ -142,11 +144,6 @@ class Node:
     @property
     def commit_log(self) -> CommitLog | None:
         return self.engine.commit_log
-
-    @property
-    def keeps_snapshots(self) -> bool:
-        """Whether tables have one taken before they are truncated or dropped."""
-        return self.engine.commit_log is not None and self.config.auto_snapshot
 
     @property
     def durable(self) -> bool:
@@ -314,16 +311,23 @@ class Node:
             long_work()
             self.member.truncate(table)
             return
-        self.truncate_all((table.id,))
+        self.truncate_all((table.id,), self.engine.wanted_before((table,), TRUNCATED))
 
-    def truncate_all(self, table_ids: Sequence[UUID]) -> None:
-        """The same of several, all of them or none. Raises CommitLogFailed."""
-        self.engine.truncate_all(table_ids, self.environment.clock.wall_us())
+    def truncate_all(self, table_ids: Sequence[UUID], wanted: Sequence[WantedSnapshot] = ()) -> None:
+        """The same of several, all of them or none, with snapshots of what they had. Raises CommitLogFailed."""
+        self.engine.truncate_all(table_ids, self.environment.clock.wall_us(), wanted)
         self.truncated()
 
     def truncated(self) -> None:
         """system.local has to tell of it."""
         self._told_schema = None
+
+    def _wanted_before(self, tables: Sequence[TableMetadata], why: str) -> Sequence[WantedSnapshot]:
+        if self.engine.commit_log is None or not self.config.auto_snapshot or not tables:
+            return ()
+        from cqlserver.snapshots import wanted_before
+
+        return wanted_before(self, tables, why)
 
     def _log_truncations(self) -> None:
         """They follow from the log's records, which will not be there for ever."""
@@ -339,12 +343,14 @@ class Node:
         if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
             raise CommitLogFailed(self.engine.commit_log.failure)
 
-    def change_schema(self, new: Schema) -> None:
-        """Makes `new` the schema, durably. Raises CommitLogFailed."""
-        self.engine.assure_turns(new)
+    def change_schema(self, new: Schema, keeps: bool = False) -> None:
+        """Makes `new` the schema, durably; it `keeps` snapshots of what is dropped. Raises CommitLogFailed."""
+        engine = self.engine
+        engine.assure_turns(new)
         changed_us = self.environment.clock.wall_us()
-        writes = schema_mutations(self.engine.schema, new, changed_us)
-        self.engine.change_schema(new, writes)
+        writes = schema_mutations(engine.schema, new, changed_us)
+        dropped = changed_tables(engine.schema, new).dropped if keeps else ()
+        engine.change_schema(new, writes, engine.wanted_before(dropped, DROPPED))
         if self.member is not None:
             self.member.spread_schema(writes, changed_us)
 

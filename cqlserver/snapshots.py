@@ -12,17 +12,15 @@ from cqlserver.describe.statement import types_in_order
 from cqlserver.describe.text import index_text, table_text, type_text, view_text
 from cqlserver.node import Node
 from cqlserver.pending import Pending
-from protocol.errors import StorageError
 from protocol.types import CqlType, UserType
-from storage.background import TaskState
+from storage.engine import WantedSnapshot
 from storage.environment.errands import Awaited
+from storage.files.ordered_snapshots import OrderedSnapshots
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata, is_local_system_keyspace
 
 T = TypeVar("T")
 
-TRUNCATED: Final = "truncated"
-DROPPED: Final = "dropped"
 _CREATE: Final = re.compile(r"^CREATE (TYPE|TABLE|INDEX|CUSTOM INDEX|MATERIALIZED VIEW) ")
 
 
@@ -66,41 +64,36 @@ def taking(
     return take
 
 
-def before_removal(
-    node: Node, tables: Iterable[TableMetadata], why: str, then: Callable[[], T | Pending[T]]
-) -> T | Pending[T]:
-    """`then()`, once the tables that it removes have their snapshots. Those that hold nothing need none."""
-    stores = [store for table in tables if (store := _maybe_wanted(node, table)) is not None]
-    return then() if not stores else Pending.begun(_snapshots_first(node, stores, why, then))
+def wanted_before(node: Node, tables: Iterable[TableMetadata], why: str) -> list[WantedSnapshot]:
+    """Those of tables that are about to be removed (`why`: TRUNCATED, DROPPED). What holds nothing needs none."""
+    found = [table for table in tables if _is_wanted(node, table)]
+    if not found:
+        return []
+    ordered, now_us = node.engine.files.ordered, node.environment.clock.wall_us()
+    now_ms = ordered.last_ms = max(now_us // 1000, ordered.last_ms + 1)  # no two of a table have one name
+    return [
+        WantedSnapshot(table, f"{why}-{now_ms}-{table.name}", now_ms, None, schema_text(node, table)) for table in found
+    ]
 
 
-def _maybe_wanted(node: Node, table: TableMetadata) -> TableStore | None:
-    store = node.engine.stores.get(table.id)
-    if not node.durable or not node.config.auto_snapshot or not table.params.allow_auto_snapshot or store is None:
-        return None
-    is_empty = not len(store.memtable) and not store.flushed
-    is_index = table.id in node.engine.indexed.hidden
-    return None if is_empty or is_index or is_local_system_keyspace(table.keyspace) else store
-
-
-def _snapshots_first(
-    node: Node, stores: list[TableStore], why: str, then: Callable[[], T | Pending[T]]
-) -> Generator[Awaited | None, None, T]:
+def _is_wanted(node: Node, table: TableMetadata) -> bool:
     engine = node.engine
-    tasks = [*engine.files.flushes_of(stores), *engine.flush([store.table.id for store in stores])]
-    yield engine.background.ended(tasks)
-    failed = next((task for task in tasks if task.state is not TaskState.DONE), None)
-    if failed is not None:
-        raise StorageError(f"no snapshot could be taken, so nothing is {why}: {failed.kind} of {failed.subject} failed")
-    there = [store for store in stores if engine.stores.get(store.table.id) is store]
-    now_ms = node.environment.clock.wall_us() // 1000
-    take = taking(node, there, lambda store: f"{why}-{now_ms}-{store.table.name}")
-    errand = node.environment.workers.errand(take)
-    yield errand
-    try:
-        errand.result  # noqa: B018 - raises what went wrong
-    except OSError as error:
-        raise StorageError(f"no snapshot could be taken, so nothing is {why}: {error}") from error
+    store = engine.stores.get(table.id)
+    if not table.params.allow_auto_snapshot or store is None or store.is_empty:
+        return False
+    return table.id not in engine.indexed.hidden and not is_local_system_keyspace(table.keyspace)
+
+
+def when_not_behind(node: Node, then: Callable[[], T | Pending[T]]) -> T | Pending[T]:
+    """`then()`, which removes tables, once those that were removed before have nearly all of their snapshots."""
+    files = node.engine.maybe_files
+    return then() if files is None or not files.ordered.is_behind else Pending.begun(_wait(files.ordered, node, then))
+
+
+def _wait(
+    ordered: OrderedSnapshots, node: Node, then: Callable[[], T | Pending[T]]
+) -> Generator[Awaited | None, None, T]:
+    while ordered.is_behind and (task := ordered.task) is not None:
+        yield node.engine.background.ended((task,))
     outcome = then()
     return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
-

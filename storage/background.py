@@ -25,6 +25,7 @@ FINISHED_MAX: Final = 100
 class Lane(Enum):
     FLUSH = "flush"
     COMPACTION = "compaction"
+    SNAPSHOT = "snapshot"
     REMOVAL = "removal"
     VIEW_BUILD = "view build"
     STREAM = "stream"

@@ -15,18 +15,27 @@ The data folder:
 
 import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError, InvalidRequest, StorageError
 from storage.background import Background, Task
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
-from storage.commitlog.records import Truncation, drop_record, group_record, rows_record, truncate_record
-from storage.commitlog.replay import Replay, SchemaReplay
+from storage.commitlog.records import (
+    SnapshotOrder,
+    Truncation,
+    drop_record,
+    group_record,
+    rows_record,
+    snapshot_record,
+    truncate_record,
+)
+from storage.commitlog.replay import Ordered, Replay, SchemaReplay
+from storage.commitlog.table_records import records_of_table, table_of_records
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, let_go_later, long_work, paused
 from storage.files.folders import DATA_FOLDER
@@ -37,13 +46,13 @@ from storage.memtable.drafts import Draft, Seen, maybe_draft, maybe_update_draft
 from storage.memtable.memtable import CK_LENGTH_MAX, single
 from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
-from storage.projection import column_value
 from storage.reads import TableStore
 from storage.schema.changes import ChangedTables, changed_tables
 from storage.schema.definitions import built_here_table, schema_tables
 from storage.schema.loading import Values, load_schema
-from storage.schema.metadata import ColumnKind, KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
+from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata, is_system_keyspace
 from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, schema_record
+from storage.stored_values import stored_values
 
 if TYPE_CHECKING:
     from storage.files.tables import StoredTables
@@ -88,6 +97,20 @@ class PackedRun(NamedTuple):
     layout: Layout
     cks: list[bytes]
     values: list[bytes]
+
+
+TRUNCATED: Final = "truncated"
+DROPPED: Final = "dropped"
+
+
+class WantedSnapshot(NamedTuple):
+    """Of a table, before it is truncated or dropped; `cql` makes the table anew."""
+
+    table: TableMetadata
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    cql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +162,8 @@ class Engine:
         self.maybe_files: StoredTables | None = None
         self.before_flush: Callable[[], None] = lambda: None
         """What only the log knows has to be data before the log is freed: called when that may happen."""
+        self.wanted_before: Callable[[Sequence[TableMetadata], str], Sequence[WantedSnapshot]] = lambda tables, why: ()
+        """What is to be kept of tables that clients have TRUNCATED or DROPPED."""
         self.host_id: UUID | None = None
         """Under which SSTables say whose log they speak of."""
         self._started = False
@@ -229,7 +254,8 @@ class Engine:
         of_schema = SchemaReplay(self.stores, misfit, self.maybe_files)
         commit_log.read_before_replay(of_schema.apply)
         self._reload()
-        replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files)
+        ordered = self._ordered_snapshots(of_schema.ordered.values()) if of_schema.ordered else ()
+        replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files, ordered)
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if self.maybe_files is not None:
@@ -243,6 +269,17 @@ class Engine:
             count = sum(replay.unknown.values())
             log.warning("Skipped %d mutations of unknown tables, whose making the log does not hold: ids %s", count, ids)
         return replayed
+
+    def _ordered_snapshots(self, found: Iterable[tuple[int, SnapshotOrder]]) -> list[Ordered]:
+        """Of those that the log orders, and does not say to be there, such as are not: to be taken by the replay."""
+        files, ordered = self.files, []
+        for number, order in found:
+            if not files.ordered.is_there(order):
+                store = TableStore(table_of_records(order.table_id, order.schema))
+                if order.table_id not in self.stores:
+                    files.install(store)
+                ordered.append(Ordered(number, order, store))
+        return ordered
 
     def _reload(self) -> None:
         """Take the schema from the rows of system_schema."""
@@ -267,6 +304,8 @@ class Engine:
         """Write and sync what is gathered, and release the folder. What the log has not is flushed."""
         try:
             self.background.stop()
+            if self.maybe_files is not None and self.maybe_files.ordered.begin_anew():
+                self.background.finish()
             self._flush_unlogged()
             if self.commit_log is not None:
                 self.commit_log.close()
@@ -449,22 +488,46 @@ class Engine:
         """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
         self.truncate_all((table.id,), timestamp_us)
 
-    def truncate_all(self, table_ids: Sequence[UUID], timestamp_us: int) -> None:
-        """The same of several tables, as one record: all of them are empty after a crash, or none."""
+    def truncate_all(
+        self, table_ids: Sequence[UUID], timestamp_us: int, wanted: Sequence[WantedSnapshot] = ()
+    ) -> None:
+        """The same of several tables, as one record: all of them are empty after a crash, or none. `wanted`: snapshots of
+        what they have."""
         for table_id in table_ids:
             self.stores[table_id].assure_turns()
         commit()
         table_ids = self.indexed.with_derived(table_ids)
         truncation = Truncation(*divmod(self.log_position(), 1 << POSITION_SHIFT), timestamp_us)
+        orders = self._orders(wanted)
         if self.commit_log is not None and table_ids:
-            records = [truncate_record(table_id, truncation) for table_id in table_ids]
+            records = [snapshot_record(order) for order in orders.values()]
+            records += [truncate_record(table_id, truncation) for table_id in table_ids]
             self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
+        files = self.files if orders else self.maybe_files
         for table_id in table_ids:
             store = self.stores[table_id]
-            if self.maybe_files is not None:
-                self.maybe_files.forget(store.table, truncation.position)
+            if files is not None:
+                files.forget(store.table, truncation.position, orders.get(table_id))
             store.truncate()
             self.truncations[table_id] = truncation
+
+    def _orders(self, wanted: Sequence[WantedSnapshot]) -> dict[UUID, SnapshotOrder]:
+        """What orders snapshots in the log, by table: each of all that the table has by now."""
+        if not wanted:
+            return {}
+        position, schema = self.log_position(), self.schema
+        return {
+            one.table.id: SnapshotOrder(
+                one.table.id,
+                position,
+                one.name,
+                one.created_ms,
+                one.expires_ms,
+                one.cql,
+                records_of_table(schema.keyspaces[one.table.keyspace], one.table, self.stores),
+            )
+            for one in wanted
+        }
 
     # --- schema ----------------------------------------------------------------------------------------------------
 
@@ -476,10 +539,13 @@ class Engine:
         for table in paused(dropped):
             self.stores[table.id].assure_turns()
 
-    def change_schema(self, new: Schema, writes: Sequence[SchemaWrite]) -> None:
+    def change_schema(
+        self, new: Schema, writes: Sequence[SchemaWrite], wanted: Sequence[WantedSnapshot] = ()
+    ) -> None:
         """Make `new` the schema. `writes` are the rows of system_schema that say so (schema_tables.schema_mutations);
-        logged as one record. Raises CommitLogFailed, InvalidRequest (too large); then nothing changed. Pauses before that,
-        never in it: a strand that is overtaken by another change begins again."""
+        logged as one record, with the snapshots `wanted` of tables that are dropped. Raises CommitLogFailed, InvalidRequest
+        (too large); then nothing changed. Pauses before that, never in it: a strand that is overtaken by another change
+        begins again."""
         stores = self.stores
         changed = changed_tables(self.schema, new)
         records = []
@@ -487,16 +553,19 @@ class Engine:
             records = [schema_record(write, stores[write.table_id]) for write in paused(writes)]
         following = prepared(writes, stores)
         commit()
+        orders = self._orders(wanted)
         if self.commit_log is not None and writes:
+            records[:0] = [snapshot_record(order) for order in orders.values()]
             records += [drop_record(table.id, self.log_position()) for table in changed.dropped]
             try:
                 self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
             except RecordTooLarge as error:
                 raise self._oversized(error, [PartitionUpdate(write.table_id, write.key) for write in writes]) from error
-        if self.maybe_files is not None:
-            self.maybe_files.schema_changed()
+        files = self.files if orders else self.maybe_files
+        if files is not None:
+            files.schema_changed()
             for table in changed.dropped:
-                self.maybe_files.forget(table, self.log_position())
+                files.forget(table, self.log_position(), orders.get(table.id))
         for one in following:
             one.apply()
         old = self.schema
@@ -623,17 +692,3 @@ def key_text(table: TableMetadata, key: bytes) -> str:
         return columns[0].type.to_text(key)
     values = split_key(key, len(columns))
     return ":".join(column.type.to_text(value) for column, value in zip(columns, values, strict=True))
-
-
-def stored_values(store: TableStore, now_s: int) -> Iterator[Mapping[str, bytes | None]]:
-    """All live rows of a store, as column name -> serialised value, in token order: for small tables of our own."""
-    table = store.table
-    values = {c.name: column_value(c, table.is_counter) for c in table.columns if c.kind is not ColumnKind.PARTITION_KEY}
-    key_columns = table.partition_key
-    explode = store.layouts.explode
-    for view in store.scan(now_s):
-        key_values = (view.key,) if len(key_columns) == 1 else split_key(view.key, len(key_columns))
-        head = {column.name: value for column, value in zip(key_columns, key_values, strict=True)}
-        for stored in view.rows():
-            row = explode(stored)
-            yield {**head, **{name: value_of(row) for name, value_of in values.items()}}

@@ -11,9 +11,10 @@ from uuid import UUID
 from protocol.errors import ConfigurationError
 from protocol.types import TEXT
 from storage.commitlog.records import Truncation
-from storage.engine import Engine, stored_values
+from storage.engine import Engine
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
+from storage.stored_values import stored_values
 
 LOCAL_KEY = b"local"
 _TRUNCATION = struct.Struct(">qiq")  # segment, offset, milliseconds

@@ -27,9 +27,11 @@ from cqlserver.system.tables import RELEASE_VERSION
 from protocol.frames import Envelope
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
+from storage.engine import DROPPED
 from storage.environment.strands import commit, undisturbed, wait_for
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
+from storage.schema.changes import changed_tables
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite
@@ -165,7 +167,9 @@ class Member(Owner):
 
     def install_schema(self, schema: Schema, timestamp_us: int) -> None:
         node, before = self._node, self._node.schema
-        node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us))
+        dropped = changed_tables(before, schema).dropped
+        wanted = node.engine.wanted_before(dropped, DROPPED)
+        node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us), wanted)
         for change in schema_events(before, schema):
             forget(node, change, before)
             node.publish(change)

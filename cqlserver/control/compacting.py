@@ -5,9 +5,9 @@ from typing import Final
 from cqlserver.control.context import BadArgument, Control
 from cqlserver.control.storing import NoSuchTable, chosen_stores, flush_stores, task_facts, wait_for
 from storage.background import Lane, TaskState
-from storage.engine import stored_values
 from storage.memtable.memtable import Position
 from storage.reads import FIRST_POSITION
+from storage.stored_values import stored_values
 
 _RATE_S: Final = 15 * 60
 MIB: Final = 1 << 20

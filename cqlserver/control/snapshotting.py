@@ -6,7 +6,7 @@ from functools import partial
 import trio
 
 from cqlserver.control.context import BadArgument, Control, Refused
-from cqlserver.control.storing import NothingKept, flush_stores
+from cqlserver.control.storing import NothingKept, flush_stores, wait_for
 from cqlserver.snapshots import taking
 from storage.files.snapshots import Snapshot, instant
 from storage.files.tables import StoredTables
@@ -67,6 +67,7 @@ async def list_snapshots(control: Control) -> object:
     if not control.node.durable:
         return {"snapshots": []}
     files = _files(control, "listsnapshots")
+    await _ordered(files)
     return {"snapshots": [_facts(found) for found in await trio.to_thread.run_sync(files.all_snapshots)]}
 
 
@@ -90,6 +91,7 @@ async def clear_snapshots(
     if not control.node.durable:
         return {"removed": 0}
     files = _files(control, "clearsnapshot")
+    await _ordered(files)
     found = [
         snapshot
         for snapshot in await trio.to_thread.run_sync(files.all_snapshots)
@@ -100,6 +102,12 @@ async def clear_snapshots(
     for snapshot in found:
         await trio.to_thread.run_sync(partial(files.remove_snapshot, snapshot))
     return {"removed": len(found)}
+
+
+async def _ordered(files: StoredTables) -> None:
+    """Those of tables that were truncated or dropped before are there when this returns."""
+    while (task := files.ordered.task) is not None:
+        await wait_for((task,))
 
 
 def _files(control: Control, verb: str) -> StoredTables:

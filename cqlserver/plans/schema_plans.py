@@ -29,7 +29,6 @@ from protocol.responses import (
     VoidResult,
 )
 from storage.projection import wire_values
-from storage.schema.changes import changed_tables
 from storage.schema.elements import differences
 from storage.schema.metadata import Schema, TableMetadata
 
@@ -79,11 +78,7 @@ def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
         if guarded is not None:
             guarded.drops_tables()
         node.coordinator.assure_truncate()
-        if not node.keeps_snapshots:
-            return truncate()
-        from cqlserver.snapshots import TRUNCATED, before_removal
-
-        return before_removal(node, (table,), TRUNCATED, truncate)
+        return _when_not_behind(node, truncate)
 
     def truncate() -> Result:
         node.truncate(table)
@@ -127,20 +122,16 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.calls.user_functions,
             guarded,
         )
-        if not node.keeps_snapshots or not isinstance(asked, _REMOVING):
+        if not isinstance(asked, _REMOVING):
             return change_schema(state, asked, context)
-        from cqlserver.snapshots import DROPPED as DROPPED_SNAPSHOT
-        from cqlserver.snapshots import before_removal
-
-        dropped = changed_tables(node.schema, apply_ddl(node.schema, asked, context)[0]).dropped
-        return before_removal(node, dropped, DROPPED_SNAPSHOT, lambda: change_schema(state, asked, context))
+        return _when_not_behind(node, lambda: change_schema(state, asked, context))
 
     def change_schema(state: ClientState, asked: tree.Statement, context: DdlContext) -> "Result | Pending[Result]":
         before = node.schema
         schema, change = apply_ddl(before, asked, context)
         if change is None:
             return VoidResult()
-        node.change_schema(schema)
+        node.change_schema(schema, keeps=isinstance(asked, _REMOVING))
         if node.guard is not None:
             node.access.schema_changed(before, change, state.user)
         forget(node, change, before)
@@ -156,6 +147,15 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         return SchemaChangeResult(change)
 
     return ImmediatePlan(run, validate=validate)
+
+
+def _when_not_behind(node: Node, then: Callable[[], "Result | Pending[Result]"]) -> "Result | Pending[Result]":
+    """`then()`, at once or when not too many snapshots have to be taken."""
+    if node.engine.maybe_files is None:
+        return then()
+    from cqlserver.snapshots import when_not_behind
+
+    return when_not_behind(node, then)
 
 
 def _building(node: Node, change: SchemaChange) -> Generator[None, None, Result]:

@@ -10,10 +10,11 @@ from cluster.ring import Node
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.types import INET, TEXT
-from storage.engine import Engine, stored_values
+from storage.engine import Engine
 from storage.keys import clustering_order_key
 from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
+from storage.stored_values import stored_values
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,11 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
               the table's rows before this record are gone; when that was, and where the log stood
     drop      [83][16 bytes table id][u64 segment][u32 offset]
               the table is gone, and with it its rows before this record: one with the same id that comes later is another
+    snapshot  [85][16 bytes table id][u64 segment][u32 offset][i64 created_ms][i64 expires_ms, -1: never]
+              [u16 length, name][u32 length, schema.cql], then [u32 length, record] ... of the schema's rows
+              what the table has before this record is to be kept under a name, whatever takes it away
+    kept      [86][16 bytes table id][name]
+              the snapshot of that name is on the disk
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
@@ -24,12 +29,15 @@ RECORD_GROUP: Final = 0x80
 RECORD_TRUNCATE: Final = 0x81
 RECORD_ROWS: Final = 0x82
 RECORD_DROP: Final = 0x83
+RECORD_SNAPSHOT: Final = 0x85
+RECORD_KEPT: Final = 0x86
 
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
 _TABLE_ID_AT: Final = 5
 _TRUNCATE = struct.Struct(">B16sQIq")
 _DROP = struct.Struct(">B16sQI")
+_SNAPSHOT = struct.Struct(">B16sQIqqHI")
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 
@@ -137,3 +145,61 @@ def split_drop(record: bytes) -> tuple[UUID, CommitLogPosition]:
         raise CorruptionError(f"drop record of {len(record)} bytes")
     _, raw_id, segment, offset = _DROP.unpack(record)
     return UUID(bytes=raw_id), CommitLogPosition(segment << POSITION_SHIFT | offset)
+
+
+class SnapshotOrder(NamedTuple):
+    """That a snapshot is to be taken of what a table had when the log stood at `position`. `cql`: its schema.cql; `schema`:
+    records of system_schema that say what the table was."""
+
+    table_id: UUID
+    position: CommitLogPosition
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    cql: str
+    schema: tuple[bytes, ...]
+
+    @property
+    def key(self) -> tuple[UUID, str]:
+        return self.table_id, self.name
+
+
+def snapshot_record(order: SnapshotOrder) -> bytes:
+    expires_ms = -1 if order.expires_ms is None else order.expires_ms
+    place = divmod(order.position, 1 << POSITION_SHIFT)
+    name, cql = order.name.encode(), order.cql.encode()
+    head = _SNAPSHOT.pack(
+        RECORD_SNAPSHOT, order.table_id.bytes, *place, order.created_ms, expires_ms, len(name), len(cql)
+    )
+    return b"".join((head, name, cql, group_record(order.schema)))
+
+
+def split_snapshot(record: bytes) -> SnapshotOrder:
+    """Raises CorruptionError."""
+    try:
+        _, raw_id, segment, offset, created_ms, expires_ms, name_length, cql_length = _SNAPSHOT.unpack_from(record)
+        cql_at = _SNAPSHOT.size + name_length
+        schema_at = cql_at + cql_length
+        return SnapshotOrder(
+            UUID(bytes=raw_id),
+            CommitLogPosition(segment << POSITION_SHIFT | offset),
+            record[_SNAPSHOT.size : cql_at].decode(),
+            created_ms,
+            None if expires_ms < 0 else expires_ms,
+            record[cql_at:schema_at].decode(),
+            tuple(split_group(record[schema_at:])),
+        )
+    except (struct.error, UnicodeDecodeError) as error:
+        raise CorruptionError(f"snapshot record of {len(record)} bytes: {error}") from error
+
+
+def kept_record(order: SnapshotOrder) -> bytes:
+    return bytes([RECORD_KEPT]) + order.table_id.bytes + order.name.encode()
+
+
+def split_kept(record: bytes) -> tuple[UUID, str]:
+    """The `key` of the order. Raises CorruptionError."""
+    try:
+        return UUID(bytes=record[1:17]), record[17:].decode()
+    except ValueError as error:
+        raise CorruptionError(f"kept record of {len(record)} bytes: {error}") from error

@@ -14,9 +14,10 @@ lost.
 Packed records, nearly all there are in a large log, take a way of their own: their prefix says everything but the row.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections import deque
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from protocol.errors import CorruptionError
@@ -24,14 +25,19 @@ from storage.commitlog.format import CommitLogPosition
 from storage.commitlog.records import (
     RECORD_DROP,
     RECORD_GROUP,
+    RECORD_KEPT,
     RECORD_ROWS,
+    RECORD_SNAPSHOT,
     RECORD_TRUNCATE,
     PackedRowsRecord,
+    SnapshotOrder,
     Truncation,
     rows_table,
     split_drop,
     split_group,
+    split_kept,
     split_rows,
+    split_snapshot,
     split_truncate,
 )
 from storage.keys import clustering_order_key
@@ -63,16 +69,29 @@ class ReplayFiles(Protocol):
     def forget_dropped(self, table_id: UUID) -> None:
         """The table was dropped for good: its SSTables go."""
 
+    def take_ordered(self, order: SnapshotOrder, store: TableStore) -> None:
+        """A snapshot was ordered here: of a table's older SSTables, and of what the log has, which is in `store`."""
+
+
+class Ordered(NamedTuple):
+    """A snapshot that has to be taken when the replay comes to record `number`, of rows that `store` takes meanwhile."""
+
+    number: int
+    order: SnapshotOrder
+    store: TableStore
+
 
 _Misfit = Callable[[CommitLogPosition, str], None]
 
 
 class SchemaReplay:
     """The first reading: the stores of system_schema as they were. `dropped`: by table id, the number of the last record
-    that dropped it. Records are counted from 0; those of a group are one."""
+    that dropped it; `ordered`: snapshots that are not said to be there, with the number of the record that orders each.
+    Records are counted from 0; those of a group are one."""
 
     def __init__(self, stores: Mapping[UUID, TableStore], misfit: _Misfit, files: ReplayFiles | None = None) -> None:
         self.dropped: dict[UUID, int] = {}
+        self.ordered: dict[tuple[UUID, str], tuple[int, SnapshotOrder]] = {}
         self._stores = {table.id.bytes: stores[table.id] for table in schema_tables().values()}
         self._misfit = misfit
         self._written = files.written_until() if files is not None else {}
@@ -97,6 +116,11 @@ class SchemaReplay:
                 self._apply(part, position, number)
         elif kind == RECORD_DROP:
             self.dropped[split_drop(record)[0]] = number
+        elif kind == RECORD_SNAPSHOT:
+            order = split_snapshot(record)
+            self.ordered[order.key] = number, order
+        elif kind == RECORD_KEPT:
+            self.ordered.pop(split_kept(record), None)
         elif kind == RECORD_ROWS:
             store = self._stores.get(rows_table(record))
             if store is not None and position > self._written.get(store.table.id, 0):
@@ -105,6 +129,12 @@ class SchemaReplay:
             store = self._stores.get(record[at : at + 16])
             if store is not None and position > self._written.get(store.table.id, 0):
                 apply_schema_mutation(store, record)
+
+
+def mutation_table(record: bytes) -> bytes:
+    """The id of a mutation's table."""
+    at = _TABLE_ID_OFFSETS[record[1]]
+    return record[at : at + 16]
 
 
 def apply_schema_mutation(store: TableStore, record: bytes) -> None:
@@ -132,9 +162,10 @@ def apply_rows(store: TableStore, record: PackedRowsRecord) -> None:
 
 
 class Replay:
-    """The second reading. `stores` are those of the schema that the first one found, and `dropped` is what it found;
-    `truncations` are those of the tables that there are; `misfit(position, what)` raises where a record must not be left
-    out. `skipped` counts mutations of tables that are no more, `unknown` by id those of tables that never were."""
+    """The second reading. `stores` are those of the schema that the first one found, `dropped` is what it found, and
+    `ordered`, in the log's order, but such as are there. `truncations` are those of the tables that there are;
+    `misfit(position, what)` raises where a record must not be left out. `skipped` counts mutations of tables that are no
+    more, `unknown` by id those of tables that never were."""
 
     def __init__(
         self,
@@ -143,7 +174,11 @@ class Replay:
         truncations: MutableMapping[UUID, Truncation],
         misfit: _Misfit,
         files: ReplayFiles | None = None,
+        ordered: Sequence[Ordered] = (),
     ) -> None:
+        self._ordered: dict[UUID, deque[Ordered]] = {}
+        for one in ordered:
+            self._ordered.setdefault(one.order.table_id, deque()).append(one)
         self._stores, self._dropped, self._truncations, self._misfit = stores, dropped, truncations, misfit
         self._schema_ids = {table.id for table in schema_tables().values()}
         self._position = CommitLogPosition(0)  # of what is applied just now
@@ -174,6 +209,8 @@ class Replay:
                     continue
             try:
                 self._apply(record)
+            except OSError:  # of a snapshot, or of files that go: the log is as it should be
+                raise
             except Exception as error:  # noqa: BLE001  bytes that are no record of this table may fail in any way
                 self._misfit(self._position, f"{self._table_text(record)}: {error or type(error).__name__}")
 
@@ -195,8 +232,13 @@ class Replay:
         elif kind == RECORD_DROP:
             table_id, position = split_drop(record)
             self._truncations.pop(table_id, None)
+            self._empty_ordered(table_id)
             if self._files is not None:
                 self._files.forget_replayed(table_id, position)
+        elif kind == RECORD_SNAPSHOT:
+            self._take_snapshot(split_snapshot(record))
+        elif kind == RECORD_KEPT:
+            pass
         elif kind == RECORD_ROWS:
             store = self._maybe_store(rows_table(record))
             if store is not None:
@@ -207,6 +249,8 @@ class Replay:
     def _maybe_store(self, raw_id: bytes) -> TableStore | None:
         """The table of a record; None where it is no more, or has the record in an SSTable, or the first reading took it."""
         table_id = UUID(bytes=raw_id)
+        if ordered := self._ordered.get(table_id):  # what takes the rows away comes with the order
+            return None if self._position <= self._written.get(table_id, 0) else ordered[0].store
         store, dropped = self._stores.get(table_id), self._dropped.get(table_id)
         if dropped is not None and (store is None or self._number < dropped):
             self.skipped += 1
@@ -234,8 +278,19 @@ class Replay:
                 return
         store.memtable.apply(PartitionUpdate.decode(record))
 
+    def _take_snapshot(self, order: SnapshotOrder) -> None:
+        ordered = self._ordered.get(order.table_id)
+        if ordered and ordered[0].order.key == order.key and self._files is not None:
+            self._files.take_ordered(order, ordered.popleft().store)
+            self._targets.clear()
+
+    def _empty_ordered(self, table_id: UUID) -> None:
+        if ordered := self._ordered.get(table_id):
+            ordered[0].store.truncate()
+
     def _truncate(self, table_id: UUID, truncation: Truncation) -> None:
         self._truncations[table_id] = truncation
+        self._empty_ordered(table_id)
         if self._files is not None:
             self._files.forget_replayed(table_id, truncation.position)
         store = self._stores.get(table_id)

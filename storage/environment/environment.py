@@ -12,7 +12,7 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -187,8 +187,8 @@ class FolderLock(Protocol):
 class Disk(Protocol):
     """Files by path. Failures are OSError (FileNotFoundError where there is no such file)."""
 
-    def mkdirs(self, folder: str) -> None:
-        """Make a folder and its parents, where they are missing, durably."""
+    def mkdirs(self, folder: str, durably: bool = True) -> None:
+        """Make a folder and its parents, where they are missing."""
 
     def open_append(self, path: str) -> AppendFile:
         """Open for appending; made when missing (durable only after `sync_folder`)."""
@@ -229,6 +229,10 @@ class Disk(Protocol):
 
     def sync_folder(self, folder: str) -> None:
         """Make the folder's names durable: files made in it, removed from it."""
+
+    def sync_all(self, files: Sequence[str], folders: Sequence[str]) -> None:
+        """Make many files and the names in some folders durable, cheaper than one by one. All of them are of one data
+        folder."""
 
     def lock(self, folder: str) -> FolderLock:
         """Take a folder for this node; StorageError naming the other process where one has it."""

@@ -7,7 +7,7 @@ leaves that, and of what was not synced any prefix (FaultyDisk.crash chooses).
 import errno
 import os
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocol.errors import StorageError
 from storage.environment.environment import AppendFile, FolderLock, ReadFile
@@ -101,7 +101,7 @@ class MemoryDisk:
     def before_write(self, stored: bytearray, data: bytes, path: str) -> None:
         """Called before each write; may store a part and raise."""
 
-    def mkdirs(self, folder: str) -> None:
+    def mkdirs(self, folder: str, durably: bool = True) -> None:
         folder = posixpath.normpath(folder)
         while folder not in self._folders and folder:
             self._folders.add(folder)
@@ -194,6 +194,14 @@ class MemoryDisk:
         for path, contents in self._files.items():
             if posixpath.dirname(path) == folder:
                 self._durable[path] = contents
+
+    def sync_all(self, files: Sequence[str], folders: Sequence[str]) -> None:
+        for path in files:
+            self.before("sync", path)
+            contents = self._of(path)
+            contents.synced = len(contents.data)
+        for folder in folders:
+            self.sync_folder(folder)
 
     def lock(self, folder: str) -> FolderLock:
         return MemoryFolderLock(self._locked, posixpath.normpath(folder))

@@ -16,8 +16,9 @@ from storage.environment.strands import beside, let_go_piecewise
 from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
 from storage.memtable.memtable import Memtable
-from storage.memtable.packed import StoredRow
+from storage.memtable.packed import Layouts, StoredRow
 from storage.merged import SourcePartition
+from storage.schema.metadata import TableMetadata
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
@@ -64,7 +65,7 @@ class Flush:
             interval = divmod(self.lower, 1 << POSITION_SHIFT), divmod(self.upper, 1 << POSITION_SHIFT)
             options = WriterOptions(len(memtable), originating_host=self._host_id, commit_log_intervals=(interval,))
             writer = SSTableWriter(self._disk, folder, descriptor, files.store.table, files.store.layouts, options)
-            self._write(writer, task)
+            write_memtable(writer, memtable, files.store.table, files.store.layouts, task, lambda: self.is_wanted)
             reader: SSTableReader | None = None
             if writer.partition_count and self.is_wanted:
                 writer.finish()
@@ -88,27 +89,35 @@ class Flush:
         let_go_piecewise(memtable.pieces())
         return reader
 
-    def _write(self, writer: SSTableWriter, task: Task) -> None:
-        store = self.files.store
-        kept = DroppedFilter(store.table, store.layouts)
-        takes_singles = not store.table.dropped_columns
-        number = 0
-        for positions, partitions in self.memtable.batches():
-            for position, stored in zip(positions, partitions, strict=True):
-                number += 1
-                if not number % POINT_ROWS:
-                    task.completed = min(task.total, writer.bytes_written)
-                    task.point()
-                    if not self.is_wanted:
-                        return
-                if takes_singles and type(stored) is bytes:
-                    writer.append_single(position, stored)
-                    continue
-                partition = self.memtable.general(stored)
-                rows = kept.rows(stored_rows(partition, task))
-                tombstones = partition.range_tombstones(b"", b"\xff")
-                data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
-                writer.append(position[8:], data)
+
+def write_memtable(
+    writer: SSTableWriter,
+    memtable: Memtable,
+    table: TableMetadata,
+    layouts: Layouts,
+    task: Task,
+    is_wanted: Callable[[], bool],
+) -> None:
+    """All that a memtable holds, with points where others may run; ends early where it `is_wanted` no more."""
+    kept = DroppedFilter(table, layouts)
+    takes_singles = not table.dropped_columns
+    number = 0
+    for positions, partitions in memtable.batches():
+        for position, stored in zip(positions, partitions, strict=True):
+            number += 1
+            if not number % POINT_ROWS:
+                task.completed = min(task.total, writer.bytes_written)
+                task.point()
+                if not is_wanted():
+                    return
+            if takes_singles and type(stored) is bytes:
+                writer.append_single(position, stored)
+                continue
+            partition = memtable.general(stored)
+            rows = kept.rows(stored_rows(partition, task))
+            tombstones = partition.range_tombstones(b"", b"\xff")
+            data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
+            writer.append(position[8:], data)
 
 
 def stored_rows(partition: SourcePartition, task: Task) -> Iterator[tuple[bytes, StoredRow]]:

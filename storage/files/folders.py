@@ -52,10 +52,19 @@ class DataFolders:
             disk.remove_folder(keyspace)
             disk.sync_folder(self.root)
 
+    def name(self, table: TableMetadata) -> str:
+        """The folder of a table, be it there or not."""
+        return self._by_id.get(table.id.hex) or f"{self.root}/{table.keyspace}/{table.name}-{table.id.hex}"
+
+    def add(self, table: TableMetadata) -> str:
+        """It is there now."""
+        found = self._by_id[table.id.hex] = self.name(table)
+        return found
+
     def make(self, table: TableMetadata) -> str:
         """The folder of a table, made durably if need be."""
         found = self._by_id.get(table.id.hex)
         if found is None:
-            found = self._by_id[table.id.hex] = f"{self.root}/{table.keyspace}/{table.name}-{table.id.hex}"
-            self._disk.mkdirs(found)
+            self._disk.mkdirs(self.name(table))
+            found = self.add(table)
         return found

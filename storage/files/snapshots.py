@@ -12,9 +12,10 @@ indexes are not in it: they follow from the rows.
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from storage.environment.environment import Disk
+from storage.environment.gathered import GatheredSyncs
 from storage.files.table_files import TableFiles
 from storage.sstable.constants import DATA
 from storage.sstable.reader import SSTableReader
@@ -23,6 +24,7 @@ SNAPSHOTS: Final = "snapshots"
 BACKUPS: Final = "backups"
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "schema.cql"
+_NEW_MANIFEST: Final = "manifest.json.tmp"
 
 
 class Snapshot(NamedTuple):
@@ -55,21 +57,45 @@ def take(disk: Disk, files: TableFiles, name: str, schema: str, created_ms: int,
     folder = f"{files.folder}/{SNAPSHOTS}/{name}"
     while True:
         remove(disk, folder)
-        disk.mkdirs(folder)
+        gathered = GatheredSyncs(disk)
+        gathered.mkdirs(folder)
         readers = files.readers
         try:
             for reader in readers:
-                link(disk, reader, folder)
+                link(gathered, reader, folder)
             break
         except FileNotFoundError:
             if files.readers == readers:
                 raise
-    disk.write_file_atomically(f"{folder}/{SCHEMA}", schema.encode())
-    disk.sync_folder(folder)
-    disk.write_file_atomically(f"{folder}/{MANIFEST}", manifest(readers, created_ms, expires_ms).encode())
+    names = [reader.descriptor.file_name("") for reader in readers]
+    write_texts(gathered, folder, schema, manifest(names, created_ms, expires_ms))
+    gathered.sync()
+    put_manifest_in_place(gathered, folder)
+    gathered.sync()
 
 
-def link(disk: Disk, reader: SSTableReader, folder: str) -> None:
+def write_texts(disk: GatheredSyncs, folder: str, schema: str, manifest: str) -> None:
+    """The manifest not under its name."""
+    for name, text in ((SCHEMA, schema), (_NEW_MANIFEST, manifest)):
+        file = disk.open_append(f"{folder}/{name}")
+        try:
+            file.write(text.encode())
+        finally:
+            file.close()
+
+
+def put_manifest_in_place(disk: GatheredSyncs, folder: str) -> None:
+    """When all else is durable."""
+    disk.rename(f"{folder}/{_NEW_MANIFEST}", f"{folder}/{MANIFEST}")
+
+
+class Links(Protocol):
+    """What `link` needs of a disk."""
+
+    def link(self, old: str, new: str) -> None: ...
+
+
+def link(disk: Links, reader: SSTableReader, folder: str) -> None:
     """The files of an SSTable in another folder, too."""
     for component in reader.components:
         name = reader.descriptor.file_name(component)
@@ -84,8 +110,9 @@ def back_up(disk: Disk, reader: SSTableReader) -> None:
     disk.sync_folder(folder)
 
 
-def manifest(readers: Sequence[SSTableReader], created_ms: int, expires_ms: int | None) -> str:
-    names = ", ".join(json.dumps(reader.descriptor.file_name(DATA)) for reader in readers)
+def manifest(prefixes: Sequence[str], created_ms: int, expires_ms: int | None) -> str:
+    """`prefixes`: of the SSTables' files, as `nb-1-big-`."""
+    names = ", ".join(json.dumps(prefix + DATA) for prefix in prefixes)
     expires = json.dumps(instant(expires_ms)) if expires_ms is not None else "null"
     return (
         f'{{\n  "files" : [ {names}{" " if names else ""}],\n  "created_at" : "{instant(created_ms)}",\n'

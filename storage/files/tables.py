@@ -9,7 +9,7 @@ A start opens the SSTables (of the schema's tables first), then replays of the l
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -17,15 +17,18 @@ from uuid import UUID
 from storage.background import Background, Lane, Task
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.commitlog.log import CommitLog
+from storage.commitlog.records import SnapshotOrder
 from storage.compaction.compactions import Compactions
 from storage.environment.environment import Environment
 from storage.environment.strands import beside
 from storage.files import snapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
+from storage.files.ordered_snapshots import OrderedSnapshot, OrderedSnapshots
 from storage.files.received import ReceivedTable
 from storage.files.table_files import TableFiles, descriptors
 from storage.files.transaction import Transaction, clean_up
+from storage.memtable.memtable import Memtable
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable.caches import Caches
@@ -58,11 +61,13 @@ class FlushOptions:
 
 
 class _Removal(NamedTuple):
-    """Files that a TRUNCATE or DROP left to be removed; its record of the log ends at or behind `position`."""
+    """Files that a TRUNCATE or DROP left to be removed; its record of the log ends at or behind `position`. `snapshot`: what
+    is made of them before."""
 
     files: TableFiles
     readers: tuple[SSTableReader, ...]
     position: CommitLogPosition
+    snapshot: OrderedSnapshot | None
 
 
 class StoredTables:
@@ -86,6 +91,9 @@ class StoredTables:
         self._commit_log, self._stores, self._background = commit_log, stores, background
         self.compactions = Compactions(environment, background, options.compaction_bytes_per_s)
         self.folders = DataFolders(environment.disk, root)
+        self.ordered = OrderedSnapshots(
+            environment.disk, self.folders, commit_log, background, VERSIONS[options.version], host_id
+        )
         self.caches = Caches(options.cache_bytes, options.key_cache_bytes)
         self.switches: Counter[UUID] = Counter()
         """How often a table's memtable was flushed."""
@@ -171,6 +179,7 @@ class StoredTables:
     def replayed(self) -> None:
         """The log has been replayed: what memtables have may lie anywhere in it."""
         self._is_replayed = True
+        self.ordered.replayed()
         for files in self._files.values():
             files.tell_unfit()
         for table_id in self._stores:
@@ -265,7 +274,7 @@ class StoredTables:
     def memtable_bytes(self) -> int:
         """Of all memtables, those that are being flushed included."""
         flushing = sum(flush.memtable.live_bytes for flush in self._flushes if flush.is_wanted)
-        return flushing + sum(store.memtable.live_bytes for store in self._stores.values())
+        return flushing + self.ordered.bytes + sum(store.memtable.live_bytes for store in self._stores.values())
 
     def tick(self) -> None:
         """From time to time: flushes what is too large, holds the log too long, or is there too long."""
@@ -287,6 +296,7 @@ class StoredTables:
             oldest = min((self._since.get(store.table.id, 0) for store in stores), default=0) >> POSITION_SHIFT
             wanted += [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
         self.free_log()
+        self.ordered.begin()
         if self._clock.monotonic() >= self._consider_at:
             self._consider_at = self._clock.monotonic() + CONSIDER_S
             for files in self._files.values():
@@ -333,11 +343,6 @@ class StoredTables:
 
     # --- snapshots -------------------------------------------------------------------------------------------------
 
-    def flushes_of(self, stores: Iterable[TableStore]) -> list[Task]:
-        """Those of these tables that go on, or wait."""
-        names = {str(store.table) for store in stores}
-        return [task for task in self._background.tasks if task.lane is Lane.FLUSH and task.subject in names]
-
     def take_snapshot(self, store: TableStore, name: str, schema: str, created_ms: int, expires_ms: int | None) -> None:
         """Of the SSTables that a table has. May run beside the loop. Raises OSError."""
         snapshots.take(self._disk, self.files_of(store), name, schema, created_ms, expires_ms)
@@ -369,28 +374,42 @@ class StoredTables:
 
     # --- removing --------------------------------------------------------------------------------------------------
 
-    def forget(self, table: TableMetadata, position: CommitLogPosition) -> None:
-        """The table was truncated or dropped by a record of the log that ends at or behind `position`: its files go as soon
-        as the record is durable."""
+    def forget(self, table: TableMetadata, position: CommitLogPosition, order: SnapshotOrder | None = None) -> None:
+        """The table is about to be truncated or dropped by a record of the log that ends at or behind `position`: its files
+        go as soon as the record is durable, and where a snapshot is ordered with it, when that has them."""
         table_id = table.id
-        self._flushes = [flush for flush in self._flushes if flush.files.store.table.id != table_id]
+        flushing = [flush for flush in self._flushes if flush.files.store.table.id == table_id]
+        self._flushes = [flush for flush in self._flushes if flush not in flushing]
+        since = self._since.get(table_id, CommitLogPosition(0))
         self._since[table_id] = position
         files = self._files.pop(table_id, None)
-        if files is None or not (readers := files.forget()):
+        readers = files.forget() if files is not None else ()
+        snapshot = None
+        if order is not None:
+            lower = min([since, *(flush.lower for flush in flushing)])
+            snapshot = _snapshot_of(self._stores[table_id], order, readers, files, lower)
+            self.ordered.add(snapshot)
+        if files is None or not readers:
             return
         self._leaving |= {(table_id, reader.descriptor) for reader in readers}
-        self._begin_removal(_Removal(files, readers, position))
+        removal = _Removal(files, readers, position, snapshot)
+        self._removals[id(removal)] = position
+        if snapshot is None:
+            self._begin_removal(removal)
+        else:
+            snapshot.on_kept = lambda: self._begin_removal(removal)
 
     def _begin_removal(self, removal: _Removal) -> None:
         task = Task(Lane.REMOVAL, "Remove", str(removal.files.store.table), lambda task: self._remove(removal, task))
-        self._removals[id(removal)] = removal.position
         self._background.add(task)
 
     def _remove(self, removal: _Removal, task: Task) -> None:
         """While the files are there the log is held, and knows that they do not count."""
-        files, readers, position = removal
+        files, readers, position, snapshot = removal
         folder = files.folder
         commit_log = self._commit_log
+        if snapshot is not None:
+            task.wait(lambda: self.ordered.is_kept(snapshot), self._sync_log)
         task.wait(lambda: commit_log.synced_position > position, self._sync_log)
         task.wait(lambda: files.exchange is None or files.is_stuck, lambda: None)
         if files.exchange is not None:  # whether those that went had gone is not known
@@ -426,8 +445,16 @@ class StoredTables:
         if old:
             self._remove_now(files.folder, [reader.descriptor for reader in old])
 
+    def take_ordered(self, order: SnapshotOrder, store: TableStore) -> None:
+        """The replay has come to where a snapshot was ordered; `store` has what of it the log holds. Raises OSError."""
+        files = self._files.get(store.table.id)
+        readers = [r for r in files.opened if self._end_of(r) <= order.position] if files is not None else []
+        self.ordered.take_now(_snapshot_of(store, order, readers, files, CommitLogPosition(0)))
+
     def forget_dropped(self, table_id: UUID) -> None:
         """The replay found that a table was dropped, and is no more: its SSTables go."""
+        self._files.pop(table_id, None)
+        self._since.pop(table_id, None)
         folder = self.folders.maybe_folder(table_id)
         if folder is None:
             return
@@ -452,11 +479,12 @@ class StoredTables:
     def holds_log(self) -> bool:
         """Whether anything is in the log alone."""
         flushing = any(flush.is_wanted for flush in self._flushes)
-        return flushing or bool(self._removals) or any(len(store.memtable) for store in self._stores.values())
+        is_taking = bool(self._removals) or not self.ordered.are_taken
+        return flushing or is_taking or any(len(store.memtable) for store in self._stores.values())
 
     def _needed_from(self) -> CommitLogPosition:
         commit_log = self._commit_log
-        needed = [commit_log.written_position, *self._removals.values()]
+        needed = [commit_log.written_position, *self._removals.values(), *self.ordered.needed_from]
         needed += [flush.lower for flush in self._flushes if flush.is_wanted]
         for table_id, store in self._stores.items():
             if len(store.memtable):
@@ -464,3 +492,17 @@ class StoredTables:
             elif not commit_log.gathered:
                 self._since[table_id] = commit_log.written_position
         return min(needed)
+
+
+def _snapshot_of(
+    store: TableStore,
+    order: SnapshotOrder,
+    readers: Sequence[SSTableReader],
+    files: TableFiles | None,
+    lower: CommitLogPosition,
+) -> OrderedSnapshot:
+    """The table's memtable is another one from here on."""
+    if len(store.memtable):
+        store.switch_memtable()
+    memtables = [source for source in store.flushed if isinstance(source, Memtable)]
+    return OrderedSnapshot(order, store.table, store.layouts, memtables, readers, files, lower)

@@ -57,10 +57,15 @@ def schema_mutations(old: Schema, new: Schema, timestamp_us: int) -> list[Schema
             if before is not None and not before.is_virtual:
                 writes += _keyspace_drop(name, timestamp_us)
         elif after is not before and not after.is_virtual:
-            writer = _KeyspaceWriter(name, timestamp_us)
-            writer.write(before, after)
-            writes += writer.writes()
+            writes += keyspace_mutations(before, after, timestamp_us)
     return writes
+
+
+def keyspace_mutations(old: KeyspaceMetadata | None, new: KeyspaceMetadata, timestamp_us: int) -> list[SchemaWrite]:
+    """The same of one keyspace."""
+    writer = _KeyspaceWriter(new.name, timestamp_us)
+    writer.write(old, new)
+    return writer.writes()
 
 
 def _keyspace_drop(name: str, timestamp_us: int) -> list[SchemaWrite]:

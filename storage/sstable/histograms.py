@@ -15,7 +15,6 @@ TOMBSTONE_SPOOL: Final = 100_000
 ROUND_S: Final = 60
 
 _I32 = struct.Struct(">i")
-_PAIR = struct.Struct(">qq")
 
 
 @lru_cache(maxsize=8)
@@ -71,9 +70,10 @@ class EstimatedHistogram:
         return -(-total // count) if count else 0
 
     def encode(self) -> bytes:
-        bounds = (self.offsets[0], *self.offsets)
-        pairs = [_PAIR.pack(*pair) for pair in zip(bounds, self.buckets, strict=True)]
-        return _I32.pack(len(self.buckets)) + b"".join(pairs)
+        numbers = [0] * (2 * len(self.buckets))
+        numbers[::2] = (self.offsets[0], *self.offsets)
+        numbers[1::2] = self.buckets
+        return _I32.pack(len(self.buckets)) + struct.pack(f">{len(numbers)}q", *numbers)
 
     @staticmethod
     def decode(data: bytes, at: int) -> "tuple[EstimatedHistogram, int]":

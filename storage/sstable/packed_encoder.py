@@ -6,6 +6,8 @@ general way takes (encoder.py), which also takes what has no place here: an empt
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import CodeType
 from typing import Any, Final, NamedTuple
 
 from protocol.errors import InternalError
@@ -74,8 +76,13 @@ def maybe_plan(layout: Layout, codec: PrefixCodec, columns: Mapping[str, tuple[i
         "misfit": misfit,
         "unsigned": unsigned,
     }
-    exec(compile("\n".join(lines), "<encoder of rows>", "exec"), names)
+    exec(_compiled("\n".join(lines)), names)
     return PackedPlan(names.pop("encode"), len(written))
+
+
+@lru_cache(maxsize=64)
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<encoder of rows>", "exec")
 
 
 _VALUE_LINES: Final = (" size = length(row, at)[0]", " at += 4")

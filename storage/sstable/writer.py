@@ -6,11 +6,11 @@ generator that pauses.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from protocol.errors import CorruptionError
-from storage.environment.environment import AppendFile, Disk
+from storage.environment.environment import AppendFile
 from storage.environment.strands import beside
 from storage.keys import clustering_order_key
 from storage.memtable.memtable import Position, hashes_and_positions, position_of
@@ -65,12 +65,21 @@ class WriterOptions(NamedTuple):
     index_block_bytes: int | None = None
 
 
+class WriterDisk(Protocol):
+    """What a writer needs of a disk; see environment.Disk."""
+
+    def exists(self, path: str) -> bool: ...
+    def open_append(self, path: str) -> AppendFile: ...
+    def unlink(self, path: str) -> None: ...
+    def sync_folder(self, folder: str) -> None: ...
+
+
 class SSTableWriter:
     """See the module. `partition_count` and `bytes_written` (plain ones) say how far it is."""
 
     def __init__(
         self,
-        disk: Disk,
+        disk: WriterDisk,
         folder: str,
         descriptor: Descriptor,
         table: TableMetadata,

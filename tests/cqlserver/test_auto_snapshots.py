@@ -1,11 +1,11 @@
-"""TRUNCATE and DROP of tables that hold something flush them first, for the snapshot: a client waits for that."""
+"""TRUNCATE and DROP of tables that hold something: no client waits for the snapshot, and it is there in the end."""
 
 from pathlib import Path
 
 import pytest
 
 import cqlserver
-from protocol.client import connect
+from protocol.client import Connection, connect
 from protocol.responses import Error
 
 pytestmark = pytest.mark.slow
@@ -15,16 +15,41 @@ CONFIG = "commitlog_sync: periodic\ncommitlog_sync_period: 1h\n"
 KEYSPACE = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 
 
+SCHEMA = (KEYSPACE, "CREATE TABLE ks.t (k int PRIMARY KEY)")
+FILES = "data/ks/t-*/snapshots/*/nb-*-Data.db"
+
+
+def ask(client: Connection, *statements: str) -> None:
+    for statement in statements:
+        response = client.query(statement).response
+        assert not isinstance(response, Error), response
+
+
 @pytest.mark.parametrize("removal", ["TRUNCATE ks.t", "DROP TABLE ks.t", "DROP KEYSPACE ks"])
-def test_a_removal_behind_a_schema_change_does_not_wait_for_the_periodic_sync(removal: str, tmp_path: Path) -> None:
-    """An SSTable waits for its schema to be durable, which the period alone would bring about in an hour."""
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_is_removed_has_a_snapshot_whenever_the_server_ends(removal: str, is_killed: bool, tmp_path: Path) -> None:
     config = tmp_path / "cassandra.yaml"
     config.write_text(CONFIG)
-    with (
-        cqlserver.start(data=tmp_path / "data", config=config) as server,
-        connect(server.host, server.port, timeout_s=TIMEOUT_S) as client,
-    ):
-        for statement in (KEYSPACE, "CREATE TABLE ks.t (k int PRIMARY KEY)", "INSERT INTO ks.t (k) VALUES (1)", removal):
-            response = client.query(statement).response
-            assert not isinstance(response, Error), response
-        assert list((tmp_path / "data").glob("data/ks/t-*/snapshots/*/nb-*-Data.db"))
+    data = tmp_path / "data"
+    with cqlserver.start(data=data, config=config) as server:
+        with connect(server.host, server.port, timeout_s=TIMEOUT_S) as client:
+            ask(client, *SCHEMA, "INSERT INTO ks.t (k) VALUES (1)", removal)
+        if is_killed:
+            server.kill()
+    if is_killed:
+        with cqlserver.start(data=data) as server:
+            assert len(server.call("list_snapshots")["snapshots"]) == 1
+    assert len(list(data.glob(FILES))) == 1
+
+
+def test_many_removals_in_a_row_have_a_snapshot_each(tmp_path: Path) -> None:
+    """Faster than snapshots are taken, and several in one millisecond."""
+    count = 100
+    with cqlserver.start(data=tmp_path) as server, connect(server.host, server.port, timeout_s=TIMEOUT_S) as client:
+        ask(client, *SCHEMA)
+        for number in range(count):
+            ask(client, f"INSERT INTO ks.t (k) VALUES ({number})", "TRUNCATE ks.t")
+        assert len(server.call("list_snapshots")["snapshots"]) == count
+        assert len(list(tmp_path.glob(FILES))) == count
+        assert server.call("clear_snapshots", keyspaces=[])["removed"] == count
+        assert not list(tmp_path.glob(FILES))

@@ -21,12 +21,12 @@ from grammar.errors import CqlSyntaxError as GrammarError
 from grammar.parser import parse
 from grammar.tree import Describe, Use
 from protocol.errors import RequestError
-from storage.engine import stored_values
 from storage.reads import TableStore
 from storage.schema.definitions import schema_tables
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite, apply_schema_write
+from storage.stored_values import stored_values
 
 DATA = Path(__file__).parent / "data" / "ddl.txt"
 

@@ -20,7 +20,7 @@ from cqlserver.system.tables import (
 from cqlserver.system.virtual_definitions import virtual_keyspaces
 from cqlserver.system.virtual_tables import VirtualTables
 from storage.commitlog.records import Truncation
-from storage.engine import Engine, EngineOptions, stored_values
+from storage.engine import Engine, EngineOptions
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import MemoryDisk
 from storage.environment.strands import InlineWorkers
@@ -28,6 +28,7 @@ from storage.memtable.memtable import position_of, token_position
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.metadata import Schema, TableMetadata
+from storage.stored_values import stored_values
 
 HOST_ID = UUID("fe1e4cdb-198b-4417-973c-aa268a4acd4d")
 TABLE_ID = UUID("176c39cd-b93d-33a5-a218-8eb06a56f66e")

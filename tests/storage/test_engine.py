@@ -10,7 +10,7 @@ from protocol.errors import ConfigurationError, CorruptionError, InvalidRequest,
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog.log import CommitLogFailed, CommitLogOptions
 from storage.counters.contexts import Shard, increment, shards
-from storage.engine import Engine, EngineOptions, PackedRun, key_text, stored_values
+from storage.engine import Engine, EngineOptions, PackedRun, key_text
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
@@ -31,6 +31,7 @@ from storage.schema.metadata import (
 )
 from storage.schema.table_definitions import define_table
 from storage.schema.tables import schema_mutations
+from storage.stored_values import stored_values
 
 SIMPLE = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"}
 LOCAL_TABLE = define_table(

@@ -175,6 +175,20 @@ def test_a_folder_has_one_owner(disk: Disk, folder: str) -> None:
     disk.lock(folder).release()
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_many_files_are_made_durable_together(disk: Disk, folder: str, count: int) -> None:
+    disk.mkdirs(f"{folder}/inner", durably=False)
+    paths = [f"{folder}/inner/{number}" for number in range(count)]
+    for path in paths:
+        disk.open_append(path).write(b"data")
+    disk.sync_all(paths, [folder, f"{folder}/inner"])
+    if isinstance(disk, FaultyDisk):
+        disk.crash()
+    assert [disk.read_file(path) for path in paths] == [b"data"] * count
+    with pytest.raises(OSError):
+        disk.sync_all(["/not/there"], [])
+
+
 def test_sync_folder(disk: Disk, folder: str) -> None:
     disk.sync_folder(folder)
 

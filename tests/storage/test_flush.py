@@ -11,7 +11,7 @@ from protocol.errors import CorruptionError
 from protocol.types import INT, TEXT, MapType, UserType
 from storage.background import Lane, TaskState
 from storage.commitlog.log import CommitLogOptions
-from storage.engine import EngineOptions, stored_values
+from storage.engine import EngineOptions
 from storage.environment.memory import FaultyDisk
 from storage.files.tables import RETRY_S
 from storage.mutation import Deletion, PartitionUpdate
@@ -25,6 +25,7 @@ from storage.schema.metadata import (
     KeyspaceParams,
     TableMetadata,
 )
+from storage.stored_values import stored_values
 
 FOLDER = f"/d/data/ks/t-{table().id.hex}"
 

@@ -1,11 +1,25 @@
 """The commit log's own records: what goes in comes out, and damage is said."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.errors import CorruptionError
-from storage.commitlog.records import group_record, rows_record, rows_table, split_group, split_rows
+from storage.commitlog.format import CommitLogPosition
+from storage.commitlog.records import (
+    SnapshotOrder,
+    group_record,
+    kept_record,
+    rows_record,
+    rows_table,
+    snapshot_record,
+    split_group,
+    split_kept,
+    split_rows,
+    split_snapshot,
+)
 from storage.memtable.packed import join_wire_values
 from storage.mutation import packed_prefix
 from storage.schema.metadata import system_table_id
@@ -44,3 +58,17 @@ def test_a_cut_rows_record_is_refused() -> None:
 @given(st.lists(st.binary(max_size=50), max_size=5))
 def test_groups_come_out_as_they_went_in(records: list[bytes]) -> None:
     assert split_group(group_record(records)) == records
+
+
+@pytest.mark.parametrize("expires_ms", [None, 1_800_000_000_000])
+def test_an_order_of_a_snapshot_comes_back(expires_ms: int | None) -> None:
+    position = CommitLogPosition(3 << 32 | 77)
+    order = SnapshotOrder(UUID(int=7), position, "one", 1_700_000_000_000, expires_ms, "CREATE ...", (b"a", b"bc"))
+    record = snapshot_record(order)
+    assert split_snapshot(record) == order
+    assert split_kept(kept_record(order)) == order.key
+    for length in range(record.index(b"CREATE")):
+        with pytest.raises(CorruptionError):
+            split_snapshot(record[:length])
+    with pytest.raises(CorruptionError):
+        split_kept(kept_record(order)[:16])

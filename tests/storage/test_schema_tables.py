@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from protocol.errors import CorruptionError
 from protocol.types import BIGINT, INT, TEXT, ListType, MapType, TupleType, UserType, VectorType
-from storage.engine import stored_values
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.definitions import schema_tables
@@ -38,6 +37,7 @@ from storage.schema.metadata import (
 from storage.schema.tables import schema_mutations
 from storage.schema.type_text import parse_type
 from storage.schema.writes import SchemaWrite, apply_schema_write, schema_record
+from storage.stored_values import stored_values
 
 SIMPLE = KeyspaceParams({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "1"})
 EMPTY = Schema.of([])
