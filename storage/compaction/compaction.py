@@ -30,6 +30,7 @@ from storage.reads import Stored
 from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import Version
 from storage.sstable.reader import SSTableReader
+from storage.sstable.statistics import merged_intervals
 from storage.sstable.stretch import Stretch
 from storage.sstable.unfiltered import PartitionData
 from storage.sstable.writer import SSTableWriter, WriterOptions
@@ -110,7 +111,7 @@ class Compacted(NamedTuple):
 
 class Compaction:
     """Of the inputs of `choice`, which are SSTables of one table. `id` is its transaction's, too; `kind`: what it is called
-    (OperationType)."""
+    (OperationType). `host_id`: this node's: the log that SSTables of others speak of is not ours."""
 
     def __init__(
         self,
@@ -119,6 +120,7 @@ class Compaction:
         choice: Choice[SSTableReader],
         now_s: int,
         id: UUID,
+        host_id: UUID | None,
         kind: str = "Compaction",
         rules: Rules = USUAL,
         pace: Pace = lambda task, done: None,
@@ -127,6 +129,7 @@ class Compaction:
         self.inputs = sorted(choice.inputs, key=lambda reader: -reader.max_timestamp_us)
         self.skipped = 0
         """Partitions that could not be read."""
+        self._host_id = host_id
         self._disk, self._now_s, self._id, self._kind, self._pace = disk, now_s, id, kind, pace
         self._merged = [0] * (len(self.inputs) + 1)
         params = files.store.table.params
@@ -184,14 +187,13 @@ class Compaction:
         files, inputs = self.files, self.inputs
         descriptor = files.next_descriptor()
         beside(lambda: transaction.add(descriptor.file_name("")))
-        hosts = {reader.originating_host for reader in inputs}
-        intervals = sorted({interval for reader in inputs for interval in reader.commit_log_intervals})
+        own = [reader for reader in inputs if reader.originating_host == self._host_id]
         options = WriterOptions(
             key_count,
             level,
             repaired_at_ms=min(reader.repaired_at_ms for reader in inputs),
-            originating_host=hosts.pop() if len(hosts) == 1 else None,
-            commit_log_intervals=tuple(intervals) if len(hosts) <= 1 else (),
+            originating_host=self._host_id,
+            commit_log_intervals=merged_intervals(interval for reader in own for interval in reader.commit_log_intervals),
         )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 

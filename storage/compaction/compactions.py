@@ -21,7 +21,14 @@ class Compactions:
     disableautocompaction). `bytes_per_s`: how fast they may read (compaction_throughput), 0 as fast as they can;
     `on_compacted` is told of each that is done; `thresholds` are set by table (nodetool setcompactionthreshold)."""
 
-    def __init__(self, environment: Environment, background: Background, bytes_per_s: int) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        background: Background,
+        bytes_per_s: int,
+        host_id: Callable[[], UUID | None],
+    ) -> None:
+        self._host_id = host_id
         self._disk, self._clock, self._background = environment.disk, environment.clock, background
         self._new_id = TimeUuidSource(environment.clock, environment.rng.fork("compactions")).timeuuid
         self.are_automatic = True
@@ -109,7 +116,10 @@ class Compactions:
                 if all(reader in files.readers for reader in choice.inputs):
                     own = self._rules(files, choice) if rules is USUAL else rules
                     now_s, pace = self._clock.now_s(), _Pace(self).pace
-                    done = Compaction(self._disk, files, choice, now_s, self._new_id(), kind, own, pace).run(task)
+                    compaction = Compaction(
+                        self._disk, files, choice, now_s, self._new_id(), self._host_id(), kind, own, pace
+                    )
+                    done = compaction.run(task)
                     if done is not None:
                         self.on_compacted(done)
             self.consider(files)

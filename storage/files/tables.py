@@ -89,7 +89,7 @@ class StoredTables:
         self._disk, self._clock = environment.disk, environment.clock
         self._rng = environment.rng.fork("sstables")
         self._commit_log, self._stores, self._background = commit_log, stores, background
-        self.compactions = Compactions(environment, background, options.compaction_bytes_per_s)
+        self.compactions = Compactions(environment, background, options.compaction_bytes_per_s, host_id)
         self.folders = DataFolders(environment.disk, root)
         self.ordered = OrderedSnapshots(
             environment.disk, self.folders, commit_log, background, VERSIONS[options.version], host_id

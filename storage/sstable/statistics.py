@@ -8,6 +8,7 @@ checksum goes on from the first. Local deletion times are i32 in na and nb, u32 
 
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -46,6 +47,19 @@ _BIN = struct.Struct(">qi")
 LogPosition = tuple[int, int]
 """Segment id and offset in it."""
 NO_POSITION: Final[LogPosition] = (-1, 0)
+
+
+def merged_intervals(
+    intervals: Iterable[tuple[LogPosition, LogPosition]],
+) -> tuple[tuple[LogPosition, LogPosition], ...]:
+    """Sorted; those that overlap or abut are one (db/commitlog/IntervalSet.java)."""
+    merged: list[tuple[LogPosition, LogPosition]] = []
+    for start, end in sorted(intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return tuple(merged)
 
 
 class Stats(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 import test_engine
@@ -197,6 +198,28 @@ def test_rows_of_nothing_but_old_deletions_go() -> None:
 
 
 # --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def test_only_this_nodes_part_of_the_log_is_told_by_what_was_compacted() -> None:
+    """(MetadataCollector.java) It told of none: a crash behind a TRUNCATE brought back what had been compacted with
+    another's."""
+    node = Harness(OPTIONS)
+    made = table()
+    node.create(made)
+    own, other = UUID(int=1), UUID(int=2)
+    for first, host_id in enumerate((other, own, own)):
+        node.engine.host_id = host_id
+        fill(node, made, first, 2)
+        flush(node)
+    files = node.engine.files
+    before = [reader for reader in files.readers_of(made.id) if reader.originating_host == own]
+    (_, middle), (middle_too, _) = sorted(interval for reader in before for interval in reader.commit_log_intervals)
+    assert middle == middle_too
+    compact(node)
+    (compacted,) = files.readers_of(made.id)
+    starts, ends = zip(*(interval for reader in before for interval in reader.commit_log_intervals), strict=True)
+    assert compacted.originating_host == own
+    assert compacted.commit_log_intervals == ((min(starts), max(ends)),)
 
 
 def test_what_is_in_one_input_is_copied_and_what_is_in_two_is_merged() -> None:
