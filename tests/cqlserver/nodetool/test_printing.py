@@ -7,7 +7,6 @@ import pytest
 from cqlserver.nodetool.arguments import UsageError, parse
 from cqlserver.nodetool.commands import COMMANDS
 from cqlserver.nodetool.printing import as_json, as_yaml, file_size, in_java_order, memory_size, table
-from cqlserver.nodetool.program import main
 
 
 @pytest.mark.parametrize(
@@ -54,9 +53,3 @@ def test_options_stand_before_the_command_or_behind_it() -> None:
     assert parse([], COMMANDS).command is None
     with pytest.raises(UsageError, match="Found unexpected parameters: \\[b, -a\\]"):
         parse(["b", "-a"], COMMANDS)
-
-
-@pytest.mark.parametrize("options", [["--user-defined"], ["-st", "1"], ["-et", "2"], ["--partition", "k"]])
-def test_what_would_compact_less_than_a_table_is_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compact", *options, "ks", "t"]) == 1
-    assert "is not supported: whole tables are compacted" in capsys.readouterr().out
