@@ -29,6 +29,7 @@ class Lane(Enum):
     REMOVAL = "removal"
     VIEW_BUILD = "view build"
     STREAM = "stream"
+    ARCHIVE = "archive"
 
 
 class TaskState(Enum):

@@ -21,7 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from protocol.errors import CorruptionError, InvalidRequest, StorageError
+from protocol.errors import CorruptionError, InvalidRequest
 from storage.background import Background, Task
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
@@ -40,7 +40,7 @@ from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, let_go_later, long_work, paused
 from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
-from storage.keys import split_key
+from storage.keys import key_text
 from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
 from storage.memtable.drafts import Draft, Seen, maybe_draft, maybe_update_draft
 from storage.memtable.memtable import CK_LENGTH_MAX, single
@@ -55,6 +55,7 @@ from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, sch
 from storage.stored_values import stored_values
 
 if TYPE_CHECKING:
+    from storage.commitlog.archiving import ArchivingOptions
     from storage.files.tables import StoredTables
 
 log = logging.getLogger("cqlserver.engine")
@@ -133,6 +134,8 @@ class EngineOptions:
     """As fast may compactions read; 0: as they can (compaction_throughput)."""
     incremental_backups: bool = False
     """Whether what is flushed is kept in backups/, too."""
+    archiving: "ArchivingOptions | None" = None
+    """Who archives segments of the log, and what is brought back of such; None: nobody."""
 
 
 class Engine:
@@ -170,6 +173,10 @@ class Engine:
         if options.data is not None:
             folder = f"{options.data}/{COMMIT_LOG_FOLDER}"
             self.commit_log = CommitLog(environment.disk, environment.clock, folder, options.commit_log)
+            if options.archiving is not None:
+                from storage.commitlog.archiving import Archiver
+
+                self.commit_log.archiver = Archiver(environment, folder, options.archiving, self._is_own)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -188,6 +195,8 @@ class Engine:
         collecting = gc.isenabled()
         gc.disable()  # millions of new objects, none of them garbage
         try:
+            if self.commit_log.archiver is not None:
+                self.commit_log.archiver.begin()
             if disk.exists(f"{data}/{DATA_FOLDER}"):
                 self.files.start()
             self._install_built_in()
@@ -270,6 +279,11 @@ class Engine:
             log.warning("Skipped %d mutations of unknown tables, whose making the log does not hold: ids %s", count, ids)
         return replayed
 
+    def _is_own(self, table_id: UUID) -> bool:
+        """Whether a table is one of the program's own."""
+        store = self.stores.get(table_id)
+        return store is not None and is_system_keyspace(store.table.keyspace)
+
     def _ordered_snapshots(self, found: Iterable[tuple[int, SnapshotOrder]]) -> list[Ordered]:
         """Of those that the log orders, and does not say to be there, such as are not: to be taken by the replay."""
         files, ordered = self.files, []
@@ -280,6 +294,12 @@ class Engine:
                     files.install(store)
                 ordered.append(Ordered(number, order, store))
         return ordered
+
+    def keep_restored(self) -> None:
+        """After a start up to a point: what was restored goes to SSTables, and what was left out is gone with the log.
+        Raises StorageError."""
+        if self.commit_log is not None and self.commit_log.archiver is not None and self.commit_log.archiver.has_point:
+            self.files.empty_log(self.flush)
 
     def _reload(self) -> None:
         """Take the schema from the rows of system_schema."""
@@ -625,6 +645,8 @@ class Engine:
         """From time to time: what has grown too large is flushed."""
         if self.commit_log is None:
             return
+        if self.commit_log.archiver is not None:
+            self.commit_log.archiver.tick(self.background, self.environment.clock.monotonic())
         if self.maybe_files is None:
             total = sum(store.memtable.live_bytes for store in self.stores.values())
             has_periods = any(
@@ -654,14 +676,7 @@ class Engine:
         if self.commit_log is None:
             return
         self.indexed.hand_over()
-        self.files.compactions.are_automatic = False  # what they tell of themselves would be in the log alone
-        self.background.finish()
-        self.commit_log.write()
-        self.flush()
-        self.background.finish()
-        if self.files.holds_log:
-            raise StorageError("not everything could be flushed: the commit log stays. The reason stands in the log before")
-        self.commit_log.empty()
+        self.files.empty_log(self.flush)
 
     def _flush_unlogged(self) -> None:
         if not self._started:
@@ -683,12 +698,3 @@ def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:
     rows = [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)]
     let_go_later(rows)
     return maybe_draft(store, key, rows)
-
-
-def key_text(table: TableMetadata, key: bytes) -> str:
-    """A partition key as Cassandra prints it in messages: components separated by colons."""
-    columns = table.partition_key
-    if len(columns) == 1:
-        return columns[0].type.to_text(key)
-    values = split_key(key, len(columns))
-    return ":".join(column.type.to_text(value) for column, value in zip(columns, values, strict=True))

@@ -130,3 +130,12 @@ def after(prefix: bytes) -> bytes:
 def row_end(ck: bytes) -> bytes:
     """The bound right behind one full clustering: the end of the slice that holds just this row."""
     return ck + AFTER
+
+
+def key_text(table: TableMetadata, key: bytes) -> str:
+    """A partition key as Cassandra prints it in messages: components separated by colons."""
+    columns = table.partition_key
+    if len(columns) == 1:
+        return columns[0].type.to_text(key)
+    values = split_key(key, len(columns))
+    return ":".join(column.type.to_text(value) for column, value in zip(columns, values, strict=True))

@@ -118,6 +118,8 @@ async def drain(control: Control) -> object:
             if task.lane is Lane.COMPACTION:
                 task.cancel()
         engine.drain()
+        if engine.maybe_files is not None:
+            engine.maybe_files.compactions.are_automatic = False
         commit_log.refuse(DRAINED)
 
     await control.exclusively(drain_now, settles=False)

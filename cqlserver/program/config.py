@@ -17,6 +17,7 @@ from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
     from cqlserver.program.tls_settings import TlsSettings
+    from storage.commitlog.archiving import ArchivingOptions
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 SyncMode = Literal["periodic", "group", "batch"]
@@ -78,6 +79,7 @@ class Config:
     ignore_replay_errors: bool = False
     auto_snapshot: bool = True
     incremental_backups: bool = False
+    archiving: "ArchivingOptions | None" = None
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
@@ -118,6 +120,7 @@ def read_yaml(config: Config, path: Path) -> Config:
         text = path.read_text()
     except OSError as error:
         raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from error
+    config = _with_archiving(config, path)
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         settings = yaml.load(text, Loader=loader)  # a safe loader either way
@@ -131,6 +134,19 @@ def read_yaml(config: Config, path: Path) -> Config:
     if unknown:
         raise ConfigError(f"Invalid yaml. Please remove properties [{', '.join(unknown)}] from your cassandra.yaml")
     return _apply(config, {str(name): value for name, value in settings.items() if value is not None})
+
+
+def _with_archiving(config: Config, path: Path) -> Config:
+    """With what commitlog_archiving.properties beside the file says. Raises ConfigError."""
+    properties = path.with_name("commitlog_archiving.properties")
+    if not properties.is_file():
+        return config
+    from cqlserver.program.archiving_settings import read_archiving
+
+    try:
+        return replace(config, archiving=read_archiving(properties))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{properties}: {error}") from error
 
 
 def apply_setting(config: Config, text: str) -> Config:

@@ -263,6 +263,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.storage.sstable_version,
         config.storage.compaction_bytes_per_s,
         config.incremental_backups,
+        config.archiving,
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:
@@ -283,7 +284,13 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
     engine.host_id = local.host_id
     if engine.maybe_files is not None:
         engine.truncations = {**stored_truncations(engine), **engine.truncations}
-    return Node(environment, config, engine, local, Compiler)
+    node = Node(environment, config, engine, local, Compiler)
+    try:
+        engine.keep_restored()
+    except StorageError as error:
+        engine.close()
+        raise StartupError(str(error)) from error
+    return node
 
 
 def run_init_files(node: Node, config: Config) -> None:

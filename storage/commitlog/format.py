@@ -53,6 +53,11 @@ def segment_header(segment_id: int, previous_id: int, previous_length: int) -> b
     return fields + U32.pack(crc32(fields))
 
 
+def segment_predecessor(data: bytes) -> int:
+    """The id of the segment before the one with these bytes; 0 where there was none, or it can't be told."""
+    return int(_HEADER_FIELDS.unpack_from(data)[3]) if len(data) >= SEGMENT_HEADER_BYTES else 0
+
+
 def section_header_checksum(segment_id: int, offset: int, length: int) -> int:
     return crc32(_SECTION_SEED.pack(segment_id, offset, length))
 

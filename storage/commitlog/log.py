@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, takewhile
 from sys import byteorder
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from zlib import crc32
 
 from protocol.errors import StorageError
@@ -40,6 +40,9 @@ from storage.commitlog.format import (
 )
 from storage.commitlog.recovery import RecordHandler, Recovery, Replayed
 from storage.environment.environment import AppendFile, Clock, Disk
+
+if TYPE_CHECKING:
+    from storage.commitlog.archiving import Archiver
 
 log = logging.getLogger("cqlserver.commitlog")
 
@@ -132,6 +135,7 @@ class CommitLog:
         self._durable_before = 0  # all segments before the one with this id are, and the next section has to say so
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
+        self.archiver: Archiver | None = None
         self.recovery = Recovery(disk, folder, options.ignore_replay_errors)
 
     # --- writing ---------------------------------------------------------------------------------------------------
@@ -246,6 +250,8 @@ class CommitLog:
                     self._disk.sync_folder(self._folder)
                     segment.named = True
                 if segment is not segments[-1]:
+                    if self.archiver is not None:
+                        self.archiver.segment_ended(segment.id)
                     segment.synced = True
                     segment.file.leave_cache()
                     segment.file.close()
@@ -321,12 +327,16 @@ class CommitLog:
             losses.forget_freed()
             losses.save(self._disk, self._folder)
         for segment_id in gone:
-            self._disk.unlink(self._path(segment_id))
+            if self.archiver is None or not self.archiver.holds(segment_id):
+                self._disk.unlink(self._path(segment_id))
 
     def empty(self) -> None:
-        """Sync and remove all segments: everything is in SSTables. What is written later begins a new one."""
+        """Sync and remove all segments: everything is in SSTables. What is written later begins a new one. Raises
+        StorageError where they could not be archived before."""
         self.write()
         self.sync()
+        if self.archiver is not None:
+            self.archiver.archive_all([segment.id for segment in self._open if not segment.synced])
         for segment in self._open:
             if not segment.synced:
                 segment.file.close()
@@ -342,14 +352,14 @@ class CommitLog:
 
     def read_before_replay(self, handler: RecordHandler) -> None:
         """The same, of what is whole, without a word on what is not. Raises CorruptionError."""
-        self.recovery.read(handler)
+        self.recovery.read(self._wanted(handler))
 
     def replay(self, handler: RecordHandler) -> Replayed:
         """Give every section's records, oldest first, and the position behind them to `handler` (recovery.py)."""
         if self._ids:
             raise StorageError("the commit log was read already")
         recovery = self.recovery
-        replayed = recovery.run(handler)
+        replayed = recovery.run(self._wanted(handler))
         self._ids = list(recovery.lengths)
         if self._ids:
             newest = self._ids[-1]
@@ -357,6 +367,9 @@ class CommitLog:
             self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
             self._inherited = [self._path(segment_id) for segment_id in self._ids]
         return replayed
+
+    def _wanted(self, handler: RecordHandler) -> RecordHandler:
+        return handler if self.archiver is None else self.archiver.wanted(handler)
 
     def _path(self, segment_id: int) -> str:
         return f"{self._folder}/{segment_file_name(segment_id)}"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from storage.environment.commands import RunCommand, run_command
 from storage.environment.errands import Errand
 from storage.environment.strands import Strand
 
@@ -259,3 +260,4 @@ class Environment:
     rng: Rng
     disk: Disk
     workers: Workers
+    run_command: RunCommand = run_command

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from protocol.errors import StorageError
 from storage.background import Background, Lane, Task
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.commitlog.log import CommitLog
@@ -481,6 +482,21 @@ class StoredTables:
         flushing = any(flush.is_wanted for flush in self._flushes)
         is_taking = bool(self._removals) or not self.ordered.are_taken
         return flushing or is_taking or any(len(store.memtable) for store in self._stores.values())
+
+    def empty_log(self, flush_all: Callable[[], object]) -> None:
+        """Flushes everything, and leaves an empty log: the folder is then complete without it. Raises StorageError where
+        something could not be flushed."""
+        self.compactions.are_automatic = False  # what they tell of themselves would be in the log alone
+        try:
+            self._background.finish()
+            self._commit_log.write()
+            flush_all()
+            self._background.finish()
+            if self.holds_log:
+                raise StorageError("not everything could be flushed: the commit log stays. The reason is told in the log")
+            self._commit_log.empty()
+        finally:
+            self.compactions.are_automatic = True
 
     def _needed_from(self) -> CommitLogPosition:
         commit_log = self._commit_log

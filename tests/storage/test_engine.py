@@ -10,11 +10,11 @@ from protocol.errors import ConfigurationError, CorruptionError, InvalidRequest,
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog.log import CommitLogFailed, CommitLogOptions
 from storage.counters.contexts import Shard, increment, shards
-from storage.engine import Engine, EngineOptions, PackedRun, key_text
+from storage.engine import Engine, EngineOptions, PackedRun
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
-from storage.keys import compose_key
+from storage.keys import compose_key, key_text
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
 from storage.memtable.packed import Layout, join_wire_values
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
