@@ -21,12 +21,12 @@ WAIT_S: Final = 0.002
 async def work_forever(engine: Engine, note_stall: Callable[[float], None], want_sync: Callable[[], None]) -> None:
     """Until cancelled. `note_stall` is told how long each turn took, in seconds; `want_sync` has the commit log synced."""
     clock, background, commit_log = engine.environment.clock.monotonic, engine.background, engine.commit_log
-    wanted = trio.Event()
+    wanted, token = trio.Event(), trio.lowlevel.current_trio_token()
 
     def want() -> None:
         wanted.set()
 
-    background.on_wanted = want
+    background.on_wanted = lambda: token.run_sync_soon(want)  # a strand may be who adds something
     next_tick = clock() + TICK_S
     next_look = 0.0
     turn_s = TURN_S

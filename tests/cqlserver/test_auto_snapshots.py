@@ -53,3 +53,13 @@ def test_many_removals_in_a_row_have_a_snapshot_each(tmp_path: Path) -> None:
         assert len(list(tmp_path.glob(FILES))) == count
         assert server.call("clear_snapshots", keyspaces=[])["removed"] == count
         assert not list(tmp_path.glob(FILES))
+
+
+def test_a_large_table_is_dropped_in_turns(tmp_path: Path) -> None:
+    """What its strand gave the background to do was an error: a strand is no task of trio's."""
+    with cqlserver.start(data=tmp_path) as server, connect(server.host, server.port) as client:
+        server.execute(f"{SCHEMA[0]}; CREATE TABLE ks.large (k int PRIMARY KEY, v text)")
+        for k in range(30):
+            server.execute(f"INSERT INTO ks.large (k, v) VALUES ({k}, '{'x' * 100_000}')")
+        response = client.query("DROP TABLE ks.large").response
+        assert not isinstance(response, Error), response
