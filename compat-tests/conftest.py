@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
 
 from clients.python_driver import any_session, clusters, keyspace, session  # noqa: E402, F401
+from harness.exercised import MODES, ExercisedServer  # noqa: E402
 from harness.runner import Address  # noqa: E402
 
 
@@ -17,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contact-auth", metavar="HOST:PORT", help="the same, of a server where clients log in")
     parser.addoption("--contact-guarded", metavar="HOST:PORT", help="the same, of one with cassandra-guardrails.yaml")
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
+    parser.addoption("--storage", choices=MODES, help="run the scripts on data folders, whose storage is put to work")
     # not by default: the driver and what it needs are 120 crates, over a minute of two processors when built anew
     parser.addoption("--rust", action="store_true", help="also run the Rust driver's checks")
 
@@ -30,8 +32,28 @@ def server_address(request: pytest.FixtureRequest) -> Iterator[Address]:
         return
     import cqlserver
 
+    if request.config.getoption("--storage"):
+        yield from _exercised(request, "cassandra.yaml")
+        return
     with cqlserver.start(memory=True, config=HERE / "cassandra.yaml") as server:
         yield Address(server.host, server.port)
+
+
+@pytest.fixture(scope="session")
+def exercised() -> dict[Address, ExercisedServer]:
+    """With `--storage`, the servers of the scripts by where they listen."""
+    return {}
+
+
+def _exercised(request: pytest.FixtureRequest, config: str) -> Iterator[Address]:
+    servers = request.getfixturevalue("exercised")
+    folder = request.getfixturevalue("tmp_path_factory").mktemp("data")
+    server = ExercisedServer(request.config.getoption("--storage"), folder, HERE / config)
+    servers[server.address] = server
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +76,9 @@ def _special_address(request: pytest.FixtureRequest, option: str, config: str) -
         return
     if request.config.getoption("--contact"):
         pytest.skip(f"no {option} was given")
+    if request.config.getoption("--storage"):
+        yield from _exercised(request, config)
+        return
     import cqlserver
 
     with cqlserver.start(memory=True, config=HERE / config) as server:

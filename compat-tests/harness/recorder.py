@@ -4,12 +4,12 @@ import argparse
 import difflib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.runner import Address, run_script
-from harness.script import SUFFIX, Script, load_script
+from harness.script import SUFFIX, Script, Way, load_script
 from protocol.client import connect
 from protocol.responses import RowsResult
 
@@ -73,9 +73,12 @@ def record(script: Script, address: Address) -> str:
     return difference(old, text, script.path)
 
 
-def compare(script: Script, address: Address) -> str:
-    """Runs one script; how its outcome differs from the recorded one, as a diff."""
-    return difference(script.path.read_text(encoding="utf-8"), run_script(script, address).render(), script.path)
+def compare(
+    script: Script, address: Address, interrupt: Callable[[], None] | None = None, interrupted: Sequence[Way] = ()
+) -> str:
+    """Runs one script; how its outcome differs from the recorded one, as a diff. `interrupt`: see run_script."""
+    actual = run_script(script, address, interrupt=interrupt, interrupted=interrupted).render()
+    return difference(script.path.read_text(encoding="utf-8"), actual, script.path)
 
 
 def main(arguments: Sequence[str]) -> int:

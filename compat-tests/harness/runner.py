@@ -14,7 +14,7 @@ from harness.script import WAYS, Lines, Script, Step, Way
 from protocol.client import Connection, connect
 from protocol.errors import BadCredentials, CqlServerError
 from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
-from protocol.responses import Error, PreparedResult, Reply, RowsResult
+from protocol.responses import Error, PreparedResult, Reply, Response, RowsResult, SetKeyspaceResult
 
 PAGES_MAX = 100
 TIMEOUT_S = 60.0
@@ -33,20 +33,33 @@ class Address:
         return cls(host, int(port))
 
 
-def run_script(script: Script, address: Address, ways: Sequence[Way] = WAYS) -> Script:
-    """The script with the outcomes that the server at `address` gave."""
+def run_script(
+    script: Script,
+    address: Address,
+    ways: Sequence[Way] = WAYS,
+    interrupt: Callable[[], None] | None = None,
+    interrupted: Sequence[Way] = (),
+) -> Script:
+    """The script with the outcomes that the server at `address` gave. `interrupt` is called in the middle of each of the
+    ways `interrupted`, and connections are made anew behind it: it may have ended the server and started it again."""
     outcomes: dict[int, dict[Way, Lines]] = {}
     for way in ways:
-        for index, lines in _run_one_way(script, address, way):
+        for index, lines in _run_one_way(script, address, way, interrupt if way in interrupted else None):
             outcomes.setdefault(index, {})[way] = lines
     return script.with_outcomes(outcomes)
 
 
-def _run_one_way(script: Script, address: Address, way: Way) -> Iterator[tuple[int, Lines]]:
+def _run_one_way(
+    script: Script, address: Address, way: Way, interrupt: Callable[[], None] | None
+) -> Iterator[tuple[int, Lines]]:
     keyspace = f"script_{secrets.token_hex(5)}"
     run = _Run(address, way, keyspace, Normaliser(keyspace, script.render()))
+    middle = len(script.steps) // 2
     with _keyspaces(address, keyspace, script), run.connected():
         for index, step in enumerate(script.steps):
+            if interrupt is not None and index == middle:
+                run.disconnect()
+                interrupt()
             if not step.is_prose and step.directives.allows(way.prepared, way.version):
                 try:
                     yield index, tuple(run.step_lines(step))
@@ -61,9 +74,10 @@ def _keyspaces(address: Address, keyspace: str, script: Script) -> Iterator[None
     names = sorted({found.replace("$ks", keyspace) for found in re.findall(r"\$ks\w*", script.render())} | {keyspace})
     with connect(address.host, address.port, timeout_s=TIMEOUT_S) as connection:
         _expect(connection.query(f"CREATE KEYSPACE {keyspace} WITH replication = {_REPLICATION}"))
-        try:
-            yield
-        finally:
+    try:
+        yield
+    finally:
+        with connect(address.host, address.port, timeout_s=TIMEOUT_S) as connection:
             for name in names:
                 connection.query(f'DROP KEYSPACE IF EXISTS "{name}"')
             if script.is_about_roles:
@@ -93,6 +107,7 @@ class _Run:
     def __init__(self, address: Address, way: Way, keyspace: str, normaliser: Normaliser) -> None:
         self._address, self._way, self._keyspace, self._normaliser = address, way, keyspace, normaliser
         self._connections: dict[tuple[str, str] | None, Connection] = {}
+        self._used: dict[Connection, str] = {}
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -102,6 +117,21 @@ class _Run:
         finally:
             for connection in self._connections.values():
                 connection.close()
+
+    def disconnect(self) -> None:
+        """The connections are made anew, in the keyspaces in which they were."""
+        before, self._connections = self._connections, {}
+        for credentials, connection in before.items():
+            connection.close()
+            used = self._used.get(connection)
+            if used is not None:
+                again = self._connection_of(credentials)
+                _expect(again.query(f'USE "{used}"'))
+                self._used[again] = used
+
+    def _note_use(self, connection: Connection, response: Response) -> None:
+        if isinstance(response, SetKeyspaceResult):
+            self._used[connection] = response.keyspace
 
     def _connection_of(self, credentials: tuple[str, str] | None) -> Connection:
         """The connection of this role, None for that which all steps share that name none."""
@@ -134,6 +164,7 @@ class _Run:
         try:
             if directives.used:
                 _expect(connection.query(f"USE {self._keyspace}"))
+                self._used.pop(connection, None)
             yield from self._lines(step, connection)
         finally:
             if directives.new_connection:
@@ -149,6 +180,7 @@ class _Run:
         else:
             options = self._options(step, values[0])
             pages = _asked(step, lambda asked: connection.query(statements[0], asked), options)
+            self._note_use(connection, pages[0].response)
             yield from reply_lines(pages, None, self._normaliser)
 
     def _prepared_lines(
@@ -161,6 +193,7 @@ class _Run:
             return
         options = self._options(step, values)
         pages = _asked(step, lambda asked: connection.execute(prepared, (), asked), options)
+        self._note_use(connection, pages[0].response)
         yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
         yield from reply_lines(pages, prepared, self._normaliser)
 
