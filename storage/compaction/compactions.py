@@ -1,17 +1,27 @@
 """When tables are compacted: after a flush and from time to time, if their strategy says so, and on command."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 from uuid import UUID
 
+from protocol.types import VectorType
 from storage.background import Background, Lane, Task
-from storage.compaction.choices import Choice, Situation
+from storage.compaction.choices import Choice, Situation, class_name, total_bytes
 from storage.compaction.compaction import USUAL, Compacted, Compaction, Rules
-from storage.compaction.strategies import major, next_to_compact
+from storage.compaction.strategies import UNIFIED, major, next_to_compact
+from storage.compaction.unified import shards_of
 from storage.compaction.verifying import VerifyOptions, verify_table
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.files.table_files import TableFiles
+from storage.indexes.target import maybe_target
 from storage.memtable.memtable import Position
+from storage.schema.metadata import IndexMetadata, TableMetadata
 from storage.sstable.reader import SSTableReader
+
+FLUSH_WEIGHT: Final = 0.0046
+"""Of the latest flush in the average of what a flush writes (utils/ExpMovingAverage.decayBy1000)."""
+_MIB: Final = 1 << 20
 
 Choose = Callable[[TableFiles], Sequence[Choice[SSTableReader]]]
 
@@ -36,14 +46,22 @@ class Compactions:
         self.bytes_per_s = bytes_per_s
         self.on_compacted: Callable[[Compacted], None] = lambda compacted: None
         self.thresholds: dict[UUID, tuple[int, int]] = {}
-        self._flush_bytes: dict[UUID, int] = {}
+        self._flush_bytes: dict[UUID, float] = {}
+        self._told_flush_bytes: dict[UUID, int] = {}
 
-    def flushed(self, files: TableFiles, reader: SSTableReader) -> None:
-        """A table has a new SSTable."""
-        before = self._flush_bytes.get(files.store.table.id, 0)
-        size = reader.data_disk_bytes
-        self._flush_bytes[files.store.table.id] = (before * 3 + size) // 4 if before else size
+    def flushed(self, files: TableFiles, readers: Sequence[SSTableReader]) -> None:
+        """A table has new SSTables."""
+        size = total_bytes(readers)
+        before = self._flush_bytes.get(files.store.table.id, size)
+        self._flush_bytes[files.store.table.id] = before + FLUSH_WEIGHT * (size - before)
         self.consider(files)
+
+    def flush_shards(self, table: TableMetadata) -> int:
+        """At how many pieces of the ring the SSTables of a flush are cut."""
+        options = table.params.compaction
+        if class_name(options) != UNIFIED or any(_is_of_vectors(table, index) for index in table.indexes.values()):
+            return 1
+        return shards_of(self._flush_bytes.get(table.id, 0.0), options)
 
     def consider(self, files: TableFiles) -> None:
         """The SSTables of a table have changed, or what its strategy is."""
@@ -146,16 +164,28 @@ class Compactions:
     def _situation(self, files: TableFiles) -> Situation:
         table = files.store.table
         now_s = self._clock.now_s()
-        flush_bytes = self._flush_bytes.get(table.id, 0)
+        flush_bytes = self._flush_bytes_told(table.id)
         options = table.params.compaction
         if table.id in self.thresholds:
             least, most = self.thresholds[table.id]
             options = {**options, "min_threshold": str(least), "max_threshold": str(most)}
         return Situation(options, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes)
 
+    def _flush_bytes_told(self, table_id: UUID) -> int:
+        """What a flush writes, in whole MiB; it stays what it was until it is half off (Controller.getFlushSizeBytes)."""
+        told, found = self._told_flush_bytes.get(table_id, 0), self._flush_bytes.get(table_id, 0.0)
+        if found and abs(1 - told / found) > 0.5:
+            told = self._told_flush_bytes[table_id] = math.ceil(found / _MIB) * _MIB
+        return told
+
     @property
     def monotonic(self) -> Callable[[], float]:
         return self._clock.monotonic
+
+
+def _is_of_vectors(table: TableMetadata, index: IndexMetadata) -> bool:
+    target = maybe_target(table, index)
+    return target is not None and isinstance(target.column.type, VectorType)
 
 
 class _Pace:

@@ -13,6 +13,7 @@ from storage.compaction import leveled, unified
 from storage.compaction.choices import Choice, S, Situation, class_name, thresholds
 from storage.compaction.tombstones import long_expired, maybe_droppable
 
+UNIFIED: Final = "UnifiedCompactionStrategy"
 MIN_SSTABLE_BYTES: Final = 50 << 20
 _UNIT_S: Final = {"MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
 _RESOLUTION_US: Final = {"MICROSECONDS": 1, "MILLISECONDS": 1_000, "SECONDS": 1_000_000}
@@ -31,7 +32,7 @@ def next_to_compact(sstables: Sequence[S], situation: Situation) -> Choice[S] | 
     name = class_name(options)
     if name == "LeveledCompactionStrategy":
         return leveled.next_to_compact(sstables, situation)
-    if name == "UnifiedCompactionStrategy":
+    if name == UNIFIED:
         return unified.next_to_compact(sstables, situation)
     if name == "TimeWindowCompactionStrategy":
         expired = long_expired(sstables, situation)
@@ -54,7 +55,7 @@ def major(sstables: Sequence[S], situation: Situation) -> list[Choice[S]]:
     name = class_name(situation.options)
     if name == "LeveledCompactionStrategy":
         return [leveled.major(sstables, situation.options)]
-    if name == "UnifiedCompactionStrategy":
+    if name == UNIFIED:
         return unified.major(sstables, situation.options)
     return [Choice(sstables)]
 

@@ -54,7 +54,7 @@ def major(sstables: Sequence[S], options: Mapping[str, str]) -> list[Choice[S]]:
 
 def levels(sstables: Sequence[S], options: Mapping[str, str], flush_bytes: int) -> list[Level[S]]:
     """Those that are not empty, by density."""
-    flush = size_of(options.get("flush_size_override", "0MiB")) or (-(-flush_bytes >> 20) << 20)
+    flush = size_of(options.get("flush_size_override", "0MiB")) or flush_bytes
     fanout = _fanout(_parameter(0, options))
     most = math.floor(max(1 << 20, flush) * (1 - 0.9 / fanout) * fanout)
     found: list[Level[S]] = []
@@ -125,8 +125,12 @@ def _limited(group: Sequence[S], overlap: int, level: int, options: Mapping[str,
 
 
 def shards(sstables: Sequence[S], options: Mapping[str, str]) -> int:
-    """Into how many pieces of the ring what comes of these is cut (Controller.getNumShards)."""
-    dense = density(sstables) if sstables else 0.0
+    """Into how many pieces of the ring what comes of these is cut."""
+    return shards_of(density(sstables) if sstables else 0.0, options)
+
+
+def shards_of(dense: float, options: Mapping[str, str]) -> int:
+    """The same, of a density; 0: it is not known (Controller.getNumShards)."""
     base = int(options.get("base_shard_count", BASE_SHARDS))
     least = size_of(options.get("min_sstable_size", MIN_SSTABLE_SIZE))
     if least > 0 and dense / least < base:

@@ -1,4 +1,4 @@
-"""A memtable becomes an SSTable.
+"""A memtable becomes an SSTable, or one for each shard of the ring where its table has UnifiedCompactionStrategy.
 
 The memtable has left its place before (TableStore.switch_memtable): nobody writes to it, and it stays a source until the
 SSTable takes its place, in one go. Between the two it is read as it is written, with pauses. A table that is truncated or
@@ -10,9 +10,11 @@ from uuid import UUID
 
 from storage.background import Task
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
+from storage.compaction.unified import boundaries
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
 from storage.environment.strands import beside, let_go_piecewise
+from storage.files.sharded_writer import ShardedWriter
 from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
 from storage.memtable.memtable import Memtable
@@ -39,47 +41,47 @@ class Flush:
         upper: CommitLogPosition,
         host_id: UUID | None,
         new_id: Callable[[], UUID],
+        shards: int = 1,
     ) -> None:
+        """`shards`: at how many pieces of the ring SSTables are cut."""
         self.files, self.memtable, self.lower, self.upper = files, memtable, lower, upper
+        self._shards = shards
         self._disk, self._host_id, self._new_id = disk, host_id, new_id
 
     @property
     def is_wanted(self) -> bool:
         return self.memtable in self.files.store.flushed
 
-    def run(self, task: Task) -> SSTableReader | None:
-        """The new SSTable, None where there was nothing to keep. Raises OSError; then nothing of it is left, and the
+    def run(self, task: Task) -> tuple[SSTableReader, ...]:
+        """The new SSTables, none where there was nothing to keep. Raises OSError; then nothing of it is left, and the
         memtable is a source still."""
         files, memtable = self.files, self.memtable
         task.total = memtable.live_bytes
         while not memtable.place_keys():
             task.point()
         if not self.is_wanted:
-            return None
-        descriptor = files.next_descriptor()
-        folder = files.folder
-        transaction = Transaction(self._disk, folder, "flush", self._new_id())
+            return ()
+        transaction = Transaction(self._disk, files.folder, "flush", self._new_id())
         writer = None
         try:
-            beside(lambda: transaction.add(descriptor.file_name("")))
-            interval = divmod(self.lower, 1 << POSITION_SHIFT), divmod(self.upper, 1 << POSITION_SHIFT)
-            options = WriterOptions(len(memtable), originating_host=self._host_id, commit_log_intervals=(interval,))
-            writer = SSTableWriter(self._disk, folder, descriptor, files.store.table, files.store.layouts, options)
+            writer = self._open(transaction)
             write_memtable(writer, memtable, files.store.table, files.store.layouts, task, lambda: self.is_wanted)
-            reader: SSTableReader | None = None
+            readers: tuple[SSTableReader, ...] = ()
             if writer.partition_count and self.is_wanted:
                 writer.finish()
-                reader = files.open(descriptor)
-                reader.prepare()
+                written = writer.descriptors if isinstance(writer, ShardedWriter) else [writer.descriptor]
+                readers = tuple(files.open(descriptor) for descriptor in written)
+                for reader in readers:
+                    reader.prepare()
                 files.assure_schema(task)
                 beside(transaction.commit)
-            if not self.is_wanted or reader is None:
+            if not self.is_wanted or not readers:
                 writer.abort()
                 transaction.abort()
                 if self.is_wanted:
                     files.replace((memtable,), ())
-                return None
-            files.replace((memtable,), (reader,))
+                return ()
+            files.replace((memtable,), readers)
         except BaseException:
             if writer is not None:
                 writer.abort()
@@ -87,11 +89,25 @@ class Flush:
             raise
         beside(transaction.finish)
         let_go_piecewise(memtable.pieces())
-        return reader
+        return readers
+
+    def _open(self, transaction: Transaction) -> SSTableWriter | ShardedWriter:
+        if self._shards == 1:
+            return self._open_writer(transaction)
+        return ShardedWriter(boundaries(self._shards), lambda: self._open_writer(transaction))
+
+    def _open_writer(self, transaction: Transaction) -> SSTableWriter:
+        files = self.files
+        descriptor = files.next_descriptor()
+        beside(lambda: transaction.add(descriptor.file_name("")))
+        interval = divmod(self.lower, 1 << POSITION_SHIFT), divmod(self.upper, 1 << POSITION_SHIFT)
+        key_count = -(-len(self.memtable) // self._shards)
+        options = WriterOptions(key_count, originating_host=self._host_id, commit_log_intervals=(interval,))
+        return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 
 
 def write_memtable(
-    writer: SSTableWriter,
+    writer: SSTableWriter | ShardedWriter,
     memtable: Memtable,
     table: TableMetadata,
     layouts: Layouts,

@@ -235,9 +235,9 @@ class StoredTables:
             return
         upper = commit_log.written_position
         lower = self._since.get(store.table.id, CommitLogPosition(0))
-        flush = Flush(
-            self._disk, self.files_of(store), store.switch_memtable(), lower, upper, self._host_id(), self._rng.uuid4
-        )
+        memtable, new_id = store.switch_memtable(), self._rng.uuid4
+        shards = self.compactions.flush_shards(store.table)
+        flush = Flush(self._disk, self.files_of(store), memtable, lower, upper, self._host_id(), new_id, shards)
         self.switches[store.table.id] += 1
         self._since[store.table.id] = upper
         self._seen_at.pop(store.table.id, None)
@@ -246,18 +246,19 @@ class StoredTables:
 
     def _run(self, flush: Flush, task: Task) -> None:
         try:
-            reader = flush.run(task)
+            readers = flush.run(task)
         except OSError as error:
             self._retry_at = self._clock.monotonic() + RETRY_S
             log.error("%s can't be flushed (%s): what it holds stays in memory and in the commit log", task.subject, error)
             raise
-        if reader is not None and self.keeps_backups and flush.files.store.table.params.incremental_backups:
-            self._back_up(reader, task)
+        if self.keeps_backups and flush.files.store.table.params.incremental_backups:
+            for reader in readers:
+                self._back_up(reader, task)
         self._flushes.remove(flush)
         gone = self._commit_log.take_completed(self._needed_from())
         beside(lambda: self._free(gone))
-        if reader is not None:
-            self.compactions.flushed(flush.files, reader)
+        if readers:
+            self.compactions.flushed(flush.files, readers)
 
     def _back_up(self, reader: SSTableReader, task: Task) -> None:
         """The flush is done with or without it."""

@@ -112,6 +112,69 @@ def test_unified_compactions_are_cut_at_shards() -> None:
     assert node.rows(made) == expected
 
 
+SHARDED = {"class": "UnifiedCompactionStrategy", "min_sstable_size": "0B", "enabled": "false"}
+
+
+def test_unified_flushes_are_cut_at_shards() -> None:
+    node, made = node_of(SHARDED)
+    expected = fill(node, made, 0, 700)
+    flush(node)
+    readers = sorted(files_of(node, made).readers, key=lambda reader: reader.first_position)
+    assert [reader.first_position[0] >> 6 for reader in readers] == [0, 1, 2, 3]
+    assert [reader.last_position[0] >> 6 for reader in readers] == [0, 1, 2, 3]
+    assert node.rows(made) == expected
+    node.kill()
+    assert node.rows(made) == expected
+    assert not len(node.engine.stores[made.id].memtable)
+    ks = [k for k in range(700, 900) if position_of(INT.encode(k))[0] >> 6 == 2]
+    for k in ks:
+        expected += fill(node, made, k, 1)
+    flush(node)
+    assert len(files_of(node, made).readers) == 5
+    assert sorted(node.rows(made)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "second"),
+    [
+        ({}, 1, 4),
+        ({"min_sstable_size": "0B"}, 4, 4),
+        ({"base_shard_count": "6"}, 1, 6),
+        ({"base_shard_count": "6", "min_sstable_size": "500B"}, 1, 2),
+    ],
+)
+def test_shards_of_a_flush_follow_from_what_flushes_wrote_before(options: dict[str, str], first: int, second: int) -> None:
+    """At first nothing is known of them: as if they were small (UnifiedCompactionStrategy.createSSTableMultiWriter)."""
+    node, made = node_of({**SHARDED, "min_sstable_size": "100B", **options})
+    compactions = node.engine.files.compactions
+    assert compactions.flush_shards(made) == first
+    fill(node, made, 0, 50)
+    flush(node)
+    assert compactions.flush_shards(made) == second
+    assert compactions.flush_shards(with_compaction(made, NOTHING)) == 1
+
+
+@pytest.mark.parametrize("operation", ["open", "write", "sync", "unlink"])
+def test_a_crash_at_any_step_of_a_flush_into_shards_loses_nothing(operation: str) -> None:
+    crashes = 0
+    for after in range(200):
+        node, made = node_of(SHARDED)
+        expected = fill(node, made, 0, 20)
+        node.engine.commit_log.sync()  # type: ignore[union-attr]
+        node.disk.fail(operation, after)
+        tasks = node.engine.flush([made.id])
+        node.engine.background.finish()
+        node.disk.heal()
+        node.disk.crash()
+        node.start()
+        assert node.rows(made) == expected, (operation, after)
+        if all(task.error is None for task in tasks):
+            break
+        assert operation == "unlink" or not data_files(node)  # it was decided before the first one
+        crashes += 1
+    assert crashes >= {"unlink": 1}.get(operation, 20)
+
+
 def test_sstables_of_an_older_version_are_upgraded() -> None:
     node, made = node_of(NOTHING)
     files = None
