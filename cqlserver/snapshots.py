@@ -71,8 +71,11 @@ def wanted_before(node: Node, tables: Iterable[TableMetadata], why: str) -> list
         return []
     ordered, now_us = node.engine.files.ordered, node.environment.clock.wall_us()
     now_ms = ordered.last_ms = max(now_us // 1000, ordered.last_ms + 1)  # no two of a table have one name
+    ttl_s = node.config.auto_snapshot_ttl_s
+    expires_ms = now_ms + 1000 * ttl_s if ttl_s is not None else None
     return [
-        WantedSnapshot(table, f"{why}-{now_ms}-{table.name}", now_ms, None, schema_text(node, table)) for table in found
+        WantedSnapshot(table, f"{why}-{now_ms}-{table.name}", now_ms, expires_ms, schema_text(node, table))
+        for table in found
     ]
 
 

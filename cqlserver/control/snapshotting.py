@@ -100,7 +100,7 @@ async def clear_snapshots(
         and (before_ms is None or (snapshot.created_ms is not None and snapshot.created_ms < before_ms))
     ]
     for snapshot in found:
-        await trio.to_thread.run_sync(partial(files.remove_snapshot, snapshot))
+        await trio.to_thread.run_sync(partial(files.remove_snapshot, snapshot.folder))
     return {"removed": len(found)}
 
 

@@ -78,6 +78,7 @@ class Config:
     storage: StorageSettings = field(default_factory=StorageSettings)
     ignore_replay_errors: bool = False
     auto_snapshot: bool = True
+    auto_snapshot_ttl_s: int | None = None
     incremental_backups: bool = False
     archiving: "ArchivingOptions | None" = None
     default_keyspace_rf: int = 1
@@ -204,12 +205,18 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(
         config,
         auto_snapshot=_boolean(settings, "auto_snapshot", config.auto_snapshot),
+        auto_snapshot_ttl_s=_auto_snapshot_ttl_s(settings),
         incremental_backups=_boolean(settings, "incremental_backups", config.incremental_backups),
     )
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
     return _apply_commitlog(_apply_limits(_apply_timeouts(config, settings), settings), settings)
+
+
+def _auto_snapshot_ttl_s(settings: Mapping[str, object]) -> int | None:
+    text = settings.get("auto_snapshot_ttl")
+    return None if text is None else parse_duration_ms("auto_snapshot_ttl", text) // 1000
 
 
 _SWITCHES = (

@@ -135,6 +135,16 @@ def _maybe_ms(text: object) -> int | None:
         return None
 
 
+def told(manifest: bytes) -> tuple[int | None, int | None]:
+    """By a manifest: since when a snapshot is there, and until when, in milliseconds."""
+    try:
+        found = json.loads(manifest)
+    except ValueError:
+        return None, None
+    created_ms, expires_ms = (_maybe_ms(found.get(name)) for name in ("created_at", "expires_at"))
+    return created_ms, expires_ms
+
+
 def listed(disk: Disk, table_folder: str) -> list[Snapshot]:
     """All of a table, those of a table that is dropped too."""
     found = []
@@ -143,12 +153,8 @@ def listed(disk: Disk, table_folder: str) -> list[Snapshot]:
         folder = f"{table_folder}/{SNAPSHOTS}/{name}"
         if not disk.exists(f"{folder}/{MANIFEST}"):
             continue
-        try:
-            told = json.loads(disk.read_file(f"{folder}/{MANIFEST}"))
-        except ValueError:
-            told = {}
+        created_ms, expires_ms = told(disk.read_file(f"{folder}/{MANIFEST}"))
         sizes = {file: disk.size(f"{folder}/{file}") for file in disk.list(folder) if not disk.is_folder(f"{folder}/{file}")}
-        created_ms, expires_ms = (_maybe_ms(told.get(name)) for name in ("created_at", "expires_at"))
         true_bytes = sum(size for file, size in sizes.items() if file not in there)
         found.append(Snapshot(name, folder, created_ms, expires_ms, sum(sizes.values()), true_bytes))
     return found

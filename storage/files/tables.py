@@ -23,6 +23,7 @@ from storage.compaction.compactions import Compactions
 from storage.environment.environment import Environment
 from storage.environment.strands import beside
 from storage.files import snapshots
+from storage.files.expiring_snapshots import ExpiringSnapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
 from storage.files.ordered_snapshots import OrderedSnapshot, OrderedSnapshots
@@ -94,6 +95,9 @@ class StoredTables:
         self.folders = DataFolders(environment.disk, root)
         self.ordered = OrderedSnapshots(
             environment.disk, self.folders, commit_log, background, VERSIONS[options.version], host_id
+        )
+        self.expiring = ExpiringSnapshots(
+            environment.disk, environment.clock, self.folders, background, self.remove_snapshot
         )
         self.caches = Caches(options.cache_bytes, options.key_cache_bytes)
         self.switches: Counter[UUID] = Counter()
@@ -280,6 +284,7 @@ class StoredTables:
 
     def tick(self) -> None:
         """From time to time: flushes what is too large, holds the log too long, or is there too long."""
+        self.expiring.tick()
         if self._clock.monotonic() < self._retry_at or any(task.lane is Lane.FLUSH for task in self._background.tasks):
             return
         failed, self._failed_removals = self._failed_removals, []
@@ -348,6 +353,7 @@ class StoredTables:
     def take_snapshot(self, store: TableStore, name: str, schema: str, created_ms: int, expires_ms: int | None) -> None:
         """Of the SSTables that a table has. May run beside the loop. Raises OSError."""
         snapshots.take(self._disk, self.files_of(store), name, schema, created_ms, expires_ms)
+        self.expiring.add(expires_ms)
 
     def all_snapshots(self) -> list[snapshots.Snapshot]:
         """All that there are, of tables that are dropped too."""
@@ -361,10 +367,10 @@ class StoredTables:
         folder = self.folders.maybe_folder(store.table.id)
         return folder is not None and snapshots.has_snapshot(self._disk, folder, name)
 
-    def remove_snapshot(self, snapshot: snapshots.Snapshot) -> None:
+    def remove_snapshot(self, folder: str) -> None:
         """May run beside the loop. Raises OSError."""
-        snapshots.remove(self._disk, snapshot.folder)
-        above = snapshot.folder.rpartition("/")[0]
+        snapshots.remove(self._disk, folder)
+        above = folder.rpartition("/")[0]
         if not self._disk.list(above):
             self._disk.remove_folder(above)
         self._remove_folder_of_dropped(above.rpartition("/")[0])
@@ -391,6 +397,7 @@ class StoredTables:
             lower = min([since, *(flush.lower for flush in flushing)])
             snapshot = _snapshot_of(self._stores[table_id], order, readers, files, lower)
             self.ordered.add(snapshot)
+            self.expiring.add(order.expires_ms)
         if files is None or not readers:
             return
         self._leaving |= {(table_id, reader.descriptor) for reader in readers}

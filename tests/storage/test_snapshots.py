@@ -73,7 +73,7 @@ def test_a_snapshot_has_cassandras_files_and_outlives_compaction_truncate_and_dr
     assert keys_in(node, made, folder) == 20
     node.kill()
     (found,) = node.engine.files.all_snapshots()
-    node.engine.files.remove_snapshot(found)
+    node.engine.files.remove_snapshot(found.folder)
     assert node.engine.files.all_snapshots() == []
     assert not node.disk.exists("/d/data/ks")
 
@@ -161,7 +161,7 @@ def test_a_snapshot_that_was_removed_does_not_come_back(node: Harness) -> None:
     remove(node, made, "truncate")
     node.engine.background.finish()
     (found,) = node.engine.files.all_snapshots()
-    node.engine.files.remove_snapshot(found)
+    node.engine.files.remove_snapshot(found.folder)
     node.kill()
     assert node.engine.files.all_snapshots() == []
 
@@ -302,3 +302,29 @@ def test_what_is_flushed_has_a_backup_where_that_is_wanted() -> None:
     node.engine.background.finish()
     assert data_files(node) == ["nb-4-big-Data.db"]
     assert keys_in(node, made, f"{FOLDER}/backups") == 6
+
+
+def test_snapshots_go_when_their_time_is_over(node: Harness) -> None:
+    """Those that a start finds, too."""
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 3)
+    flush(node)
+    store = node.engine.stores[made.id]
+    now_ms = 1000 * node.clock.now_s()
+    for name, expires_ms in (("stays", None), ("later", now_ms + 3_600_000), ("soon", now_ms + 90_000)):
+        node.engine.files.take_snapshot(store, name, "", now_ms, expires_ms)
+    fill(node, made, 3, 1)
+    remove(node, made, "truncate")
+
+    def names_after(seconds: int) -> list[str]:
+        node.clock.advance(seconds)
+        node.engine.tick()
+        node.engine.background.finish()
+        return [found.name for found in node.engine.files.all_snapshots()]
+
+    assert names_after(60) == ["kept", "later", "soon", "stays"]
+    assert names_after(60) == ["kept", "later", "stays"]
+    node.kill()
+    assert names_after(10) == ["kept", "later", "stays"]
+    assert names_after(3_600) == ["kept", "stays"]
