@@ -7,9 +7,11 @@ from typing import Final
 import trio
 
 from cluster.gossip.endpoint import Endpoint
+from cqlserver.clustering.incoming import Incoming
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.station import Station
 from cqlserver.clustering.tcp import BACKLOG, Wire
+from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
 from cqlserver.program.config import Config
 from cqlserver.program.server import StartupError
@@ -32,7 +34,8 @@ class Connected:
         self._member = Member(node, seeds)
         cluster = self._member.cluster
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
-        self._station = self._wire.station = Station(node, self._member, self._wire.carry)
+        self._station = Station(node, self._member, self._wire.carry)
+        self._incoming = self._wire.incoming = Incoming(self._station)
         self._is_seed = cluster.endpoint in seeds
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -40,6 +43,7 @@ class Connected:
         listener = self._listener()
         async with trio.open_nursery() as nursery:
             await nursery.start(self._wire.run, listener)
+            nursery.start_soon(self._incoming.run)
             nursery.start_soon(self._station.keep_time)
             self._station.start()
             await self._find_others()
@@ -72,6 +76,10 @@ class Connected:
                     await trio.sleep(0.01)
             return
         raise StartupError(f"Unable to gossip with any peers: of {', '.join(map(str, cluster.gossiper.seeds))} none answers")
+
+    def serve_with(self, listener: Listener) -> None:
+        """What others send is served with what clients do."""
+        self._incoming.serve_with(listener)
 
     async def shut_down(self) -> None:
         self._station.shut_down()

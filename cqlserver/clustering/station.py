@@ -69,9 +69,13 @@ class Station:
         """Writes the log, has what is outgoing carried away, and answers clients who waited for others."""
         if self._cluster.has_outgoing:
             self._send()
-        self._member.late_answers.send()
+        self.answer_clients()
         if self._cluster.wake_s < self._wakes_at_s:
             self._time_wanted.set()
+
+    def answer_clients(self) -> None:
+        """Those who waited for what came; within a go of the listener when that writes the log."""
+        self._member.late_answers.send()
 
     def _send(self) -> None:
         is_logged = self._write_log()

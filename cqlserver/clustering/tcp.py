@@ -6,6 +6,7 @@ whoever waits for an answer takes the peer for slow, as he does where it can't b
 """
 
 import logging
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -14,7 +15,7 @@ from uuid import UUID
 import trio
 
 from cluster.gossip.endpoint import Endpoint
-from cluster.internode.frames import FrameDecoder, FrameEncoder, Message
+from cluster.internode.frames import FrameEncoder, Message
 from cluster.internode.handshake import (
     Answer,
     Compression,
@@ -29,7 +30,7 @@ from cluster.internode.handshake import (
     version_of,
     wrong_version,
 )
-from cqlserver.clustering.station import Station
+from cqlserver.clustering.incoming import RECEIVE_BYTES, Incoming
 from protocol.errors import PeerError
 
 log = logging.getLogger("cqlserver.cluster")
@@ -42,16 +43,15 @@ CONNECT_S: Final = 2.0
 HANDSHAKE_S: Final = 5.0
 RETRY_S: Final = 0.2
 """How long a peer that can't be reached is left alone; what is for it meanwhile is dropped."""
-RECEIVE_BYTES: Final = 1 << 18
 BACKLOG: Final = 128
 
 
 class Wire:
-    """One node's. `station` is set before `run`."""
+    """One node's. `incoming` is set before `run`."""
 
     def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID) -> None:
         self._local, self._cluster_name, self._host_id = local, cluster_name, host_id
-        self.station: Station | None = None
+        self.incoming: Incoming | None = None
         self._peers: dict[tuple[Endpoint, Kind], _Peer] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -88,7 +88,8 @@ class Wire:
             try:
                 greeted = await self._greet(stream)
                 if greeted is not None:
-                    await self._receive_frames(stream, *greeted)
+                    assert self.incoming is not None
+                    await self.incoming.receive(stream, *greeted)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass
             except PeerError as error:
@@ -120,20 +121,6 @@ class Wire:
                 data += received
         return None
 
-    async def _receive_frames(self, stream: trio.SocketStream, sender: Endpoint, data: bytes) -> None:
-        decoder = FrameDecoder()
-        station = self.station
-        assert station is not None
-        while True:
-            messages = decoder.receive_data(data)
-            if messages:
-                if not station.take_or_tell(sender, messages):
-                    return
-                station.flush()
-            data = await stream.receive_some(RECEIVE_BYTES)
-            if not data:
-                return
-
 
 class _Peer:
     """What is for one peer, and the connection to it."""
@@ -145,6 +132,9 @@ class _Peer:
         self._wanted = trio.Event()
         self._is_sending = False
         self._refusal = ""
+        self._encoder = FrameEncoder()
+        self._fd = -1  # of a connection that is idle: what it takes at once is sent without a task
+        self._rest = b""  # of a frame that it did not take wholly
 
     @property
     def has_something(self) -> bool:
@@ -153,9 +143,22 @@ class _Peer:
     def add(self, messages: Sequence[Message], size: int) -> None:
         if self._queued_bytes + size > QUEUE_BYTES_MAX:
             return
-        self._queue += messages
-        self._queued_bytes += size
+        if self._fd >= 0:
+            self._rest = self._written(self._encoder.encode(messages))
+            if not self._rest:
+                return
+            self._fd = -1
+        else:
+            self._queue += messages
+            self._queued_bytes += size
         self._wanted.set()
+
+    def _written(self, frames: bytes) -> bytes:
+        """Gives the connection what it takes at once; the rest."""
+        try:
+            return frames[os.write(self._fd, frames) :]
+        except OSError:  # what is the matter the task finds out
+            return frames
 
     async def run(self) -> None:
         """Connects when there is something to send, and again when that broke."""
@@ -193,16 +196,19 @@ class _Peer:
         self._refusal = ""
 
     async def _send(self, stream: trio.SocketStream) -> None:
-        encoder = FrameEncoder()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, stream, nursery.cancel_scope)
-            while True:
-                self._is_sending = bool(self._queue)
-                if not self._queue:
-                    self._wanted = trio.Event()
-                    await self._wanted.wait()
-                self._is_sending = True
-                await stream.send_all(encoder.encode(self._take()))
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._watch, stream, nursery.cancel_scope)
+                while True:
+                    if not self._queue:
+                        self._is_sending, self._fd = False, stream.socket.fileno()
+                        self._wanted = trio.Event()
+                        await self._wanted.wait()
+                        self._is_sending = True
+                    frames, self._rest = self._rest, b""
+                    await stream.send_all(frames + self._encoder.encode(self._take()))
+        finally:
+            self._fd, self._rest = -1, b""  # before the number may be another's
 
     def _take(self) -> list[Message]:
         queue, self._queue, self._queued_bytes = self._queue, [], 0

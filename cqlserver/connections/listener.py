@@ -117,6 +117,7 @@ class Listener:
         self._clock = node.environment.clock.monotonic
         self._commit_log, self._sync_before_reply = node.commit_log, node.sync_before_reply
         self._poller: Poller = open_poller()
+        self._others: dict[int, Callable[[], None]] = {}
         self._listening = {sock.fileno(): sock for sock in sockets}
         self._left: list[tuple[int, tuple[object, ...]]] = []  # family and address of sockets that were closed
         self._channels: dict[int, Channel] = {}
@@ -224,6 +225,11 @@ class Listener:
     def takes_clients(self) -> bool:
         """Whether anybody may connect."""
         return bool(self._listening)
+
+    def also_serve(self, fd: int, action: Callable[[], None]) -> None:
+        """Has `action` called in goes in which this descriptor, too, has something to read."""
+        self._others[fd] = action
+        self._poller.watch(fd, read=True, write=False)
 
     def turn_away(self) -> None:
         """Ends all connections, and takes no new ones. Not while a request is under way (`exclusively`)."""
@@ -406,6 +412,8 @@ class Listener:
             self._accept(listening)
         elif fd == self._wakened.fileno():
             self._wakened.recv(1024)
+        elif fd in self._others:
+            self._border.attempt(self._others[fd])
 
     def _wake(self) -> None:
         """Has the serving task look at `_behind`, should it be waiting for sockets."""

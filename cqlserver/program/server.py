@@ -159,6 +159,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 if connected is not None:
                     await nursery.start(connected.run)
                     listen(sockets)
+                    connected.serve_with(listener)
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 if node.durable:

@@ -1,0 +1,126 @@
+"""Messages between two nodes over real connections: all of them, in order, whatever their size, and again when a peer is
+back."""
+
+import socket
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+import pytest
+import trio
+
+from cluster.gossip.endpoint import Endpoint
+from cluster.internode.frames import Message
+from cqlserver.clustering.incoming import Incoming
+from cqlserver.clustering.station import Station
+from cqlserver.clustering.tcp import Wire
+
+pytestmark = pytest.mark.slow
+
+
+class Taker:
+    """A station that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+        self.flushes = 0
+
+    def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
+        self.taken += messages
+        return not any(message.body == b"bad" for message in messages)
+
+    def flush(self) -> None:
+        self.flushes += 1
+
+    def answer_clients(self) -> None:
+        pass
+
+
+class End:
+    """One node's wire, on a port of its own."""
+
+    def __init__(self, port: int = 0) -> None:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
+        self.endpoint = Endpoint("127.0.0.1", sock.getsockname()[1])
+        self.listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
+        self.station = Taker()
+        self.wire = Wire(self.endpoint, "Test", UUID(int=self.endpoint.port))
+        self.wire.incoming = Incoming(cast(Station, self.station))
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        incoming = self.wire.incoming
+        assert incoming is not None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(incoming.run)
+            await nursery.start(self.wire.run, self.listener)
+            task_status.started()
+
+
+async def wait_taken(end: End, count: int) -> list[Message]:
+    with trio.fail_after(20):
+        while len(end.station.taken) < count:
+            await trio.sleep(0.001)
+    return end.station.taken
+
+
+def test_all_messages_arrive_in_order_whatever_their_size() -> None:
+    async def talk() -> None:
+        async with trio.open_nursery() as nursery:
+            one, other = End(), End()
+            await nursery.start(one.run)
+            await nursery.start(other.run)
+            # less than what has a connection of its own, and more in all than a socket takes at once
+            sent = [Message(1, number, bytes([number % 256]) * 60_000) for number in range(300)]
+            for message in sent:
+                one.wire.carry(other.endpoint, [message])
+            assert await wait_taken(other, len(sent)) == sent
+            for message in sent:  # now the connection is there, and idle
+                one.wire.carry(other.endpoint, [message])
+            assert await wait_taken(other, 2 * len(sent)) == sent + sent
+            other.wire.carry(one.endpoint, [Message(2, 1, b"back"), Message(2, 2, b"")])
+            assert await wait_taken(one, 2) == [Message(2, 1, b"back"), Message(2, 2, b"")]
+            await one.wire.flushed()
+            nursery.cancel_scope.cancel()
+
+    trio.run(talk)
+
+
+def test_a_connection_with_what_no_node_says_ends_and_the_next_one_works() -> None:
+    async def talk() -> None:
+        async with trio.open_nursery() as nursery:
+            one, other = End(), End()
+            await nursery.start(one.run)
+            await nursery.start(other.run)
+            one.wire.carry(other.endpoint, [Message(1, 1, b"bad")])
+            await wait_taken(other, 1)
+            with trio.fail_after(20):
+                while len(other.station.taken) < 2:  # what is sent until the end is noticed is lost
+                    one.wire.carry(other.endpoint, [Message(1, 2, b"good")])
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+    trio.run(talk)
+
+
+def test_a_peer_that_is_back_is_spoken_to_again() -> None:
+    async def talk() -> None:
+        async with trio.open_nursery() as nursery:
+            one, other = End(), End()
+            await nursery.start(one.run)
+            async with trio.open_nursery() as life:
+                await life.start(other.run)
+                one.wire.carry(other.endpoint, [Message(1, 1, b"first")])
+                await wait_taken(other, 1)
+                life.cancel_scope.cancel()
+            again = End(other.endpoint.port)
+            await nursery.start(again.run)
+            with trio.fail_after(20):
+                while not again.station.taken:
+                    one.wire.carry(again.endpoint, [Message(1, 2, b"second")])
+                    await trio.sleep(0.01)
+            nursery.cancel_scope.cancel()
+
+    trio.run(talk)
