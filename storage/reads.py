@@ -285,6 +285,9 @@ class TableStore:
             return None
         return self._view(key, self.merged(partitions), slices, now_s, reverse)
 
+    def expect(self, keys: Sequence[bytes], slices: Sequence[Slice], now_s: int, reverse: bool = False) -> None:
+        """That `read` will be asked for these partitions, in this order: whoever has to fetch them may begin."""
+
     def maybe_stored(self, key: bytes) -> SourcePartition | None:
         """A partition as it is stored, tombstones and all, whatever sources it lies in."""
         partitions = self._partitions(key)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -86,13 +87,10 @@ class Member(Owner):
         """The table as its replicas have it; `rows`: about how many will be wanted; `serial`: the level at which is made
         sure, before a partition is read, that nothing of it is half decided."""
 
-        def settle(key: bytes) -> None:
-            if serial is not None:
-                self._settle(table, key, serial)
-
+        settle = None if serial is None else partial(self._settle, table, serial)
         return ReplicatedStore(self._node.engine.stores[table.id], self.cluster.proxy, plans, rows, settle)
 
-    def _settle(self, table: TableMetadata, key: bytes, serial: int) -> None:
+    def _settle(self, table: TableMetadata, serial: int, key: bytes) -> None:
         node, cluster = self._node, self.cluster
         deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
         operation = undisturbed(lambda: cluster.decide(PaxosKey(table.id, key), deciders, is_read=True))

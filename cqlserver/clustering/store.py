@@ -4,15 +4,19 @@ What is wanted is asked for page by page, as the reader gets there: a limit that
 strands alone (storage/environment/strands.py), whose caller has to say `long_work` before.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import Final
 
+from cluster.coordination.outcome import Outcome
 from cluster.coordination.proxy import Proxy
 from cluster.coordinator import ReplicaPlan
 from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
+from protocol.errors import RequestError
 from storage.environment.strands import wait_for
 from storage.keys import row_end
 from storage.memtable.memtable import Position, position_of
@@ -21,22 +25,27 @@ from storage.reads import FIRST_POSITION, Chunk, PartitionView, Slice, TableStor
 
 PAGE_ROWS: Final = 5_000
 """Asked for at once where nobody says how many are wanted."""
+PARTITIONS_AHEAD: Final = 32
+RANGES_AHEAD: Final = 16
+"""As many are under way at once, each of them a page."""
 _FIRST_TOKEN: Final[Position] = b"\0" * 8
 
 
 class ReplicatedStore(TableStore):
-    """See the module. `rows`: about how many will be wanted; `settle` is called with each key before it is read. Reads raise
-    what the coordinator tells clients."""
+    """See the module. `rows`: about how many will be wanted; `settle`, if any, is called with each key before it is read.
+    Reads raise what the coordinator tells clients."""
 
-    __slots__ = ("_plans", "_proxy", "_rows", "_settle")
+    __slots__ = ("_ahead", "_expected", "_plans", "_proxy", "_rows", "_settle")
 
     def __init__(
-        self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int, settle: Callable[[bytes], None]
+        self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int, settle: Callable[[bytes], None] | None
     ) -> None:
         super().__init__(local.table)
         self.layouts = local.layouts
         self._proxy, self._plans, self._settle = proxy, plans, settle
         self._rows = max(1, min(rows, PAGE_ROWS))
+        self._expected: deque[ReadCommand] = deque()
+        self._ahead: dict[ReadCommand, Outcome[Page]] = {}
 
     def prepare_scan(self) -> bool:
         return True
@@ -46,8 +55,31 @@ class ReplicatedStore(TableStore):
         return None if view is None else next(view.rows(), None)
 
     def read(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False) -> PartitionView | None:
-        self._settle(key)
+        if self._settle is not None:
+            self._settle(key)
         return self._read(ReadCommand.of_partition(self.table.id, key, now_s, self._rows, tuple(slices), reverse))
+
+    def expect(self, keys: Sequence[bytes], slices: Sequence[Slice], now_s: int, reverse: bool = False) -> None:
+        if self._settle is None:  # what has to be settled first is read one after the other
+            of = partial(ReadCommand.of_partition, self.table.id)
+            self._expected = deque(of(key, now_s, self._rows, tuple(slices), reverse) for key in keys)
+
+    def _first_page(self, command: ReadCommand) -> Page:
+        """With what is expected next under way, too."""
+        expected, ahead = self._expected, self._ahead
+        if not expected and not ahead:
+            return self._page(command)
+        if expected and expected[0] == command:
+            expected.popleft()
+        outcome = ahead.pop(command, None) or self._proxy.read(self._plans, command)
+        while expected and len(ahead) < PARTITIONS_AHEAD:
+            try:
+                ahead[expected[0]] = self._proxy.read(self._plans, expected[0])
+            except RequestError:
+                break  # it is told when it is wanted
+            expected.popleft()
+        wait_for(outcome)
+        return outcome.result
 
     def scan_batches(
         self,
@@ -57,19 +89,40 @@ class ReplicatedStore(TableStore):
         slices: Sequence[Slice] = (),
         reverse: bool = False,
     ) -> Iterator[PartitionView]:
+        """Ranges of different replicas are asked for together, more of them with each that gave less than was wanted."""
         command = ReadCommand(self.table.id, start or _FIRST_TOKEN, end, now_s, self._rows, tuple(slices), reverse)
+        following: ReadCommand | None = command
+        ahead: deque[tuple[ReadCommand, Outcome[Page]]] = deque()
+        window = 1
+        while following is not None or ahead:
+            while following is not None and len(ahead) < window:
+                try:
+                    outcome, part_end = self._proxy.scan(self._plans, following)
+                except RequestError:
+                    if ahead:
+                        break  # it is told when it is wanted
+                    raise
+                ahead.append((replace(following, end=part_end), outcome))
+                following = None if part_end is None or part_end == end else replace(following, start=part_end)
+            yield from self._part_views(*ahead.popleft())
+            window = min(2 * window, RANGES_AHEAD)
+
+    def _part_views(self, part: ReadCommand, outcome: Outcome[Page]) -> Iterator[PartitionView]:
+        """Of a range whose replicas are asked together, page by page."""
+        whole_end = part.end
         while True:
-            outcome, part_end = self._proxy.scan(self._plans, command)
             wait_for(outcome)
-            yield from self._partition_views(outcome.result, replace(command, end=part_end))
-            page_end = outcome.result.end
-            if page_end is not None:
-                command = replace(command, start=page_end.position + b"\0")
-            elif part_end == command.end:
+            page = outcome.result
+            yield from self._partition_views(page, part)
+            if page.end is not None:
+                start = page.end.position + b"\0"
+            elif part.end == whole_end:
                 return
             else:
-                assert part_end is not None
-                command = replace(command, start=part_end)
+                assert part.end is not None
+                start = part.end
+            outcome, end = self._proxy.scan(self._plans, replace(part, start=start, end=whole_end))
+            part = replace(part, start=start, end=end)
 
     def _partition_views(self, page: Page, command: ReadCommand) -> Iterator[PartitionView]:
         """A page's partitions; of the last one, where the page ends within it, the rest too."""
@@ -88,7 +141,7 @@ class ReplicatedStore(TableStore):
                 yield rest_of_it
 
     def _read(self, command: ReadCommand) -> PartitionView | None:
-        page = self._page(command)
+        page = self._first_page(command)
         view = page.store.read(command.key, command.slices, command.now_s, command.reverse)
         if page.end is None:
             return view
