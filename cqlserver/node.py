@@ -13,6 +13,7 @@ from cluster.ring import Ring
 from cqlserver.border import Border
 from cqlserver.calls import NodeCalls
 from cqlserver.connections.limits import ClientLimits
+from cqlserver.observers import as_one
 from cqlserver.plans.gathered import Gathered
 from cqlserver.program.config import Config
 from cqlserver.statements import StatementCompiler, Statements
@@ -45,10 +46,12 @@ from storage.token import token
 if TYPE_CHECKING:
     from cluster.coordination.plans import Deciders
     from cluster.coordinator import ReplicaPlan
+    from cqlserver.audit.logs import AuditLogs
     from cqlserver.auth.access import Access
     from cqlserver.auth.guard import Guard
     from cqlserver.clustering.member import Member
     from cqlserver.guardrails import Guardrails
+    from cqlserver.observers import Observer
     from cqlserver.query_log.recording import QueryLog
     from storage.views.view import RowFilter
 
@@ -104,7 +107,14 @@ class Node:
             )
         )
         self.sessions: dict[Client, None] = {}
-        self.observer: QueryLog | None = None  # of what sessions serve
+        self.query_log: QueryLog | None = None
+        self.audit_logs: AuditLogs | None = None
+        """Once one of them was on."""
+        self.observer: Observer | None = None
+        """Of what sessions serve: all logs that are on."""
+        self._audit_observers: Sequence[Observer] = ()
+        self.turn_clients_away: Callable[[], None] = lambda: None
+        """Soon, and takes no new ones."""
         self.registered: dict[Client, None] = {}  # those that want events
         self.statements = Statements(compiler(self), config.prepared_statements_bytes_max, self.border.warn)
         self.virtual_tables = VirtualTables(self)
@@ -187,11 +197,21 @@ class Node:
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
 
-    def observe(self, observer: "QueryLog | None") -> None:
+    def record(self, query_log: "QueryLog | None") -> None:
         """Has all sessions, those to come too, tell it what they serve; None: nobody any more."""
-        self.observer = observer
+        self.query_log = query_log
+        self._observe()
+
+    def audit(self, observers: "Sequence[Observer]") -> None:
+        """The same of the audit log and the full query log: those that are on."""
+        self._audit_observers = observers
+        self._observe()
+
+    def _observe(self) -> None:
+        others = [self.query_log] if self.query_log is not None else []
+        self.observer = as_one([*others, *self._audit_observers])
         for session in self.sessions:
-            session.observer = observer
+            session.observer = self.observer
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
@@ -419,7 +439,7 @@ class Node:
 class Client:
     """What a node knows of its sessions."""
 
-    observer: "QueryLog | None"
+    observer: "Observer | None"
 
     def push(self, event: Event) -> None:
         raise NotImplementedError

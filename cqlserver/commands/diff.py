@@ -12,13 +12,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from cqlserver.control.raw_json import rows_json
+from cqlserver.control.raw_json import answer_text
 from cqlserver.launcher import start
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from protocol.client import Connection, connect
 from protocol.errors import CqlServerError
-from protocol.responses import Error, Reply, RowsResult
+from protocol.responses import Error, Reply
 
 REQUEST_S: Final = 60.0
 SHOWN_CHARS_MAX: Final = 2_000
@@ -88,19 +88,8 @@ def differences(here: Connection, there: Connection, paths: list[Path]) -> Itera
     for path in paths:
         for file in files_of(path):
             for statement in statements_of(file, lambda table, column: False):
-                ours, theirs = shown(here.query(statement.text)), shown(there.query(statement.text))
+                ours, theirs = answer_text(here.query(statement.text)), answer_text(there.query(statement.text))
                 if ours == theirs:
                     yield None
                 else:
                     yield Difference(f"{statement.file}:{statement.line}", statement.text, ours, theirs)
-
-
-def shown(reply: Reply) -> str:
-    """An answer as text that is equal where answers are."""
-    response = reply.response
-    warnings = f" warnings {list(reply.warnings)}" if reply.warnings else ""
-    if isinstance(response, Error):
-        return f"{type(response.error).__name__}: {response.error.message}{warnings}"
-    if isinstance(response, RowsResult):
-        return rows_json(response, str(list(reply.warnings)))
-    return type(response).__name__ + warnings

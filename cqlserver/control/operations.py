@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cqlserver.control import copying, nodes, query_log, verbs
+from cqlserver.control.audit_operations import AUDIT_OPERATIONS
 from cqlserver.control.cluster_operations import CLUSTER_OPERATIONS
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
@@ -157,6 +158,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         reads=True,
     ),
     *STORAGE_OPERATIONS,
+    *AUDIT_OPERATIONS,
     *CLUSTER_OPERATIONS,
     Operation(
         "stop_node",

@@ -18,11 +18,11 @@ class NotRecording(Refused):
 
 async def record(control: Control, *, on: bool) -> object:
     node = control.node
-    if on and node.observer is None:
-        node.observe(QueryLog(node.statements.prepared_texts()))
+    if on and node.query_log is None:
+        node.record(QueryLog(node.statements.prepared_texts()))
     elif not on:
-        node.observe(None)
-    return {"next": node.observer.next_number if node.observer is not None else 0}
+        node.record(None)
+    return {"next": node.query_log.next_number if node.query_log is not None else 0}
 
 
 async def queries(
@@ -60,7 +60,7 @@ async def habits(control: Control, *, since: int) -> object:
 
 
 def _log(control: Control) -> QueryLog:
-    log = control.node.observer
+    log = control.node.query_log
     if log is None:
         raise NotRecording("nothing is recorded: `record` begins with it, as does a start with --query-log")
     return log

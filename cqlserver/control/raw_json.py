@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from struct import Struct
 
-from protocol.responses import RowsResult
+from protocol.responses import Error, Reply, RowsResult
 
 _I32 = Struct(">i").unpack_from
 
@@ -42,3 +42,14 @@ def wire_values(content: bytes) -> Iterator[bytes | None]:
         else:
             yield content[at : at + length]
             at += length
+
+
+def answer_text(reply: Reply) -> str:
+    """An answer as text that is equal where answers are."""
+    response = reply.response
+    warnings = f" warnings {list(reply.warnings)}" if reply.warnings else ""
+    if isinstance(response, Error):
+        return f"{type(response.error).__name__}: {response.error.message}{warnings}"
+    if isinstance(response, RowsResult):
+        return rows_json(response, str(list(reply.warnings)))
+    return type(response).__name__ + warnings

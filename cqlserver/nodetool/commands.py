@@ -6,6 +6,7 @@ from typing import Final
 from cqlserver.nodetool.arguments import TABLES as _TABLES
 from cqlserver.nodetool.arguments import TABLES_SUMMARY as _TABLES_SUMMARY
 from cqlserver.nodetool.arguments import Command, Option
+from cqlserver.nodetool.audit_commands import AUDIT_COMMANDS
 from cqlserver.nodetool.cluster_commands import CLUSTER_COMMANDS
 from cqlserver.nodetool.operating_commands import OPERATING
 
@@ -286,4 +287,6 @@ _ALL: Final = (
     ),
 )
 
-COMMANDS: Final[Mapping[str, Command]] = {command.name: command for command in (*_ALL, *CLUSTER_COMMANDS, *OPERATING)}
+COMMANDS: Final[Mapping[str, Command]] = {
+    command.name: command for command in (*_ALL, *AUDIT_COMMANDS, *CLUSTER_COMMANDS, *OPERATING)
+}

@@ -16,6 +16,7 @@ from cqlserver.program.config_names import CASSANDRA_NAMES
 from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
+    from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions
     from cqlserver.program.tls_settings import TlsSettings
     from storage.commitlog.archiving import ArchivingOptions
 
@@ -95,6 +96,8 @@ class Config:
     tls: "TlsSettings | None" = None
     own_certificates: bool = False
     requires_client_certificate: bool = False
+    audit_log: "AuditLogOptions | None" = None
+    full_query_log: "FullQueryLogOptions | None" = None
 
 
 def parse_duration_ms(name: str, text: object) -> int:
@@ -170,6 +173,7 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, given=MappingProxyType({**config.given, **settings}))
     config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
     config = replace(config, guardrails=_guardrails(config.guardrails, settings))
+    config = _apply_audit(config, settings)
     if "client_encryption_options" in settings:
         from cqlserver.program.tls_settings import TlsError, read_tls
 
@@ -360,6 +364,21 @@ def _apply_functions(config: Config, settings: Mapping[str, object]) -> Config:
         user_defined_functions_warn_timeout_ms=timeouts["user_defined_functions_warn_timeout_ms"],
         user_defined_functions_fail_timeout_ms=timeouts["user_defined_functions_fail_timeout_ms"],
     )
+
+
+def _apply_audit(config: Config, settings: Mapping[str, object]) -> Config:
+    if "audit_logging_options" not in settings and "full_query_logging_options" not in settings:
+        return config
+    from cqlserver.audit.options import read_audit_log_options, read_full_query_log_options
+
+    try:
+        if "audit_logging_options" in settings:
+            config = replace(config, audit_log=read_audit_log_options(settings["audit_logging_options"]))
+        if "full_query_logging_options" in settings:
+            config = replace(config, full_query_log=read_full_query_log_options(settings["full_query_logging_options"]))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return config
 
 
 def _apply_commitlog(config: Config, settings: Mapping[str, object]) -> Config:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from storage.exercise import EXERCISE_VARIABLE, StorageExercise
 from storage.local_node import LocalNode, maybe_local_node, save_local_node, stored_truncations
 
 if TYPE_CHECKING:
+    from cqlserver.audit.options import AuditLogOptions
     from cqlserver.connections.tls import Tls
     from cqlserver.program.own_certificates import OwnCertificates
 
@@ -150,12 +152,15 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         if config.query_log:
             from cqlserver.query_log.recording import QueryLog
 
-            node.observe(QueryLog({}))
+            node.record(QueryLog({}))
+        if config.audit_log is not None and config.audit_log.enabled:
+            begin_audit(node, config.audit_log)
         listener = Listener(node, sockets, make_tls(config))
         if node.durable and (exercise := os.environ.get(EXERCISE_VARIABLE)):
             listener.after_go = StorageExercise(node.engine, exercise == "compact")
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
+                node.turn_clients_away = partial(nursery.start_soon, listener.exclusively, listener.turn_away)
                 if connected is not None:
                     await nursery.start(connected.run)
                     listen(sockets)
@@ -180,7 +185,19 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
     finally:
         if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
             config.ready_file.unlink(missing_ok=True)
+        if node.audit_logs is not None:
+            node.audit_logs.close()
         node.engine.close()
+
+
+def begin_audit(node: Node, options: "AuditLogOptions") -> None:
+    """Raises StartupError."""
+    from cqlserver.audit.logs import audit_logs_of
+
+    try:
+        audit_logs_of(node).enable_audit(options)
+    except (OSError, ValueError) as error:
+        raise StartupError(f"audit_logging_options: {error}; choose another audit_logs_dir") from error
 
 
 async def stop_when_stdin_ends(scope: trio.CancelScope) -> None:

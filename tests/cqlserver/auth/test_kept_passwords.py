@@ -39,7 +39,7 @@ REQUESTS: tuple[Request, ...] = (
 def recorded() -> tuple[Node, QueryLog]:
     node = auth_node()
     log = QueryLog(node.statements.prepared_texts())
-    node.observe(log)
+    node.record(log)
     return node, log
 
 
@@ -80,7 +80,7 @@ def test_what_was_prepared_before_the_log_is_on() -> None:
     statement_id = session.prepare(f"ALTER ROLE alice WITH PASSWORD = '{SECRET}'")
     log = QueryLog(node.statements.prepared_texts())
     node.sessions[session.session] = None
-    node.observe(log)
+    node.record(log)
     assert isinstance(session.execute(statement_id), responses.VoidResult)
     assert described(next(entries(log, 0)), node.schema)["cql"] == "ALTER ROLE alice WITH PASSWORD = '*******'"
 

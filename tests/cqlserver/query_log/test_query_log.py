@@ -36,7 +36,7 @@ class Recorded(SmallSession):
         super().__init__(True, SCHEMA)
         self.log = QueryLog(self.node.statements.prepared_texts())
         self.node.sessions[self.session] = None
-        self.node.observe(self.log)
+        self.node.record(self.log)
 
     def entries(self, **wanted: str) -> list[Entry]:
         return [entry for entry in entries(self.log, 0) if Filter(**wanted).takes(entry)]  # type: ignore[arg-type]
@@ -125,7 +125,7 @@ def test_the_oldest_go_first(session: Recorded, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_nothing_is_recorded_once_it_is_off(session: Recorded) -> None:
-    session.node.observe(None)
+    session.node.record(None)
     session.ask(Query("SELECT * FROM ks.u"))
     assert not session.entries()
 

@@ -1,0 +1,165 @@
+"""A log in files, one for each roll cycle: what is full is archived, or goes when all take too much.
+
+A file begins with MAGIC; a record is `[u32 length][u32 CRC-32 of the rest][u8 kind][payload]`. A torn record at the end is
+what a crash left of the last write: readers end there. Nothing is synced: like Cassandra's these logs survive the process's
+death, not the machine's.
+"""
+
+import logging
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from struct import Struct
+from typing import Final
+
+from cqlserver.audit.options import ROLL_CYCLES, BinLogOptions
+from storage.environment.commands import RunCommand, run_command
+from storage.environment.environment import AppendFile, Environment
+from storage.environment.errands import Errand
+
+log = logging.getLogger("cqlserver.audit")
+
+MAGIC: Final = b"cqlbin1\n"
+SUFFIX: Final = ".binlog"
+RETRY_S: Final = 300.0
+"""Between two attempts to archive a file (utils/binlog/ExternalArchiver.java)."""
+_HEAD: Final = Struct(">II")
+_LENGTH_MAX: Final = 1 << 30
+
+class BinLogDamaged(Exception):
+    """A file has something else than records; the message names it."""
+
+
+def framed(kind: int, payload: bytes) -> bytes:
+    rest = bytes((kind,)) + payload
+    return _HEAD.pack(len(rest), zlib.crc32(rest)) + rest
+
+
+def records(data: bytes, name: str) -> Iterator[tuple[int, bytes]]:
+    """(kind, payload) of a file's contents. Raises BinLogDamaged."""
+    if data[: len(MAGIC)] != MAGIC:
+        if MAGIC.startswith(data):
+            return
+        raise BinLogDamaged(f"{name} is no such log: it begins with {data[: len(MAGIC)]!r}")
+    position = len(MAGIC)
+    while position + _HEAD.size < len(data):
+        length, checksum = _HEAD.unpack_from(data, position)
+        rest = data[position + _HEAD.size : position + _HEAD.size + length]
+        if len(rest) < length:
+            return  # being written, or cut by a crash
+        if not 0 < length <= _LENGTH_MAX or zlib.crc32(rest) != checksum:
+            raise BinLogDamaged(f"{name} is damaged at offset {position}: what follows is not read")
+        yield rest[0], rest[1:]
+        position += _HEAD.size + length
+
+
+class BinLog:
+    """See the module. Every method may raise OSError, after which nothing more is to be written. `suffix`: of the files'
+    names; `head`: what each begins with."""
+
+    def __init__(
+        self,
+        folder: str,
+        options: BinLogOptions,
+        environment: Environment,
+        suffix: str = SUFFIX,
+        head: bytes = MAGIC,
+        run: RunCommand = run_command,
+    ) -> None:
+        self.folder, self.options = folder, options
+        self._environment, self._disk, self._clock = environment, environment.disk, environment.clock
+        self._suffix, self._head, self._run = suffix, head, run
+        self._cycle_s, self._pattern = ROLL_CYCLES[options.roll_cycle.upper()]
+        self._file: AppendFile | None = None
+        self._cycle = -1
+        self._waiting: dict[str, tuple[float, int]] = {}
+        """Paths to be archived: when, and after how many attempts."""
+        self._under_way: dict[str, tuple[Errand[None], int]] = {}
+        self._disk.mkdirs(folder)
+        for path in self._paths():
+            self._archive_later(path)
+
+    def append(self, data: bytes) -> None:
+        """Whole records."""
+        cycle = self._clock.now_s() // self._cycle_s
+        if cycle != self._cycle or self._file is None:
+            self._roll(cycle)
+        elif self._waiting or self._under_way:
+            self._tend()
+        assert self._file is not None
+        self._file.write(data)
+
+    def _roll(self, cycle: int) -> None:
+        self._end_file()
+        self._cycle = cycle
+        began = datetime.fromtimestamp(cycle * self._cycle_s, UTC)
+        path = f"{self.folder}/{began.strftime(self._pattern)}{self._suffix}"
+        self._waiting.pop(path, None)  # from before a restart, and not full yet
+        is_new = not self._disk.exists(path) or not self._disk.size(path)
+        self._file = self._disk.open_append(path)
+        if is_new and self._head:
+            self._file.write(self._head)
+        self._tend()
+        self._shrink()
+
+    def _end_file(self) -> None:
+        if self._file is not None:
+            path = self._file.path
+            self._file.close()
+            self._file = None
+            self._archive_later(path)
+
+    def _paths(self) -> list[str]:
+        """All files, the oldest first."""
+        return [f"{self.folder}/{name}" for name in self._disk.list(self.folder) if name.endswith(self._suffix)]
+
+    def _shrink(self) -> None:
+        """Where nobody archives, the oldest go (utils/binlog/DeletingArchiver.java)."""
+        if self.options.archive_command:
+            return
+        paths = self._paths()
+        size = sum(map(self._disk.size, paths))
+        for path in paths[:-1]:
+            if size <= self.options.max_log_size:
+                return
+            size -= self._disk.size(path)
+            self._disk.unlink(path)
+            log.info("Removed %s: all files take more than max_log_size, which is %d", path, self.options.max_log_size)
+
+    def _archive_later(self, path: str) -> None:
+        if self.options.archive_command:
+            self._waiting[path] = (0.0, 0)
+
+    def _tend(self) -> None:
+        """Has archived what is due, again where it failed."""
+        for path, (errand, tried) in list(self._under_way.items()):
+            if errand.is_done:
+                del self._under_way[path]
+                self._archived(path, errand, tried)
+        now = self._clock.monotonic()
+        for path, (due_s, tried) in list(self._waiting.items()):
+            if due_s <= now:
+                del self._waiting[path]
+                words = [word.replace("%path", path) for word in self.options.archive_command.split(" ")]
+                self._under_way[path] = (self._environment.workers.errand(partial(self._run, words)), tried)
+
+    def _archived(self, path: str, errand: Errand[None], tried: int) -> None:
+        try:
+            errand.result  # noqa: B018 - raises what went wrong
+        except OSError as error:
+            if tried < self.options.max_archive_retries:
+                log.error("Got error archiving %s, retrying in %d minutes: %s", path, RETRY_S // 60, error)
+                self._waiting[path] = (self._clock.monotonic() + RETRY_S, tried + 1)
+            else:
+                log.error("Max retries %d reached for %s, leaving on disk: %s", tried, path, error)
+
+    def close(self) -> None:
+        """Archives what there is, the last file too, and waits for that."""
+        self._end_file()
+        self._waiting = {path: (0.0, tried) for path, (_, tried) in self._waiting.items()}
+        self._tend()
+        for errand, _ in self._under_way.values():
+            errand.wait()
+        self._waiting.clear()
+        self._tend()

@@ -1,0 +1,108 @@
+"""Files of the audit log and the full query log: rolled, bounded, archived."""
+
+import pytest
+
+from cqlserver.audit.bin_log import MAGIC, BinLog, BinLogDamaged, framed, records
+from cqlserver.audit.options import BinLogOptions
+from storage.environment.environment import Environment, Rng
+from storage.environment.memory import MemoryDisk
+from storage.environment.strands import InlineWorkers
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000
+
+    def now_s(self) -> int:
+        return self.seconds
+
+    def wall_us(self) -> int:
+        return self.seconds * 1_000_000
+
+    def monotonic(self) -> float:
+        return float(self.seconds)
+
+
+class Files:
+    def __init__(self, **options: object) -> None:
+        self.disk, self.clock = MemoryDisk(), Clock()
+        self.environment = Environment(self.clock, Rng(b"a"), self.disk, InlineWorkers())
+        self.options = BinLogOptions(**{"roll_cycle": "MINUTELY", **options})  # type: ignore[arg-type]
+        self.commands: list[str] = []
+        self.failures = 0
+        self.log = self.opened()
+
+    def opened(self) -> BinLog:
+        return BinLog("/audit", self.options, self.environment, run=self.run)
+
+    def run(self, words: object) -> None:
+        assert isinstance(words, list)
+        self.commands.append(" ".join(words))
+        if self.failures:
+            self.failures -= 1
+            raise OSError("exit status 1")
+
+    def names(self) -> list[str]:
+        return self.disk.list("/audit")
+
+
+def test_records_come_back_until_where_a_crash_cut() -> None:
+    files = Files()
+    files.log.append(framed(1, b"one") + framed(2, b""))
+    (name,) = files.names()
+    assert name == "20231114-2213.binlog"
+    data = files.disk.read_file(f"/audit/{name}")
+    assert list(records(data, name)) == [(1, b"one"), (2, b"")]
+    for cut in range(len(data)):
+        found = list(records(data[:cut], name))
+        assert found == [(1, b"one")] * (cut >= len(MAGIC) + 12)
+    changed = data[: len(MAGIC) + 9] + b"X" + data[len(MAGIC) + 10 :]
+    with pytest.raises(BinLogDamaged, match="offset 8"):
+        list(records(changed, name))
+    with pytest.raises(BinLogDamaged, match="no such log"):
+        list(records(b"something else", name))
+
+
+def test_a_file_for_each_cycle_and_the_oldest_go() -> None:
+    files = Files(max_log_size=100)
+    for _ in range(5):
+        files.log.append(framed(1, b"x" * 40))
+        files.clock.seconds += 60
+    # a file has 57 bytes: of the two that are full one goes when the next begins
+    assert files.names() == ["20231114-2216.binlog", "20231114-2217.binlog"]
+
+
+def test_a_start_goes_on_with_the_file_of_now() -> None:
+    files = Files()
+    files.log.append(framed(1, b"one"))
+    again = files.opened()
+    again.append(framed(1, b"two"))
+    (name,) = files.names()
+    assert [payload for _, payload in records(files.disk.read_file(f"/audit/{name}"), name)] == [b"one", b"two"]
+
+
+def test_full_files_are_archived_and_tried_again() -> None:
+    files = Files(archive_command="/bin/keep %path", max_archive_retries=2)
+    files.failures = 1
+    files.log.append(framed(1, b"one"))
+    files.clock.seconds += 60
+    files.log.append(framed(1, b"two"))  # rolls: the first is archived, and fails
+    assert files.commands == ["/bin/keep /audit/20231114-2213.binlog"]
+    files.log.append(framed(1, b"three"))  # the failure is seen
+    assert len(files.commands) == 1
+    files.clock.seconds += 400
+    files.log.append(framed(1, b"four"))
+    files.log.append(framed(1, b"five"))
+    assert files.commands.count("/bin/keep /audit/20231114-2213.binlog") == 2
+    assert files.commands.count("/bin/keep /audit/20231114-2214.binlog") == 1
+    files.log.close()
+    assert files.commands[-1] == "/bin/keep /audit/20231114-2221.binlog"
+    assert len(files.commands) == 4
+
+
+def test_what_a_crash_left_is_archived_at_the_next_start() -> None:
+    files = Files(archive_command="keep %path")
+    files.log.append(framed(1, b"one"))
+    files.clock.seconds += 3_600
+    files.opened().append(framed(1, b"two"))
+    assert files.commands == ["keep /audit/20231114-2213.binlog"]
