@@ -15,15 +15,6 @@ Tables = Iterable[tuple[str, str]]
 """(keyspace, table)"""
 
 
-PLAN_BYTES, PART_BYTES, CHAR_BYTES = 16_000, 450, 2
-"""What a plan takes, with its code: measured, from short texts, long batches and long lists of columns."""
-
-
-def reckoned_bytes(text: str) -> int:
-    """What the plan of a text takes: it grows with the parts that commas and markers tell of."""
-    return PLAN_BYTES + PART_BYTES * (text.count(",") + text.count("?")) + CHAR_BYTES * len(text)
-
-
 class PlanCache(Generic[K, V]):
     """Values, none of them None, of at most `bytes_max` together, as those who keep them reckon. `get` is the plain dict's,
     and no use; `use` is. `on_leave`: told the key of each value that has to make room."""
@@ -59,17 +50,31 @@ class PlanCache(Generic[K, V]):
         """In place of what the key may have had; `size` in bytes, at most `bytes_max`."""
         if key in self._values:
             self.pop(key)
-        while self._values and self.bytes + size > self.bytes_max:
-            oldest = next(iter(self._values))
-            self.pop(oldest)
-            if self._on_leave is not None:
-                self._on_leave(oldest)
+        self._make_room(size)
         self._values[key] = value
         self._sizes[key] = size
         self.bytes += size
         self._tables[key] = distinct = tuple(dict.fromkeys(tables))
         for keyspace, table in distinct:
             self._keys.setdefault(keyspace, {}).setdefault(table, {})[key] = None
+
+    def size_of(self, key: K) -> int:
+        return self._sizes[key]
+
+    def grow(self, key: K, size: int) -> None:
+        """The value takes so many bytes more. It should be the one used last, which stays."""
+        self._sizes[key] += size
+        self.bytes += size
+        self._make_room(0)
+
+    def _make_room(self, size: int) -> None:
+        while self._values and self.bytes + size > self.bytes_max:
+            oldest = next(iter(self._values))
+            if not size and len(self._values) == 1:
+                return
+            self.pop(oldest)
+            if self._on_leave is not None:
+                self._on_leave(oldest)
 
     def oldest_share(self, share: float) -> Iterator[K]:
         """The keys of those used longest ago, that take so much of `bytes_max`, where all take more than half of it."""

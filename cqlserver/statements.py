@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 from cqlserver.pending import Pending
-from cqlserver.plan_cache import PlanCache, reckoned_bytes
-from cqlserver.plans.plan import FastPath, KnownShapes, Plan, QueryPath
+from cqlserver.plan_cache import PlanCache
+from cqlserver.plan_size import SMALL_BYTES, SMALL_TEXT_CHARS, measured_bytes
+from cqlserver.plans.plan import PATTERN_BYTES, PATTERNS_TOTAL_MAX, FastPath, KnownShapes, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
 from grammar.errors import CqlNestingError, CqlTooLongError
 from grammar.errors import CqlSyntaxError as GrammarError
 from grammar.parser import parse
 from grammar.shape import parse_shaped, shape
+from grammar.shape_pattern import KEY_CHARS_MAX
 from protocol.errors import CqlSyntaxError, InvalidRequest, ProtocolError, RequestError, ServerError, Unprepared
 from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, prepared_id
 from protocol.primitives import Value
@@ -34,10 +36,11 @@ TRIED_MAX = 1_000
 """Shapes of which is remembered that nothing can be gained with them."""
 BATCHES_BYTES_MAX = 8 << 20
 """Combinations of prepared statements in BATCH messages whose plans are kept."""
-PLANS_BYTES_MAX = 2 * TEXTS_BYTES_MAX + BATCHES_BYTES_MAX
-"""All of these."""
+VERSIONS = 3
+PLANS_BYTES_MAX = 2 * TEXTS_BYTES_MAX + BATCHES_BYTES_MAX + VERSIONS * PATTERNS_TOTAL_MAX * PATTERN_BYTES
+"""All of these, and the shapes that each version of the protocol knows by patterns."""
 BATCH_BYTES, BATCH_ENTRY_BYTES = 2_000, 100
-"""What such a plan takes, and each of its entries."""
+"""What such a plan takes, and each of its entries, beside the statements' plans."""
 PROBATION_SHARE = 0.25
 """Of the prepared statements' room: those who were used longest ago have to show whether they still are."""
 MARKERS_MAX = 65_535
@@ -65,6 +68,10 @@ class StatementCompiler(Protocol):
 
     def batch_of_message(self, request: Batch, plans: Sequence[Plan]) -> Plan: ...
 
+    def has_small_tables(self, plan: Plan) -> bool:
+        """Whether its tables have so few columns that a short statement about them is small."""
+        ...
+
     def check_keyspace(self, name: str) -> None:
         """Raises InvalidRequest when there is no keyspace of that name."""
         ...
@@ -90,7 +97,8 @@ class StatementCompiler(Protocol):
 
 @dataclass(slots=True)
 class Prepared:
-    """A prepared statement. `keyspace`: what USE had chosen when it was prepared, None if its names are qualified."""
+    """A prepared statement. `keyspace`: what USE had chosen when it was prepared, None if its names are qualified; `size`:
+    bytes, without fast paths, of which each takes `fast_size`, and `fast_count` are reckoned with."""
 
     id: bytes
     text: str
@@ -98,6 +106,9 @@ class Prepared:
     keyspace: str | None
     is_qualified: bool
     response: PreparedResult
+    size: int = 0
+    fast_size: int = 0
+    fast_count: int = 0
 
     @property
     def tables_keyspace(self) -> str | None:
@@ -124,8 +135,9 @@ class Statements:
         self._shapes: PlanCache[tuple[str | None, str], Plan] = PlanCache(TEXTS_BYTES_MAX)
         self._known_shapes: dict[int, KnownShapes] = {}
         self._tried_twins: set[tuple[int, str | None, str]] = set()
-        self._unshared: dict[tuple[str | None, str], None] = {}
-        """Shapes whose texts have no plan in common. A change of the schema may make one possible, so it empties this."""
+        self._unshared: dict[bytes, None] = {}
+        """Shapes, by an id as of prepared ones, whose texts have no plan in common. A change of the schema may make one
+        possible, so it empties this."""
 
     @property
     def prepared_count(self) -> int:
@@ -136,8 +148,7 @@ class Statements:
         paths = self._fast.get(version)
         if paths is None:
             paths = self._fast[version] = {}
-            for prepared in self._prepared.values():
-                self._add_fast(prepared, version)
+            self._probation.update(self._prepared)  # each gets its path at its next use
         return paths
 
     def fast_query(self, version: int) -> QueryPath:
@@ -161,10 +172,19 @@ class Statements:
         prepared = self.maybe_prepared(statement_id)
         return prepared.plan if prepared is not None else None
 
-    def _add_fast(self, prepared: Prepared, version: int) -> None:
-        fast = prepared.plan.maybe_fast(version) if version else None
-        if fast is not None:
-            self._fast[version][prepared.id] = fast
+    def _add_fast(self, prepared: Prepared) -> None:
+        """The fast paths that it hasn't got. It is the one used last."""
+        count = 0
+        for version, paths in self._fast.items():
+            if prepared.id not in paths:
+                fast = prepared.plan.maybe_fast(version) if version else None
+                if fast is None:
+                    continue
+                paths[prepared.id] = fast
+            count += 1
+        if count > prepared.fast_count:
+            more, prepared.fast_count = count - prepared.fast_count, count
+            self._prepared.grow(prepared.id, more * prepared.fast_size)
 
     # --- QUERY ---------------------------------------------------------------------------------------------------------
 
@@ -218,7 +238,7 @@ class Statements:
         if cut is not None:
             key, literals = cut
             known = self._shapes.use((keyspace, key))
-            if known is None and (keyspace, key) not in self._unshared:
+            if known is None and prepared_id(key, keyspace) not in self._unshared:
                 known = self._compile_shape(state, text, literals, keyspace)
                 if len(key) <= TEXT_CHARS_MAX:
                     self._remember_shape((keyspace, key), known)
@@ -226,17 +246,33 @@ class Statements:
                 self._try_twin(state, known, keyspace, key)
             if known is not None:
                 if not literals and len(text) <= TEXT_CHARS_MAX:  # from now on found without a look for literals
-                    self._texts.keep((keyspace, text), known, known.tables, reckoned_bytes(text))
+                    self._keep(self._texts, (keyspace, text), known)
                 return known, cast(tuple[Value, ...], tuple(literals))
         plan = self.compile(state, text, keyspace)
         if plan.tables and cut is None and len(text) <= TEXT_CHARS_MAX:
-            self._texts.keep((keyspace, text), plan, plan.tables, reckoned_bytes(text))
+            self._keep(self._texts, (keyspace, text), plan)
         else:
             let_go_wholly(plan)
         return plan, ()
 
+    def _keep(self, plans: PlanCache[tuple[str | None, str], Plan], key: tuple[str | None, str], plan: Plan) -> None:
+        """If it is small enough."""
+        size = self._size_of(plan, key[1])
+        if size <= plans.bytes_max:
+            plans.keep(key, plan, plan.tables, size)
+        else:
+            let_go_wholly(plan)
+
+    def _size_of(self, plan: Plan, text: str) -> int:
+        """In bytes: measured where it may be more than others."""
+        if len(text) <= SMALL_TEXT_CHARS and self._compiler.has_small_tables(plan):
+            return SMALL_BYTES
+        return measured_bytes((plan, text), pause)
+
     def _try_twin(self, state: ClientState, plan: Plan, keyspace: str | None, key: str) -> None:
         """A shape that comes again may be one for the hot path: as its twin with bind markers."""
+        if len(key) > KEY_CHARS_MAX or self._shapes.size_of((keyspace, key)) > PATTERN_BYTES:
+            return
         place = (state.version, keyspace, key)
         if place in self._tried_twins:
             return
@@ -254,11 +290,11 @@ class Statements:
 
     def _remember_shape(self, key: tuple[str | None, str], plan: Plan | None) -> None:
         if plan is not None:
-            self._shapes.keep(key, plan, plan.tables, reckoned_bytes(key[1]))
+            self._keep(self._shapes, key, plan)
             return
         if len(self._unshared) >= TRIED_MAX:
             del self._unshared[next(iter(self._unshared))]
-        self._unshared[key] = None
+        self._unshared[prepared_id(key[1], key[0])] = None
 
     def compile(self, state: ClientState, text: str, keyspace: str | None) -> Plan:
         """Parses and compiles; raises RequestError."""
@@ -288,12 +324,6 @@ class Statements:
             raise InvalidRequest(
                 f"Too many markers(?). {len(statement.markers)} markers exceed the allowed maximum of {MARKERS_MAX}"
             )
-        size = reckoned_bytes(text)
-        if size > self._prepared.bytes_max:
-            raise InvalidRequest(
-                f"Prepared statement of size {size} bytes is larger than allowed maximum of "
-                f"{self._prepared.bytes_max >> 20} MB: {text[:200]}..."
-            )
         plan = self._compiler.compile(statement, text, state, keyspace, False)
         self._compiler.check_prepared(plan, state)
         is_qualified = _is_qualified(statement)
@@ -305,13 +335,21 @@ class Statements:
         if not is_qualified:
             _warn_of_use(state, prepared_id(text, keyspace), keyspace)
         prepared = Prepared(statement_id, text, plan, bound_to, is_qualified, response)
+        fast = plan.maybe_fast(state.version)
+        prepared.size = size = measured_bytes((prepared,), pause)
+        prepared.fast_size = measured_bytes((prepared, fast), pause) - size if fast is not None else 0
+        if size + prepared.fast_size > self._prepared.bytes_max:
+            let_go_wholly(prepared)
+            raise InvalidRequest(
+                f"Prepared statement of size {size} bytes is larger than allowed maximum of "
+                f"{self._prepared.bytes_max >> 20} MB: {text[:200]}..."
+            )
         if statement_id in self._prepared:
             self._forget(statement_id)
         self._prepared.keep(statement_id, prepared, plan.tables, size)
-        for version in self._fast:
-            self._add_fast(prepared, version)
+        self._add_fast(prepared)
         for old_id in self._prepared.oldest_share(PROBATION_SHARE):
-            if old_id not in self._probation and old_id != statement_id:
+            if old_id != statement_id:
                 self._probation.add(old_id)
                 self._without_fast(old_id)
         return response
@@ -348,8 +386,7 @@ class Statements:
         prepared = self._prepared.use(statement_id)
         if prepared is not None and statement_id in self._probation:
             self._probation.discard(statement_id)
-            for version in self._fast:
-                self._add_fast(prepared, version)
+            self._add_fast(prepared)
         return prepared
 
     def _get(self, statement_id: bytes) -> Prepared:
@@ -405,7 +442,8 @@ class Statements:
         if batch is None:
             batch = self._compiler.batch_of_message(request, plans)
             tables = [table for plan in plans for table in plan.tables]
-            size = BATCH_BYTES + BATCH_ENTRY_BYTES * len(plans)
+            # it keeps its statements' plans, though they may have had to make room
+            size = BATCH_BYTES + BATCH_ENTRY_BYTES * len(plans) + measured_bytes((*dict.fromkeys(plans),), pause)
             if size <= self._batches.bytes_max and len(plans) <= BATCH_ENTRIES_KEPT_MAX:
                 self._batches.keep(key, batch, tables, size)
             else:

@@ -447,7 +447,7 @@ class Engine:
         changes. Raises what `apply` raises."""
         if store.has_derived:
             return self.indexed.packed_writer(store, layout)
-        row_prefix, heads, apply = layout.row_prefix, _U16_HEADS, self.apply
+        row_prefix, heads, apply = layout.row_prefix, U16_HEADS, self.apply
         commit_log = self.commit_log
         if commit_log is None or store.table.id in self._unlogged:
 
@@ -687,7 +687,7 @@ class Engine:
             self.background.finish()
 
 
-_U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
+U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
 
 
 def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:

@@ -91,7 +91,7 @@ class Channel:
         self.sock, self.session, self.peer = sock, session, peer
         self.fd = sock.fileno()
         self.unsent: deque[memoryview] = deque()
-        self.unsent_bytes = 0
+        self.unsent_bytes = 0  # with what has been sent of the first and can't be freed yet
         self.moved_at = 0.0  # when the client last took something, while there is something unsent
         # (position of the commit log that must be synced first, the output, what it answers)
         self.held: deque[tuple[int, bytes, Served]] = deque()
@@ -483,9 +483,9 @@ class Listener:
                 self._close(channel)
                 return
             if sent < len(output):
-                channel.unsent.append(memoryview(output)[sent:])
+                channel.unsent.append(_rest(memoryview(output), sent))
                 channel.moved_at = self._clock()
-                self._count_unsent(channel, len(output) - sent)
+                self._count_unsent(channel, _held_bytes(channel.unsent[0]))
         elif output:
             channel.unsent.append(memoryview(output))
             self._count_unsent(channel, len(output))
@@ -508,13 +508,15 @@ class Listener:
         unsent = channel.unsent
         try:
             while unsent:
-                sent = channel.sock.send(unsent[0])
-                self._count_unsent(channel, -sent)
+                first = unsent[0]
+                sent = channel.sock.send(first)
                 channel.moved_at = self._clock()
-                if sent < len(unsent[0]):
-                    unsent[0] = unsent[0][sent:]
+                if sent < len(first):
+                    unsent[0] = _rest(first, sent)
+                    self._count_unsent(channel, _held_bytes(unsent[0]) - _held_bytes(first))
                     break
                 unsent.popleft()
+                self._count_unsent(channel, -_held_bytes(first))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -669,3 +671,16 @@ class Listener:
                 self._for(channel, self._send_held, channel, position)
         if self._behind:
             self._wake()
+
+
+def _rest(data: memoryview, sent: int) -> memoryview:
+    """What is still to be sent. Where that is less than half it is copied, and what has been sent is freed: so what is held
+    is at most twice what is unsent, and no more is copied in all than there was."""
+    rest = data[sent:]
+    return memoryview(bytes(rest)) if 2 * len(rest) < _held_bytes(data) else rest
+
+
+def _held_bytes(data: memoryview) -> int:
+    held = data.obj
+    assert isinstance(held, bytes)
+    return len(held)

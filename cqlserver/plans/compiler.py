@@ -9,6 +9,7 @@ from cqlserver.ddl.apply import is_ddl, not_supported
 from cqlserver.functions.model import Function
 from cqlserver.guarding import guarding
 from cqlserver.node import Node
+from cqlserver.plan_size import SMALL_COLUMNS
 from cqlserver.plans.batch import BatchPlan, validate_batch
 from cqlserver.plans.cas import CasPlan
 from cqlserver.plans.fast.batch import fast_batch
@@ -118,6 +119,12 @@ class Compiler:
         """What PREPARE checks beside compiling. Raises RequestError."""
         if isinstance(plan, ImmediatePlan) and plan.validate is not None:
             plan.validate(state)
+
+    def has_small_tables(self, plan: Plan) -> bool:
+        """Whether its tables have few columns."""
+        schema = self._node.schema
+        tables = [schema.maybe_table(keyspace, name) for keyspace, name in plan.tables]
+        return sum(len(table.columns) for table in tables if table is not None) <= SMALL_COLUMNS
 
     def check_keyspace(self, name: str) -> None:
         """Raises InvalidRequest when there is no keyspace of that name (ClientState.setKeyspace)."""

@@ -50,6 +50,10 @@ class KnownShape(NamedTuple):
 
 KnownShapes: TypeAlias = dict[tuple[str | None, bytes], list[KnownShape]]
 """Of one protocol version, by the connection's keyspace and how the texts begin."""
+PATTERNS_TOTAL_MAX = 250
+"""All of these: applications have one for each table and verb."""
+PATTERN_BYTES = 20_000
+"""What a pattern takes with its plan; larger plans have none."""
 
 OPTIONS_AT = {3: 18, 4: 18, 5: 36, 6: 36}
 """Behind `[short 16][id]`, and in v5 `[short 16][result metadata id]`."""

@@ -25,6 +25,7 @@ from cqlserver.control import port as control_port
 from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
+from cqlserver.program import allocator
 from cqlserver.program.config import Config
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.virtual_definitions import virtual_keyspaces
@@ -57,6 +58,7 @@ class StartupError(Exception):
 def run(config: Config) -> int:
     """Runs a server until SIGTERM or SIGINT; the process's exit status. Raises StartupError."""
     check_packages()
+    allocator.set_up()
     raise_file_limit()
     try:
         trio.run(serve, config)

@@ -71,10 +71,12 @@ WAITING_STRANDS_MAX = 1_024
 """Beside them such as wait for other nodes."""
 LONG_STRANDS_MAX = 24
 """Of these such as are longer than SHORT_BYTES."""
-STRAND_MEMORY_MAX = 160 << 20
+STRAND_MEMORY_MAX = 144 << 20
 """What the requests of all strands under way may take, as reckoned by `reckoned_memory`, unless it is just one."""
-SHORT_BYTES = 16 << 10
+SHORT_BYTES = 8 << 10
 """Requests that are no longer don't count there: those who work on megabytes never keep them waiting."""
+TEXT_FACTOR = 350
+"""Measured: selected columns of one letter take so much; markers 470, literals, statements of batches 50 to 170."""
 TOKENS_MEMORY = 140 << 20
 """What a statement of the most tokens takes (grammar/parser.py)."""
 _LET_GO = 63
@@ -82,9 +84,9 @@ _LET_GO = 63
 
 
 def reckoned_memory(size: int) -> int:
-    """What a request of that length may take while it is worked on: a parsed text is a hundred times as large, up to as many
-    tokens as the parser takes, and long values are there a few times: as a message, bound, as a record of the log."""
-    return min(100 * size, TOKENS_MEMORY) + 4 * size
+    """What a request of that length may take while it is worked on: a compiled text may be TEXT_FACTOR times as large, up
+    to as many tokens as the parser takes; long values are there a few times: as a message, bound, as a record of the log."""
+    return min(TEXT_FACTOR * size, TOKENS_MEMORY) + 4 * size
 
 
 def strand_memory_max() -> int:

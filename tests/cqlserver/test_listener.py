@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from small_server import KEYSPACE, TABLE, GatedDisk, SmallServer, done, failed, serving
 
+from cqlserver.connections.listener import _held_bytes, _rest
 from protocol import requests
 from protocol.client import Connection
 from protocol.errors import PeerError
@@ -201,10 +202,23 @@ def test_a_client_that_never_reads_is_not_read_from(server: SmallServer) -> None
             return any(not channel.reading for channel in server.listener._channels.values())
 
         until(is_refused)
-        assert max(channel.unsent_bytes for channel in server.listener._channels.values()) < 12 << 20
+        channels = server.listener._channels.values()
+        assert max(channel.unsent_bytes for channel in channels) < 12 << 20
+        assert all(channel.unsent_bytes == sum(map(_held_bytes, channel.unsent)) for channel in channels)
         stream_of(greedy).setblocking(True)
         for stream in range(100):
             assert done(greedy.receive(stream)).response.row_count == 10
+
+
+def test_of_an_answer_that_is_sent_in_pieces_at_most_twice_the_rest_is_held() -> None:
+    """A slice of four megabytes held them all, however little of them was still to be sent."""
+    data = memoryview(bytes(1_000))
+    left = len(data)
+    while left > 7:
+        data = _rest(data, 7)
+        left -= 7
+        assert len(data) == left
+        assert _held_bytes(data) <= max(2 * left, 14)
 
 
 def test_many_pipelined_requests_are_all_answered(server: SmallServer) -> None:

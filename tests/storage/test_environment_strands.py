@@ -261,7 +261,7 @@ def test_strands_under_way_are_bounded_in_number_and_size() -> None:
 
 def test_strands_under_way_are_bounded_in_memory() -> None:
     workers = ThreadWorkers(ManualClock().monotonic)
-    size = STRAND_MEMORY_MAX // 400
+    size = STRAND_MEMORY_MAX // 1200
     assert reckoned_memory(size) * 3 < STRAND_MEMORY_MAX < reckoned_memory(size) * 4
     strands = [workers.maybe_strand(pause, lambda: True, size) for _ in range(5)]
     assert [strand is not None for strand in strands] == [True, True, True, False, False]

@@ -26,8 +26,8 @@ from storage.reads import TableStore
 RunsWriter: TypeAlias = Callable[[bytes, bytes, bytes, list[PackedRun]], bytes | None]
 """(level, key, timestamp, rows) -> what a FastPath gives."""
 LOGGED, UNLOGGED = 0, 1
-PLANS_MAX = 1_000
-"""Statements remembered; plans of before a change of the schema are among them until then."""
+PLANS_MAX = 100
+"""Statements remembered; such as have left the cache, or are of before a change of the schema, are among them until then."""
 ALIKE_MIN = 3
 """Fewer rows are taken as fast one by one."""
 ALIKE_MAX = 1_000

@@ -15,7 +15,7 @@ from struct import Struct
 from cqlserver.node import Node
 from cqlserver.plans.fast.literals import maybe_literal_reader, maybe_literal_writer
 from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, PlainOptions, plain_heads
-from cqlserver.plans.plan import KnownShape, KnownShapes, Plan, QueryPath
+from cqlserver.plans.plan import PATTERNS_TOTAL_MAX, KnownShape, KnownShapes, Plan, QueryPath
 from cqlserver.plans.write import WritePlan
 from grammar.shape import LENGTH_MAX, shape
 from grammar.shape_pattern import maybe_pattern, text_with_markers
@@ -26,8 +26,6 @@ PlanOfShape = Callable[[tuple[str | None, str]], Plan | None]
 
 BEGINNING = 24
 """Bytes of a text by which its patterns are found; it may have its first literal behind them."""
-BEGINNINGS_MAX = 200
-"""Applications have one for each table and verb. A pattern with its plan takes some 20 kB."""
 PATTERNS_MAX = 8
 """For texts of one beginning, tried one after the other. More shapes than that are scanned for literals each time."""
 
@@ -114,10 +112,11 @@ def maybe_room(known: KnownShapes, beginning: tuple[str | None, bytes], key: str
     """The patterns for texts of one beginning, if one more may be among them."""
     if len(key.partition("\0")[0]) < BEGINNING:
         return None
-    patterns = known.get(beginning)
-    if patterns is None and len(known) < BEGINNINGS_MAX:
-        patterns = known[beginning] = []
-    return patterns if patterns is not None and len(patterns) < PATTERNS_MAX else None
+    patterns = known.get(beginning, [])
+    if len(patterns) >= PATTERNS_MAX or sum(map(len, known.values())) >= PATTERNS_TOTAL_MAX:
+        return None
+    known[beginning] = patterns
+    return patterns
 
 
 def _no_match(body: bytes, start: int, end: int) -> None:

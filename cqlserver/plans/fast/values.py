@@ -5,6 +5,7 @@ up before it has done anything, and the general path answers, with Cassandra's m
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from cqlserver.terms.packing import normalise
@@ -18,6 +19,8 @@ VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
 """RESULT, length 4, kind VOID."""
 TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 
+HEADS_MAX = 64
+"""Tables of plain options that are kept: 12 kB each."""
 _ANY_OF_LENGTH = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "double": 8, "float": 4, "timestamp": 8, "uuid": 16}
 
 
@@ -41,9 +44,17 @@ class PlainOptions:
             self.behind += 8
 
 
-def plain_heads(levels: Sequence[int], value_count: int, version: int) -> dict[bytes, PlainOptions]:
-    """`[consistency][flags][number of values]` of all plain options -> how they end."""
-    heads = {}
+class PlainHeads(dict[bytes, PlainOptions]):
+    """`[consistency][flags][number of values]` of all plain options -> how they end. Nobody's own."""
+
+
+def plain_heads(levels: Sequence[int], value_count: int, version: int) -> PlainHeads:
+    return _plain_heads(tuple(levels), value_count, version)
+
+
+@lru_cache(HEADS_MAX)
+def _plain_heads(levels: tuple[int, ...], value_count: int, version: int) -> PlainHeads:
+    heads = PlainHeads()
     options = (SKIP_METADATA, PAGE_SIZE, SERIAL_CONSISTENCY, DEFAULT_TIMESTAMP)
     for chosen in range(1 << len(options)):
         flags = VALUES | sum(option for place, option in enumerate(options) if chosen >> place & 1)
