@@ -390,6 +390,9 @@ def _apply_commitlog(config: Config, settings: Mapping[str, object]) -> Config:
     if segment is not None:
         config = replace(config, commitlog_segment_bytes=parse_size_bytes("commitlog_segment_size", segment))
     if "commitlog_sync" not in settings:
+        lonely = next((name for name in settings if name.startswith("commitlog_sync_")), None)
+        if lonely is not None:  # DatabaseDescriptor.java
+            raise ConfigError(f"Missing required directive CommitLogSync: {lonely} is given, and commitlog_sync is not")
         return config
     period, window = duration("commitlog_sync_period"), duration("commitlog_sync_group_window")
     match str(settings["commitlog_sync"]):

@@ -65,6 +65,10 @@ def test_a_second_server_on_the_data_folder_says_so(tmp_path: Path) -> None:
         ),
         (("--memory", "--init", "missing.cql"), "--init missing.cql: No such file or directory"),
         (("--memory", "--config", "missing.yaml"), "can't read the configuration missing.yaml: No such file or directory"),
+        (
+            ("--memory", "--set", "commitlog_sync_period=50ms"),
+            "Missing required directive CommitLogSync: commitlog_sync_period is given, and commitlog_sync is not",
+        ),
         (("--memory", "--set", "num_token=1"), "--set num_token=1: cassandra.yaml knows no num_token"),
         (("--memory", "--control-port", "x"), "--control-port x: a port is 0 to 65535, or none"),
         (("rest",), "there is no command 'rest'; there are: run, "),
@@ -73,7 +77,7 @@ def test_a_second_server_on_the_data_folder_says_so(tmp_path: Path) -> None:
         (("--tls", "auto", "--data", __file__), f"{__file__}/tls: Not a directory; choose another folder with --data"),
         (("--data", __file__), f"the data folder {__file__}: Not a directory; choose another with --data"),
     ],
-    ids=["host", "init", "config", "set", "control port", "command", "tls", "mtls", "certificates", "data"],
+    ids=["host", "init", "config", "sync", "set", "control port", "command", "tls", "mtls", "certificates", "data"],
 )
 def test_what_can_not_be_used_is_named(arguments: tuple[str, ...], said: str) -> None:
     ended = run(*arguments) if arguments == ("rest",) else run("--port", "0", *arguments)
