@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 
-from cqlserver.plans.fast.values import PlainHeads
+from cqlserver.plans.fast.values import shared_heads
 from storage.engine import U16_HEADS
 
 _OWN = (
@@ -25,8 +25,7 @@ _BUILTIN = (
 )  # fmt: skip
 SMALL_BYTES, SMALL_TEXT_CHARS, SMALL_COLUMNS = 20_000, 128, 30
 """A plan of a text of so few characters, about tables of so few columns, takes so much, and need not be measured."""
-_SHARED = (bool, Enum, type, PlainHeads)
-_EVERYBODYS = frozenset((id(U16_HEADS),))
+_SHARED = (bool, Enum, type)
 _PER_PAUSE = 500
 _ALLOCATOR_BYTES = 16
 """What an object takes beside its own size: blocks are multiples of sixteen, and not all are taken."""
@@ -35,7 +34,7 @@ _ALLOCATOR_BYTES = 16
 def measured_bytes(parts: Sequence[object], pause: Callable[[], None]) -> int:
     """Of everything that hangs on these and on nothing else. `pause` is called now and then."""
     found = [*parts]
-    seen = {*map(id, found), *_EVERYBODYS}
+    seen = {*map(id, found), *map(id, shared_heads()), id(U16_HEADS)}
     total = 0
     own: dict[type, bool] = {}
     size_of, referents = sys.getsizeof, gc.get_referents

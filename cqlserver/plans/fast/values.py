@@ -4,8 +4,7 @@ A fast path answers an EXECUTE whose options are plain and whose values are of t
 up before it has done anything, and the general path answers, with Cassandra's message if it is an error.
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from cqlserver.terms.packing import normalise
@@ -21,6 +20,7 @@ TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
 
 HEADS_MAX = 64
 """Tables of plain options that are kept: 12 kB each."""
+_heads: dict[tuple[tuple[int, ...], int, int], "dict[bytes, PlainOptions]"] = {}
 _ANY_OF_LENGTH = {"bigint": 8, "int": 4, "smallint": 2, "tinyint": 1, "double": 8, "float": 4, "timestamp": 8, "uuid": 16}
 
 
@@ -44,17 +44,24 @@ class PlainOptions:
             self.behind += 8
 
 
-class PlainHeads(dict[bytes, PlainOptions]):
-    """`[consistency][flags][number of values]` of all plain options -> how they end. Nobody's own."""
+def plain_heads(levels: Sequence[int], value_count: int, version: int) -> dict[bytes, PlainOptions]:
+    """`[consistency][flags][number of values]` of all plain options -> how they end. Many statements have the same table."""
+    place = (tuple(levels), value_count, version)
+    heads = _heads.get(place)
+    if heads is None:
+        if len(_heads) >= HEADS_MAX:
+            _heads.clear()
+        heads = _heads[place] = _made_heads(levels, value_count, version)
+    return heads
 
 
-def plain_heads(levels: Sequence[int], value_count: int, version: int) -> PlainHeads:
-    return _plain_heads(tuple(levels), value_count, version)
+def shared_heads() -> Iterable[dict[bytes, PlainOptions]]:
+    """The tables that belong to no statement."""
+    return _heads.values()
 
 
-@lru_cache(HEADS_MAX)
-def _plain_heads(levels: tuple[int, ...], value_count: int, version: int) -> PlainHeads:
-    heads = PlainHeads()
+def _made_heads(levels: Sequence[int], value_count: int, version: int) -> dict[bytes, PlainOptions]:
+    heads = {}
     options = (SKIP_METADATA, PAGE_SIZE, SERIAL_CONSISTENCY, DEFAULT_TIMESTAMP)
     for chosen in range(1 << len(options)):
         flags = VALUES | sum(option for place, option in enumerate(options) if chosen >> place & 1)
