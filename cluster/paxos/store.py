@@ -76,9 +76,12 @@ class PaxosStore:
             _COMMITTED: encode_ballot(state.committed.ballot),
             _COMMIT: state.committed.update,
         }
-        columns: dict[str, Cell | ComplexColumn] = {
-            name: Cell(timestamp_us, value, ttl_s, expires_s) for name, value in values.items() if value
-        }
+        columns: dict[str, Cell | ComplexColumn] = {}
+        for name, value in values.items():
+            if value:
+                columns[name] = Cell(timestamp_us, value, ttl_s, expires_s)
+            elif name in before:  # an empty proposal took the place of a change, which must not come back
+                columns[name] = Cell(timestamp_us, None, 0, clock.now_s())
         row = Row((about.table_id.bytes,), Liveness(timestamp_us, ttl_s, expires_s), columns=columns)
         return PartitionUpdate(self._table.id, about.key, rows={ck: row})
 

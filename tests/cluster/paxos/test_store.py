@@ -1,0 +1,63 @@
+"""What a replica remembers of Paxos, in system.paxos: what it was told last, and nothing of before."""
+
+from types import MappingProxyType
+
+import pytest
+
+from cluster.paxos.encoding import PaxosKey
+from cluster.paxos.messages import Commit, Prepare, Promise, Propose
+from cluster.paxos.state import NO_BALLOT, Ballot, Proposal
+from cluster.paxos.store import PaxosStore
+from cqlserver.system.definitions import stored_system_keyspaces
+from storage.engine import Engine, EngineOptions
+from storage.environment.environment import Environment, ManualClock, Rng
+from storage.environment.memory import MemoryDisk
+from storage.environment.strands import InlineWorkers
+from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema
+from tests.cluster.coordination.small_cluster import SIMPLE_3, TABLE
+
+ABOUT = PaxosKey(TABLE.id, b"k")
+ROW = Row((b"c",), Liveness(1), columns={"v": Cell(1, b"v")})
+UPDATE = PartitionUpdate(TABLE.id, b"k", rows={TABLE.clustering[0].type.order_key(b"c"): ROW}).encode()
+
+
+def ballot(number: int) -> Ballot:
+    return Ballot(1_700_000_000_000_000 + number, bytes(8))
+
+
+@pytest.fixture
+def paxos() -> PaxosStore:
+    environment = Environment(ManualClock(), Rng(b"paxos"), MemoryDisk(), InlineWorkers())
+    engine = Engine(environment, EngineOptions(), stored_system_keyspaces())
+    engine.start()
+    tables = MappingProxyType({TABLE.name: TABLE})
+    keyspace = KeyspaceMetadata("ks", KeyspaceParams(MappingProxyType(SIMPLE_3)), tables)
+    engine.change_schema(Schema.of((*engine.schema.keyspaces.values(), keyspace)), [])
+    return PaxosStore(engine)
+
+
+def promised(paxos: PaxosStore, number: int) -> Promise:
+    answer = paxos.answer(ABOUT, Prepare(ballot(number)))
+    assert isinstance(answer, Promise), answer
+    return answer
+
+
+def test_what_was_accepted_and_committed_is_told_to_who_comes_next(paxos: PaxosStore) -> None:
+    assert promised(paxos, 1) == Promise(ballot(1), Proposal(NO_BALLOT, b""), Proposal(NO_BALLOT, b""))
+    paxos.answer(ABOUT, Propose(Proposal(ballot(1), UPDATE)))
+    assert promised(paxos, 2).accepted == Proposal(ballot(1), UPDATE)
+    paxos.answer(ABOUT, Commit(Proposal(ballot(1), UPDATE)))
+    assert promised(paxos, 3).committed == Proposal(ballot(1), UPDATE)
+
+
+def test_a_proposal_of_no_change_does_not_bring_back_the_one_before(paxos: PaxosStore) -> None:
+    """The old change stood behind the new ballot: it was proposed and committed once more, before each next operation."""
+    promised(paxos, 1)
+    paxos.answer(ABOUT, Propose(Proposal(ballot(1), UPDATE)))
+    paxos.answer(ABOUT, Commit(Proposal(ballot(1), UPDATE)))
+    promised(paxos, 2)
+    paxos.answer(ABOUT, Propose(Proposal(ballot(2), b"")))
+    found = promised(paxos, 3)
+    assert found.accepted == Proposal(ballot(2), b"")
+    assert found.committed == Proposal(ballot(1), UPDATE)
