@@ -50,6 +50,9 @@ def _arguments() -> argparse.ArgumentParser:
         help="port on 127.0.0.1 for the verbs (reset, snapshot, ...), 0 for any free one, or none "
         "(default 7199, or a free one where that is taken)",
     )
+    parser.add_argument(
+        "--control-writes", action="store_true", help="let the control port's page (http://127.0.0.1:7199) change data too"
+    )
     cluster = parser.add_argument_group("one node of a cluster")
     cluster.add_argument("--seeds", metavar="A,B", help="other nodes (ADDRESS or ADDRESS:PORT) to be one cluster with")
     cluster.add_argument("--listen-address", metavar="X", help="where other nodes reach it (default --host)")
@@ -138,6 +141,7 @@ def configure(arguments: list[str]) -> Config:
         raise ConfigError(str(error)) from None
     return replace(
         config,
+        control_writes=options.control_writes,
         init=tuple(options.init),
         ready_file=options.ready_file,
         until_stdin_ends=options.until_stdin_ends,

@@ -213,6 +213,7 @@ def start(
     init: StrPath | Iterable[StrPath] = (),
     copy_of: StrPath | None = None,
     query_log: bool = False,
+    control_writes: bool = False,
     tls: bool = False,
     mtls: bool = False,
     nodes: int | None = None,
@@ -223,9 +224,9 @@ def start(
 
     `init`: files of CQL or rows, or folders of them, that are executed first, one or several; `settings`: names and values
     of cassandra.yaml; `copy_of`: a folder that `export` made, to begin with what is in it; `query_log`: what clients ask is
-    recorded, for `queries`; `tls`: connections are encrypted, with certificates that the server makes (its clients take
-    `ssl_context()`); `mtls`: clients must show theirs; `nodes`: so many are started, which are one cluster, on `host` and
-    the addresses behind it (`server.nodes`).
+    recorded, for `queries`; `control_writes`: the control port's page may change data; `tls`: connections are encrypted,
+    with certificates that the server makes (its clients take `ssl_context()`); `mtls`: clients must show theirs; `nodes`: so
+    many are started, which are one cluster, on `host` and the addresses behind it (`server.nodes`).
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
     command = [sys.executable, "-P", "-m", "cqlserver"]
@@ -239,6 +240,8 @@ def start(
         command += ["--copy-of", os.fspath(copy_of)]
     if query_log:
         command.append("--query-log")
+    if control_writes:
+        command.append("--control-writes")
     if mtls:
         command.append("--mtls")
     elif tls:

@@ -2,15 +2,17 @@
 
     POST /NAME           arguments as a JSON object; an empty body means none
     GET /NAME?a=b        of operations that only read
-    GET /openapi.json    what there is, for machines; GET / for people
+    GET /openapi.json    what there is, for machines; GET / for people, and for browsers (page/)
 
 A request is answered 200 and JSON, or with {"error": {"code": ..., "message": ...}}. The port is for programs of this
-machine: a request under another host's name (a web page whose name was made to lead here) or from a web page is refused.
+machine: a request under another host's name (a web page whose name was made to lead here) or from a web page is refused, but
+for its own page, which only reads unless the server was started with --control-writes.
 """
 
 import json
 import logging
 import socket
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 import h11
 import trio
 
+from cqlserver.control import page
 from cqlserver.control.context import Control, Exclusive, Refused
 from cqlserver.control.openapi import document
 from cqlserver.control.operation import Operation
@@ -100,10 +103,13 @@ class ControlServer:
 
     async def _answer(self, request: h11.Request, body: bytes) -> tuple[str, str]:
         """Text and content type."""
-        self._check_origin(request)
+        headers = dict(request.headers)
+        self._check_origin(headers)
         method = request.method.decode()
         parts = urlsplit(request.target.decode("latin-1"))
         name = parts.path.strip("/")
+        if not name and method == "GET" and b"text/html" in headers.get(b"accept", b""):
+            return page.page(), page.HTML
         if name in ("", "openapi.json"):
             if method != "GET":
                 raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"/{name} is only read: use GET", "GET")
@@ -112,6 +118,8 @@ class ControlServer:
         if operation is None:
             raise _Status(HTTPStatus.NOT_FOUND, f"there is no operation {name!r}; there are: {', '.join(BY_NAME)}")
         arguments = _arguments(operation, method, parts.query, body)
+        if not self.control.node.config.control_writes and (b"origin" in headers or b"sec-fetch-site" in headers):
+            page.check_reads(operation, arguments)
         if operation.is_for_single_nodes and self.control.cluster is not None:
             raise Refused(f"{name} is for single nodes; a cluster can't do it yet")
         if operation.alone:
@@ -121,13 +129,12 @@ class ControlServer:
             answer = await operation.run(self.control, **arguments)
         return answer if isinstance(answer, RawJson) else json.dumps(answer), JSON
 
-    def _check_origin(self, request: h11.Request) -> None:
-        headers = {name: value.decode("latin-1") for name, value in request.headers}
-        host = headers.get(b"host", "")
+    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+        host = headers.get(b"host", b"").decode("latin-1")
         if host not in self._hosts:
             raise _Status(HTTPStatus.FORBIDDEN, f"the control port answers to 127.0.0.1:{self._port}, not to {host!r}")
         origin = headers.get(b"origin")
-        if origin is not None and origin.partition("://")[2] not in self._hosts:
+        if origin is not None and origin.decode("latin-1").partition("://")[2] not in self._hosts:
             raise _Status(HTTPStatus.FORBIDDEN, "the control port does not answer to web pages")
 
 

@@ -33,17 +33,18 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`); `control_port` None: there is
-    none; `ready_file` "-": standard output; `until_stdin_ends`: the server lives as long as whoever started it;
-    `own_certificates`: it makes `tls` itself, and with `requires_client_certificate` for its clients too; `seeds`: nodes
-    (ADDRESS or ADDRESS:PORT) of the cluster that it is one of, none: it is alone; `listen_address`: where other nodes reach
-    it, None: at `host`."""
+    """Everything a server is told before it starts. `data` None: nothing is kept (`--memory`); `control_port` None: there
+    is none; `control_writes`: its page may change something; `ready_file` "-": standard output; `until_stdin_ends`: the
+    server lives as long as whoever started it; `own_certificates`: it makes `tls` itself, and with
+    `requires_client_certificate` for its clients too; `seeds`: nodes (ADDRESS or ADDRESS:PORT) of the cluster that it is
+    one of, none: it is alone; `listen_address`: where other nodes reach it, None: at `host`."""
 
     host: str = "127.0.0.1"
     port: int = 9042
     data: Path | None = Path("cqlserver-data")
     init: tuple[Path, ...] = ()
     control_port: int | None = 7199
+    control_writes: bool = False
     until_stdin_ends: bool = False
     query_log: bool = False
     copy_of: Path | None = None

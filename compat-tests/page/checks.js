@@ -1,0 +1,105 @@
+// Checks of the control port's page: node checks.js BROWSER URL FOLDER prints "ok name" or "FAIL name: why" for each, and
+// leaves pictures in FOLDER. The server has a table shop.orders of 120 rows.
+const { chromium } = require('playwright-core');
+const [executablePath, url, folder] = process.argv.slice(2);
+const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const SECTIONS = ['overview', 'tables', 'console', 'live', 'compactions', 'snapshots', 'cluster', 'log'];
+
+function assert(condition, why) { if (!condition) throw new Error(why); }
+
+async function opened(browser, size, colorScheme = 'light') {
+  const page = await browser.newPage({ viewport: size, colorScheme });
+  page.faults = [];
+  page.on('pageerror', error => page.faults.push(error.message));
+  await page.goto(url);
+  await page.waitForSelector('.card');
+  return page;
+}
+
+const checks = {
+  async every_section_is_drawn(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    for (const section of SECTIONS) {
+      await page.click(`nav a[data-key=${section}]`);
+      await page.waitForFunction(key => document.querySelector(`nav a[data-key=${key}][aria-current=page]`) && document.querySelector('main h2'), section);
+      assert(!(await page.$('main .fault')), `${section} says ${await page.textContent('main')}`);
+      await page.screenshot({ path: `${folder}/wide-${section}.png` });
+    }
+    assert(!page.faults.length, page.faults.join());
+  },
+  async nothing_is_wider_than_a_phone(browser) {
+    const page = await opened(browser, { width: 360, height: 740 }, 'dark');
+    for (const section of [...SECTIONS, 'tables/shop/orders']) {
+      await page.evaluate(hash => { location.hash = hash; }, section);
+      await page.waitForSelector('main h2');
+      await page.waitForFunction(() => document.body.scrollWidth <= innerWidth);
+      await page.screenshot({ path: `${folder}/phone-${section.split('/').length > 1 ? 'rows' : section}.png` });
+    }
+    assert(await page.evaluate(() => getComputedStyle(document.body).backgroundColor) === 'rgb(21, 23, 26)', 'it is not dark');
+    assert(!page.faults.length, page.faults.join());
+  },
+  async rows_come_page_by_page(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.goto(url + '#tables/shop/orders');
+    await page.waitForSelector('td');
+    const first = await page.textContent('tbody tr:first-child');
+    assert(await page.locator('tbody tr').count() === 50, 'the first page has no 50 rows');
+    await page.click('text=Next page');
+    await page.waitForFunction(text => document.querySelector('tbody tr').textContent !== text, first);
+    await page.click('text=Next page');
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 20);
+    await page.click('text=Page before');
+    await page.click('text=Page before');
+    await page.waitForFunction(text => document.querySelector('tbody tr').textContent === text, first);
+    await page.waitForSelector('pre:has-text("CREATE TABLE shop.orders")');
+  },
+  async console_by_keyboard_alone(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.keyboard.press('Tab');
+    for (let presses = 0; presses < 20 && await page.evaluate(() => document.activeElement.dataset.key) !== 'console'; presses++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#cql');
+    for (let presses = 0; presses < 20 && await page.evaluate(() => document.activeElement.id) !== 'cql'; presses++) await page.keyboard.press('Tab');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type("SELECT total FROM shop.orders WHERE customer = 'customer 1' LIMIT 3");
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('text=3 rows');
+    assert((await page.textContent('tbody')).startsWith('1.5'), 'it is not the total');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('SELECT nosuch FROM shop.orders');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('.fault:has-text("Undefined column name nosuch")');
+    await page.click('[aria-label="New console"]');
+    assert(await page.inputValue('#cql') === '', 'a new console is not empty');
+    await page.reload();
+    await page.waitForSelector('#cql');
+    assert(await page.inputValue('#cql') === 'SELECT nosuch FROM shop.orders', 'the console was forgotten');
+    assert(await page.locator('option').count() === 3, 'the history was forgotten');
+  },
+  async it_only_reads(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.goto(url + '#console');
+    await page.fill('#cql', 'TRUNCATE shop.orders');
+    await page.click('text=Run');
+    await page.waitForSelector('.fault:has-text("--control-writes")');
+    await page.fill('#cql', 'SELECT count(*) FROM shop.orders');
+    await page.click('text=Run');
+    await page.waitForSelector('td:has-text("120")');
+  },
+  async a_server_that_is_gone_is_told(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.route('**/node_info', route => route.abort());
+    await page.waitForSelector('#state.down:has-text("does not answer")');
+    await page.unroute('**/node_info');
+    await page.waitForSelector('#state.up:has-text("connected")');
+  },
+};
+
+(async () => {
+  const browser = await chromium.launch({ executablePath, args: QUIET });
+  for (const [name, check] of Object.entries(checks)) {
+    try { await check(browser); console.log(`ok ${name}`); } catch (error) { console.log(`FAIL ${name}: ${String(error.message).split('\n')[0]}`); }
+    for (const context of browser.contexts()) await context.close();
+  }
+  await browser.close();
+})();

@@ -1,0 +1,72 @@
+"""The control port's page in a real browser: headless Chromium, driven by playwright-core, which page/package-lock.json
+names. What it draws is left as pictures in the test's temporary folder."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from clients.programs import RUN_TIMEOUT_S, cache_folder, fetch, need
+
+import cqlserver
+
+PROJECT = Path(__file__).parent / "page"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+INSTALL = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0")
+CHECKS = {
+    "every_section_is_drawn",
+    "nothing_is_wider_than_a_phone",
+    "rows_come_page_by_page",
+    "console_by_keyboard_alone",
+    "it_only_reads",
+    "a_server_that_is_gone_is_told",
+}
+SCHEMA = (
+    "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};"
+    "CREATE TABLE shop.orders (customer text, at timestamp, items list<text>, total decimal, PRIMARY KEY (customer, at))"
+)
+
+
+def browser() -> str:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"not installed here: {BROWSERS[0]}")
+    return found
+
+
+def modules() -> Path:
+    """The folder with playwright-core, installed when it is first asked for."""
+    lock = (PROJECT / "package-lock.json").read_bytes()
+    folder = cache_folder(f"page-{hashlib.sha256(lock).hexdigest()[:12]}")
+    if not (folder / "installed").exists():
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(PROJECT / name, folder)
+        fetch("playwright-core", INSTALL, folder)
+        (folder / "installed").touch()
+    return folder
+
+
+@pytest.mark.slow
+def test_page(tmp_path: Path) -> None:
+    need("node", "npm")
+    chromium, folder = browser(), modules()
+    shutil.copy(PROJECT / "checks.js", folder)
+    with cqlserver.start(data=tmp_path / "data") as server:
+        server.execute(SCHEMA)
+        for n in range(120):
+            values = f"'customer {n % 7}', {1_700_000_000_000 + n}, ['apple', 'pear'], {n}.5"
+            server.execute(f"INSERT INTO shop.orders (customer, at, items, total) VALUES ({values})")
+        url = f"http://127.0.0.1:{server.control_port}/"
+        done = subprocess.run(
+            ["node", str(folder / "checks.js"), chromium, url, str(tmp_path)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN_TIMEOUT_S,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert {line.removeprefix("ok ") for line in lines} == CHECKS, done.stdout
+    assert (tmp_path / "phone-rows.png").stat().st_size > 0
