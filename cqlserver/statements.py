@@ -26,7 +26,7 @@ from protocol.metadata import EMPTY_METADATA, PreparedMetadata, ResultMetadata, 
 from protocol.primitives import Value
 from protocol.requests import Batch, Execute, QueryOptions
 from protocol.responses import PreparedResult, Response, Result, RowsResult
-from storage.environment.strands import let_go_later, let_go_wholly, long_work, pause, paused
+from storage.environment.strands import TooLong, let_go_later, let_go_wholly, long_work, pause, paused
 
 TEXTS_BYTES_MAX = 8 << 20
 """Plans of unprepared texts kept, and as many of shapes."""
@@ -356,7 +356,7 @@ class Statements:
 
     def execute(self, state: ClientState, request: Execute) -> "Response | Pending[Response]":
         prepared = self._get(request.statement_id)
-        plan, options = prepared.plan, request.options
+        plan, options, was_warned = prepared.plan, request.options, state.is_warned_of_use
         if not prepared.is_qualified and state.keyspace != prepared.tables_keyspace:
             _warn_of_use(state, prepared.id, prepared.tables_keyspace)
         if options.names is not None:
@@ -367,7 +367,11 @@ class Statements:
             raise InvalidRequest(
                 f"there were {len(plan.bind_specs)} markers(?) in CQL but {len(options.values)} bound variables"
             )
-        outcome = self._run(state, plan, options)
+        try:
+            outcome = self._run(state, plan, options)
+        except TooLong:  # it is asked for again, and has to be warned of then
+            state.is_warned_of_use = was_warned
+            raise
         if plan.result_metadata is None:
             return outcome
         metadata: ResultMetadata = plan.result_metadata
