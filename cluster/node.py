@@ -388,8 +388,9 @@ class ClusterNode:
     # --- counters ----------------------------------------------------------------------------------------------------------
 
     def count(self, keyspace: str, key_token: int, mutations: Sequence[bytes], level: int) -> Outcome[None]:
-        """Has increments of one partition taken by a leader: this node where it is a replica. Raises Unavailable."""
-        plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace], RequestKind.COUNTER)[level]
+        """Has increments of one partition taken by a leader: this node where it is a replica. What levels a statement may
+        not have is for its plan to say: batches may have them all. Raises Unavailable."""
+        plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace], RequestKind.BATCH)[level]
         assert plans is not None, keyspace
         plan = plans.to_write(key_token)
         leaders = nearest_first([node for node in plan.live if node not in plan.pending], self.local)
@@ -414,7 +415,7 @@ class ClusterNode:
         """Another node's increments, which this one is to lead."""
         level, keyspace, key_token, *mutations = decode_texts(message.body)
         try:
-            plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace.decode()], RequestKind.COUNTER)[level[0]]
+            plans = self.coordinator.levels(self.engine.schema.keyspaces[keyspace.decode()], RequestKind.BATCH)[level[0]]
             assert plans is not None, keyspace
             outcome = self._count_here(plans.to_write(_TOKEN.unpack(key_token)[0]), mutations)
         except (KeyError, RequestError):

@@ -123,10 +123,10 @@ class Member(Owner):
         if write_type == COUNTER:
             self._count(mutations, level)
             return
-        kind = RequestKind.BATCH if "BATCH" in write_type else RequestKind.WRITE
         together: dict[tuple[str, bytes], tuple[WritePlan, list[bytes]]] = {}
         for table, key, mutation in mutations:
-            plans = coordinator.levels(node.keyspace_of(table), kind)[level]
+            # what a statement may not ask for was refused when it began, and of a batch nothing is
+            plans = coordinator.levels(node.keyspace_of(table), RequestKind.BATCH)[level]
             assert plans is not None, table
             found = together.get((table.keyspace, key))
             if found is None:
