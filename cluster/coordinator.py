@@ -8,6 +8,7 @@ can't be met, or that the kind does not allow, raises on the lookup.
 Nothing is remembered of a failed lookup, and everything is forgotten when the ring or a node's liveness changes.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from ipaddress import ip_address
@@ -34,6 +35,7 @@ from protocol.errors import RequestError, TruncateError, Unavailable, WriteFailu
 from storage.memtable.memtable import Position, position_token, token_position
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
+_TOKEN_BYTES = 8
 FAILURE_UNKNOWN = 0
 """RequestFailureReason.UNKNOWN: what a replica answers when its disk refused."""
 
@@ -67,23 +69,21 @@ class ReplicaPlan:
 
     def to_write(self, token: int) -> WritePlan:
         """Raises Unavailable."""
-        coordinator = self._coordinator
-        is_stable = coordinator.topology is None or coordinator.topology.is_stable
-        index = coordinator.ring.range_index(token)
-        plan = self._writes.get(index) if is_stable else None
+        topology = self._coordinator.topology
+        ranges = self._coordinator.ring if topology is None or topology.is_stable else topology
+        index = ranges.range_index(token)
+        plan = self._writes.get(index)
         if plan is None:
             plan = self._make_write(token)
-            if is_stable:
-                members = tuple(sorted(node.host_id.int for node in plan.replicas))
-                plan = self._writes[index] = self._writes_alike.setdefault(members, plan)
+            members = sorted(node.host_id.int for node in plan.replicas)
+            alike = (*members, *(-node.host_id.int for node in plan.pending))
+            plan = self._writes[index] = self._writes_alike.setdefault(alike, plan)
         return plan
 
     def _make_write(self, token: int) -> WritePlan:
         coordinator, strategy, datacenter = self._coordinator, self._strategy, self._coordinator.local.datacenter
         natural = strategy.replicas(token, coordinator.ring, coordinator.local)
-        pending: tuple[Node, ...] = ()
-        if coordinator.topology is not None:
-            pending = coordinator.topology.pending(token, strategy, coordinator.local)
+        pending = coordinator.pending(strategy, token, natural)
         replicas = natural + pending
         live = tuple(node for node in replicas if coordinator.is_alive(node))
         counted = sum(1 for node in pending if self.level not in LOCAL_LEVELS or node.datacenter == datacenter)
@@ -141,6 +141,21 @@ class Levels(dict[int, ReplicaPlan | None]):
         return plan
 
 
+class Holder:
+    """Of a node and a keyspace by range of the ring whether it is held there."""
+
+    def __init__(self, tokens: Sequence[int], held: Sequence[bool]) -> None:
+        self._tokens, self._held = tokens, held
+
+    def holds(self, start: Position, end: Position | None) -> bool:
+        """All positions from `start` on, before `end` (None: to the ring's end)."""
+        first = bisect_left(self._tokens, position_token(start))
+        last = len(self._tokens)
+        if end is not None:
+            last = bisect_left(self._tokens, position_token(end) - (len(end) == _TOKEN_BYTES))  # which does not belong to it
+        return all(self._held[index % len(self._held)] for index in range(first, last + 1))
+
+
 class Coordinator:
     """`is_alive` is the failure detector's word; the local node is always alive to itself."""
 
@@ -152,6 +167,7 @@ class Coordinator:
         self._local_cas: dict[tuple[str, int, int], KeyspaceParams] = {}
         self._strategies: dict[str, tuple[KeyspaceParams, ReplicationStrategy]] = {}
         self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceParams, Levels]] = {}
+        self._held: dict[str, tuple[KeyspaceParams, Holder | None]] = {}
 
     # --- the ring --------------------------------------------------------------------------------------------------
 
@@ -169,6 +185,7 @@ class Coordinator:
         for _, levels in self._levels.values():
             levels.clear()
         self._local_cas.clear()
+        self._held.clear()
 
     def is_alive(self, node: Node) -> bool:
         return node == self.local or self._is_alive(node)
@@ -180,6 +197,29 @@ class Coordinator:
         strategy = LocalStrategy() if keyspace.is_virtual else strategy_of(keyspace.params.replication)
         self._strategies[keyspace.name] = (keyspace.params, strategy)
         return strategy
+
+    def pending(self, strategy: ReplicationStrategy, token: int, natural: Sequence[Node]) -> tuple[Node, ...]:
+        """Who has to take writes besides: those who will hold the token, and those who did, as long as somebody may read
+        from them."""
+        topology = self.topology
+        if topology is None or topology.is_stable:
+            return ()
+        pending = topology.pending(token, strategy, self.local)
+        former = topology.former(token, strategy, self.local)
+        still = tuple(node for node in former if node not in natural and node not in pending and self.is_alive(node))
+        return pending + still
+
+    def maybe_holder(self, keyspace: KeyspaceMetadata) -> "Holder | None":
+        """Of which ranges the local node is a replica, as far as it knows; None: of all."""
+        known = self._held.get(keyspace.name)
+        if known is not None and known[0] is keyspace.params:
+            return known[1]
+        strategy, ring, local = self.strategy(keyspace), self.ring, self.local
+        held = [local in strategy.replicas(token, ring, local) for token in ring.tokens]
+        is_of_all = self._is_local_only(strategy) or all(held)
+        holder = None if is_of_all else Holder(ring.tokens, held)
+        self._held[keyspace.name] = keyspace.params, holder
+        return holder
 
     def live_replicas(self, strategy: ReplicationStrategy, token: int) -> tuple[Node, ...]:
         return tuple(node for node in strategy.replicas(token, self.ring, self.local) if self.is_alive(node))
@@ -280,14 +320,20 @@ class Coordinator:
         return self._deciders(self.strategy(keyspace), serial, READ_LEVELS[serial], token)
 
     def _deciders(self, strategy: ReplicationStrategy, serial: Consistency, commit: Consistency, token: int) -> Deciders:
-        replicas = strategy.replicas(token, self.ring, self.local)
-        live = self.live_replicas(strategy, token)
+        """Those who are about to hold the token decide too, as if they did (ReplicaPlans.forPaxos)."""
+        natural = strategy.replicas(token, self.ring, self.local)
+        pending = self.pending(strategy, token, natural)
+        replicas = natural + pending
+        live = tuple(node for node in replicas if self.is_alive(node))
         datacenter = self.local.datacenter
         required = assure_paxos(serial, replicas, live, datacenter)
-        assure_sufficient(READ_LEVELS[serial], strategy, live, datacenter)
+        if len(pending) > 1:
+            text = f"Cannot perform LWT operation as there is more than one ({len(replicas)}) pending range movement"
+            raise Unavailable(text, serial.value, len(replicas) + 1, len(live))
+        assure_sufficient(READ_LEVELS[serial], strategy, [node for node in live if node not in pending], datacenter)
         is_local = serial is Consistency.LOCAL_SERIAL
         voters = tuple(node for node in live if not is_local or node.datacenter == datacenter)
-        committed = 0 if commit is Consistency.ANY else block_for(commit, strategy, datacenter)
+        committed = 0 if commit is Consistency.ANY else block_for(commit, strategy, datacenter) + len(pending)
         others = tuple(node for node in live if node not in voters)
         down = tuple(node for node in replicas if node not in live)
         return Deciders(serial, voters, required, commit, committed, others, down)

@@ -22,6 +22,7 @@ _STANDINGS: Final[Mapping[Status, Standing]] = {
     Status.NORMAL: Standing.NORMAL,
     Status.LEAVING: Standing.LEAVING,
     Status.MOVING: Standing.MOVING,
+    Status.REMOVING: Standing.LEAVING,
 }
 _EXCISING: Final = frozenset((Status.LEFT, Status.REMOVED))
 

@@ -9,7 +9,7 @@ import logging
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import inf
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -26,7 +26,7 @@ from cluster.coordination.proxy import COUNTER, Proxy, Timeouts
 from cluster.coordination.requests import Requests
 from cluster.coordination.spreading import Spreading, truncation_error
 from cluster.coordination.writing import REASON_BYTES
-from cluster.coordinator import Coordinator, RequestKind
+from cluster.coordinator import Coordinator, Holder, RequestKind
 from cluster.counters import led
 from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.encoding import decode_gossip, encode_gossip
@@ -38,6 +38,7 @@ from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import STREAM_VERBS, FailureReason, Verb
 from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
+from cluster.movements.tokens import TokensWanted
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
 from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
 from cluster.paxos.encoding import decode_request as decode_paxos
@@ -48,21 +49,26 @@ from cluster.paxos.state import Ballot
 from cluster.paxos.store import PaxosStore
 from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
-from cluster.ring import Node
+from cluster.ring import Node, Ring
 from cluster.schema_exchange import change_mutations, last_change_us, merged_schema, replaced_schema, whole_schema
 from protocol.errors import RequestError, StorageError, WriteTimeout
 from storage.engine import Engine
 from storage.environment.environment import TimeUuidSource
 from storage.mutation import PartitionUpdate
-from storage.schema.metadata import Schema
+from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.writes import SchemaWrite
 from storage.token import token
 
 if TYPE_CHECKING:
+    from cluster.movements.mode import BootstrapState
+    from cluster.movements.movements import Movements
+    from cluster.streaming.ranges import TokenRange
     from cluster.streaming.streams import Streams
 
 log = logging.getLogger("cqlserver.cluster")
 
+RING_DELAY_S: Final = 30.0
+"""As long is waited at most until all others have heard of a change of the ring (cassandra.ring_delay_ms)."""
 HINTS_TICK_S: Final = 10.0
 LOAD_S: Final = 60.0
 """How often a node says how much it keeps (LoadBroadcaster.BROADCAST_INTERVAL)."""
@@ -85,6 +91,14 @@ class ClusterOptions:
     facts: dict[ApplicationState, str]
     saved: Sequence[Node] = ()
     """The other members, as this node knew them in its life before."""
+    is_joining: bool = False
+    """It is no member yet: `ClusterNode.movements.join()` makes it one."""
+    tokens_wanted: TokensWanted | None = None
+    ring_delay_s: float = RING_DELAY_S
+    is_movement_consistent: bool = True
+    """cassandra.consistent.rangemovement."""
+    stream_bytes_per_s: int = 0
+    """As fast may what is streamed here come; 0: as it does."""
 
 
 class Owner:
@@ -104,6 +118,18 @@ class Owner:
 
     def load_bytes(self) -> int:
         """What the node keeps on disk."""
+        raise NotImplementedError
+
+    def tokens_changed(self, node: Node) -> None:
+        """The local node has other tokens from now on."""
+        raise NotImplementedError
+
+    def bootstrap_is(self, state: "BootstrapState") -> None:
+        """How far the local node has come into the ring, or out of it: to be kept."""
+        raise NotImplementedError
+
+    def ranges_received(self, keyspace: str, ranges: "Sequence[TokenRange]") -> None:
+        """Of a bootstrap: to be kept."""
         raise NotImplementedError
 
 
@@ -145,10 +171,21 @@ class ClusterNode:
         self._schema_changed_us = last_change_us(engine)
         self._schema_asked: dict[Endpoint, float] = {}
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
-        self.gossiper.say(own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),))))
+        self.tokens_wanted = options.tokens_wanted or TokensWanted(count=len(self.local.tokens))
+        self.ring_delay_s, self.is_movement_consistent = options.ring_delay_s, options.is_movement_consistent
+        self._stream_bytes_per_s = options.stream_bytes_per_s
+        self._former: list[tuple[float, Ring]] = []
+        if options.is_joining:
+            states = own_states(self.local, StatusValue(Status.NORMAL))
+            for later in (ApplicationState.TOKENS, ApplicationState.STATUS_WITH_PORT):
+                del states[later]
+            self.gossiper.say(states)
+        else:
+            self.gossiper.say(own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),))))
         self.membership.remember(options.saved)
         self.membership.look_at_local()
         coordinator.know(self.membership.topology, self.is_alive)
+        self.replica.maybe_holder = self._maybe_holder
 
     # --- what is known -------------------------------------------------------------------------------------------------
 
@@ -157,6 +194,10 @@ class ClusterNode:
 
     def is_alive(self, node: Node) -> bool:
         return self.gossiper.is_alive(Endpoint(node.address, node.port))
+
+    @property
+    def now_s(self) -> float:
+        return self._clock()
 
     @property
     def peers(self) -> list[Node]:
@@ -222,12 +263,16 @@ class ClusterNode:
                 self._send(sender, Message(Verb.SCHEMA, message.id, self._whole_schema()))
             elif verb == Verb.SCHEMA:
                 self._take_schema(sender, message.body)
+            elif verb == Verb.STATUS_KNOWN:
+                self._tell_status(sender, message)
             else:
                 member = self.membership.maybe_member(sender)
                 if member is None:
                     continue
                 if verb in STREAM_VERBS:
                     self.streams.receive(member.node, message)
+                elif verb == Verb.RESTORE:
+                    self.movements.receive(member.node, message, partial(self._send, sender))
                 else:
                     self.requests.receive(member.node, message, now_s)
 
@@ -244,6 +289,10 @@ class ClusterNode:
             self._follow_gossip()
             for endpoint in self.gossiper.live:
                 self._maybe_ask_for_schema(endpoint)
+        if "movements" in self.__dict__:
+            self.movements.tick(now_s)
+        if self._former and self._former[0][0] <= now_s:
+            self._know()
         if now_s >= self._next_replay_s:
             self._next_replay_s = now_s + REPLAY_S
             self.batchlog.replay(2 * self.proxy.timeouts.write_s)
@@ -253,7 +302,11 @@ class ClusterNode:
 
     @property
     def wake_s(self) -> float:
-        return min(self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s)
+        movements_s = self.movements.wake_s if "movements" in self.__dict__ else inf
+        former_s = self._former[0][0] if self._former else inf
+        return min(
+            self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s, movements_s, former_s
+        )
 
     def take_outgoing(self) -> dict[Endpoint, list[Message]]:
         """What is to be sent, by whom it is for; after the commit log was written. What this logs itself are hints."""
@@ -270,7 +323,9 @@ class ClusterNode:
         def ready() -> None:
             self.when_ready()
 
-        return Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
+        streams = Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
+        streams.bytes_per_s = self._stream_bytes_per_s
+        return streams
 
     @property
     def has_outgoing(self) -> bool:
@@ -297,18 +352,19 @@ class ClusterNode:
         events = self.gossiper.take_events()
         if not events:
             return
+        before = self.membership.topology
         told = self.membership.absorb(events)
         for event in events:
             if isinstance(event, Joined):
                 self._send_gossip(self.gossiper.greet((event.endpoint,)))
             elif isinstance(event, Changed):
                 member = self.membership.maybe_member(event.endpoint)
-                if member is not None:
+                if member is not None and self.membership.is_member(event.endpoint):
                     self.owner.peer_changed(member.node)
                 if event.state is ApplicationState.SCHEMA:
                     self._maybe_ask_for_schema(event.endpoint)
-        if told:
-            self.coordinator.know(self.membership.topology, self.is_alive)
+        if told or self.membership.topology.members != before.members:
+            self._know()
             for happened in told:
                 match happened:
                     case MemberUp(node):
@@ -318,11 +374,68 @@ class ClusterNode:
                         self.hints.node_went_down(node)
                     case MemberLeft(node):
                         self.hints.forget(node.host_id)
+                        if "movements" in self.__dict__:
+                            self.movements.forget(node)
                         if "streams" in self.__dict__:
                             self.streams.member_left(node)
                     case _:
                         pass
             self.owner.members_changed(told)
+
+    def _know(self) -> None:
+        """Follows a change of the ring, or of who is up. Where somebody has arrived, who held his ranges before takes
+        writes for the ring delay: so long may somebody read from him who has not heard of it."""
+        now_s, topology, before = self._clock(), self.membership.topology, self.coordinator.topology
+        self._former = [(until_s, ring) for until_s, ring in self._former if until_s > now_s]
+        if before is not None and topology.has_arrived(before):
+            self._former.append((now_s + self.ring_delay_s, before.ring))
+        rings = [ring for _, ring in self._former]
+        self.coordinator.know(topology.remembering(rings) if rings else topology, self.is_alive)
+
+    # --- its own place in the ring -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def movements(self) -> "Movements":
+        """Joining, leaving and the like; imported where there is any."""
+        from cluster.movements.movements import Movements
+
+        return Movements(self)
+
+    def say_status(self, status: StatusValue) -> None:
+        """What the node is in the ring, from now on: told to all who are up at once."""
+        self.gossiper.say(own_states(self.local, status))
+        told = self.membership.look_at_local()
+        self._know()
+        self._send_gossip(self.gossiper.greet(self.gossiper.live))
+        self.owner.members_changed(told)
+
+    def take_tokens(self, tokens: Iterable[int]) -> None:
+        """The local node has these from now on; `say_status` tells the others."""
+        self.local = self.coordinator.local = replace(self.local, tokens=tuple(tokens))
+        self.owner.tokens_changed(self.local)
+
+    def speak_for(self, endpoint: Endpoint, states: dict[ApplicationState, str]) -> None:
+        """Tells the others of a node that is dead what it can't say itself."""
+        self.gossiper.speak_for(endpoint, states, self._now_s())
+        self._follow_gossip()
+        self._send_gossip(self.gossiper.greet(self.gossiper.live))
+
+    def replaced(self, dead: Node) -> None:
+        """The local node has taken the place of this one."""
+        self.gossiper.forget(Endpoint(dead.address, dead.port), self._clock())
+        self._follow_gossip()
+
+    def _tell_status(self, sender: Endpoint, message: Message) -> None:
+        state = self.gossiper.maybe_state(sender)
+        known = None if state is None else state.get(ApplicationState.STATUS_WITH_PORT)
+        if known is not None and known.encode() == message.body:
+            self._send(sender, Message(Verb.DONE, message.id, b""))
+        else:
+            self._answer_failed(sender, message.id, FailureReason.UNKNOWN)
+
+    def _maybe_holder(self, table: TableMetadata) -> Holder | None:
+        keyspace = self.engine.schema.keyspaces.get(table.keyspace)
+        return None if keyspace is None else self.coordinator.maybe_holder(keyspace)
 
     # --- logged batches ----------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from cluster.coordinator import Holder
 from cluster.hints import decode_hint
 from cluster.internode.frames import Message
 from cluster.internode.records import decode_records, encode_failures
@@ -23,6 +24,7 @@ from protocol.errors import InvalidRequest, StorageError
 from storage.engine import TRUNCATED, Engine, PackedRowWrite
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
+from storage.schema.metadata import TableMetadata
 
 TABLE_ID_BYTES: Final = 16
 log = logging.getLogger("cqlserver.cluster")
@@ -43,6 +45,8 @@ class Replica:
         self._engine = engine
         self._records = RecordTaker(engine)
         self._plain = PlainReads(engine)
+        self.maybe_holder: Callable[[TableMetadata], Holder | None] = lambda table: None
+        """Of which ranges this node is a replica; None: of all. Others read nothing else from it."""
 
     # --- for the coordinator of the same node ------------------------------------------------------------------------
 
@@ -138,15 +142,25 @@ class Replica:
         return (Verb.DONE_BUT, encode_failures(failures)) if failures else (Verb.DONE, b"")
 
     def _read(self, body: bytes) -> tuple[Verb, bytes]:
-        return Verb.DATA, encode_answer(self.read(decode_command(body)))
+        return Verb.DATA, encode_answer(self._read_for_others(body))
 
     def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
-        return Verb.DIGEST, self.read(decode_command(body)).digest
+        return Verb.DIGEST, self._read_for_others(body).digest
+
+    def _read_for_others(self, body: bytes) -> DataAnswer:
+        command = decode_command(body)
+        store = self._engine.stores.get(command.table_id)
+        holder = None if store is None else self.maybe_holder(store.table)
+        if holder is not None and not holder.holds(command.start, command.end):
+            raise Failed(FailureReason.NOT_A_REPLICA)
+        return self.read(command)
 
     def _read_each(self, body: bytes) -> tuple[Verb, bytes]:
         try:
             store = self._engine.stores[UUID(bytes=body[:TABLE_ID_BYTES])]
-            return Verb.DIGESTS, self._plain.digests(store, decode_records(body[TABLE_ID_BYTES:]))
+            commands = decode_records(body[TABLE_ID_BYTES:])
+            holder = self.maybe_holder(store.table)
+            return Verb.DIGESTS, self._plain.digests(store, commands, holder)
         except (KeyError, ValueError):
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except StorageError as error:

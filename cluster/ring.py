@@ -5,7 +5,7 @@ dht/Range.java has it; behind the highest token the ring goes on at the lowest.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from uuid import UUID
@@ -46,6 +46,11 @@ class Ring:
 
     def __len__(self) -> int:
         return len(self._tokens)
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """In their order."""
+        return self._tokens
 
     def owner(self, token: int) -> Node:
         """The node whose range holds the token. The ring must not be empty."""

@@ -32,6 +32,10 @@ class StreamFailed(CqlServerError):
     """Data could not be moved from a node to another one: one of them stopped, or its disk failed."""
 
 
+class MovementRefused(CqlServerError):
+    """The ring can't change like that now; the text is Cassandra's, for whoever asked."""
+
+
 class InternalError(CqlServerError):
     """A bug of this server."""
 

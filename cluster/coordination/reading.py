@@ -20,7 +20,7 @@ from cluster.coordination.plans import ReadPlan
 from cluster.coordination.writing import REASON_BYTES
 from cluster.internode.frames import Message
 from cluster.internode.texts import encode_texts
-from cluster.internode.verbs import Verb
+from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, decode_answer
 from cluster.reading.command import ReadCommand, encode_command
 from cluster.reading.merging import Page, merged, page_of
@@ -87,8 +87,18 @@ class ReadOperation:
         elif message.verb == Verb.DONE:
             self._repairing.pop(sender, None)
         elif sender in self._contacts:
-            self._failures[sender] = int.from_bytes(message.body[:REASON_BYTES], "big")
+            self._fail(sender, int.from_bytes(message.body[:REASON_BYTES], "big"))
         self._judge()
+
+    def _fail(self, node: Node, reason: int) -> None:
+        if reason != FailureReason.NOT_A_REPLICA:
+            self._failures[node] = reason
+        elif self.phase is Phase.ASKED and self._spares:  # it knows more of the ring than this node
+            del self._contacts[node]
+            verb = Verb.READ_DIGEST if self._contacts and self._command.is_of_partition and self._data else Verb.READ
+            self._ask_all({self._spares.pop(0): verb})
+        else:
+            self._failures[node] = FailureReason.UNKNOWN
 
     def tick(self, now_s: float) -> None:
         if now_s >= self._deadline_s:

@@ -11,7 +11,7 @@ detector convicts it or when it says that it shuts down.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
@@ -36,6 +36,9 @@ GENERATION_AHEAD_S_MAX: Final = 86_400 * 365
 """A generation further in the future is somebody's broken memory, not a node's start (MAX_GENERATION_DIFFERENCE)."""
 FAT_CLIENT_S: Final = 30.0
 """A node that never joined the ring is forgotten when it has been silent for so long (half the quarantine)."""
+UNKNOWN_GENERATION_AHEAD_S: Final = 60
+UNKNOWN_HEARTBEAT: Final = 9999
+"""Of a node that nobody knows, and that is assassinated (Gossiper.assassinateEndpoint)."""
 PARTITIONER: Final = "org.apache.cassandra.dht.Murmur3Partitioner"
 
 
@@ -151,6 +154,17 @@ class Gossiper:
         versioned = {key: VersionedValue(value, self._next_version()) for key, value in states.items()}
         own = self._states[self.local]
         self._states[self.local] = own.with_states(versioned, own.heartbeat)
+
+    def speak_for(self, endpoint: Endpoint, states: Mapping[ApplicationState, str], wall_s: int) -> None:
+        """Has another node seem to say something, in a new life: of one that is dead (Gossiper.advertiseRemoving)."""
+        known = self._states.get(endpoint)
+        if known is None:
+            known = EndpointState(Generation(wall_s + UNKNOWN_GENERATION_AHEAD_S), Version(UNKNOWN_HEARTBEAT))
+        versions = {key: VersionedValue(value, self._next_version()) for key, value in states.items()}
+        told = known.with_states(versions, known.heartbeat)
+        self._states[endpoint] = replace(told, generation=Generation(known.generation + 1))
+        self._mark_down(endpoint)
+        self._events += [Changed(endpoint, key, value) for key, value in states.items()]
 
     def remember(self, endpoint: Endpoint, states: Mapping[ApplicationState, str]) -> None:
         """A member that this node knows from its life before: down until it is heard of, and believed whatever it then says

@@ -61,6 +61,11 @@ class Verb(IntEnum):
     READ_EACH = 41
     """Plain reads of a table; answered with DIGESTS or FAILED."""
     DIGESTS = 42
+    STATUS_KNOWN = 50
+    """The status that the sender has said it has; answered by DONE where the receiver knows that, or by FAILED."""
+    RESTORE = 51
+    """A host id: the receiver is to fetch what it gains when that node is gone; answered by STREAM_GOES, then DONE or
+    FAILED."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
@@ -76,3 +81,5 @@ class FailureReason(IntEnum):
     INCOMPATIBLE_SCHEMA = 3
     READ_SIZE = 4
     NODE_DOWN = 5
+    NOT_A_REPLICA = 0xFFFF
+    """Between nodes alone: the range is not the replica's any more."""

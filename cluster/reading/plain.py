@@ -10,10 +10,11 @@ from itertools import islice
 from struct import Struct
 from typing import Final
 
+from cluster.coordinator import Holder
 from protocol.errors import PeerError
 from storage.engine import Engine
 from storage.keys import AFTER
-from storage.memtable.memtable import SingleRow
+from storage.memtable.memtable import SingleRow, position_of
 from storage.memtable.packed import TIMESTAMP, VALUES, Layout, Layouts
 from storage.mutation import LIVE, packed_prefix
 from storage.reads import TableStore
@@ -128,8 +129,8 @@ class PlainReads:
         self._schema: Schema | None = None
         self._digests: dict[TableStore, Digests] = {}
 
-    def digests(self, store: TableStore, commands: Sequence[bytes]) -> bytes:
-        """Of what each finds, one behind the other. Raises PeerError."""
+    def digests(self, store: TableStore, commands: Sequence[bytes], holder: Holder | None = None) -> bytes:
+        """Of what each finds, one behind the other; what is not held here is left to the general way. Raises PeerError."""
         if self._schema is not self._engine.schema:
             self._schema = self._engine.schema
             self._digests.clear()
@@ -138,7 +139,11 @@ class PlainReads:
             digests = self._digests[store] = Digests(store.layouts)
         found = []
         for command in commands:
-            rows = maybe_plain_rows(store, *decode_plain(command))
+            key, ck, limit = decode_plain(command)
+            if holder is not None and not holder.holds(position := position_of(key), position + b"\0"):
+                found.append(NOT_PLAIN)
+                continue
+            rows = maybe_plain_rows(store, key, ck, limit)
             found.append(NOT_PLAIN if rows is None else digests.of(rows))
         return b"".join(found)
 

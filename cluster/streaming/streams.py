@@ -71,6 +71,11 @@ class Streams:
         self.sending: dict[tuple[Node, UUID], Sending] = {}
         self._ended: dict[UUID, bool] = {}  # offers of others: whether they were taken
 
+    @property
+    def fetching(self) -> list[FetchSession]:
+        """What comes to this node."""
+        return [session for session in self.sessions.values() if isinstance(session, FetchSession)]
+
     # --- begun here ------------------------------------------------------------------------------------------------------
 
     def fetch(

@@ -42,6 +42,7 @@ class LocalFacts:
     generation: int
     datacenter: str = "datacenter1"
     rack: str = "rack1"
+    bootstrapped: str = "COMPLETED"
 
 
 def local_table() -> TableMetadata:
@@ -52,7 +53,7 @@ def local_update(facts: LocalFacts, timestamp_us: int) -> PartitionUpdate:
     """The whole row, as it is from `timestamp_us` on; tokens of before are gone."""
     address = ip_address(facts.address)
     values: dict[str, Any] = {
-        "bootstrapped": "COMPLETED",
+        "bootstrapped": facts.bootstrapped,
         "broadcast_address": address,
         "broadcast_port": facts.internode_port,
         "cluster_name": facts.cluster_name,
@@ -77,7 +78,7 @@ def local_update(facts: LocalFacts, timestamp_us: int) -> PartitionUpdate:
     before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
     tokens = {TEXT.encode(str(token)): Cell(timestamp_us, b"") for token in facts.tokens}
     columns["tokens"] = ComplexColumn(before, tokens)
-    return _local(columns, timestamp_us)
+    return local_columns(columns, timestamp_us)
 
 
 def state_update(version: UUID, truncations: Mapping[UUID, Truncation], timestamp_us: int) -> PartitionUpdate:
@@ -90,9 +91,9 @@ def state_update(version: UUID, truncations: Mapping[UUID, Truncation], timestam
         "schema_version": Cell(timestamp_us, version.bytes),
         "truncated_at": ComplexColumn(before, cells),
     }
-    return _local(columns, timestamp_us)
+    return local_columns(columns, timestamp_us)
 
 
-def _local(columns: dict[str, Cell | ComplexColumn], timestamp_us: int) -> PartitionUpdate:
+def local_columns(columns: dict[str, Cell | ComplexColumn], timestamp_us: int) -> PartitionUpdate:
     row = Row((), Liveness(timestamp_us), columns=columns)
     return PartitionUpdate(local_table().id, _LOCAL_KEY, rows={b"": row})

@@ -17,7 +17,8 @@ from cluster.coordinator import Coordinator, RequestKind
 from cluster.gossip.endpoint import Endpoint, Generation
 from cluster.hint_table import HINTS_TABLE
 from cluster.internode.frames import Message
-from cluster.membership import MemberEvent
+from cluster.membership import MemberEvent, MemberJoined, MemberLeft
+from cluster.movements.mode import BootstrapState
 from cluster.node import ClusterNode, ClusterOptions, Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.messages import PaxosAnswer, PaxosRequest, Prepare
@@ -27,8 +28,11 @@ from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
 from cluster.reading.plain import ALL_ROWS, Digests, encode_plain, maybe_plain_rows
 from cluster.ring import Node, Ring, random_tokens
+from cluster.streaming.ranges import TokenRange
 from cqlserver.system.definitions import stored_system_keyspaces
-from cqlserver.system.peers import PeerFacts, peer_updates, saved_peers
+from cqlserver.system.movements import bootstrap_update, maybe_bootstrap_state, received_update, tokens_update
+from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
+from protocol.errors import MovementRefused
 from protocol.types import BIGINT, BLOB
 from simulation.network import Network, Weather
 from simulation.schedule import Schedule
@@ -40,6 +44,7 @@ from storage.memtable.packed import TIMESTAMP
 from storage.memtable.packed import VALUES as VALUES_AT
 from storage.mutation import Cell, PartitionUpdate
 from storage.packed_records import record_maker, record_writer
+from storage.reads import TableStore
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,
@@ -54,6 +59,7 @@ from storage.token import token
 
 Batch = tuple[Message, ...]
 WALL_US = 1_800_000_000_000_000
+RING_DELAY_S = 5.0
 SKEW_S = 0.3
 """How far apart the nodes' clocks are, at most."""
 
@@ -143,7 +149,7 @@ class SimulatedClock:
 class WorldNode(Owner):
     """One node, over all its lives."""
 
-    def __init__(self, world: "World", number: int) -> None:
+    def __init__(self, world: "World", number: int, joins: bool = False) -> None:
         self.world, self.number = world, number
         self.rng = world.rng.fork(f"node {number}")
         self.disk = MemoryDisk()
@@ -152,7 +158,9 @@ class WorldNode(Owner):
         self.endpoint = Endpoint(self.node.address, self.node.port)
         self.life = 0
         self.agreed = self.differed = 0
-        self.is_up = False
+        self.is_up = self.is_settled = False
+        self.has_left = False
+        self.begins_joining = joins
         self.start()
 
     def start(self) -> None:
@@ -164,6 +172,7 @@ class WorldNode(Owner):
             schema = Schema.of((*self.engine.schema.keyspaces.values(), KEYSPACE))
             self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, 1))
         self.coordinator = Coordinator(self.node, Ring((self.node,)))
+        is_joining = self.begins_joining and maybe_bootstrap_state(self.engine) is not BootstrapState.COMPLETED
         options = ClusterOptions(
             "Test Cluster",
             self.world.seeds,
@@ -171,6 +180,8 @@ class WorldNode(Owner):
             Generation(WALL_US // 1_000_000 + self.life),
             {},
             () if self.world.bugs.the_ring_is_forgotten else saved_peers(self.engine),
+            is_joining,
+            ring_delay_s=RING_DELAY_S,
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
         self.outcomes = Outcomes(self)
@@ -179,15 +190,46 @@ class WorldNode(Owner):
             self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
         if self.world.bugs.hints_are_lost:
             self.cluster.hints.keep = lambda node, mutations: True  # type: ignore[method-assign]
-        self.is_up = True
+        self.is_up, self.is_settled = True, False
+        self.cluster.when_ready = self.settle
         self.world.network.receivers[self.endpoint] = self.receive
         self.cluster.start()
+        if is_joining:
+            self.join()
         self.settle()
+
+    def join(self) -> None:
+        """Into the ring; what can't be now is begun again a while later."""
+        life = self.life
+
+        def again() -> None:
+            if self.is_up and self.life == life:
+                self.join()
+                self.settle()
+
+        try:
+            outcome = self.cluster.movements.join()
+        except MovementRefused:
+            self.world.schedule.after(2.0, again)
+            return
+        outcome.when_done(lambda: self.world.schedule.after(2.0, again) if outcome.error is not None else None)
+
+    @property
+    def takes_clients(self) -> bool:
+        """Whether it is a member of the ring, and has heard of it in this life."""
+        if not self.is_settled:
+            self.is_settled = self.is_up and bool(self.cluster.live_peers)
+        return self.is_up and self.is_settled and self.node in self.coordinator.ring.nodes
 
     def _forgetful_answer(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer:
         if isinstance(request, Prepare):
             return answered(UNTOUCHED, request)[1]
         return type(self.cluster.paxos).answer(self.cluster.paxos, about, request)
+
+    def flush(self) -> None:
+        """Whatever it has becomes SSTables."""
+        self.engine.flush()
+        self.settle()
 
     def crash(self) -> None:
         self.is_up = False
@@ -207,6 +249,8 @@ class WorldNode(Owner):
         assert log is not None
         if not self.world.bugs.the_log_is_not_written:
             log.write()
+        if not self.engine.background.is_idle:
+            self.engine.background.finish()
         outgoing = self.cluster.take_outgoing()
         if not self.world.bugs.the_log_is_not_written:
             log.write()  # hints
@@ -221,7 +265,21 @@ class WorldNode(Owner):
             self.settle()
 
     def members_changed(self, events: Sequence[MemberEvent]) -> None:
-        pass
+        for event in events:
+            if isinstance(event, MemberJoined):
+                self.peer_changed(event.node)
+            elif isinstance(event, MemberLeft):
+                self.engine.apply_all(peer_removal(event.node, self.clock.wall_us()))
+
+    def tokens_changed(self, node: Node) -> None:
+        self.engine.apply(tokens_update(node.tokens, self.clock.wall_us()))
+
+    def bootstrap_is(self, state: BootstrapState) -> None:
+        self.has_left = state in (BootstrapState.NEEDS_BOOTSTRAP, BootstrapState.DECOMMISSIONED)
+        self.engine.apply(bootstrap_update(state, self.clock.wall_us()))
+
+    def ranges_received(self, keyspace: str, ranges: Sequence[TokenRange]) -> None:
+        self.engine.apply(received_update(keyspace, ranges, self.clock.wall_us()))
 
     def peer_changed(self, node: Node) -> None:
         if node != self.node:
@@ -326,10 +384,14 @@ class WorldNode(Owner):
 
 
 def value_of(page: Page, key: bytes, now_s: int) -> bytes | None:
-    row = page.store.row_at(key, b"", now_s)
+    return stored_value(page.store, key, now_s)
+
+
+def stored_value(store: TableStore, key: bytes, now_s: int) -> bytes | None:
+    row = store.row_at(key, b"", now_s)
     if row is None:
         return None
-    cell = page.store.layouts.explode(row).columns.get("v")
+    cell = store.layouts.explode(row).columns.get("v")
     assert cell is None or isinstance(cell, Cell)
     return None if cell is None else cell.value
 
@@ -344,6 +406,7 @@ class World:
         self.network: Network[Endpoint, Batch] = Network(self.schedule, self.rng.fork("network"), Weather(0.001))
         self.seeds = (Endpoint("10.0.0.1", 7000), Endpoint("10.0.0.2", 7000))
         self.crashes = 0
+        self.last_number = count
         self.nodes = [WorldNode(self, number) for number in range(1, count + 1)]
         while not self.all_meet:
             self.run(0.1)
@@ -354,21 +417,33 @@ class World:
     def all_meet(self) -> bool:
         return all(node.is_up and len(node.cluster.live_peers) == len(self.nodes) - 1 for node in self.nodes)
 
+    def add_node(self) -> WorldNode:
+        """A new one, which comes into the ring."""
+        self.last_number += 1
+        node = WorldNode(self, self.last_number, joins=True)
+        self.nodes.append(node)
+        return node
+
+    def take_away(self, node: WorldNode) -> None:
+        """One that has left: its process ends."""
+        node.crash()
+        self.nodes.remove(node)
+
     def run(self, seconds: float) -> None:
         self.schedule.run_until(self.schedule.now_s + seconds)
 
     def any_up(self, rng: Rng) -> WorldNode | None:
-        up = [node for node in self.nodes if node.is_up]
+        up = [node for node in self.nodes if node.takes_clients]
         return up[rng.int_below(len(up))] if up else None
 
-    def trouble(self, until_s: float) -> None:
-        """Crashes, of one node at a time, and partitions, at random times."""
+    def trouble(self, until_s: float, pace: float = 1.0) -> None:
+        """Crashes, of one node at a time, and partitions, at random times; `pace`: so much longer is each left alone."""
         rng = self.rng.fork("trouble")
 
         def strike() -> None:
             self.network.heal()
             for node in self.nodes:
-                if not node.is_up:
+                if not node.is_up and not node.has_left:
                     node.start()
             if self.schedule.now_s >= until_s:
                 return
@@ -382,7 +457,7 @@ class World:
             elif luck < 0.8:
                 others = [node.endpoint for node in self.nodes if node is not victim]
                 self.network.partition([victim.endpoint], others, one_way=luck < 0.6)
-            self.schedule.after(0.2 + rng.float() * 1.5, strike)
+            self.schedule.after(pace * (0.2 + rng.float() * 1.5), strike)
 
         self.schedule.after(rng.float(), strike)
 
