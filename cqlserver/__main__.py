@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cqlserver.commands import COMMANDS
 from cqlserver.program.auth_settings import check_together
-from cqlserver.program.config import Config, ConfigError, apply_setting, read_yaml
+from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, read_yaml
 
 _EPILOG = """\
 examples:
@@ -58,6 +58,14 @@ def _arguments() -> argparse.ArgumentParser:
     cluster.add_argument("--listen-address", metavar="X", help="where other nodes reach it (default --host)")
     cluster.add_argument("--storage-port", type=int, metavar="N", help="at which port (default 7000)")
     cluster.add_argument("--dc", metavar="NAME", help="its datacenter (default datacenter1)")
+    cluster.add_argument(
+        "-D",
+        dest="properties",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a property of Cassandra's: cassandra.replace_address_first_boot, cassandra.ring_delay_ms, ...",
+    )
     cluster.add_argument("--rack", metavar="NAME", help="its rack (default rack1)")
     parser.add_argument(
         "--init",
@@ -118,6 +126,8 @@ def configure(arguments: list[str]) -> Config:
         config = read_yaml(config, options.config)
     for text in options.set:
         config = apply_setting(config, text)
+    for text in options.properties:
+        config = apply_property(config, text)
     if options.host is not None:
         config = replace(config, host=options.host)
     if options.port is not None:

@@ -85,6 +85,10 @@ class ClusterNode:
     def resume(self) -> None:
         self._server.resume_node(self.number)
 
+    def decommission(self, *, force: bool = False) -> None:
+        """Has it give its data to the others and leave for good; `force`: also where fewer are left than copies."""
+        self._server.call("decommission", node=self.number, force=force)
+
 
 class Server(Running):
     """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
@@ -163,6 +167,15 @@ class Server(Running):
     def resume_node(self, number: int) -> None:
         self.call("resume_node", node=number)
 
+
+    def add_node(self) -> ClusterNode:
+        """Starts one more, which is there when it has its data."""
+        told = self.call("add_node")
+        node = ClusterNode(
+            self, _port(told["node"]), str(told["host"]), _port(told["port"]), _port(told["control_port"])
+        )
+        self.nodes.append(node)
+        return node
 
     def partition(self, one: "Iterable[ClusterNode]", other: "Iterable[ClusterNode]") -> None:
         """Lets nothing pass between these nodes and those, until `heal`."""

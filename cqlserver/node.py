@@ -88,6 +88,8 @@ class Node:
         self.member: Member | None = None
         """This node among others, where there may be any."""
         self.is_alone = True
+        self.bootstrapped = "COMPLETED"
+        """system.local's: IN_PROGRESS for a node that is to come into its ring yet."""
         self.after_turn: Callable[[], None] | None = None
         """Called when requests had their turn."""
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
@@ -194,6 +196,7 @@ class Node:
             self.generation,
             ring_node.datacenter,
             ring_node.rack,
+            self.bootstrapped,
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
 

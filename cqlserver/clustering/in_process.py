@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import trio
 
 from cluster.gossip.endpoint import Endpoint
+from cluster.movements.mode import BootstrapState
+from cqlserver.clustering.joining import ended, join
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.network import LocalNetwork
 from cqlserver.clustering.station import Station
@@ -22,6 +24,8 @@ from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
 from cqlserver.program.server import StartupError, listen, open_control_socket, open_node, open_sockets
+from cqlserver.system.movements import maybe_bootstrap_state
+from protocol.errors import MovementRefused
 
 if TYPE_CHECKING:
     import socket
@@ -51,6 +55,7 @@ class Part:
     is_paused: bool = False
     control: "socket.socket | None" = None
     """Its control port, while it is open."""
+    has_left: bool = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -80,7 +85,7 @@ class LocalCluster:
                     self._begin(part)
                 await self._wait_together()
                 for part in self.parts:
-                    listen(part.sockets)
+                    self._take_clients(part)
                 task_status.started()
         finally:
             for part in self.parts:
@@ -93,14 +98,20 @@ class LocalCluster:
         if patience.cancelled_caught:
             raise StartupError(f"the nodes of the cluster did not find each other within {TOGETHER_S:.0f} seconds")
 
+    @staticmethod
+    def _take_clients(part: Part) -> None:
+        listen(part.sockets)
+        assert part.listener is not None
+        part.listener.open()
+
     def _sees_all(self, part: Part) -> bool:
         node = part.node
         return node is not None and node.member is not None and len(node.member.cluster.live_peers) == len(self.parts) - 1
 
     # --- one node ----------------------------------------------------------------------------------------------------------
 
-    def _open(self, part: Part) -> None:
-        """Its data, its place among the others, and its port, which is not open yet."""
+    def _open(self, part: Part, joins: bool = False) -> None:
+        """Its data, its place among the others, and its port, which is not open yet; `joins`: it is not one of them yet."""
         part.sockets = open_sockets(part.config)
         resting, part.resting = part.resting, None
         if resting is None:
@@ -108,6 +119,8 @@ class LocalCluster:
         else:
             node = Node(resting.environment, part.config, resting.engine, resting.local, Compiler)
         node.port = part.sockets[0].getsockname()[1]
+        if joins or maybe_bootstrap_state(node.engine) is BootstrapState.IN_PROGRESS:
+            node.bootstrapped = BootstrapState.IN_PROGRESS.value
         node.describe_itself()
         member = Member(node, self._seeds)
         part.control = self._open_control(part)
@@ -135,7 +148,7 @@ class LocalCluster:
         node, station = part.node, part.station
         assert node is not None
         assert station is not None
-        part.listener = listener = Listener(node, part.sockets)
+        part.listener = listener = Listener(node, part.sockets, is_open=False)
         with scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
@@ -176,14 +189,52 @@ class LocalCluster:
     async def start(self, number: int) -> None:
         """Has it back, and waits until the others that run see it."""
         part = self.parts[number]
-        if part.node is not None:
+        if part.node is not None or part.has_left:
             return
         self._open(part)
         self._begin(part)
         with trio.move_on_after(TOGETHER_S):
             while not all(self._sees(other, part) and self._sees(part, other) for other in self.parts if other.node):
                 await trio.sleep(0.001)
-        listen(part.sockets)
+        await self._join(part)
+        self._take_clients(part)
+
+    async def add(self) -> int:
+        """One more node, which comes into the ring with its data; its number. Raises StartupError."""
+        last = self.parts[-1].config
+        prefix, _, number = last.host.rpartition(".")
+        data = None if last.data is None else last.data.with_name(f"node{len(self.parts) + 1}")
+        control_port = None if last.control_port is None else 0
+        config = replace(last, host=f"{prefix}.{int(number) + 1}", data=data, control_port=control_port)
+        self.parts.append(part := Part(config))
+        try:
+            self._open(part, joins=True)
+            self._begin(part)
+            await self._join(part)
+        except BaseException:
+            self.parts.remove(part)
+            if part.scope is not None:
+                part.scope.cancel()
+            self._network.disconnect(part.endpoint)
+            self._close(part)
+            raise
+        self._take_clients(part)
+        return len(self.parts) - 1
+
+    async def _join(self, part: Part) -> None:
+        node = part.node
+        assert node is not None
+        assert node.member is not None
+        await join(node, node.member)
+
+    async def decommission(self, number: int, is_forced: bool = False) -> None:
+        """Has a node give its data to the others, and leave for good. Raises MovementRefused, StreamFailed."""
+        part = self.parts[number]
+        if part.node is None or part.node.member is None:
+            raise MovementRefused("the node does not run")
+        await ended(part.node.member.cluster.movements.decommission(is_forced))
+        part.has_left = True
+        await self.stop(number, says_so=False)
 
     def _sees(self, part: Part, other: Part) -> bool:
         member = part.node.member if part.node is not None else None

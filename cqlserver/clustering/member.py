@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -13,16 +14,20 @@ from cluster.coordination.proxy import COUNTER, Timeouts
 from cluster.coordinator import READ_LEVELS, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
+from cluster.movements.mode import BootstrapState
+from cluster.movements.tokens import TokensWanted
 from cluster.node import ClusterNode, ClusterOptions, Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
+from cluster.streaming.ranges import TokenRange
 from cqlserver.clustering.late_answers import Late, LateAnswers
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
 from cqlserver.program.config import Config
+from cqlserver.system.movements import bootstrap_update, received_removals, received_update, tokens_update
 from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
 from cqlserver.system.tables import RELEASE_VERSION
 from protocol.frames import Envelope
@@ -63,7 +68,20 @@ class Member(Owner):
         }
         generation = Generation(node.generation)
         saved = saved_peers(node.engine)
-        options = ClusterOptions(node.local.cluster_name, seeds, _timeouts(node.config), generation, facts, saved)
+        ring = node.config.ring
+        options = ClusterOptions(
+            node.local.cluster_name,
+            seeds,
+            _timeouts(node.config),
+            generation,
+            facts,
+            saved,
+            node.bootstrapped != BootstrapState.COMPLETED.value,
+            TokensWanted(ring.initial_tokens, node.config.num_tokens, ring.local_replication_factor),
+            ring.ring_delay_ms / 1000,
+            ring.is_movement_consistent,
+            ring.stream_bytes_per_s,
+        )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         self.late_answers = LateAnswers()
         self.cluster.bundles.waiting = self.late_answers
@@ -184,21 +202,47 @@ class Member(Owner):
                 case MemberJoined(member) if member != self.cluster.local:
                     self.peer_changed(member)
                     node.publish(TopologyChange("NEW_NODE", self._inet(member)))
+                    if self.cluster.is_alive(member):  # it was up before it was a member
+                        node.publish(StatusChange("UP", self._inet(member)))
                 case MemberLeft(member):
                     now_us = node.environment.clock.wall_us()
                     node.engine.apply_all(peer_removal(member, now_us))
                     node.publish(TopologyChange("REMOVED_NODE", self._inet(member)))
                 case MemberUp(member):
-                    self.peer_changed(member)
                     log.info("InetAddress /%s:%d is now UP", member.address, member.port)
-                    node.publish(StatusChange("UP", self._inet(member)))
+                    if self._is_in_ring(member):
+                        self.peer_changed(member)
+                        node.publish(StatusChange("UP", self._inet(member)))
                 case MemberDown(member):
                     log.info("InetAddress /%s:%d is now DOWN", member.address, member.port)
-                    node.publish(StatusChange("DOWN", self._inet(member)))
+                    if self._is_in_ring(member):
+                        node.publish(StatusChange("DOWN", self._inet(member)))
                 case Warned(text):
                     node.border.warn(text)
                 case _:
                     pass
+
+    def _is_in_ring(self, node: RingNode) -> bool:
+        """Clients hear of nodes when these have joined."""
+        return self.cluster.membership.is_member(Endpoint(node.address, node.port))
+
+    # --- its own way into the ring, and out of it ----------------------------------------------------------------------
+
+    def tokens_changed(self, node: RingNode) -> None:
+        own, now_us = self._node, self._node.environment.clock.wall_us()
+        own.ring_node = node
+        own.local = replace(own.local, tokens=node.tokens)
+        own.engine.apply(tokens_update(node.tokens, now_us))
+
+    def bootstrap_is(self, state: BootstrapState) -> None:
+        node, now_us = self._node, self._node.environment.clock.wall_us()
+        node.bootstrapped = state.value
+        removals = [] if state is BootstrapState.IN_PROGRESS else received_removals(node.engine, now_us)
+        node.engine.apply_all([bootstrap_update(state, now_us), *removals])
+
+    def ranges_received(self, keyspace: str, ranges: Sequence[TokenRange]) -> None:
+        now_us = self._node.environment.clock.wall_us()
+        self._node.engine.apply(received_update(keyspace, ranges, now_us))
 
     def peer_changed(self, node: RingNode) -> None:
         if node == self.cluster.local:

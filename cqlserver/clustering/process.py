@@ -8,6 +8,7 @@ import trio
 
 from cluster.gossip.endpoint import Endpoint
 from cqlserver.clustering.incoming import Incoming
+from cqlserver.clustering.joining import join, place_in_ring
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.station import Station
 from cqlserver.clustering.tcp import BACKLOG, Wire
@@ -31,6 +32,9 @@ class Connected:
     def __init__(self, node: Node, config: Config) -> None:
         self._port = config.storage_port
         seeds = [_endpoint(text, config.storage_port) for text in config.seeds]
+        own = Endpoint(node.ring_node.address, node.ring_node.port)
+        place_in_ring(node, own in seeds)
+        self._node = node
         self._member = Member(node, seeds)
         cluster = self._member.cluster
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
@@ -47,6 +51,7 @@ class Connected:
             nursery.start_soon(self._station.keep_time)
             self._station.start()
             await self._find_others()
+            await join(self._node, self._member)
             task_status.started()
 
     def _listener(self) -> trio.SocketListener:

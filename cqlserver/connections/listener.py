@@ -107,9 +107,11 @@ class Channel:
 
 
 class Listener:
-    """Accepts and serves clients on `sockets` until cancelled; see the module's text."""
+    """Accepts and serves clients on `sockets` until cancelled; see the module's text. Where it `is_open`, they listen."""
 
-    def __init__(self, node: Node, sockets: Sequence[socket.socket], tls: "Tls | None" = None) -> None:
+    def __init__(
+        self, node: Node, sockets: Sequence[socket.socket], tls: "Tls | None" = None, is_open: bool = True
+    ) -> None:
         self._tls = tls
         self._node = node
         self._border, self._limits = node.border, node.limits
@@ -129,6 +131,7 @@ class Listener:
         self._steps: Turns[Channel, Unanswered] = Turns()
         self._steps_wanted = trio.Event()
         self._sync_wanted = trio.Event()
+        self._is_open = is_open
         self._accept_paused = trio.Event()
         self._waker, self._wakened = socket.socketpair()
         self._gate: trio.Event | None = None  # what is served waits for it
@@ -142,8 +145,9 @@ class Listener:
 
     async def run(self) -> None:
         """Serves until cancelled, then closes every socket."""
-        for fd in (*self._listening, self._wakened.fileno()):
-            self._poller.watch(fd, read=True, write=False)
+        self._poller.watch(self._wakened.fileno(), read=True, write=False)
+        if self._is_open:
+            self.open()
         try:
             async with trio.open_nursery() as nursery:
                 tasks = [self._step_forever, self._resume_accepting]
@@ -160,6 +164,12 @@ class Listener:
             for sock in (*self._listening.values(), self._waker, self._wakened):
                 sock.close()
             self._poller.close()
+
+    def open(self) -> None:
+        """Takes clients from now on: its sockets listen."""
+        self._is_open = True
+        for fd in self._listening:
+            self._poller.watch(fd, read=True, write=False)
 
     def _for(self, channel: Channel, action: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> bool:
         """Does something for a client; whether it ended well. What is raised ends its connection, and nothing else."""

@@ -38,6 +38,13 @@ async def heal(control: Control) -> object:
     return {}
 
 
+async def add_node(control: Control) -> object:
+    cluster = _cluster(control)
+    index = await cluster.add()
+    config = cluster.parts[index].config
+    return {"node": index + 1, "host": config.host, "port": config.port, "control_port": config.control_port}
+
+
 def _cluster(control: Control) -> LocalCluster:
     if control.cluster is None:
         raise NoCluster("this is a single node; `cqlserver cluster --nodes 3` starts several")

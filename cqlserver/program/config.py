@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of
 from cqlserver.program.config_names import CASSANDRA_NAMES
+from cqlserver.program.ring_settings import RingSettings, read_ring, set_property
 from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Config:
     commit_log_bytes: int = 8 << 30
     file_cache_bytes: int = 64 << 20
     storage: StorageSettings = field(default_factory=StorageSettings)
+    ring: RingSettings = field(default_factory=RingSettings)
     ignore_replay_errors: bool = False
     auto_snapshot: bool = True
     auto_snapshot_ttl_s: int | None = None
@@ -170,11 +172,23 @@ def apply_setting(config: Config, text: str) -> Config:
     return _apply(config, {name: setting}) if setting is not None else config
 
 
+def apply_property(config: Config, text: str) -> Config:
+    """`config` with a property of Cassandra's, NAME=VALUE as its command line has it behind -D. Raises ConfigError."""
+    try:
+        return replace(config, ring=set_property(config.ring, text))
+    except ValueError as error:
+        raise ConfigError(f"-D{text}: {error}") from None
+
+
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, given=MappingProxyType({**config.given, **settings}))
     config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
     config = replace(config, guardrails=_guardrails(config.guardrails, settings))
     config = _apply_audit(config, settings)
+    try:
+        config = replace(config, ring=read_ring(config.ring, settings))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     if "client_encryption_options" in settings:
         from cqlserver.program.tls_settings import TlsError, read_tls
 

@@ -137,6 +137,11 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         raise
     try:
         node.port = sockets[0].getsockname()[1]
+        connected = None
+        if config.seeds:
+            from cqlserver.clustering.process import Connected
+
+            connected = Connected(node, config)
         node.describe_itself()
         if config.auth.requires_login:
             check_passwords(config)
@@ -144,11 +149,6 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         run_init_files(node, config)
         if node.commit_log is not None:
             node.commit_log.write()
-        connected = None
-        if config.seeds:
-            from cqlserver.clustering.process import Connected
-
-            connected = Connected(node, config)
         if connected is None:
             listen(sockets)
         if config.query_log:
@@ -157,16 +157,12 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
             node.record(QueryLog({}))
         if config.audit_log is not None and config.audit_log.enabled:
             begin_audit(node, config.audit_log)
-        listener = Listener(node, sockets, make_tls(config))
+        listener = Listener(node, sockets, make_tls(config), is_open=connected is None)
         if node.durable and (exercise := os.environ.get(EXERCISE_VARIABLE)):
             listener.after_go = StorageExercise(node.engine, exercise == "compact")
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
                 node.turn_clients_away = partial(nursery.start_soon, listener.exclusively, listener.turn_away)
-                if connected is not None:
-                    await nursery.start(connected.run)
-                    listen(sockets)
-                    connected.serve_with(listener)
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
                 if node.durable:
@@ -175,6 +171,11 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                     nursery.start_soon(serve_control, control, node, listener)
                 if config.until_stdin_ends:
                     nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
+                if connected is not None:  # to come into the ring takes as long as the data that it is to have
+                    await nursery.start(connected.run)
+                    connected.serve_with(listener)
+                    listen(sockets)
+                    listener.open()
                 announce(node, config, control, certificates)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:

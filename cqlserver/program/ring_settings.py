@@ -1,0 +1,88 @@
+"""How a node comes into the ring: what cassandra.yaml and Cassandra's properties (`-Dcassandra.NAME=VALUE`) say of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+_RATE: Final = re.compile(r"(\d+)\s*(B/s|KiB/s|MiB/s|)")
+_RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 125_000}
+"""A bare number is megabits, as stream_throughput_outbound_megabits_per_sec has them."""
+_PREFIX: Final = "cassandra."
+
+
+@dataclass(frozen=True, slots=True)
+class RingSettings:
+    """`auto_bootstrap`: a new node has its data before it is read from; `initial_tokens`: those it takes;
+    `local_replication_factor`: they are chosen so that nodes own about the same; `replaces`: the address of the dead node
+    whose place it takes; `stream_bytes_per_s` 0: as fast as it comes."""
+
+    auto_bootstrap: bool = True
+    initial_tokens: tuple[int, ...] = ()
+    local_replication_factor: int | None = None
+    replaces: str | None = None
+    ring_delay_ms: int = 30_000
+    is_movement_consistent: bool = True
+    overrides_decommission: bool = False
+    stream_bytes_per_s: int = 24 << 20
+
+
+def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettings:
+    """`known` with what cassandra.yaml says. Raises ValueError."""
+    changed = known
+    if "auto_bootstrap" in settings:
+        changed = replace(changed, auto_bootstrap=_boolean("auto_bootstrap", settings["auto_bootstrap"]))
+    if settings.get("initial_token") is not None:
+        changed = replace(changed, initial_tokens=_tokens(str(settings["initial_token"])))
+    factor = settings.get("allocate_tokens_for_local_replication_factor")
+    if factor is not None:
+        changed = replace(changed, local_replication_factor=_integer("allocate_tokens_for_local_replication_factor", factor))
+    old = "stream_throughput_outbound_megabits_per_sec"
+    rate = settings.get("stream_throughput_outbound", settings.get(old))
+    if rate is not None:
+        changed = replace(changed, stream_bytes_per_s=_rate("stream_throughput_outbound", rate))
+    return changed
+
+
+def set_property(known: RingSettings, text: str) -> RingSettings:
+    """`known` with a property of Cassandra's, as `cassandra.ring_delay_ms=1000`. Those that mean nothing here are left
+    alone. Raises ValueError."""
+    name, _, value = text.partition("=")
+    match name.removeprefix(_PREFIX):
+        case "replace_address" | "replace_address_first_boot":
+            return replace(known, replaces=value or None)
+        case "ring_delay_ms":
+            return replace(known, ring_delay_ms=_integer(name, value))
+        case "consistent.rangemovement":
+            return replace(known, is_movement_consistent=_boolean(name, value))
+        case "override_decommission":
+            return replace(known, overrides_decommission=_boolean(name, value))
+        case "initial_token":
+            return replace(known, initial_tokens=_tokens(value))
+        case _:
+            return known
+
+
+def _tokens(text: str) -> tuple[int, ...]:
+    return tuple(sorted(_integer("initial_token", part.strip()) for part in text.split(",") if part.strip()))
+
+
+def _integer(name: str, value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise ValueError(f"{name}: {value} is no whole number") from None
+
+
+def _boolean(name: str, value: object) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise ValueError(f"{name}: {value} is neither true nor false")
+    return text == "true"
+
+
+def _rate(name: str, value: object) -> int:
+    match = _RATE.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError(f"Invalid data rate: {value} of {name}. Write a number and MiB/s, KiB/s or B/s, like 24MiB/s.")
+    return int(match[1]) * _RATE_BYTES[match[2]]
