@@ -290,7 +290,8 @@ class Coordinator:
         only = (self.local,)
         if isinstance(strategy, LocalStrategy):
             return True
-        if any(node != self.local for node in self.ring.nodes):
+        nodes = self.ring.nodes if self.topology is None else [member.node for member in self.topology.members]
+        if any(node != self.local for node in nodes):  # one that only joins takes writes, too
             return False
         return strategy.replicas(TOKEN_MIN + 1, self.ring, self.local) == only
 

@@ -21,6 +21,7 @@ from cluster.streaming.messages import Reason
 from cluster.streaming.ranges import TokenRange
 from cluster.topology import Standing
 from protocol.errors import CqlServerError, MovementRefused
+from storage.schema.metadata import is_system_keyspace
 
 if TYPE_CHECKING:
     from cluster.node import ClusterNode
@@ -44,6 +45,7 @@ class Joining(Movement):
     ) -> None:
         super().__init__(cluster, timers, set_mode)
         self.replaced = replaced
+        self._has_begun = False
         self._received = received
         """What is complete, by keyspace: filled as it comes, asked by the next attempt."""
 
@@ -70,11 +72,11 @@ class Joining(Movement):
         yield self.said(status)
         self._check_others()  # who began at the same time
         yield self.after(self._writes_under_way_s)
-        yield from self.stream(dead)
+        yield from self._stream(dead)
 
-    def stream(self, dead: Node | None) -> Steps:
-        """Also what a resume does."""
+    def _stream(self, dead: Node | None) -> Steps:
         cluster = self.cluster
+        self._has_begun = True
         self._set_mode(Mode.JOINING, "Starting to bootstrap...")
         before = cluster.coordinator.ring
         after = having(before if dead is None else without(before, dead), cluster.local)
@@ -91,6 +93,8 @@ class Joining(Movement):
         self._set_mode(Mode.NORMAL, "")
 
     def failed(self, error: CqlServerError) -> None:
+        if not self._has_begun:
+            return  # whoever asked is told
         log.error("Error while waiting on bootstrap to complete. Bootstrap will have to be restarted. %s", error)
         self._set_mode(Mode.JOINING_FAILED, "")
         log.warning("Some data streaming failed. Use nodetool to check bootstrap state and resume. IN_PROGRESS")
@@ -105,7 +109,8 @@ class Joining(Movement):
     @property
     def _writes_under_way_s(self) -> float:
         """How long a write may take that was begun by who did not know yet."""
-        return self.cluster.proxy.timeouts.write_s if any(keyspace.tables for keyspace in self.distributed) else 0.0
+        users = [keyspace for keyspace in self.distributed if not is_system_keyspace(keyspace.name)]
+        return self.cluster.proxy.timeouts.write_s if any(keyspace.tables for keyspace in users) else 0.0
 
     def _check_others(self) -> None:
         moving = self.others_moving()

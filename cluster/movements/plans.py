@@ -1,5 +1,6 @@
 """What has to move when one ring becomes another one (dht/RangeStreamer.java, locator/RangeCalculator)."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from cluster.streaming.messages import TableRanges
 from cluster.streaming.ranges import TokenRange
 from protocol.errors import MovementRefused
 from storage.schema.metadata import KeyspaceMetadata, TableMetadata
+
+log = logging.getLogger("cqlserver.cluster")
 
 Ranges = dict[str, list[TokenRange]]
 """By keyspace."""
@@ -59,19 +62,22 @@ def to_fetch(
     for keyspace, strategy in strategies.items():
         for change in changes(strategy, before, after, local):
             if local in change.gaining and change.before:
-                source = _source(keyspace, strategy, change, local, is_source, is_strict)
+                source = _maybe_source(keyspace, strategy, change, local, is_source, is_strict)
+                if source is None:
+                    continue
                 found.setdefault(source, {}).setdefault(keyspace, []).append(change.range)
     return found
 
 
-def _source(
+def _maybe_source(
     keyspace: str,
     strategy: ReplicationStrategy,
     change: Change,
     local: Node,
     is_source: Callable[[Node], bool],
     is_strict: bool,
-) -> Node:
+) -> Node | None:
+    """None where the only copy is gone for good."""
     losing = change.losing if is_strict else ()
     for node in nearest_first(losing or change.before, local):
         if is_source(node):
@@ -81,12 +87,13 @@ def _source(
             f"A node required to move the data consistently is down ({_address(losing[0])}). If you wish to move the data "
             "from a potentially inconsistent replica, restart the node with -Dcassandra.consistent.rangemovement=false"
         )
-    rf = f" with RF=1. {_ENSURE}" if strategy.replication_factor == 1 else ""
     what = f"Unable to find sufficient sources for streaming range {change.range} in keyspace {keyspace}"
-    raise MovementRefused(what + rf)
-
-
-_ENSURE = "Ensure this keyspace contains replicas in the source datacenter."
+    if strategy.replication_factor > 1:
+        raise MovementRefused(what)
+    if is_strict:
+        raise MovementRefused(f"{what} with RF=1. Ensure this keyspace contains replicas in the source datacenter.")
+    log.warning("%s with RF=1. Keyspace might be missing data.", what)
+    return None
 
 
 def _address(node: Node) -> str:

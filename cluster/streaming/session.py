@@ -207,8 +207,8 @@ class FetchSession(Session):
                 self._end(None)
                 return
             task = tasks[self._number]
-            self._pieces = intervals(task.ranges)
-            self._target = self._make_target(task.table_id, self._plan[self._number].keys)
+            self._pieces, planned = intervals(task.ranges), self._plan[self._number]
+            self._target = self._make_target(task.table_id, planned.keys) if planned.files else None
             if self._target is not None and self._pieces:
                 break
             self.progress[self._number].complete()

@@ -1,14 +1,20 @@
 """The ring as it is and as it will be: pending replicas of those who join, leave, move and replace."""
 
+from types import MappingProxyType
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.consistency import Consistency
+from cluster.coordinator import Coordinator, RequestKind
 from cluster.replication import SimpleStrategy
 from cluster.ring import Node, Ring
 from cluster.topology import Member, Standing, Topology
+from protocol.errors import Unavailable
+from storage.memtable.memtable import token_position
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
 RF2 = SimpleStrategy(2)
 
@@ -75,3 +81,67 @@ def test_whoever_answers_later_is_a_replica_or_pending_now(token: int, factor: i
     after = Ring([A, B, C, *arrived])
     written = {*during.replicas(token, strategy, A), *during.pending(token, strategy, A)}
     assert set(strategy.replicas(token, after, A)) <= written
+
+
+def keyspace(copies: int) -> KeyspaceMetadata:
+    replication = {"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": str(copies)}
+    return KeyspaceMetadata("ks", KeyspaceParams(MappingProxyType(replication)))
+
+
+def test_a_single_node_writes_to_the_one_that_joins_too() -> None:
+    coordinator = Coordinator(A, Ring([A]))
+    assert coordinator.levels(keyspace(1), RequestKind.WRITE)[Consistency.ONE] is None
+    coordinator.know(Topology([*normal(A), Member(D, Standing.JOINING)]), lambda node: True)
+    plans = coordinator.levels(keyspace(1), RequestKind.WRITE)[Consistency.ONE]
+    assert plans is not None
+    plan = plans.to_write(120)
+    assert (plan.replicas, plan.pending, plan.required) == ((A, D), (D,), 2)
+    assert plans.to_write(180).pending == ()
+
+
+def test_who_held_a_range_before_takes_writes_for_a_while_as_long_as_he_is_up() -> None:
+    before = Topology([*normal(A, B, C), Member(D, Standing.JOINING)])
+    after = Topology(normal(A, B, C, D))
+    assert after.has_arrived(before)
+    assert not before.has_arrived(after)
+    coordinator = Coordinator(A, after.ring)
+    alive = [A, B, C, D]
+    coordinator.know(after.remembering([before.ring]), lambda node: node in alive)
+    plans = coordinator.levels(keyspace(2), RequestKind.WRITE)[Consistency.ONE]
+    assert plans is not None
+    plan = plans.to_write(120)
+    assert (plan.replicas, plan.pending, plan.required) == ((D, C, A), (A,), 2)
+    alive.remove(C)
+    coordinator.liveness_changed()
+    plans = coordinator.levels(keyspace(2), RequestKind.WRITE)[Consistency.ONE]
+    assert plans is not None
+    assert plans.to_write(60).pending == ()  # C held it, and is down
+    coordinator.know(after, lambda node: True)
+    plans = coordinator.levels(keyspace(2), RequestKind.WRITE)[Consistency.ONE]
+    assert plans is not None
+    assert plans.to_write(120).pending == ()
+
+
+@given(st.integers(-50, 300), st.integers(0, 300), st.booleans())
+def test_a_replica_holds_what_its_ring_says(start: int, width: int, has_end: bool) -> None:
+    coordinator = Coordinator(A, Ring([A, B, C]))
+    coordinator.know(Topology(normal(A, B, C)), lambda node: True)
+    end = token_position(start + width + 1) if has_end else None
+    held = [A in RF2.replicas(token, coordinator.ring, A) for token in range(start, start + width + 1)]
+    held += [] if has_end else [A in RF2.replicas(token, coordinator.ring, A) for token in range(start, 1_000)]
+    holder = coordinator.maybe_holder(keyspace(2))
+    assert holder is not None
+    assert holder.holds(token_position(start), end) == all(held)
+
+
+def test_conditional_writes_are_decided_by_who_joins_too_but_not_by_two() -> None:
+    coordinator = Coordinator(A, Ring([A, B, C]))
+    coordinator.know(Topology([*normal(A, B, C), Member(D, Standing.JOINING)]), lambda node: True)
+    deciders = coordinator.assure_cas(keyspace(2), Consistency.SERIAL, Consistency.QUORUM, 120)
+    assert deciders is not None
+    assert (deciders.voters, deciders.quorum, deciders.committed) == ((C, A, D), 2, 3)
+    other = node(5, 140)
+    joining = [Member(one, Standing.JOINING) for one in (D, other)]
+    coordinator.know(Topology([*normal(A, B, C), *joining]), lambda node: True)
+    with pytest.raises(Unavailable, match=r"more than one \(4\) pending range movement"):
+        coordinator.assure_cas(keyspace(2), Consistency.SERIAL, Consistency.QUORUM, 120)
