@@ -58,8 +58,8 @@ def _run_one_way(
     with _keyspaces(address, keyspace, script), run.connected():
         for index, step in enumerate(script.steps):
             if interrupt is not None and index == middle:
-                run.disconnect()
-                interrupt()
+                with run.disconnected():
+                    interrupt()
             if not step.is_prose and step.directives.allows(way.prepared, way.version):
                 try:
                     yield index, tuple(run.step_lines(step))
@@ -118,11 +118,14 @@ class _Run:
             for connection in self._connections.values():
                 connection.close()
 
-    def disconnect(self) -> None:
-        """The connections are made anew, in the keyspaces in which they were."""
+    @contextmanager
+    def disconnected(self) -> Iterator[None]:
+        """Meanwhile there are no connections; afterwards they are in the keyspaces in which they were."""
         before, self._connections = self._connections, {}
-        for credentials, connection in before.items():
+        for connection in before.values():
             connection.close()
+        yield
+        for credentials, connection in before.items():
             used = self._used.get(connection)
             if used is not None:
                 again = self._connection_of(credentials)
