@@ -127,7 +127,8 @@ class EngineOptions:
     cache_bytes: int = 64 << 20
     """Of chunks of SSTables (file_cache_size)."""
     key_cache_bytes: int = 16 << 20
-    """Of places of partitions in SSTables (key_cache_size)."""
+    row_cache_bytes: int = 0
+    """Of places of partitions in SSTables (key_cache_size), and of what they are (row_cache_size)."""
     sstable_version: str = "nb"
     """Of SSTables that are written."""
     compaction_bytes_per_s: int = 64 << 20
@@ -236,8 +237,7 @@ class Engine:
             options = FlushOptions(
                 wanted.memtable_bytes,
                 wanted.commit_log_bytes,
-                wanted.cache_bytes,
-                wanted.key_cache_bytes,
+                wanted.cache_bytes, wanted.key_cache_bytes, wanted.row_cache_bytes,
                 wanted.sstable_version,
                 wanted.compaction_bytes_per_s,
                 wanted.incremental_backups,

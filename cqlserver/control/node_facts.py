@@ -32,6 +32,7 @@ async def node_info(control: Control) -> object:
         "incremental_backups": engine.maybe_files is not None and engine.maybe_files.keeps_backups,
         "chunk_cache": _cache_facts(caches.chunks if caches is not None else None, node.config.file_cache_bytes),
         "key_cache": _cache_facts(caches.keys if caches is not None else None, engine.options.key_cache_bytes),
+        "row_cache": _cache_facts(caches.rows if caches is not None else None, engine.options.row_cache_bytes),
     }
 
 

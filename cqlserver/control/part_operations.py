@@ -107,7 +107,10 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "set_cache_capacity",
         "How much caches may take",
-        (Argument("keys_mib", INTEGER, "MiB of places of partitions in SSTables"),),
+        (
+            Argument("keys_mib", INTEGER, "MiB of places of partitions in SSTables"),
+            Argument("rows_mib", INTEGER, "MiB of partitions in SSTables"),
+        ),
         NOTHING,
         switches.set_cache_capacity,
     ),

@@ -51,17 +51,20 @@ async def invalidate_cache(control: Control, *, cache: str) -> object:
         case "counters":
             for store in engine.stores.values():
                 store.counter_cache.clear()
-        case "rows":  # there is none
-            pass
+        case "rows":
+            if engine.maybe_files is not None:
+                engine.maybe_files.caches.rows.clear()
         case _:
             raise BadArgument(f"cache is {cache!r}, and none of keys, rows, counters")
     return {}
 
 
-async def set_cache_capacity(control: Control, *, keys_mib: int) -> object:
+async def set_cache_capacity(control: Control, *, keys_mib: int, rows_mib: int) -> object:
     """How much caches may take."""
-    if keys_mib < 0:
+    if min(keys_mib, rows_mib) < 0:
         raise Refused("capacity should not be negative")
     if control.node.durable:
-        control.node.engine.files.caches.keys.resize(keys_mib * MIB)
+        files = control.node.engine.files
+        files.caches.keys.resize(keys_mib * MIB)
+        files.set_row_cache_bytes(rows_mib * MIB)
     return {}

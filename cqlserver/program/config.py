@@ -305,8 +305,11 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
         read = read_storage(known, settings)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    size = settings.get("key_cache_size", settings.get("key_cache_size_in_mb"))
-    return read if size is None else replace(read, key_cache_bytes=parse_size_bytes("key_cache_size", size))
+    for cache in ("key_cache", "row_cache"):
+        size = settings.get(f"{cache}_size", settings.get(f"{cache}_size_in_mb"))
+        if size is not None:
+            read = replace(read, **{f"{cache}_bytes": parse_size_bytes(f"{cache}_size", size)})  # type: ignore[arg-type]
+    return read
 
 
 def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:

@@ -281,6 +281,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.commit_log_bytes,
         config.file_cache_bytes,
         config.storage.key_cache_bytes,
+        config.storage.row_cache_bytes,
         config.storage.sstable_version,
         config.storage.compaction_bytes_per_s,
         config.incremental_backups,

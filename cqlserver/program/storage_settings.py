@@ -18,6 +18,7 @@ class StorageSettings:
     selected_format: str = "big"
     compaction_bytes_per_s: int = 64 << 20
     key_cache_bytes: int = 16 << 20
+    row_cache_bytes: int = 0
     tombstone_warn_threshold: int = 1_000
     tombstone_failure_threshold: int = 100_000
 

@@ -66,6 +66,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "cluster_name": config.cluster_name,
         "compaction_throughput": f"{config.storage.compaction_bytes_per_s >> 20}MiB/s",
         "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
+        "row_cache_size": f"{config.storage.row_cache_bytes >> 20}MiB",
         "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
         "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),
         "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",

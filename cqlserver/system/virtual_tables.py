@@ -22,6 +22,7 @@ from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
 from storage.reads import EVERYTHING, FIRST_POSITION, PartitionView, Singles, Slice, TableStore
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.tables import clustering_order_of
+from storage.sstable.caches import Generations
 
 if TYPE_CHECKING:
     from cqlserver.auth.access import Access
@@ -254,16 +255,16 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
 
 
 def _caches(engine: Engine) -> Iterator[VirtualRow]:
-    """Those that Cassandra lists; there is none of counters, and none of rows."""
-    keys = engine.maybe_files.caches.keys if engine.maybe_files is not None else None
-    capacity = keys.capacity if keys is not None else engine.options.key_cache_bytes
+    """Those that Cassandra lists; there is none of counters."""
+    caches = engine.maybe_files.caches if engine.maybe_files is not None else None
+    capacities = {"counters": 0, "keys": engine.options.key_cache_bytes, "rows": engine.options.row_cache_bytes}
     for name in ("counters", "keys", "rows"):
-        cache = keys if name == "keys" else None
+        cache: Generations[Any, Any] | None = getattr(caches, name, None)
         hits = cache.hits if cache is not None else 0
         requests = hits + cache.misses if cache is not None else 0
         yield {
             "name": name,
-            "capacity_bytes": capacity if name == "keys" else 0,
+            "capacity_bytes": cache.capacity if cache is not None else capacities[name],
             "entry_count": len(cache) if cache is not None else 0,
             "hit_count": hits,
             "hit_ratio": hits / requests if requests else float("nan"),

@@ -49,7 +49,8 @@ RETRY_S: Final = 10.0
 @dataclass(frozen=True, slots=True)
 class FlushOptions:
     """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
-    `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size; `version`: of SSTables that are written;
+    `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size;
+    `row_cache_bytes`: row_cache_size; `version`: of SSTables that are written;
     `compaction_bytes_per_s`: compaction_throughput; `keeps_backups`: incremental_backups. Their defaults are
     EngineOptions'."""
 
@@ -57,6 +58,7 @@ class FlushOptions:
     log_bytes: int
     cache_bytes: int
     key_cache_bytes: int
+    row_cache_bytes: int
     version: str
     compaction_bytes_per_s: int
     keeps_backups: bool
@@ -99,7 +101,7 @@ class StoredTables:
         self.expiring = ExpiringSnapshots(
             environment.disk, environment.clock, self.folders, background, self.remove_snapshot
         )
-        self.caches = Caches(options.cache_bytes, options.key_cache_bytes)
+        self.caches = Caches(options.cache_bytes, options.key_cache_bytes, options.row_cache_bytes)
         self.switches: Counter[UUID] = Counter()
         """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
@@ -197,6 +199,12 @@ class StoredTables:
         if files is None or files.store is not store:
             files = self._files[store.table.id] = self._made(store)
         return files
+
+    def set_row_cache_bytes(self, bytes_max: int) -> None:
+        """How much the row cache may take, 0 for none."""
+        self.caches.rows.resize(bytes_max)
+        for files in self._files.values():
+            files.set_table()
 
     def readers_of(self, table_id: UUID) -> tuple[SSTableReader, ...]:
         """The SSTables that a table has."""

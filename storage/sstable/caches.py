@@ -1,10 +1,11 @@
-"""What is kept in memory of SSTables, bounded in bytes: chunks of Data.db (file_cache_size), and where partitions are
-(key_cache_size)."""
+"""What is kept in memory of SSTables, bounded in bytes: chunks of Data.db (file_cache_size), where partitions are
+(key_cache_size), and what they are (row_cache_size, row_cache.py)."""
 
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from storage.sstable.big_index import Found
+    from storage.sstable.row_cache import CachedRows
 
 CHUNKS_BYTES_MAX: Final = 64 << 20
 KEYS_BYTES_MAX: Final = 16 << 20
@@ -75,11 +76,14 @@ class Generations(Generic[Key, Value]):
 class Caches:
     """Of all SSTables of a node."""
 
-    __slots__ = ("_next_file", "chunks", "keys")
+    __slots__ = ("_next_file", "chunks", "keys", "rows")
 
-    def __init__(self, chunks_bytes: int = CHUNKS_BYTES_MAX, keys_bytes: int = KEYS_BYTES_MAX) -> None:
+    def __init__(
+        self, chunks_bytes: int = CHUNKS_BYTES_MAX, keys_bytes: int = KEYS_BYTES_MAX, rows_bytes: int = 0
+    ) -> None:
         self.chunks: Generations[tuple[int, int], bytes] = Generations(chunks_bytes)
         self.keys: Generations[tuple[int, bytes], Found] = Generations(keys_bytes)
+        self.rows: Generations[tuple[int, bytes], CachedRows] = Generations(rows_bytes)
         self._next_file = 0
 
     def file_number(self) -> int:

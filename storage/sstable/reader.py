@@ -83,7 +83,7 @@ class SSTableReader:
         self.folder = data.path.rpartition("/")[0]
         self.places = RowPlaces()
         self._filter, self._index, self._data = bloom, index, data
-        self._keys, self._number = caches.keys, data.number
+        self._keys, self._number, self._caches = caches.keys, data.number, caches
         if isinstance(index, BtiIndex):
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
@@ -117,6 +117,16 @@ class SSTableReader:
         except CorruptionError as error:
             raise named(error, self.path) from None
         self._table = table
+        self._use_row_cache(table.params.caching.get("rows_per_partition", "NONE"))
+
+    def _use_row_cache(self, caching: str) -> None:
+        """Where the table wants it its own way to partitions is put in place of the class's: others pay nothing for it."""
+        self.__dict__.pop("maybe_partition", None)
+        if caching != "NONE" and self._caches.rows.capacity:
+            from storage.sstable.row_cache import Cached, rows_wanted
+
+            cached = Cached(self._caches.rows, self._caches.file_number(), rows_wanted(caching), self)
+            self.__dict__["maybe_partition"] = cached.maybe_partition
 
     def prepare(self) -> None:
         """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""
@@ -160,6 +170,9 @@ class SSTableReader:
             partition.read_head()
         self._keys.put((self._number, key), found, key_bytes(key, found))
         return partition
+
+    own_partition = maybe_partition
+    """From the file, whatever the row cache has."""
 
     def stretches(self, start: Position = b"") -> Iterator[Stretch]:
         """All partitions from a position on, in order."""

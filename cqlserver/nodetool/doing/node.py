@@ -31,7 +31,7 @@ def info(tool: Tool) -> None:
         ("Rack", node["rack"]),
         ("Exceptions", "0"),
         ("Key Cache", _cache(node["key_cache"])),
-        ("Row Cache", _NO_CACHE),
+        ("Row Cache", _cache(node["row_cache"])),
         ("Counter Cache", _NO_CACHE),
         ("Chunk Cache", _chunk_cache(node["chunk_cache"])),
         ("Network Cache", "size 0 bytes, overflow size: 0 bytes, capacity 0 bytes"),

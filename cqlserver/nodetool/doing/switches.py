@@ -56,7 +56,7 @@ def setcachecapacity(tool: Tool) -> None:
         raise UsageError(
             "setcachecapacity requires key-cache-capacity, row-cache-capacity, and counter-cache-capacity args."
         )
-    tool.call("set_cache_capacity", keys_mib=mib[0])
+    tool.call("set_cache_capacity", keys_mib=mib[0], rows_mib=mib[1])
 
 
 def _number(text: str, name: str) -> int:

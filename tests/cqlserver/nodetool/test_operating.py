@@ -124,3 +124,25 @@ def test_caches_and_estimates(tmp_path: Path) -> None:
             assert 80 <= sum(row["partitions_count"] for row in rows) <= 120, json.dumps(rows)
             others = server.execute("SELECT * FROM system.table_estimates WHERE keyspace_name = 'ks' AND table_name = 't'")
             assert len(others) == 2 * len(rows)
+
+
+def test_the_row_cache_is_counted(tmp_path: Path) -> None:
+    config = tmp_path / "cassandra.yaml"
+    config.write_text("row_cache_size: 4MiB\n")
+    caching = "{'keys': 'ALL', 'rows_per_partition': '10'}"
+    with cqlserver.start(data=tmp_path / "data", config=config) as server:
+        server.execute(f"{SCHEMA}; ALTER TABLE ks.t WITH caching = {caching}; INSERT INTO ks.t (k, v) VALUES (1, 'one')")
+        nodetool(server, "flush", "ks")
+        for _ in range(3):
+            assert server.execute("SELECT v FROM ks.t WHERE k = 1") == [{"v": "one"}]
+        told = r"Row Cache +: entries 1, size [1-9]\d* bytes, capacity 4 MiB, 2 hits, 3 requests, 0.667 recent hit rate"
+        assert re.search(told, nodetool(server, "info"))
+        (row,) = server.execute("SELECT * FROM system_views.caches WHERE name = 'rows'")
+        assert (row["capacity_bytes"], row["entry_count"], row["hit_count"], row["request_count"]) == (4 << 20, 1, 2, 3)
+        (row,) = server.execute("SELECT value FROM system_views.settings WHERE name = 'row_cache_size'")
+        assert row["value"] == "4MiB"
+        nodetool(server, "invalidaterowcache")
+        assert "Row Cache              : entries 0, size 0 bytes" in nodetool(server, "info")
+        nodetool(server, "setcachecapacity", "8", "0", "0")
+        assert "capacity 0 bytes, 2 hits, 3 requests" in nodetool(server, "info")
+        assert server.execute("SELECT v FROM ks.t WHERE k = 1") == [{"v": "one"}]
