@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 import test_engine
 from test_engine import Harness, table
-from test_flush import OPERATIONS, data_files, fill, flush
+from test_flush import FOLDER, OPERATIONS, data_files, fill, flush
 
 from protocol.errors import CorruptionError
 from protocol.types import INT
+from storage.background import Lane, Task, TaskState
 from storage.commitlog.log import CommitLogOptions
+from storage.compaction.compactions import _Pace
 from storage.compaction.purging import Purger
 from storage.engine import EngineOptions, stored_values
 from storage.files.transaction import Transaction
@@ -317,3 +319,52 @@ def test_the_history_has_what_was_compacted(monkeypatch: pytest.MonkeyPatch) -> 
     assert first["id"].time // 10_000 - 12219292800000 <= first["compacted_at"] <= node.clock.now_s() * 1000 + 1000
     node.clock.advance(101)
     assert not list(stored_values(node.engine.stores[kept.id], node.clock.now_s()))
+
+
+def test_inputs_that_cant_be_removed_do_not_come_back() -> None:
+    """What is deleted and purged in the new SSTable is in the old ones still."""
+    for after in range(100):
+        node = Harness(OPTIONS)
+        made = table()
+        node.create(made)
+        fill(node, made, 0, 3)
+        flush(node)
+        delete(node, made, 1)
+        flush(node)
+        node.clock.advance(made.params.gc_grace_seconds + 10)
+        node.disk.fail("unlink", after)
+        node.engine.compact([made.id])
+        node.engine.background.finish()
+        node.disk.heal()
+        has_failed = bool(node.engine.background.tallies[Lane.COMPACTION, TaskState.FAILED])
+        for _ in range(2):
+            assert [k for k, _, _ in node.rows(made)] == [0, 2]
+            fill(node, made, 2, 1)
+            flush(node)
+            node.kill()
+        assert [k for k, _, _ in node.rows(made)] == [0, 2]
+        assert "nb-1-big-Data.db" not in data_files(node)
+        if not has_failed:
+            break
+    assert after > 5
+
+
+def test_one_is_stopped_by_its_id_and_leaves_all_as_it_was() -> None:
+    node, made, expected = history()
+    files = data_files(node)
+    ids: list[str] = []
+
+    def stop_now(task: Task, done: int) -> None:
+        ids.append(task.id)
+        task.cancel()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Pace, "pace", lambda self, task, done: stop_now(task, done))
+        (task,) = node.engine.compact([made.id])
+        node.engine.background.finish()
+    assert task.state is TaskState.CANCELLED
+    assert (task.sstables, task.target) == (3, FOLDER)
+    assert UUID(ids[0]).version == 1
+    assert data_files(node) == files
+    assert not [name for name in node.disk.list(FOLDER) if "txn" in name]
+    assert node.rows(made) == expected

@@ -3,12 +3,14 @@
 import io
 import json
 import re
+import threading
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 import cqlserver
+from cqlserver.control.client import ControlClient, ControlError
 from cqlserver.nodetool import program
 from protocol.client import connect
 from protocol.errors import PeerError
@@ -146,3 +148,35 @@ def test_the_row_cache_is_counted(tmp_path: Path) -> None:
         nodetool(server, "setcachecapacity", "8", "0", "0")
         assert "capacity 0 bytes, 2 hits, 3 requests" in nodetool(server, "info")
         assert server.execute("SELECT v FROM ks.t WHERE k = 1") == [{"v": "one"}]
+
+
+def test_what_goes_on_is_shown_and_stopped(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        for first in range(0, 2_000, 100):
+            rows = (f"INSERT INTO ks.t (k, v) VALUES ({k}, '{'x' * 4_000}')" for k in range(first, first + 100))
+            server.execute("; ".join(rows))
+        nodetool(server, "flush", "ks", "t")
+        nodetool(server, "setcompactionthroughput", "1")  # it takes eight seconds
+        told: list[str] = []
+
+        def compact() -> None:
+            client = ControlClient("127.0.0.1", server.control_port)
+            with pytest.raises(ControlError) as raised:
+                client.call("compact", {"keyspace": "ks", "tables": ["t"]})
+            client.close()
+            told.append(raised.value.message)
+
+        for words in (["-id"], ["MAJOR_COMPACTION"]):
+            thread = threading.Thread(target=compact)
+            thread.start()
+            while (row := re.search(r"(\S{36}) +Major compaction +ks +t ", nodetool(server, "compactionstats"))) is None:
+                assert thread.is_alive()
+            assert re.search(rf"ks +t +{row[1]} .* 1 +\d+ +bytes +/", nodetool(server, "compactionstats", "-V"))
+            assert nodetool(server, "stop", "COMPACTION") == ""
+            assert row[1] in nodetool(server, "compactionstats"), "it is of another kind"
+            assert nodetool(server, "stop", *words, *([row[1]] if words == ["-id"] else [])) == ""
+            thread.join()
+        assert told == ["Major compaction of ks.t was stopped"] * 2
+        assert data_files(tmp_path) == ["nb-1-big-Data.db"]
+        assert server.execute("SELECT count(*) AS n FROM ks.t") == [{"n": 2_000}]
