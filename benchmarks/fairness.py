@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cqlserver.connections import garbage
-from cqlserver.connections.session import TURN_S, Session
+from cqlserver.connections.bounds import TURN_S
+from cqlserver.connections.session import Session
 from cqlserver.connections.turns import Turns
 from cqlserver.connections.unanswered import Unanswered
 from cqlserver.program.config import Config

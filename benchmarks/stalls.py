@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.stall_cases import KINDS, SCHEMA, Sizes, cases
 from cqlserver import launcher
 from cqlserver.connections import garbage
-from cqlserver.connections.session import TURN_S, Session
+from cqlserver.connections.bounds import TURN_S
+from cqlserver.connections.session import Session
 from cqlserver.program.config import Config
 from cqlserver.program.server import open_node
 from protocol import requests, responses

@@ -13,6 +13,7 @@ from cluster.ring import Ring
 from cqlserver.border import Border
 from cqlserver.calls import NodeCalls
 from cqlserver.connections.limits import ClientLimits
+from cqlserver.metrics.meters import Metering
 from cqlserver.observers import as_one
 from cqlserver.plans.gathered import Gathered
 from cqlserver.program.config import Config
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from cqlserver.guardrails import Guardrails
     from cqlserver.observers import Observer
     from cqlserver.query_log.recording import QueryLog
+    from protocol.frames import Envelope
     from storage.views.view import RowFilter
 
 BUILT_IN_TIMESTAMP_US = 1
@@ -77,6 +79,7 @@ class Node:
         self.started_s = environment.clock.monotonic()
         self.border = Border(environment.clock.monotonic)
         self.limits = ClientLimits(config)
+        self.metering = Metering(environment.clock.monotonic)
         self.gathered = Gathered()
         self.port = config.port
         self.native_address = config.host if _is_ip(config.host) else "127.0.0.1"
@@ -443,6 +446,12 @@ class Client:
     """What a node knows of its sessions."""
 
     observer: "Observer | None"
+    pending_count: int
+    waiting: "list[Envelope]"
+
+    @property
+    def in_flight_bytes(self) -> int:
+        raise NotImplementedError
 
     def push(self, event: Event) -> None:
         raise NotImplementedError

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from cqlserver.metrics.meters import RequestMeter
 from storage.schema.metadata import TableMetadata
 
 
@@ -51,7 +52,8 @@ class ClientState:
     """`keyspace` is what USE chose; `warnings` gathers what the current request has to say beside its answer, and is
     emptied before each request; `trace`: that of the current request, if it has one; `user` is None until somebody logs
     in, where that is asked for; `peer` tells of an encrypted connection. `cleared` is the guard's (auth/guard.py): until
-    when it need not look at a plan again, and `cleared_at` how many changes of roles there were when it looked."""
+    when it need not look at a plan again, and `cleared_at` how many changes of roles there were when it looked. `meters`
+    count the current request, once it is known what it asks for."""
 
     address: str
     port: int
@@ -65,6 +67,7 @@ class ClientState:
     peer: Callable[[], Peer | None] = _plain
     cleared: dict[object, float] = field(default_factory=dict)
     cleared_at: int = 0
+    meters: tuple[RequestMeter, ...] = ()
 
     @property
     def driver(self) -> str:

@@ -220,6 +220,7 @@ class Statements:
     def _run(self, state: ClientState, plan: Plan, options: QueryOptions) -> "Result | Pending[Result]":
         if self._check is not None:
             self._check(state, plan)
+        state.meters = plan.meters(options.consistency)
         return plan.execute(state, options)
 
     def _keyspace(self, of_request: str | None, state: ClientState) -> str | None:

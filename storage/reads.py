@@ -119,7 +119,7 @@ class TableStore:
 
     __slots__ = (
         "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "counter_cache", "flushed", "has_derived",
-        "indexes", "layouts", "memtable", "table", "views",
+        "indexes", "layouts", "memtable", "sources_read", "table", "views",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
@@ -132,6 +132,8 @@ class TableStore:
         self._merges_all = self._resolve.keeps_clustering or self.layouts.are_counters
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
+        self.sources_read: dict[int, int] = {}
+        """Reads of one partition or row by how many of `flushed` had it, where there are any; nobody takes it back."""
         self.counter_cache = CounterCache()
         self.indexes: TableIndexes | None = None
         self.views: TableViews | None = None
@@ -234,6 +236,7 @@ class TableStore:
     def _row_of_sources(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
         """The same from memtable and flushed sources, the newest first."""
         covering = LIVE
+        found = 0
         versions: list[StoredRow] = []
         whole_us = NO_TIMESTAMP
         for source in (self.memtable, *self.flushed):
@@ -242,6 +245,7 @@ class TableStore:
             partition = source.maybe_partition(key)
             if partition is None:
                 continue
+            found += source is not self.memtable
             covering = max(covering, partition.deletion)
             for tombstone in partition.range_tombstones(ck, ck + b"\0"):
                 covering = max(covering, tombstone.deletion)
@@ -250,6 +254,7 @@ class TableStore:
                 versions.append(row)
                 if type(row) is bytes and self._is_whole(row):
                     whole_us = max(whole_us, timestamp_of(row))
+        self.sources_read[found] = self.sources_read.get(found, 0) + 1
         if len(versions) == 1 and type(row := versions[0]) is bytes:
             return self._live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
         explode = self.layouts.explode
@@ -415,8 +420,10 @@ class TableStore:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _partitions(self, key: bytes) -> list[SourcePartition]:
-        sources: tuple[Source, ...] = (self.memtable, *self.flushed)
-        return [partition for source in sources if (partition := source.maybe_partition(key)) is not None]
+        of_memtable = self.memtable.maybe_partition(key)
+        found = [partition for source in self.flushed if (partition := source.maybe_partition(key)) is not None]
+        self.sources_read[len(found)] = self.sources_read.get(len(found), 0) + 1
+        return found if of_memtable is None else [of_memtable, *found]
 
     def _live(self, row: StoredRow, now_s: int) -> StoredRow | None:
         if type(row) is bytes:

@@ -11,12 +11,13 @@ from weakref import WeakKeyDictionary
 from cqlserver.auth.access import Access
 from cqlserver.auth.needs import Called, Need, Needs, needs_of
 from cqlserver.auth.resources import table
-from cqlserver.plans.plan import FastPath, Plan
+from cqlserver.plans.plan import FastPath, FastPaths, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
 from storage.schema.metadata import TableMetadata
 
 if TYPE_CHECKING:
+    from cqlserver.node import Node
     from cqlserver.statements import Statements
 
 CLEARED_MAX = 200
@@ -85,3 +86,10 @@ class GuardedPaths:
 
 def nothing_fast(*request: object) -> None:
     """The hot path of QUERY and BATCH for those who are checked: there is none."""
+
+
+def guarded_paths(node: "Node", state: ClientState) -> tuple[FastPaths, QueryPath, FastPath]:
+    """The fast paths of EXECUTE, QUERY and BATCH for one who has logged in and is checked; guardrails leave none."""
+    guard = node.guard
+    paths: FastPaths = {} if guard is None or node.config.guardrails else GuardedPaths(guard, node.statements, state)
+    return paths, nothing_fast, nothing_fast

@@ -17,15 +17,29 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from struct import Struct
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from cqlserver.connections.bounds import (
+    ANSWER_BYTES_MAX,
+    CHECK_PERIOD,
+    FIRST_BYTES_MAX,
+    LATE_BYTES_APART,
+    LATE_MAX,
+    LONG_ANSWER_BYTES,
+    LONG_BATCH,
+    LONG_BODY_BYTES,
+    PENDING_BYTES_MAX,
+    PENDING_MAX,
+    TURN_S,
+)
 from cqlserver.connections.limits import UNSENT_SHARE
 from cqlserver.connections.startup import check_stage, checked_options
 from cqlserver.connections.unanswered import Served, Unanswered
 from cqlserver.guarding import guarding
+from cqlserver.metrics.sampling import time_fast
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
-from cqlserver.plans.plan import FastPath
+from cqlserver.plans.plan import FastPaths
 from cqlserver.state import ANONYMOUS, ClientState
 from cqlserver.system.tracing import Trace
 from protocol.errors import CqlSyntaxError, RequestError, ServerError, StorageError
@@ -79,42 +93,11 @@ from protocol.responses import (
 from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
 
 if TYPE_CHECKING:
-    from cqlserver.auth.guard import Guard
     from cqlserver.clustering.late_answers import Late
 
 _HEAD = Struct(">BBh").pack
 
-ANSWER_BYTES_MAX = 1 << 20
-"""Answers made in one go; a client that asks for more than that at once gets it in pieces."""
-CHECK_PERIOD = 64
-"""Requests on the fast path (a few microseconds each) between two looks at the time and at what was answered."""
-LONG_ANSWER_BYTES = 16_384
-"""Such an answer is looked at at once."""
-PENDING_MAX = 32
-"""Requests of one connection that are under way in steps; the next ones wait until one of them is done."""
-PENDING_BYTES_MAX = 16 << 20
-"""The same of their bodies: one of the greatest length, or many that are short."""
-LATE_MAX = 2_048
-"""Requests of one connection that other nodes have, without a task of their own."""
-LATE_BYTES_APART = 1 << 16
-"""So many bytes of requests are told to the limits only when there is something else to tell."""
-LONG_BODY_BYTES = 3_000
-"""A message of this length is worked on in turns from the start: of the shortest names it selects a thousand columns."""
-LONG_BATCH = b"\x02"
-"""A batch of 512 statements is such a message, however short its values."""
-TURN_S = 0.002
-"""How long a strand works before others have their turn."""
-
-FIRST_BYTES_MAX = 1 << 16
-"""The longest envelope before READY or a login: only STARTUP, OPTIONS and AUTH_RESPONSE are taken then."""
-
 Clock = Callable[[], float]
-
-
-class FastPaths(Protocol):
-    """Of prepared statements, by their ids."""
-
-    def get(self, statement_id: bytes, /) -> FastPath | None: ...
 
 
 class Session(Client):
@@ -140,6 +123,8 @@ class Session(Client):
         self.on_push: Callable[[], None] = _nothing
         self.observer = node.observer
         self._clock: Clock = node.environment.clock.monotonic
+        self._metering = node.metering
+        self._late_timed: tuple[Envelope, float] | None = None
         self._ready = self._has_begun = self._authenticates = False
         self._decoder: Decoder = EnvelopeDecoder(size_max=FIRST_BYTES_MAX)
         self._encoder: Encoder = EnvelopeEncoder()
@@ -315,10 +300,10 @@ class Session(Client):
 
     def _serve_now(self, envelopes: list[Envelope], deadline: float) -> None:
         fast_paths, answers, clock = self._fast, self._answers, self._clock
-        counted = size = 0
-        observer = self.observer
-        if observer is not None:
-            first, began = len(answers), clock()
+        first, counted, size, observer = len(answers), 0, 0, self.observer
+        began = before = clock()
+        timed = self._metering.choose(len(envelopes)) if began >= self._metering.next_sample_s else 0
+        look_at = timed - 1 or timed if timed else CHECK_PERIOD
         for index, (version, flags, stream, opcode, body) in enumerate(envelopes, 1):
             tail = None
             if flags <= COMPRESSED and self._ready:
@@ -338,12 +323,16 @@ class Session(Client):
                     continue
             if tail:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
-                if index % CHECK_PERIOD and len(tail) < LONG_ANSWER_BYTES:
+                if index != look_at and len(tail) < LONG_ANSWER_BYTES:
                     continue
                 answers[-1] = self._with_room(answers[-1], version, stream)
+                if index == timed:
+                    time_fast(self.node, opcode, body, version, tail, before)
             elif tail is not None:  # LATER
                 self._put_off(envelopes[index - 1])
-                if index % CHECK_PERIOD:
+                if index == timed:
+                    self._late_timed = envelopes[index - 1], before
+                if index != look_at:
                     continue
             else:
                 self._answer((version, flags, stream, opcode, body))
@@ -351,7 +340,9 @@ class Session(Client):
             size += sum(map(len, answers[counted:]))
             counted = len(answers)
             is_enough = size > ANSWER_BYTES_MAX or (size > UNSENT_SHARE and self.node.limits.is_full)
-            if is_enough or clock() > deadline or self.closing or self.is_busy:
+            look_at = timed if index == timed - 1 else max(look_at, index + CHECK_PERIOD) if index >= look_at else look_at
+            before = clock()
+            if is_enough or before > deadline or self.closing or self.is_busy:
                 if not self.closing and index < len(envelopes):
                     self.waiting = envelopes[index:]
                     self._waiting_bytes = sum(len(envelope[4]) for envelope in self.waiting)
@@ -359,6 +350,7 @@ class Session(Client):
                 envelopes = envelopes[:index]
                 break
         self.request_count += len(envelopes)
+        self._metering.native_count += len(envelopes)
         if self._pending or self._put_off_now:  # they are answered some other time
             streams = {unanswered.envelope[2] for unanswered in self._pending}
             streams.update(self._put_off_now)
@@ -377,6 +369,7 @@ class Session(Client):
         if state.warnings:
             state.warnings.clear()
         trace: Trace | None = None
+        state.meters, rows, error_name, began = (), None, None, self._clock()
         try:
             check_stage(opcode, self._ready, self._authenticates)
             if not self._ready:
@@ -388,17 +381,21 @@ class Session(Client):
                 trace = self.node.tracing.begin(state, request)
             outcome = self._handle(request)
             if isinstance(outcome, Pending):
-                self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome))
+                self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome, meters=state.meters), began)
                 state.warnings = []
                 return
+            if isinstance(outcome, RowsResult):
+                rows = outcome.row_count
             answer = self._encoded(outcome, version, stream, trace, state.warnings)
         except TooLong:
-            self._await(Unanswered(envelope, state.keyspace, trace))
+            self._await(Unanswered(envelope, state.keyspace, trace), began)
             return
         except Exception as error:  # noqa: BLE001 - told to the client
             if not self._has_begun:
                 stream = 0  # InitialConnectionHandler.java forgets whom it answers
+            error_name = type(error).__name__
             answer = self._refused(error, version, stream, trace, state.warnings)
+        self._metering.served(opcode, state.meters, began, rows, error_name)
         self._answers.append(self._with_room(answer, version, stream))
 
     def _put_off(self, envelope: Envelope) -> None:
@@ -413,6 +410,8 @@ class Session(Client):
     def answer_late(self, late: "Late", tail: bytes) -> None:
         """What it came to: the answer's envelope from the opcode on. It is found with `take_later`."""
         version, _, stream, _, _ = late.envelope
+        if self._late_timed is not None and self._late_timed[0] is late.envelope:
+            time_fast(self.node, *late.envelope[3:5], version, tail, self._late_timed[1])
         self._end_late(late, self._with_room(_HEAD(version | RESPONSE_BIT, 0, stream) + tail, version, stream))
 
     def refuse_late(self, late: "Late", error: Exception) -> None:
@@ -423,7 +422,7 @@ class Session(Client):
         """The fast path came to nothing, and nothing was promised: it is answered the general way."""
         self.late_count -= 1
         self.pending_bytes -= late.size
-        self._await(Unanswered(late.envelope, late.keyspace))
+        self._await(Unanswered(late.envelope, late.keyspace), self._clock())
 
     def _end_late(self, late: "Late", answer: bytes) -> None:
         self.late_count -= 1
@@ -443,11 +442,11 @@ class Session(Client):
         limits.made += len(answer)
         return answer
 
-    def _await(self, unanswered: Unanswered) -> None:
+    def _await(self, unanswered: Unanswered, began: float) -> None:
         if unanswered.pending is None:
             unanswered.pending = Pending(self._turns(unanswered))
         self.state.trace = None  # until its next step
-        unanswered.began = self._clock()
+        unanswered.began = began
         self._pending.append(unanswered)
         self.pending_count += 1
         self.pending_bytes += len(unanswered.envelope[4])
@@ -507,6 +506,8 @@ class Session(Client):
         elif isinstance(outcome, PreparedResult):
             outcome.result_metadata.make_ready(version, paused)
         commit()
+        if isinstance(outcome, RowsResult):
+            unanswered.rows = outcome.row_count
         return self._encoded(outcome, version, stream, unanswered.trace, self.state.warnings)
 
     def _encoded(self, response: Response, version: int, stream: int, trace: Trace | None, warnings: Sequence[str]) -> bytes:
@@ -546,6 +547,7 @@ class Session(Client):
         self.pending_count -= 1
         self.pending_bytes -= len(unanswered.envelope[4])
         self.is_odd = True
+        unanswered.count(self._metering)
         if self.observer is not None:
             self.observer.served(self, [unanswered.envelope], [answer], self._clock() - unanswered.began)
         if unanswered.wrote:
@@ -562,7 +564,7 @@ class Session(Client):
         state = self.state
         others, state.warnings = state.warnings, unanswered.warnings
         keyspace, state.keyspace = state.keyspace, unanswered.keyspace
-        state.trace = unanswered.trace
+        state.trace, state.meters = unanswered.trace, unanswered.meters
         version, _, stream, _, _ = unanswered.envelope
         try:
             if not in_go(Pending.step, unanswered.pending):
@@ -570,13 +572,17 @@ class Session(Client):
             response = unanswered.pending.result
             if isinstance(response, bytes):
                 return response
+            if isinstance(response, RowsResult):
+                unanswered.rows = response.row_count
             return self._encoded(response, version, stream, unanswered.trace, state.warnings)
         except TooLong:  # a row takes long: all is read again, by a strand
             unanswered.pending = Pending(self._turns(unanswered))
             return None
         except Exception as error:  # noqa: BLE001 - told to the client
+            unanswered.error_name = type(error).__name__
             return self._refused(error, version, stream, unanswered.trace, state.warnings)
         finally:
+            unanswered.meters = state.meters
             unanswered.warnings, state.warnings = state.warnings, others
             state.trace = None
             if state.keyspace == unanswered.keyspace:  # it was no USE
@@ -655,20 +661,13 @@ class Session(Client):
                 self._decoder.single_segments_only = False
             else:
                 self._decoder.size_max = node.config.frame_bytes_max
-            self._be_guarded(node.guard)
+            if node.guard is not None or node.config.guardrails:
+                from cqlserver.auth.guard import guarded_paths
+
+                self._fast, self._fast_query, self._fast_batch = guarded_paths(node, self.state)
             return AuthSuccess(None)
 
         return Pending.begun(steps())
-
-    def _be_guarded(self, guard: "Guard | None") -> None:
-        """Whoever has logged in is asked for permissions, on the fast paths too; guardrails leave none of these."""
-        if guard is None and not self.node.config.guardrails:
-            return
-        from cqlserver.auth.guard import GuardedPaths, nothing_fast
-
-        paths = None if guard is None else GuardedPaths(guard, self.node.statements, self.state)
-        self._fast = {} if paths is None or self.node.config.guardrails else paths
-        self._fast_query = self._fast_batch = nothing_fast
 
     def _switch(self) -> None:
         """From READY on both directions speak as agreed; in v5 it is itself the last message in the form of before."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from cqlserver.metrics.meters import Metering, RequestMeter
 from cqlserver.pending import Pending
 from cqlserver.system.tracing import Trace
 from protocol.frames import Envelope, Refusal
@@ -22,7 +23,8 @@ class Served(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Unanswered:
     """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
-    `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns."""
+    `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns;
+    `meters` count it, `rows`: as many are in its answer; `error_name`: that of its error."""
 
     envelope: Envelope
     keyspace: str | None
@@ -33,6 +35,13 @@ class Unanswered:
     wrote: bool = False
     began: float = 0.0
     spent_s: float = 0.0
+    meters: tuple[RequestMeter, ...] = ()
+    rows: int | None = None
+    error_name: str | None = None
+
+    def count(self, metering: Metering) -> None:
+        """It is answered."""
+        metering.served(self.envelope[3], self.meters, self.began, self.rows, self.error_name, is_timed=True)
 
     @property
     def awaited(self) -> Awaited | None:

@@ -9,6 +9,7 @@ from typing import Any
 from cluster.consistency import Consistency, validate_for_query
 from cqlserver.guarding import guarding
 from cqlserver.java_order import texts_hash_ordered
+from cqlserver.metrics.meters import COUNTER, LOGGED, UNLOGGED, Kind, RequestMeter
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.cas import CasRequest, CasShape
@@ -54,6 +55,14 @@ class BatchPlan:
     def maybe_fast(self, version: int) -> FastPath | None:
         return None
 
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        return self._meters
+
+    @cached_property
+    def _meters(self) -> tuple[RequestMeter, ...]:
+        kind = Kind.CAS_WRITE if any(m.has_conditions for m in self.modifications) else Kind.WRITE
+        return tuple(self.node.metering.meter(table, kind) for table in self._written_tables if not table.is_virtual)
+
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         if not self.modifications:
             return VOID
@@ -79,6 +88,7 @@ class BatchPlan:
             if len(partitions) > 1:
                 count = self._check_partitions(partitions, packed_size(packed, len(partitions)), state)
             write_type = self._write_type(count)
+            self._count_partitions(count)
             node.write_packed(packed, packed[0].store.table, options.consistency, write_type)
             if state.trace is not None:
                 state.trace.note_batch(write_type, partitions.values())
@@ -111,8 +121,14 @@ class BatchPlan:
             partitions = {(builder.table.id.bytes, builder.key): builder.table for builder in paused(updates.builders())}
             count = self._check_partitions(partitions, sum(map(data_size, paused(built))), state)
         write_type = self._write_type(count)
+        self._count_partitions(count)
         self.node.write(built, self.modifications[0].table, options.consistency, write_type)
         return write_type
+
+    def _count_partitions(self, count: int) -> None:
+        is_counter = self.kind == "COUNTER" or self.modifications[0].table.is_counter
+        kind = COUNTER if is_counter else LOGGED if self.kind == "LOGGED" else UNLOGGED
+        self.node.metering.count_batch(kind, count)
 
     @cached_property
     def _written_tables(self) -> tuple[TableMetadata, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, overload
 
 from cqlserver.guarding import guarding
 from cqlserver.java_order import elements_hash_ordered
+from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.conditions import BoundCondition, ColumnCondition
@@ -114,6 +115,13 @@ class CasPlan:
     """Those that the shape cache cut out: where nothing is applied, nobody has looked at them all."""
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = field(default=())
+
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        return self._meters
+
+    @cached_property
+    def _meters(self) -> tuple[RequestMeter, ...]:
+        return (self.node.metering.meter(self.modification.table, Kind.CAS_WRITE),)
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         modification = self.modification

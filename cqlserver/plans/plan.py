@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from cluster.coordinator import RequestKind
 from cluster.ring import Node as RingNode
+from cqlserver.metrics.meters import Metering, RequestMeter
 from cqlserver.pending import Pending
 from cqlserver.plans.gathered import Gathered
 from cqlserver.state import ClientState
@@ -25,6 +26,12 @@ begin."""
 LATER = b""
 """The request is under way to other nodes: whoever asked says who is to be answered when they have (Member.answer_later)."""
 
+class FastPaths(Protocol):
+    """Of prepared statements, by their ids."""
+
+    def get(self, statement_id: bytes, /) -> FastPath | None: ...
+
+
 QueryPath: TypeAlias = Callable[[bytes, str | None], bytes | None]
 """The same for the body of a QUERY and the connection's keyspace."""
 
@@ -40,9 +47,11 @@ LiteralReader: TypeAlias = Callable[[Sequence[bytes], bytes, bytes], bytes | Non
 class KnownShape(NamedTuple):
     """A shape whose texts are known by a pattern (grammar/shape_pattern.py): (request, start, end) -> match. Either
     `execute` answers a text with these literals, or `write` writes them, at the consistency levels at which the local node
-    goes ahead alone."""
+    goes ahead alone. `plan`: of the shape, or of its twin; `meter` counts what is written."""
 
     match: Callable[[bytes, int, int], Match[bytes] | None]
+    plan: "Plan"
+    meter: RequestMeter
     local_levels: frozenset[int]
     write: LiteralWriter
     execute: LiteralReader | None = None
@@ -64,6 +73,7 @@ class ReadNode(Protocol):
 
     ring_node: RingNode
     gathered: Gathered
+    metering: Metering
 
     @property
     def tombstone_thresholds(self) -> tuple[int, int]:
@@ -108,6 +118,10 @@ class Plan(Protocol):
     def tables(self) -> tuple[tuple[str, str], ...]: ...
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]": ...
+
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        """Which count a request at this consistency level: one for each table, none for those without rows."""
+        ...
 
     def maybe_fast(self, version: int) -> FastPath | None:
         """The fast path for requests of this protocol version, where the statement has one."""

@@ -11,6 +11,7 @@ from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, TYPE, UPDATED, DdlContext
 from cqlserver.describe import ClusterFacts, describe, describe_page
 from cqlserver.guarding import guarding
+from cqlserver.metrics.meters import RequestMeter
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.plan import FastPath
@@ -46,6 +47,9 @@ class ImmediatePlan:
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = ()
     validate: Callable[[ClientState], object] | None = None
+
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        return ()
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         if options.consistency == Consistency.NODE_LOCAL:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.consistency import SERIAL_LEVELS
 from cqlserver.functions.model import client_warn, signature_type
 from cqlserver.guarding import guarding
+from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.read import maybe_fast_read
@@ -119,6 +120,14 @@ class SelectPlan:
         """needsPostQueryOrdering: rows of several partitions come in an order of their own."""
         return self.order is not None and self.restrictions.key_is_in_relation
 
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        if self.restrictions.is_key_range:
+            return self._meters_of(Kind.RANGE)
+        return self._meters_of(Kind.CAS_READ if level in SERIAL_LEVELS else Kind.READ)
+
+    def _meters_of(self, kind: Kind) -> tuple[RequestMeter, ...]:
+        return () if self.table.is_virtual else (self.node.metering.meter(self.table, kind),)
+
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         masking = self.masking
         plan = masking.plan if masking is not None and masking.is_for(state) else self
@@ -213,7 +222,8 @@ class SelectPlan:
         node = self.node
         limit = min(shape.row_limit, shape.page_limit)
         thresholds, level = node.tombstone_thresholds, options.consistency
-        return TombstoneGuard(self.table, self.selection.fetched, limit, thresholds, node.ring_node, level, state.warn)
+        fetched = self.selection.fetched
+        return TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, self.meters(level))
 
     def _is_paged(self, options: QueryOptions, row_limit: int) -> bool:
         return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)

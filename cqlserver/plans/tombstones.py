@@ -7,6 +7,7 @@ from typing import Final
 
 from cluster.consistency import Consistency
 from cluster.ring import Node
+from cqlserver.metrics.meters import RequestMeter
 from cqlserver.paging import NO_LIMIT
 from protocol.errors import RequestError
 from protocol.types import quoted_identifier
@@ -21,7 +22,10 @@ _NO_CELLS: Final = frozenset((ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING))
 class TombstoneGuard:
     """Of one page. `rows`: live ones that the command has read."""
 
-    __slots__ = ("_columns", "_count", "_failure_from", "_level", "_limit", "_node", "_table", "_warn", "_warn_from", "rows")
+    __slots__ = (
+        "_columns", "_count", "_failure_from", "_level", "_limit", "_meters", "_node", "_table", "_warn", "_warn_from",
+        "rows",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -32,11 +36,14 @@ class TombstoneGuard:
         node: Node,
         level: int,
         warn: Callable[[str], None],
+        meters: Sequence[RequestMeter] = (),
     ) -> None:
-        """`columns`: those that are read; `limit`: of rows in the page; `thresholds`: more are told, more are a failure."""
+        """`columns`: those that are read; `limit`: of rows in the page; `thresholds`: more are told, more are a failure;
+        `meters`: that hear how many each command passed over."""
         self._table, self._columns, self._limit = table, columns, limit
         self._warn_from, self._failure_from = thresholds
         self._node, self._level, self._warn = node, level, warn
+        self._meters = meters
         self._count = self.rows = 0
 
     def check(self, key: bytes, count: int, is_by_key: bool) -> None:
@@ -55,6 +62,9 @@ class TombstoneGuard:
 
     def end(self, key: bytes | None, is_by_key: bool) -> None:
         """Of a command; `key` is the last partition's."""
+        if self._count:
+            for meter in self._meters:
+                meter.tombstones.note(self._count)
         if self._count > self._warn_from and key is not None:
             self._tell(key, is_by_key)
         self._count = self.rows = 0

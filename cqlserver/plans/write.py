@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
 from cqlserver.guarding import guarding
+from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from cqlserver.plans.fast.counter import FastIncrement, fast_counter, maybe_fast_increment
@@ -44,6 +45,14 @@ class WritePlan:
     partition_key_indexes: tuple[int, ...]
     result_metadata: ResultMetadata | None = None
     tables: tuple[tuple[str, str], ...] = field(default=())
+
+    def meters(self, level: int) -> tuple[RequestMeter, ...]:
+        return self._meters
+
+    @cached_property
+    def _meters(self) -> tuple[RequestMeter, ...]:
+        table = self.modification.table
+        return () if table.is_virtual else (self.node.metering.meter(table, Kind.WRITE),)
 
     def execute(self, state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         node, modification = self.node, self.modification

@@ -8,6 +8,7 @@ from uuid import UUID
 from cluster.coordinator import RequestKind
 from cluster.ring import Node
 from cqlserver.ddl import DdlContext, apply_ddl
+from cqlserver.metrics.meters import Metering
 from cqlserver.pending import Pending
 from cqlserver.plans.gathered import Gathered
 from cqlserver.plans.modification import STATIC_ROW, Updates, compile_modification
@@ -53,6 +54,7 @@ class SmallDatabase:
         self.stores: dict[UUID, TableStore] = {}
         self.state = ClientState("127.0.0.1", 1)
         self.gathered = Gathered()
+        self.metering = Metering(lambda: 0.0)
         self._ids, self._ticks, self._paths = count(1), count(1), count(1)
         self.run(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 

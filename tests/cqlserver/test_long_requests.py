@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cqlserver.connections.session import LONG_BODY_BYTES, PENDING_BYTES_MAX, Session
+from cqlserver.connections.bounds import LONG_BODY_BYTES, PENDING_BYTES_MAX
+from cqlserver.connections.session import Session
 from cqlserver.connections.unanswered import Unanswered
 from cqlserver.node import Node
 from cqlserver.program.config import Config

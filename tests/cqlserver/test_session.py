@@ -5,7 +5,8 @@ import struct
 import pytest
 from small_server import KEYSPACE, TABLE, small_node
 
-from cqlserver.connections.session import ANSWER_BYTES_MAX, PENDING_MAX, Session
+from cqlserver.connections.bounds import ANSWER_BYTES_MAX, PENDING_MAX
+from cqlserver.connections.session import Session
 from cqlserver.node import Node
 from protocol import requests, responses
 from protocol.frames import EnvelopeDecoder, SegmentDecoder, SegmentEncoder

@@ -10,6 +10,7 @@ from struct import Struct
 from typing import TypeAlias
 
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.node import Node
 from cqlserver.plans.fast.rows import RowsTaker
 from cqlserver.plans.fast.taker import Taker
@@ -54,6 +55,8 @@ class BatchRow:
     layout: Layout
     levels: frozenset[bytes]
     may_be_logged: bool
+    plan: Plan
+    meter: RequestMeter
     write: "RunsWriter | None" = None
 
 
@@ -76,7 +79,9 @@ def maybe_batch_row(node: Node, plan: Plan) -> BatchRow | None:
     levels = frozenset(code.to_bytes(2, "big") for code in node.local_levels(table, RequestKind.BATCH))
     count = row.value_count.to_bytes(2, "big")
     # Cassandra warns of logged batches on tables that forget deletions at once
-    return BatchRow(row.take, row.take_rows, count, row.store, row.layout, levels, table.params.gc_grace_seconds > 0, write)
+    may_be_logged = table.params.gc_grace_seconds > 0
+    meter = node.metering.meter(table, Kind.WRITE)
+    return BatchRow(row.take, row.take_rows, count, row.store, row.layout, levels, may_be_logged, plan, meter, write)
 
 
 def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: int) -> FastPath:
@@ -106,7 +111,8 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
         (SERIAL_CONSISTENCY | DEFAULT_TIMESTAMP, 10, 2),
     ):
         tails[flags.to_bytes(flags_end - 2, "big")] = (behind, timestamp_at)
-    wall_us, write = node.environment.clock.wall_us, node.engine.apply_packed_runs
+    wall_us, write, metering = node.environment.clock.wall_us, node.engine.apply_packed_runs, node.metering
+    singles = metering.single_partition_batches
 
     def taken_alike(body: bytes, count: int) -> Taken | None:
         """All rows at once."""
@@ -178,8 +184,16 @@ def fast_batch(node: Node, plan_of_id: Callable[[bytes], Plan | None], version: 
             if timestamp == TIMESTAMP_MIN:
                 return None
         if row.write is not None:
-            return row.write(level, partition, timestamp, runs)
-        write(row.store, partition, timestamp, runs)
-        return VOID_TAIL
+            answer = row.write(level, partition, timestamp, runs)
+            if answer is None:
+                return None
+        else:
+            write(row.store, partition, timestamp, runs)
+            answer = VOID_TAIL
+        row.meter.count += 1
+        metering.last = row.plan
+        metering.batch_count += 1
+        singles[kind] += 1
+        return answer
 
     return fast

@@ -7,6 +7,7 @@ it is not yet known that the local node decides alone.
 from struct import Struct
 
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.values import plain_heads, values_offset
 from cqlserver.plans.fast.write import FastRow
@@ -22,6 +23,7 @@ _pack_long = Struct(">q").pack
 def fast_insert_if_not_exists(node: Node, row: FastRow, applied: Result, version: int) -> FastPath:
     """The fast path of EXECUTE for one protocol version. `applied`: the answer."""
     table, store = row.store.table, row.store
+    meter = node.metering.meter(table, Kind.CAS_WRITE)
     heads = plain_heads(node.local_levels(table, RequestKind.CAS_COMMIT), row.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
@@ -47,6 +49,7 @@ def fast_insert_if_not_exists(node: Node, row: FastRow, applied: Result, version
         if store.row_at(key, ck, clock.now_s()) is not None:
             return None
         write(key, ck, _pack_long(clock.wall_us()), wire_values)
+        meter.count += 1
         return answer
 
     return fast

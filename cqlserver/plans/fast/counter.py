@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, Check, plain_heads, value_check, values_offset
@@ -106,7 +107,9 @@ def _maybe_delta(operation: Increment, bound: Sequence[int]) -> Delta | None:
 def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> FastPath:
     """The fast path of EXECUTE for one protocol version."""
     store, take, clustering_at = fast_increment.store, fast_increment.take, fast_increment.clustering_at
-    heads = plain_heads(node.local_levels(store.table, RequestKind.COUNTER), fast_increment.value_count, version)
+    meter = node.metering.meter(store.table, Kind.WRITE)
+    levels = node.local_levels(store.table, RequestKind.COUNTER)
+    heads = plain_heads(levels, fast_increment.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
     write, wall_us = node.engine.packed_writer(store, fast_increment.layout), node.environment.clock.wall_us
@@ -133,6 +136,7 @@ def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> Fas
         if contexts is None:
             return None
         write(key, ck, timestamp, values[clustering_at:] + contexts)
+        meter.count += 1
         return VOID_TAIL
 
     return fast

@@ -12,6 +12,7 @@ answered as an EXECUTE of the same statement with bind markers (`learn_twin`): r
 from collections.abc import Callable, Sequence
 from struct import Struct
 
+from cqlserver.metrics.meters import NO_LEVEL, RequestMeter
 from cqlserver.node import Node
 from cqlserver.plans.fast.literals import maybe_literal_reader, maybe_literal_writer
 from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, PlainOptions, plain_heads
@@ -38,7 +39,7 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
     """The fast path of QUERY for one protocol version. `known` is filled here, and emptied when the schema changes."""
     options_length = 2 + (4 if version >= 5 else 1)
     heads = plain_query_heads(version)
-    wall_us = node.environment.clock.wall_us
+    wall_us, metering = node.environment.clock.wall_us, node.metering
     beginning_end = 4 + BEGINNING
 
     def fast(body: bytes, keyspace: str | None) -> bytes | None:
@@ -54,14 +55,21 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
             timestamp = body[at : at + 8]
             if timestamp == TIMESTAMP_MIN:
                 return None
-        for match_text, local_levels, write, execute in known.get((keyspace, body[4:beginning_end]), ()):
+        for match_text, plan, meter, local_levels, write, execute in known.get((keyspace, body[4:beginning_end]), ()):
             match = match_text(body, 4, end)
             if match is not None:
                 if execute is not None:
-                    return execute(match.groups(), body[end:options_end], body[options_end:])
-                if body[end + 1] not in local_levels:
+                    answer = execute(match.groups(), body[end:options_end], body[options_end:])
+                    if answer is not None:
+                        metering.last = plan
+                        metering.text_count += 1
+                    return answer
+                if body[end + 1] not in local_levels or not write(match.groups(), timestamp):
                     return None
-                return VOID_TAIL if write(match.groups(), timestamp) else None
+                metering.last = plan
+                metering.text_count += 1
+                meter.count += 1
+                return VOID_TAIL
         return scanned(body[4:end], body[end + 1], timestamp, keyspace)
 
     def scanned(text: bytes, level: int, timestamp: bytes, keyspace: str | None) -> bytes | None:
@@ -81,6 +89,9 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
             return None
         learn((keyspace, text[:BEGINNING]), cut[0], plan)
         node.engine.apply_packed_all((write,))
+        metering.last = plan
+        metering.text_count += 1
+        meter_of(plan).count += 1
         return VOID_TAIL
 
     def learn(beginning: tuple[str | None, bytes], key: str, plan: WritePlan) -> None:
@@ -89,7 +100,7 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
             pattern = maybe_pattern(key)
             write = maybe_literal_writer(node.engine, plan.packed, pattern[1]) if pattern is not None else None
             match = pattern[0].fullmatch if pattern is not None and write is not None else _no_match
-            patterns.append(KnownShape(match, plan.local_levels, write or _not_written))
+            patterns.append(KnownShape(match, plan, meter_of(plan), plan.local_levels, write or _not_written))
 
     return fast
 
@@ -104,8 +115,12 @@ def learn_twin(
         return
     twin = compile_text(text_with_markers(key))
     execute = maybe_literal_reader(twin, pattern[1], version) if twin is not None else None
-    if execute is not None:
-        patterns.append(KnownShape(pattern[0].fullmatch, frozenset(), _not_written, execute))
+    if twin is not None and execute is not None:
+        patterns.append(KnownShape(pattern[0].fullmatch, twin, meter_of(twin), frozenset(), _not_written, execute))
+
+
+def meter_of(plan: Plan) -> RequestMeter:
+    return plan.meters(NO_LEVEL)[0]
 
 
 def maybe_room(known: KnownShapes, beginning: tuple[str | None, bytes], key: str) -> list[KnownShape] | None:

@@ -6,11 +6,13 @@ alone decides. Then the answer is a copy of what the request and the memtable ho
 the rows do, and static rows are left to the general path.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from struct import Struct
 from typing import Protocol
 
+from cluster.consistency import SERIAL_LEVELS
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
 from cqlserver.plans.fast.values import PlainOptions, plain_heads, value_check, values_offset
 from cqlserver.plans.plan import OPTIONS_AT, FastPath, ReadNode
@@ -96,7 +98,8 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
     store = plan.node.read_store(table)
     projector = store.projector(columns[len(key_columns) :])
     is_row = len(terms[1]) == len(table.clustering)
-    find = (_row_finder if is_row else _slice_finder)(store, projector, limit, plan.node)
+    meter = plan.node.metering.meter(table, Kind.READ)
+    find = (_row_finder if is_row else _slice_finder)(store, projector, limit, plan.node, meter)
     levels: Sequence[int] = plan.node.local_levels(table, RequestKind.READ)
     wrap: Callable[[FastPath], FastPath] = _unchanged
     member = plan.node.maybe_member(table)
@@ -108,7 +111,7 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
         replicated = ReplicatedRead(member, store, projector, limit, version, find)
         levels, find, wrap = LEVELS, replicated.find, replicated.path
     path = _reader(
-        plain_heads(levels, len(bound), version),
+        _heads(plan, levels, len(bound), version),
         version,
         compile_taker(
             [value_check(bound[place].type) for place in range(len(bound))],
@@ -128,12 +131,34 @@ def _unchanged(path: FastPath) -> FastPath:
     return path
 
 
+class ReadOptions(PlainOptions):
+    """With the meter that counts such reads."""
+
+    __slots__ = ("meter",)
+
+    def __init__(self, plain: PlainOptions, meter: RequestMeter) -> None:
+        self.skips_metadata, self.behind, self.meter = plain.skips_metadata, plain.behind, meter
+        self.page_size_at, self.serial_at, self.timestamp_at = plain.page_size_at, plain.serial_at, plain.timestamp_at
+
+
+def _heads(plan: PlainSelect, levels: Iterable[int], value_count: int, version: int) -> dict[bytes, ReadOptions]:
+    """Reads at serial levels are counted apart."""
+    heads: dict[bytes, ReadOptions] = {}
+    for kind, is_serial in ((Kind.READ, False), (Kind.CAS_READ, True)):
+        of_kind = [level for level in levels if (level in SERIAL_LEVELS) == is_serial]
+        if of_kind:
+            meter = plan.node.metering.meter(plan.table, kind)
+            plain = plain_heads(of_kind, value_count, version)
+            heads |= {head: ReadOptions(options, meter) for head, options in plain.items()}
+    return heads
+
+
 Find = Callable[[bytes, bytes, bytes, int], tuple[int, bytes] | None]
 """(key, order key, wire values that begin each row, page size) -> (number of rows, their wire values)."""
 
 
 def _reader(
-    heads: dict[bytes, PlainOptions],
+    heads: dict[bytes, ReadOptions],
     version: int,
     take: Taker,
     metadata: ResultMetadata,
@@ -163,13 +188,14 @@ def _reader(
         if found is None:
             return None
         count, rows = found
+        options.meter.count += 1
         meta = skipped if options.skips_metadata else full
         return b"".join((_RESULT, _pack_length(len(meta) + 4 + len(rows)), meta, _pack_int(count), rows))
 
     return fast
 
 
-def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode) -> Find:
+def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode, meter: RequestMeter) -> Find:
     row_at, wire, now_s = store.row_at, projector.wire, node.now_s
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
@@ -183,7 +209,7 @@ def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadN
     return find
 
 
-def _slice_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode) -> Find:
+def _slice_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode, meter: RequestMeter) -> Find:
     read, wire_rows, now_s = store.read, projector.wire_rows, node.now_s
     tombstones_max = min(node.tombstone_thresholds)  # more have to be told
 
@@ -208,6 +234,8 @@ def _slice_finder(store: TableStore, projector: Projector, limit: int, node: Rea
         count = limit - left
         if (count >= page_size and limit > page_size) or view.tombstones > tombstones_max:
             return None
+        if view.tombstones:
+            meter.tombstones.note(view.tombstones)
         return count, b"".join(parts)
 
     return find

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.values import TIMESTAMP_MIN, plain_heads, values_offset
 from cqlserver.plans.plan import LATER, OPTIONS_AT, FastPath
@@ -36,7 +37,7 @@ def replicated_write(node: Node, member: "Member", row: "FastRow", version: int)
     would have to wait for its own disk before it may answer, or has more to change than the row."""
     if node.sync_before_reply or row.store.has_derived:
         return None
-    heads = plain_heads(LEVELS, row.value_count, version)
+    heads, meter = plain_heads(LEVELS, row.value_count, version), node.metering.meter(row.store.table, Kind.WRITE)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
     level_at = options_at + 1
@@ -72,6 +73,7 @@ def replicated_write(node: Node, member: "Member", row: "FastRow", version: int)
         if record is None:
             return None
         add(plan, record)
+        meter.count += 1
         return LATER
 
     return fast

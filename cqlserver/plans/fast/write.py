@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from cluster.coordinator import RequestKind
+from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.packed import PackedWrite
 from cqlserver.plans.fast.rows import RowsTaker, maybe_rows_taker
@@ -60,6 +61,7 @@ def fast_write(node: Node, row: FastRow, version: int) -> FastPath | None:
         from cqlserver.plans.fast.replicated import replicated_write
 
         return replicated_write(node, member, row, version)
+    meter = node.metering.meter(row.store.table, Kind.WRITE)
     heads = plain_heads(node.local_levels(row.store.table, RequestKind.WRITE), row.value_count, version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
@@ -79,11 +81,13 @@ def fast_write(node: Node, row: FastRow, version: int) -> FastPath | None:
         timestamp_at = head.timestamp_at
         if timestamp_at < 0:
             write(key, ck, _pack_long(wall_us()), wire_values)
+            meter.count += 1
             return VOID_TAIL
         timestamp = body[end + timestamp_at : end + timestamp_at + 8]
         if timestamp == TIMESTAMP_MIN:
             return None
         write(key, ck, timestamp, wire_values)
+        meter.count += 1
         return VOID_TAIL
 
     return fast

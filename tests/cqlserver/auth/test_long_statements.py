@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from auth_server import SETTINGS, VERSION
 
-from cqlserver.connections.session import LONG_BODY_BYTES, Session
+from cqlserver.connections.bounds import LONG_BODY_BYTES
+from cqlserver.connections.session import Session
 from cqlserver.program.config import Config
 from cqlserver.program.server import open_node
 from protocol import requests
