@@ -72,6 +72,7 @@ class Hints:
         self.window_s = WINDOW_S
         self.bytes_per_s = THROTTLE_BYTES_PER_S
         """To one node; 0: as fast as it takes them."""
+        self.kept_count = 0
 
     # --- kept ------------------------------------------------------------------------------------------------------------
 
@@ -87,6 +88,7 @@ class Hints:
             self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, rows={_order_key(hint_id): row}))
         except StorageError:
             return False
+        self.kept_count += 1
         return True
 
     def count(self, host_id: UUID) -> int:
@@ -102,6 +104,10 @@ class Hints:
             if times:
                 found.append(Pending(host_id, len(times), min(times), max(times)))
         return found
+
+    def has_any(self, host_id: UUID) -> bool:
+        """Whether some wait for a node."""
+        return next(self._hints_of(host_id), None) is not None
 
     def forget(self, host_id: UUID) -> None:
         """What it missed is sent to it no more."""

@@ -36,6 +36,7 @@ class Border:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.bug_count = 0
         self._told: dict[tuple[type[BaseException], str, int], tuple[float, int]] = {}
         """Where a bug was raised -> when it was told, and how often it came since."""
         self._warned: dict[str, float] = {}
@@ -59,6 +60,7 @@ class Border:
         without_frames(error)
 
     def _tell_bug(self, error: BaseException) -> None:
+        self.bug_count += 1
         place, now = _place(error), self._clock()
         told_at, count = self._told.get(place, (now - TOLD_AGAIN_S, 0))
         if now - told_at < TOLD_AGAIN_S:

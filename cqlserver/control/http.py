@@ -3,6 +3,8 @@
     POST /NAME           arguments as a JSON object; an empty body means none
     GET /NAME?a=b        of operations that only read
     GET /openapi.json    what there is, for machines; GET / for people, and for browsers (page/)
+    GET /metrics         for Prometheus
+    GET /health/live, /health/ready, /health/cluster      for probes
 
 A request is answered 200 and JSON, or with {"error": {"code": ..., "message": ...}}. The port is for programs of this
 machine: a request under another host's name (a web page whose name was made to lead here) or from a web page is refused, but
@@ -20,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 import h11
 import trio
 
-from cqlserver.control import page
+from cqlserver.control import health, page
 from cqlserver.control.context import Control, Exclusive, Refused
 from cqlserver.control.openapi import document
 from cqlserver.control.operation import Operation
@@ -31,6 +33,7 @@ from protocol.errors import RequestError, StorageError
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.metrics.exposition import Exposition
 
 log = logging.getLogger("cqlserver")
 
@@ -38,8 +41,13 @@ RECEIVE_BYTES: Final = 1 << 16
 BODY_BYTES_MAX: Final = 16 << 20
 REQUEST_S_MAX: Final = 30.0
 """From a request's first byte to its last."""
+METRICS: Final = "metrics"
+PAGES: Final = ("", "openapi.json", METRICS, *health.PAGES)
+"""What is no operation."""
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
+_Answer = tuple[HTTPStatus, str, str]
+"""Status, text, content type."""
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -56,6 +64,7 @@ class ControlServer:
 
     def __init__(self, node: Node, listener: Exclusive, port: int, cluster: "LocalCluster | None" = None) -> None:
         self.control = Control(node, listener, cluster)
+        self._exposition: Exposition | None = None
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self._port = port
 
@@ -79,8 +88,7 @@ class ControlServer:
             request, body = await _request(stream, connection)
             if request is None:
                 return False
-            text, content_type = await self._answer(request, body)
-            await _respond(stream, connection, HTTPStatus.OK, text, content_type)
+            await _respond(stream, connection, *await self._answer(request, body))
         except h11.RemoteProtocolError as error:
             await _respond(stream, connection, HTTPStatus(error.error_status_hint), _error("BadRequest", str(error)))
         except _Status as refused:
@@ -101,19 +109,18 @@ class ControlServer:
             await _respond(stream, connection, HTTPStatus.INTERNAL_SERVER_ERROR, text)
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
-    async def _answer(self, request: h11.Request, body: bytes) -> tuple[str, str]:
-        """Text and content type."""
+    async def _answer(self, request: h11.Request, body: bytes) -> _Answer:
         headers = dict(request.headers)
         self._check_origin(headers)
         method = request.method.decode()
         parts = urlsplit(request.target.decode("latin-1"))
         name = parts.path.strip("/")
         if not name and method == "GET" and b"text/html" in headers.get(b"accept", b""):
-            return page.page(), page.HTML
-        if name in ("", "openapi.json"):
+            return HTTPStatus.OK, page.page(), page.HTML
+        if name in PAGES:
             if method != "GET":
                 raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"/{name} is only read: use GET", "GET")
-            return (_overview(), TEXT) if not name else (json.dumps(document(self._port)), JSON)
+            return await self._page(name)
         operation = BY_NAME.get(name)
         if operation is None:
             raise _Status(HTTPStatus.NOT_FOUND, f"there is no operation {name!r}; there are: {', '.join(BY_NAME)}")
@@ -127,7 +134,21 @@ class ControlServer:
                 answer = await operation.run(self.control, **arguments)
         else:
             answer = await operation.run(self.control, **arguments)
-        return answer if isinstance(answer, RawJson) else json.dumps(answer), JSON
+        return HTTPStatus.OK, answer if isinstance(answer, RawJson) else json.dumps(answer), JSON
+
+    async def _page(self, name: str) -> _Answer:
+        if name == METRICS:
+            from cqlserver.metrics.exposition import CONTENT_TYPE, Exposition
+
+            if self._exposition is None:
+                self._exposition = Exposition(self.control.node)
+            return HTTPStatus.OK, await self._exposition.text(), CONTENT_TYPE
+        if name in health.PAGES:
+            status, told = await health.health(self.control, name)
+            return status, json.dumps(told), JSON
+        if not name:
+            return HTTPStatus.OK, _overview(), TEXT
+        return HTTPStatus.OK, json.dumps(document(self._port)), JSON
 
     def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")

@@ -1,10 +1,10 @@
 """What a node says of itself, for `nodetool info`."""
 
-import sys
 from typing import Any
 
 from cqlserver.control.context import Control
 from cqlserver.control.storing import DRAINED, readers
+from cqlserver.metrics.process import resident_bytes
 from cqlserver.system.tables import RELEASE_VERSION
 from storage.sstable.caches import Generations
 
@@ -22,7 +22,7 @@ async def node_info(control: Control) -> object:
         "gossips": node.member is None or node.member.cluster.gossiper.is_running,
         "generation_s": node.generation if node.member is None else node.member.cluster.gossiper.generation,
         "uptime_s": int(environment.clock.monotonic() - node.started_s),
-        "memory_bytes": _resident_bytes(),
+        "memory_bytes": resident_bytes(),
         "memory_limit_bytes": _memory_limit_bytes(),
         "datacenter": node.ring_node.datacenter,
         "rack": node.ring_node.rack,
@@ -49,14 +49,6 @@ def _cache_facts(cache: Generations[Any, Any] | None, bytes_max: int) -> dict[st
     }
 
 
-def _resident_bytes() -> int:
-    """What the process has in memory now, or at most had, where the system does not say."""
-    import resource
-
-    if sys.platform == "linux":
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _memory_limit_bytes() -> int:
