@@ -49,8 +49,6 @@ def _cache_facts(cache: Generations[Any, Any] | None, bytes_max: int) -> dict[st
     }
 
 
-
-
 def _memory_limit_bytes() -> int:
     import os
 

@@ -173,6 +173,7 @@ class Metering:
         if found is None:
             found = RequestMeter(table.keyspace, table.name, kind, self._latest_us)
             self._meters[table.id, kind] = found
+            self.next_sample_s = 0.0  # its first request is to be among those that are timed
         return found
 
     def maybe_meter(self, table_id: UUID, kind: Kind) -> RequestMeter | None:
