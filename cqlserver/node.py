@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from cqlserver.guardrails import Guardrails
     from cqlserver.observers import Observer
     from cqlserver.query_log.recording import QueryLog
-    from protocol.frames import Envelope
     from storage.views.view import RowFilter
 
 BUILT_IN_TIMESTAMP_US = 1
@@ -446,8 +445,6 @@ class Client:
     """What a node knows of its sessions."""
 
     observer: "Observer | None"
-    pending_count: int
-    waiting: "list[Envelope]"
 
     @property
     def in_flight_bytes(self) -> int:

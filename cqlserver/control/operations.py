@@ -6,6 +6,7 @@ from typing import Final
 from cqlserver.control import copying, nodes, query_log, verbs
 from cqlserver.control.audit_operations import AUDIT_OPERATIONS
 from cqlserver.control.cluster_operations import CLUSTER_OPERATIONS
+from cqlserver.control.metric_operations import METRIC_OPERATIONS
 from cqlserver.control.movement_operations import MOVEMENT_OPERATIONS
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
@@ -161,6 +162,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *STORAGE_OPERATIONS,
     *AUDIT_OPERATIONS,
     *CLUSTER_OPERATIONS,
+    *METRIC_OPERATIONS,
     Operation(
         "stop_node",
         "Takes a node down",

@@ -1,13 +1,10 @@
-"""What a node says of its tables: the numbers of `nodetool tablestats`.
-
-How often tables are read and written, and how long that takes, is not counted: it would cost each request more than the
-count is worth.
-"""
+"""What a node says of its tables: the numbers of `nodetool tablestats`."""
 
 from collections.abc import Sequence
 from itertools import chain
 
 from cqlserver.control.context import Control
+from cqlserver.control.statistics import request_facts
 from cqlserver.control.storing import readers
 from storage.background import Lane
 from storage.engine import Engine
@@ -28,7 +25,10 @@ async def table_stats(control: Control) -> object:
     tables = []
     for keyspace in control.node.schema.keyspaces.values():
         if not keyspace.is_virtual:
-            tables += [_stats(engine, store, now_s, flushing) for store in _stores(engine, keyspace)]
+            tables += [
+                {**_stats(engine, store, now_s, flushing), **request_facts(control.node, store)}
+                for store in _stores(engine, keyspace)
+            ]
     return {"tables": tables}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cqlserver.metrics import process
-from cqlserver.metrics.histograms import QUANTILES, DecayingHistogram, Snapshot, merged
+from cqlserver.metrics.histograms import QUANTILES, DecayingHistogram, Merging, Snapshot, merged
 from cqlserver.metrics.meters import FAILURES, TIMEOUTS, UNAVAILABLE, Kind, RequestMeter, Tally
 from cqlserver.metrics.pools import pools
 from cqlserver.node import Node
@@ -36,6 +36,7 @@ _ERRORS: Final = (
     ("cassandra_client_request_failures_total", FAILURES),
 )
 _MICROS: Final = 1e-6
+METERS_AT_ONCE: Final = 50
 
 
 class Summary(NamedTuple):
@@ -53,8 +54,7 @@ Sink = Callable[[str, Labels, float | Summary], None]
 
 def draw(node: Node, sink: Sink) -> Iterator[None]:
     """Hands all values over, family by labels, in any order."""
-    _requests(node, sink)
-    yield
+    yield from _requests(node, sink)
     _server(node, sink)
     yield
     _storage(node, sink)
@@ -69,7 +69,7 @@ def draw(node: Node, sink: Sink) -> Iterator[None]:
 
 def latency_of(meters: Sequence[RequestMeter], now_s: float) -> Snapshot:
     """Of several meters together, in microseconds."""
-    return merged(tuple(meter.latency(now_s) for meter in meters), now_s)
+    return merged((meter.latency(now_s) for meter in meters), now_s)
 
 
 def sstables_read(store: TableStore, reads: int, now_s: float) -> "tuple[DecayingHistogram, int, int]":
@@ -82,7 +82,7 @@ def sstables_read(store: TableStore, reads: int, now_s: float) -> "tuple[Decayin
     return tally.histogram(now_s), tally.count, tally.total
 
 
-def _requests(node: Node, sink: Sink) -> None:
+def _requests(node: Node, sink: Sink) -> Iterator[None]:
     metering, now_s = node.metering, node.metering.clock()
     by_kind: dict[Kind, list[RequestMeter]] = {kind: [] for kind in Kind}
     for meter in metering.meters():
@@ -90,12 +90,16 @@ def _requests(node: Node, sink: Sink) -> None:
     for kind, meters in by_kind.items():
         labels = (_OPERATIONS[kind],)
         count, total_s = sum(meter.count - meter.shared for meter in meters), sum(meter.total_s for meter in meters)
-        summary = _summary(latency_of(meters, now_s), count, total_s, _MICROS)
+        merging = Merging(now_s)
+        for number, meter in enumerate(meters, 1):
+            merging.add(meter.latency(now_s))
+            if not number % METERS_AT_ONCE:
+                yield
+        summary = _summary(merging.snapshot(), count, total_s, _MICROS)
         sink("cassandra_client_request_latency_seconds", labels, summary)
         for name, errors in _ERRORS:
             sink(name, labels, sum(metering.errors.get((kind, error), 0) for error in errors))
-    prepared = metering.request_count - metering.text_count - metering.batch_count
-    sink("cassandra_cql_statements_executed_total", ("prepared",), prepared)
+    sink("cassandra_cql_statements_executed_total", ("prepared",), metering.prepared_count)
     sink("cassandra_cql_statements_executed_total", ("regular",), metering.text_count + metering.other_text_count)
     sink("cqlserver_loop_stalls_total", (), metering.stalls.count)
     sink("cqlserver_loop_stall_seconds_total", (), metering.stalls.total / 1000)
@@ -198,7 +202,7 @@ def _operations(node: Node, store: TableStore, labels: Labels, sink: Sink) -> No
 
 
 def _of_tallies(tallies: Sequence[Tally], now_s: float) -> Summary:
-    snapshot = merged(tuple(tally.histogram(now_s) for tally in tallies), now_s)
+    snapshot = merged((tally.histogram(now_s) for tally in tallies), now_s)
     return _summary(snapshot, sum(tally.count for tally in tallies), sum(tally.total for tally in tallies))
 
 

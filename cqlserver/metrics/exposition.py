@@ -18,6 +18,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 TURN_S: Final = 0.001
 """How long it is worked on before others have their turn."""
 REST: Final = 9
+LINES_AT_ONCE: Final = 500
 _QUANTILES: Final = tuple(f'quantile="{share:g}"' for share in QUANTILES)
 
 
@@ -72,8 +73,11 @@ def pieces(node: Node) -> Iterator[str]:
     for _ in draw(node, take):
         yield ""
     for name, family in FAMILIES.items():
-        if lines[name]:
-            yield f"# HELP {name} {family.meaning}\n# TYPE {name} {family.type}\n{''.join(lines[name])}"
+        of_family = lines[name]
+        if of_family:
+            yield f"# HELP {name} {family.meaning}\n# TYPE {name} {family.type}\n"
+        for at in range(0, len(of_family), LINES_AT_ONCE):
+            yield "".join(of_family[at : at + LINES_AT_ONCE])
 
 
 def _number(value: float) -> str:

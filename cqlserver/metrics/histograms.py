@@ -7,6 +7,7 @@ are taken back to where they began, before they grow too large.
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from storage.sstable.histograms import offsets
@@ -41,6 +42,13 @@ class Snapshot(NamedTuple):
     @property
     def max(self) -> int:
         return self.bounds[-1] if self.bounds else 0
+
+    @property
+    def mean(self) -> float:
+        """Not a number where there is nothing."""
+        count = sum(self.weights)
+        total = sum(bound * weight for bound, weight in zip(self.bounds, self.weights, strict=True))
+        return total / count if count else math.nan
 
     def percentiles(self) -> list[float]:
         """What nodetool prints of it: 50, 75, 95, 98 and 99 %, least and greatest (NodeProbe.metricPercentilesAsArray)."""
@@ -83,22 +91,39 @@ class DecayingHistogram:
         self._landmark_s = now_s
 
 
-def merged(histograms: "tuple[DecayingHistogram, ...]", now_s: float) -> Snapshot:
-    """Several, of the same buckets, as one. What has decayed to less than a half is not there any more."""
-    if not histograms:
-        return NOTHING
-    bounds = histograms[0].bounds
-    together: dict[int, float] = {}
+class Merging:
+    """Several of the same buckets as one, as they are at one moment. What has decayed to less than a half is not there any
+    more."""
+
+    __slots__ = ("_bounds", "_now_s", "_weights")
+
+    def __init__(self, now_s: float) -> None:
+        self._now_s = now_s
+        self._bounds: Sequence[int] = ()
+        self._weights: dict[int, float] = {}
+
+    def add(self, histogram: DecayingHistogram) -> None:
+        self._bounds, weights = histogram.bounds, self._weights
+        for bucket, weight in histogram.weights(self._now_s).items():
+            weights[bucket] = weights.get(bucket, 0.0) + weight
+
+    def snapshot(self) -> Snapshot:
+        bounds = self._bounds
+        found = sorted((bucket, math.floor(weight + 0.5)) for bucket, weight in self._weights.items() if weight >= 0.5)
+        if not found:
+            return NOTHING
+        least = 1 + bounds[found[0][0] - 1] if found[0][0] else 0
+        return Snapshot(
+            tuple(bounds[min(bucket, len(bounds) - 1)] for bucket, _ in found), tuple(weight for _, weight in found), least
+        )
+
+
+def merged(histograms: Iterable[DecayingHistogram], now_s: float) -> Snapshot:
+    """Several at once."""
+    merging = Merging(now_s)
     for histogram in histograms:
-        for bucket, weight in histogram.weights(now_s).items():
-            together[bucket] = together.get(bucket, 0.0) + weight
-    found = sorted((bucket, math.floor(weight + 0.5)) for bucket, weight in together.items() if weight >= 0.5)
-    if not found:
-        return NOTHING
-    least = 1 + bounds[found[0][0] - 1] if found[0][0] else 0
-    return Snapshot(
-        tuple(bounds[min(bucket, len(bounds) - 1)] for bucket, _ in found), tuple(weight for _, weight in found), least
-    )
+        merging.add(histogram)
+    return merging.snapshot()
 
 
 NOTHING: Final = Snapshot((), (), 0)

@@ -226,6 +226,11 @@ class Metering:
         for meter in meters:
             meter.took(now - began, now, rows)
 
+    @property
+    def prepared_count(self) -> int:
+        """Of these, what came as EXECUTE."""
+        return self.request_count - self.text_count - self.batch_count
+
     def count_batch(self, kind: int, partitions: int) -> None:
         self._partitions_of[kind].note(partitions)
 

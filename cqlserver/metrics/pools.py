@@ -2,12 +2,12 @@
 threads here: each pool's numbers are those of the work that Cassandra has it for. Nothing is ever blocked: who has too much
 under way is not read from."""
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple, Protocol
 
-from cqlserver.metrics.meters import Kind
-from cqlserver.node import Node
+from cqlserver.metrics.meters import Kind, Metering
 from storage.background import Lane
+from storage.engine import Engine
 
 
 class Pool(NamedTuple):
@@ -20,17 +20,27 @@ class Pool(NamedTuple):
     completed: int = 0
 
 
+class Pooled(Protocol):
+    """A node. `sessions`: with what they have `waiting`, and how much is under way in steps (`pending_count`)."""
+
+    engine: Engine
+    metering: Metering
+
+    @property
+    def sessions(self) -> Iterable[object]: ...
+
+
 _Numbers = tuple[int, int, int]
 """(active, pending, completed)."""
 _READS: Final = frozenset((Kind.READ, Kind.RANGE, Kind.CAS_READ))
 
 
-def _nothing(node: Node) -> _Numbers:
+def _nothing(node: Pooled) -> _Numbers:
     return 0, 0, 0
 
 
-def _lane(lane: Lane) -> Callable[[Node], _Numbers]:
-    def numbers(node: Node) -> _Numbers:
+def _lane(lane: Lane) -> Callable[[Pooled], _Numbers]:
+    def numbers(node: Pooled) -> _Numbers:
         background = node.engine.background
         pending = len(background.waiting(lane))
         active = sum(task.lane is lane for task in background.tasks) - pending
@@ -40,22 +50,23 @@ def _lane(lane: Lane) -> Callable[[Node], _Numbers]:
     return numbers
 
 
-def _requests(is_read: bool) -> Callable[[Node], _Numbers]:
-    def numbers(node: Node) -> _Numbers:
+def _requests(is_read: bool) -> Callable[[Pooled], _Numbers]:
+    def numbers(node: Pooled) -> _Numbers:
         return 0, 0, sum(meter.count for meter in node.metering.meters() if (meter.kind in _READS) == is_read)
 
     return numbers
 
 
-def _clients(node: Node) -> _Numbers:
+def _clients(node: Pooled) -> _Numbers:
     sessions = list(node.sessions)
-    active = sum(session.pending_count for session in sessions)
-    pending = sum(len(session.waiting) for session in sessions)
+    active = sum(getattr(session, "pending_count", 0) for session in sessions)
+    pending = sum(len(getattr(session, "waiting", ())) for session in sessions)
     return active, pending, node.metering.native_count
 
 
-_POOLS: Final[tuple[tuple[str, int, Callable[[Node], _Numbers]], ...]] = (
+_POOLS: Final[tuple[tuple[str, int, Callable[[Pooled], _Numbers]], ...]] = (
     # in the order in which nodetool tells of them, which is that of a Java hash map
+    ("RequestResponseStage", 2, _nothing),
     ("MutationStage", 32, _requests(is_read=False)),
     ("ReadStage", 32, _requests(is_read=True)),
     ("CompactionExecutor", 2, _lane(Lane.COMPACTION)),
@@ -79,6 +90,6 @@ _POOLS: Final[tuple[tuple[str, int, Callable[[Node], _Numbers]], ...]] = (
 )
 
 
-def pools(node: Node) -> Iterator[Pool]:
+def pools(node: Pooled) -> Iterator[Pool]:
     for name, limit, numbers in _POOLS:
         yield Pool(name, limit, *numbers(node))

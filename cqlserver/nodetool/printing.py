@@ -46,9 +46,14 @@ def decimals(value: float, places: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def double(value: float | int | str) -> str:
-    """Java's Double.toString, of numbers of everyday size."""
-    return "NaN" if value in ("NaN", None) else repr(float(value))
+def double(value: float | int | str | None) -> str:
+    """Java's Double.toString."""
+    if value in ("NaN", None) or math.isnan(number := float(value)):
+        return "NaN"
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
+        return repr(number)
+    mantissa, _, exponent = f"{Decimal(repr(number)).normalize():E}".partition("E")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
 def in_java_order(entries: Mapping[str, Any]) -> dict[str, Any]:

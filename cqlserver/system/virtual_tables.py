@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from cqlserver.metrics.meters import Metering
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
 from cqlserver.statements import Statements
@@ -39,6 +40,19 @@ STORAGE_VIEWS: Final = (
     "max_sstable_size",
     "sai_column_indexes",
     "sstable_tasks",
+)
+METRIC_VIEWS: Final = (
+    "batch_metrics",
+    "coordinator_read_latency",
+    "coordinator_scan_latency",
+    "coordinator_write_latency",
+    "cql_metrics",
+    "local_read_latency",
+    "local_scan_latency",
+    "local_write_latency",
+    "rows_per_read",
+    "thread_pools",
+    "tombstones_per_read",
 )
 CACHES: Final = ("credentials", "network_permissions", "permissions", "roles")
 _TIMESTAMP_US: Final = 0
@@ -95,6 +109,7 @@ class ServerFacts(Protocol):
     config: Config
     engine: Engine
     statements: Statements
+    metering: Metering
 
     @property
     def schema(self) -> Schema: ...
@@ -118,7 +133,7 @@ class VirtualTables:
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
                 ("system_views", "caches"): lambda: _caches(server.engine),
-                ("system_views", "cql_metrics"): lambda: _cql_metrics(server.statements),
+                **{("system_views", name): partial(self._of_requests, name) for name in METRIC_VIEWS},
                 **{("system_views", name): partial(self._of_storage, name) for name in STORAGE_VIEWS},
                 **{("system_views", f"{name}_cache_keys"): partial(self._cached, name) for name in CACHES},
             }
@@ -133,6 +148,11 @@ class VirtualTables:
             return views.sstable_tasks(engine)
         of_tables: Callable[[Schema, Engine], Iterable[VirtualRow]] = getattr(views, name)
         return of_tables(schema, engine)
+
+    def _of_requests(self, name: str) -> Iterable[VirtualRow]:
+        from cqlserver.system.metric_views import VIEWS
+
+        return VIEWS[name](self._server)
 
     # --- the caches of roles and permissions, which clients may empty -----------------------------------------------------
 
@@ -273,12 +293,6 @@ def _caches(engine: Engine) -> Iterator[VirtualRow]:
             "request_count": requests,
             "size_bytes": cache.size if cache is not None else 0,
         }
-
-
-def _cql_metrics(statements: Statements) -> Iterator[VirtualRow]:
-    """What is counted: how often statements are executed is not."""
-    yield {"name": "prepared_statements_count", "value": float(statements.prepared_count)}
-    yield {"name": "prepared_statements_evicted", "value": float(statements.evicted_count)}
 
 
 def _settings(config: Config) -> Iterable[VirtualRow]:

@@ -1,6 +1,7 @@
 """The histograms in Statistics.db: of sizes and counts in buckets that grow by a fifth (utils/EstimatedHistogram.java),
 and of the times at which tombstones may be dropped (utils/streamhist/StreamingTombstoneHistogramBuilder.java)."""
 
+import math
 import struct
 from bisect import bisect_left
 from functools import lru_cache
@@ -61,6 +62,17 @@ class EstimatedHistogram:
         if last == len(self.offsets):
             return (1 << 63) - 1
         return self.offsets[last] if last >= 0 else 0
+
+    def percentile(self, share: float) -> int:
+        """The upper bound of the bucket that it is in; 0 where there are no values."""
+        left = math.ceil(self.count * share)
+        if not left:
+            return 0
+        for bound, count in zip(self.offsets, self.buckets, strict=False):
+            left -= count
+            if left <= 0:
+                return bound
+        return self.max()
 
     def mean(self) -> int:
         """Rounded up; 0 where there are no values. What is larger than all buckets is left out."""

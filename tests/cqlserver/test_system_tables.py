@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from cqlserver.metrics.meters import Metering
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
 from cqlserver.system.definitions import stored_system_keyspaces
@@ -115,6 +116,7 @@ class Server:
     sessions: list[Client] = field(default_factory=list)
     engine: Engine = field(default_factory=node_in_memory)
     statements: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(prepared_count=0, evicted_count=0))
+    metering: Metering = field(default_factory=lambda: Metering(lambda: 0.0))
 
 
 def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:

@@ -40,6 +40,14 @@ _SORTED_BY = {
     "sstable_compression_ratio": "compression_ratio",
     "sstable_count": "sstable_count",
     "max_sstable_size": "max_sstable_size",
+    "local_read_count": "read_count",
+    "local_read_latency_ms": "read_latency_ms",
+    "local_write_count": "write_count",
+    "local_write_latency_ms": "write_latency_ms",
+    "reads": "read_count",
+    "read_latency": "read_latency_ms",
+    "writes": "write_count",
+    "write_latency": "write_latency_ms",
 }
 """Numbers that tables differ in; by the others all are alike."""
 _FANOUT = 10
@@ -117,7 +125,7 @@ def _sorted(tables: list[dict[str, Any]], sort_key: str) -> list[dict[str, Any]]
     if sort_key == "table_name":
         return sorted(by_name, key=lambda s: str(s["table"]), reverse=True)
     field = _SORTED_BY.get(sort_key)
-    return sorted(by_name, key=lambda s: -float(s[field])) if field is not None else by_name
+    return sorted(by_name, key=lambda s: -float(s[field] or 0)) if field is not None else by_name
 
 
 def _full_name(stats: dict[str, Any]) -> str:
@@ -125,11 +133,31 @@ def _full_name(stats: dict[str, Any]) -> str:
 
 
 def _keyspace_told(name: str, tables: list[dict[str, Any]]) -> str:
+    lines = [f"Keyspace: {name}"]
+    for kind in ("read", "write"):
+        count, latency_ms = _of_keyspace(tables, kind)
+        lines += [f"\t{kind.title()} Count: {count}", f"\t{kind.title()} Latency: {double(latency_ms)} ms"]
     pending = sum(stats["pending_flushes"] for stats in tables)
-    return (
-        f"Keyspace: {name}\n\tRead Count: 0\n\tRead Latency: NaN ms\n\tWrite Count: 0\n\tWrite Latency: NaN ms\n"
-        f"\tPending Flushes: {pending}\n"
-    )
+    return "\n".join((*lines, f"\tPending Flushes: {pending}")) + "\n"
+
+
+def _of_keyspace(tables: list[dict[str, Any]], kind: str) -> tuple[int, float]:
+    """How often its tables were read or written, and how long that took on average."""
+    count = sum(stats[f"{kind}_count"] for stats in tables)
+    return count, sum(stats[f"{kind}_total_ms"] for stats in tables) / count if count else NAN
+
+
+def _or_nan(value: float | None, places: int | None = None) -> str:
+    """With so many decimals, or as Java shows a double."""
+    return "NaN" if value is None else double(value) if places is None else f"{value:.{places}f}"
+
+
+def _mean(value: float | None) -> float:
+    return NAN if value is None else value
+
+
+def _read_write_ratio(stats: dict[str, Any]) -> str:
+    return f"{stats['read_count'] / stats['write_count'] if stats['write_count'] else 0:.5f}"
 
 
 def _level_counts(stats: dict[str, Any]) -> list[str]:
@@ -165,11 +193,11 @@ def _told(stats: dict[str, Any], title: str, indent: str, sizes: Any, options: d
         f"Memtable off heap memory used: {sizes(0)}",
         f"Memtable switch count: {stats['memtable_switches']}",
         "Speculative retries: 0",
-        "Local read count: 0",
-        "Local read latency: NaN ms",
-        "Local write count: 0",
-        "Local write latency: NaN ms",
-        "Local read/write ratio: 0.00000",
+        f"Local read count: {stats['read_count']}",
+        f"Local read latency: {_or_nan(stats['read_latency_ms'], 3)} ms",
+        f"Local write count: {stats['write_count']}",
+        f"Local write latency: {_or_nan(stats['write_latency_ms'], 3)} ms",
+        f"Local read/write ratio: {_read_write_ratio(stats)}",
         f"Pending flushes: {stats['pending_flushes']}",
         f"Percent repaired: {double(_percent_repaired(stats))}",
         f"Bytes repaired: {memory_size(repaired)}",
@@ -184,10 +212,10 @@ def _told(stats: dict[str, Any], title: str, indent: str, sizes: Any, options: d
         f"Compacted partition minimum bytes: {stats['partition_bytes_min']}",
         f"Compacted partition maximum bytes: {stats['partition_bytes_max']}",
         f"Compacted partition mean bytes: {stats['partition_bytes_mean']}",
-        "Average live cells per slice (last five minutes): NaN",
-        "Maximum live cells per slice (last five minutes): 0",
-        "Average tombstones per slice (last five minutes): NaN",
-        "Maximum tombstones per slice (last five minutes): 0",
+        f"Average live cells per slice (last five minutes): {_or_nan(stats['live_cells_mean'])}",
+        f"Maximum live cells per slice (last five minutes): {stats['live_cells_max']}",
+        f"Average tombstones per slice (last five minutes): {_or_nan(stats['tombstones_mean'])}",
+        f"Maximum tombstones per slice (last five minutes): {stats['tombstones_max']}",
         f"Droppable tombstone ratio: {stats['droppable_tombstone_ratio']:.5f}",
     ]
     if options["sstable_location_check"]:
@@ -216,14 +244,15 @@ def _as_map(
     content: dict[str, Any] = {"total_number_of_tables": count}
     for keyspace, tables in keyspaces.items():
         mine = [stats for stats in chosen if stats["keyspace"] == keyspace]
+        (reads, read_ms), (writes, write_ms) = (_of_keyspace(tables, kind) for kind in ("read", "write"))
         content[keyspace] = {
-            "write_latency_ms": NAN,
+            "write_latency_ms": write_ms,
             "tables": in_java_order({s["table"]: _table_map(s, sizes, checks_location) for s in mine}),
-            "read_latency_ms": NAN,
+            "read_latency_ms": read_ms,
             "pending_flushes": sum(stats["pending_flushes"] for stats in tables),
-            "write_count": 0,
-            "read_latency": NAN,
-            "read_count": 0,
+            "write_count": writes,
+            "read_latency": read_ms,
+            "read_count": reads,
         }
     return in_java_order(content)
 
@@ -236,8 +265,8 @@ def _table_map(stats: dict[str, Any], sizes: Any, checks_location: bool) -> dict
             "memtable_switch_count": stats["memtable_switches"],
             "sai_post_filtering_read_latency": "0.000",
             "speculative_retries": 0,
-            "average_live_cells_per_slice_last_five_minutes": NAN,
-            "local_read_latency_ms": "NaN",
+            "average_live_cells_per_slice_last_five_minutes": _mean(stats["live_cells_mean"]),
+            "local_read_latency_ms": _or_nan(stats["read_latency_ms"], 3),
             "sstable_count": stats["sstable_count"],
             "compacted_partition_minimum_bytes": stats["partition_bytes_min"],
             "sstable_compression_ratio": stats["compression_ratio"],
@@ -252,17 +281,17 @@ def _table_map(stats: dict[str, Any], sizes: Any, checks_location: bool) -> dict
             "bloom_filter_false_ratio": "0.00000",
             **({"sstables_in_correct_location": True} if checks_location else {}),
             "percent_repaired": _percent_repaired(stats),
-            "average_tombstones_per_slice_last_five_minutes": NAN,
+            "average_tombstones_per_slice_last_five_minutes": _mean(stats["tombstones_mean"]),
             "top_tombstone_partitions": {},
             "sai_total_query_timeouts": 0,
             "bloom_filter_off_heap_memory_used": sizes(0),
             "bytes_pending_repair": 0,
-            "maximum_tombstones_per_slice_last_five_minutes": 0,
+            "maximum_tombstones_per_slice_last_five_minutes": stats["tombstones_max"],
             "memtable_cell_count": stats["memtable_partitions"],
             "memtable_data_size": sizes(stats["memtable_bytes"]),
-            "local_write_latency_ms": "NaN",
+            "local_write_latency_ms": _or_nan(stats["write_latency_ms"], 3),
             "pending_flushes": stats["pending_flushes"],
-            "local_read_count": 0,
+            "local_read_count": stats["read_count"],
             "top_size_partitions": {},
             "bloom_filter_false_positives": 0,
             "off_heap_memory_used_total": sizes(0),
@@ -271,13 +300,13 @@ def _table_map(stats: dict[str, Any], sizes: Any, checks_location: bool) -> dict
             "sstables_in_each_level": _level_counts(stats),
             "sstable_bytes_in_each_level": [sizes(level["bytes"]) for level in stats["levels"]],
             "space_used_total": sizes(stats["space_used_live"]),
-            "local_write_count": 0,
+            "local_write_count": stats["write_count"],
             "sai_sstable_indexes_hit": 0.0,
-            "local_read_write_ratio": "0.00000",
+            "local_read_write_ratio": _read_write_ratio(stats),
             "number_of_partitions_estimate": stats["partitions"],
             "sai_disk_used_bytes": None,
             "bytes_repaired": stats["repaired_bytes"],
-            "maximum_live_cells_per_slice_last_five_minutes": 0,
+            "maximum_live_cells_per_slice_last_five_minutes": stats["live_cells_max"],
             "space_used_live": sizes(stats["space_used_live"]),
             "compacted_partition_mean_bytes": stats["partition_bytes_mean"],
             "old_sstable_count": 0,

@@ -1,5 +1,6 @@
 """/metrics: what is in it, that Prometheus's own readers take it, and what it costs."""
 
+import gc
 import shutil
 import subprocess
 import time
@@ -67,12 +68,21 @@ def test_promtool_finds_nothing_wrong() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_thousand_tables_come_in_short_pieces() -> None:
-    """Between two pieces others have their turn."""
-    small = asked(1_000)
+def longest_piece_s(small: SmallSession) -> float:
     times = [time.thread_time()]
     for _ in pieces(small.node):
         times.append(time.thread_time())
-    longest = max(after - before for before, after in pairwise(times))
     assert len(times) > 1_000
-    assert longest < 0.02, f"{longest * 1000:.1f} ms"
+    return max(after - before for before, after in pairwise(times))
+
+
+def test_a_thousand_tables_come_in_short_pieces() -> None:
+    """Between two pieces others have their turn."""
+    small = asked(1_000)
+    gc.collect()
+    gc.disable()  # a server has it kept short (connections/garbage.py)
+    try:
+        longest_s = min(longest_piece_s(small) for _ in range(3))
+    finally:
+        gc.enable()
+    assert longest_s < 0.01, f"{longest_s * 1000:.1f} ms"

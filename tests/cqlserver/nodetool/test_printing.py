@@ -6,7 +6,15 @@ import pytest
 
 from cqlserver.nodetool.arguments import UsageError, parse
 from cqlserver.nodetool.commands import COMMANDS
-from cqlserver.nodetool.printing import as_json, as_yaml, file_size, in_java_order, memory_size, table
+from cqlserver.nodetool.printing import as_json, as_yaml, double, file_size, in_java_order, memory_size, table
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.0"), (1.5, "1.5"), (0.00012, "1.2E-4"), (0.001, "0.001"), (2e7, "2.0E7"), (math.nan, "NaN"), (None, "NaN")],
+)
+def test_doubles_are_javas(value: float | None, text: str) -> None:
+    assert double(value) == text
 
 
 @pytest.mark.parametrize(
