@@ -11,13 +11,14 @@ sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sy
 
 from clients.python_driver import any_session, clusters, keyspace, session  # noqa: E402, F401
 from harness.exercised import MODES, ExercisedServer  # noqa: E402
-from harness.runner import Address  # noqa: E402
+from harness.runner import Address, Cluster  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contact-auth", metavar="HOST:PORT", help="the same, of a server where clients log in")
     parser.addoption("--contact-guarded", metavar="HOST:PORT", help="the same, of one with cassandra-guardrails.yaml")
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
+    parser.addoption("--cluster", action="store_true", help="run the scripts on three nodes, half of them with one down")
     parser.addoption("--storage", choices=MODES, help="run the scripts on data folders, whose storage is put to work")
     # not by default: the driver and what it needs are 120 crates, over a minute of two processors when built anew
     parser.addoption("--rust", action="store_true", help="also run the Rust driver's checks")
@@ -54,6 +55,24 @@ def _exercised(request: pytest.FixtureRequest, config: str) -> Iterator[Address]
         yield server.address
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def targets(request: pytest.FixtureRequest) -> Iterator[tuple[Address | Cluster, ...]]:
+    """What scripts run on: the server, or with --cluster three nodes, and two of three."""
+    if not request.config.getoption("--cluster"):
+        yield (request.getfixturevalue("server_address"),)
+        return
+    import cqlserver
+
+    with (
+        cqlserver.start(nodes=3, memory=True, config=HERE / "cassandra.yaml") as whole,
+        cqlserver.start(nodes=3, memory=True, config=HERE / "cassandra.yaml") as reduced,
+    ):
+        reduced.nodes[2].stop()
+        yield tuple(
+            Cluster(tuple(Address(node.host, node.port) for node in nodes), 3) for nodes in (whole.nodes, reduced.nodes[:2])
+        )
 
 
 @pytest.fixture(scope="session")

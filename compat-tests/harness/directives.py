@@ -14,6 +14,8 @@
 @ connection used                 a fresh connection that has said USE and nothing else
 @ skip metadata                   the request asks for no result metadata
 @ until rows                      asked again until it gives rows, for what comes by itself
+@ down 2 3                        before it, these nodes of three are taken down and all others had back; `none`: all are up
+@ at 2                            it goes to this node and not to the first one
 @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
 @ and                             separates the statements of such a batch (as `@ values` before one does)
 """
@@ -56,6 +58,8 @@ class Directives:
     credentials: tuple[str, str] | None = None
     skip_metadata: bool = False
     until_rows: bool = False
+    at: int | None = None
+    down: frozenset[int] | None = None
     only: frozenset[str] = frozenset()
     values: dict[int, str] = field(default_factory=dict)
 
@@ -82,6 +86,10 @@ def _apply(result: Directives, index: int, line: str) -> None:
         result.credentials = found[1], found[2]
     elif line == "skip metadata":
         result.skip_metadata = True
+    elif found := re.fullmatch(r"down (none|[123](?: [123])*)", line):
+        result.down = frozenset() if found[1] == "none" else frozenset(map(int, found[1].split()))
+    elif found := re.fullmatch(r"at ([123])", line):
+        result.at = int(found[1])
     elif line == "until rows":
         result.until_rows = True
     elif found := re.fullmatch(r"page size (-?\d+)", line):

@@ -1,6 +1,7 @@
 """The one place that knows what can't be equal between two servers or two runs, and what stands for it in an outcome.
 
 - the name of the script's keyspace, in every text: `$ks`
+- on several nodes the replication factor, where the script has one replica (runner.Cluster)
 - uuid and timeuuid values, also inside messages, that the script does not write itself: `<uuid>`, `<timeuuid>`
 - timestamps and dates of today (and write times in a bigint of a `writetime` column): `<now>`
 - what is left of a TTL that the script sets: `<ttl 100>` for 90 to 100 seconds
@@ -27,6 +28,8 @@ _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
 
+_FACTOR = r"('(?:replication_factor|datacenter1)'+: '*)%d\b"
+
 _DAY_S = 86_400
 _TTL_SLACK_S = 10
 
@@ -37,10 +40,14 @@ class Normaliser:
 
     keyspace: str
     script_text: str
+    replicas: int = 1
+    """Of what the script has one of (runner.Cluster)."""
 
     def text(self, text: str) -> str:
         """A message or a name."""
         text = text.replace(self.keyspace, "$ks").replace("system.tojson(", "system.to_json(")
+        if self.replicas > 1:
+            text = re.sub(_FACTOR % self.replicas, r"\g<1>1", text)
         text = _JAVA_SLIPS.sub(r"\1", text)
         text = _SIGNATURES.sub(lambda found: found[1] + _sorted_signatures(found[2]) + found[3], text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING
 
 from harness.literals import BoundValue, parse_values
 from harness.normaliser import Normaliser
@@ -14,12 +16,19 @@ from harness.script import WAYS, Lines, Script, Step, Way
 from protocol.client import Connection, connect
 from protocol.errors import BadCredentials, CqlServerError
 from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
-from protocol.responses import Error, PreparedResult, Reply, Response, RowsResult, SetKeyspaceResult
+from protocol.responses import Error, PreparedResult, Reply, RowsResult
+
+if TYPE_CHECKING:
+    from harness.nodes import Nodes
 
 PAGES_MAX = 100
 TIMEOUT_S = 60.0
 
 _REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+_FACTOR = re.compile(r"('replication_factor'\s*:\s*)('?)1('?)(?=\s*[},])")
+ONE, QUORUM = 1, 4
+CLUSTER_WAYS = (Way(False, 4), Way(True, 5))
+"""Of scripts that take nodes down: each costs a Cassandra ten times as much, and the levels know nothing of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +42,61 @@ class Address:
         return cls(host, int(port))
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Nodes that are up, to which a script's steps go in turn. Where it says one replica, there are `replicas`, and what it
+    asks ONE for, a quorum of them is asked for: so the outcome has to be the same."""
+
+    addresses: tuple[Address, ...]
+    replicas: int = 1
+    nodes: "Nodes | None" = None
+    """For scripts that take nodes down; all others go to the first node then."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Cluster":
+        addresses = tuple(map(Address.parse, text.split(",")))
+        return cls(addresses, len(addresses))
+
+    def sent(self, statement: str) -> str:
+        """A statement as it is sent."""
+        return statement if self.replicas == 1 else _FACTOR.sub(rf"\g<1>\g<2>{self.replicas}\g<3>", statement)
+
+    def level(self, given: int) -> int:
+        return QUORUM if given == ONE and self.replicas > 1 else given
+
+
 def run_script(
     script: Script,
-    address: Address,
-    ways: Sequence[Way] = WAYS,
+    *targets: Address | Cluster,
     interrupt: Callable[[], None] | None = None,
     interrupted: Sequence[Way] = (),
 ) -> Script:
-    """The script with the outcomes that the server at `address` gave. `interrupt` is called in the middle of each of the
-    ways `interrupted`, and connections are made anew behind it: it may have ended the server and started it again."""
+    """The script with the outcomes that the server, or the cluster, gave. Several targets have the ways in turn. `interrupt`
+    is called in the middle of each of the ways `interrupted`, and connections are made anew behind it: it may have ended
+    the server and started it again."""
+    clusters = [Cluster((target,)) if isinstance(target, Address) else target for target in targets]
     outcomes: dict[int, dict[Way, Lines]] = {}
-    for way in ways:
-        for index, lines in _run_one_way(script, address, way, interrupt if way in interrupted else None):
+    ways = WAYS if clusters[0].nodes is None else CLUSTER_WAYS
+    for way, cluster in zip(ways, cycle(clusters), strict=False):
+        for index, lines in _run_one_way(script, cluster, way, interrupt if way in interrupted else None):
             outcomes.setdefault(index, {})[way] = lines
     return script.with_outcomes(outcomes)
 
 
 def _run_one_way(
-    script: Script, address: Address, way: Way, interrupt: Callable[[], None] | None
+    script: Script, cluster: Cluster, way: Way, interrupt: Callable[[], None] | None
 ) -> Iterator[tuple[int, Lines]]:
     keyspace = f"script_{secrets.token_hex(5)}"
-    run = _Run(address, way, keyspace, Normaliser(keyspace, script.render()))
+    run = _Run(cluster, way, keyspace, Normaliser(keyspace, script.render(), cluster.replicas))
+    if cluster.nodes is not None:
+        first = next(step for step in script.steps if not step.is_prose)
+        cluster.nodes.set_down(first.directives.down or frozenset())
     middle = len(script.steps) // 2
-    with _keyspaces(address, keyspace, script), run.connected():
+    with _keyspaces(cluster, keyspace, script), run.connected():
         for index, step in enumerate(script.steps):
             if interrupt is not None and index == middle:
-                with run.disconnected():
-                    interrupt()
+                run.disconnect()
+                interrupt()
             if not step.is_prose and step.directives.allows(way.prepared, way.version):
                 try:
                     yield index, tuple(run.step_lines(step))
@@ -69,11 +106,14 @@ def _run_one_way(
 
 
 @contextmanager
-def _keyspaces(address: Address, keyspace: str, script: Script) -> Iterator[None]:
+def _keyspaces(cluster: Cluster, keyspace: str, script: Script) -> Iterator[None]:
     """The script's keyspace while it runs; at the end it goes, and so does every other that begins with its name."""
     names = sorted({found.replace("$ks", keyspace) for found in re.findall(r"\$ks\w*", script.render())} | {keyspace})
+    address = cluster.addresses[0]
     with connect(address.host, address.port, timeout_s=TIMEOUT_S) as connection:
-        _expect(connection.query(f"CREATE KEYSPACE {keyspace} WITH replication = {_REPLICATION}"))
+        _expect(connection.query(cluster.sent(f"CREATE KEYSPACE {keyspace} WITH replication = {_REPLICATION}")))
+        if cluster.nodes is not None:
+            cluster.nodes.wait_agreed()
     try:
         yield
     finally:
@@ -104,10 +144,12 @@ def _expect(reply: Reply) -> None:
 class _Run:
     """One script on its way: the connection whose keyspace a USE in the script may change."""
 
-    def __init__(self, address: Address, way: Way, keyspace: str, normaliser: Normaliser) -> None:
-        self._address, self._way, self._keyspace, self._normaliser = address, way, keyspace, normaliser
-        self._connections: dict[tuple[str, str] | None, Connection] = {}
-        self._used: dict[Connection, str] = {}
+    def __init__(self, cluster: Cluster, way: Way, keyspace: str, normaliser: Normaliser) -> None:
+        self._cluster, self._way, self._keyspace, self._normaliser = cluster, way, keyspace, normaliser
+        self._connections: dict[tuple[tuple[str, str] | None, Address], Connection] = {}
+        self._used: dict[tuple[str, str] | None, str] = {}
+        self._turns = cycle(cluster.addresses if cluster.nodes is None else cluster.addresses[:1])
+        self._address = cluster.addresses[0]  # of the step that is under way
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -115,37 +157,27 @@ class _Run:
             self._connection_of(None)
             yield
         finally:
-            for connection in self._connections.values():
-                connection.close()
+            self.disconnect()
 
-    @contextmanager
-    def disconnected(self) -> Iterator[None]:
-        """Meanwhile there are no connections; afterwards they are in the keyspaces in which they were."""
-        before, self._connections = self._connections, {}
-        for connection in before.values():
+    def disconnect(self) -> None:
+        """Those that are made from now on begin in the keyspaces in which these were."""
+        for connection in self._connections.values():
             connection.close()
-        yield
-        for credentials, connection in before.items():
-            used = self._used.get(connection)
-            if used is not None:
-                again = self._connection_of(credentials)
-                _expect(again.query(f'USE "{used}"'))
-                self._used[again] = used
-
-    def _note_use(self, connection: Connection, response: Response) -> None:
-        if isinstance(response, SetKeyspaceResult):
-            self._used[connection] = response.keyspace
+        self._connections = {}
 
     def _connection_of(self, credentials: tuple[str, str] | None) -> Connection:
         """The connection of this role, None for that which all steps share that name none."""
-        connection = self._connections.get(credentials)
+        place = credentials, self._address
+        connection = self._connections.get(place)
         if connection is None:
-            connection = self._connections[credentials] = self._connect(credentials)
+            connection = self._connections[place] = self._connect(credentials)
             _expect(connection.query(f"USE {self._keyspace}"))
             # Cassandra warns once per connection that statements prepared after USE are ambiguous: have it over with.
             # (Each connection with a statement of its own: one that is known is not warned of.)
-            others = len(self._connections) - 1
+            others = len({known for known, _ in self._connections}) - 1
             connection.prepare("DROP TABLE IF EXISTS no_such_table" + (f"_{others}" if others else ""))
+            if credentials in self._used:
+                _expect(connection.query(self._used[credentials]))
         return connection
 
     def _connect(self, credentials: tuple[str, str] | None) -> Connection:
@@ -156,6 +188,9 @@ class _Run:
 
     def step_lines(self, step: Step) -> Iterator[str]:
         directives = step.directives
+        self._address = next(self._turns) if directives.at is None else self._cluster.addresses[directives.at - 1]
+        if directives.down is not None and self._cluster.nodes is not None:
+            self._cluster.nodes.set_down(directives.down)
         try:
             if directives.new_connection:
                 connection = self._connect(directives.credentials)
@@ -167,14 +202,26 @@ class _Run:
         try:
             if directives.used:
                 _expect(connection.query(f"USE {self._keyspace}"))
-                self._used.pop(connection, None)
-            yield from self._lines(step, connection)
+            lines = list(self._lines(step, connection))
+            yield from lines
+            if self._cluster.nodes is not None and any(line.startswith("schema ") for line in lines):
+                self._cluster.nodes.wait_agreed()
+            if any(line.startswith("keyspace ") for line in lines) and not directives.new_connection:
+                self._use_elsewhere(step.statements[0], directives.credentials)
         finally:
             if directives.new_connection:
                 connection.close()
 
+    def _use_elsewhere(self, statement: str, credentials: tuple[str, str] | None) -> None:
+        """A USE is for the script's connection, which here are several."""
+        self._used[credentials] = statement = statement.replace("$ks", self._keyspace)
+        for (of, address), connection in self._connections.items():
+            if of == credentials and address != self._address:
+                connection.query(statement)
+
     def _lines(self, step: Step, connection: Connection) -> Iterator[str]:
-        statements = [statement.replace("$ks", self._keyspace) for statement in step.statements]
+        sent = self._cluster.sent
+        statements = [sent(statement.replace("$ks", self._keyspace)) for statement in step.statements]
         values = [parse_values(step.directives.values.get(i, "")) for i in range(len(statements))]
         if step.directives.batch is not None:
             yield from self._batch_lines(step, connection, statements, values)
@@ -183,7 +230,6 @@ class _Run:
         else:
             options = self._options(step, values[0])
             pages = _asked(step, lambda asked: connection.query(statements[0], asked), options)
-            self._note_use(connection, pages[0].response)
             yield from reply_lines(pages, None, self._normaliser)
 
     def _prepared_lines(
@@ -196,7 +242,6 @@ class _Run:
             return
         options = self._options(step, values)
         pages = _asked(step, lambda asked: connection.execute(prepared, (), asked), options)
-        self._note_use(connection, pages[0].response)
         yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
         yield from reply_lines(pages, prepared, self._normaliser)
 
@@ -221,7 +266,7 @@ class _Run:
         directives = step.directives
         names = tuple(value.name for value in values if value.name is not None)
         given = QueryOptions(
-            consistency=directives.consistency,
+            consistency=self._cluster.level(directives.consistency),
             values=tuple(value.value for value in values),
             names=names or None,
             flags=SKIP_METADATA if directives.skip_metadata else 0,
