@@ -36,7 +36,7 @@ from cluster.gossip.status import Status, StatusValue
 from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
-from cluster.internode.verbs import STREAM_VERBS, FailureReason, Verb
+from cluster.internode.verbs import REPAIR_VERBS, STREAM_VERBS, FailureReason, Verb
 from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
 from cluster.movements.tokens import TokensWanted
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
@@ -62,6 +62,7 @@ from storage.token import token
 if TYPE_CHECKING:
     from cluster.movements.mode import BootstrapState
     from cluster.movements.movements import Movements
+    from cluster.repair.repairs import Repairs
     from cluster.streaming.ranges import TokenRange
     from cluster.streaming.streams import Streams
 
@@ -273,6 +274,8 @@ class ClusterNode:
                     self.streams.receive(member.node, message)
                 elif verb == Verb.RESTORE:
                     self.movements.receive(member.node, message, partial(self._send, sender))
+                elif verb in REPAIR_VERBS:
+                    self.repairs.receive(member.node, message)
                 else:
                     self.requests.receive(member.node, message, now_s)
 
@@ -326,6 +329,21 @@ class ClusterNode:
         streams = Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
         streams.bytes_per_s = self._stream_bytes_per_s
         return streams
+
+    @cached_property
+    def repairs(self) -> "Repairs":
+        """What compares this node with others; imported where anything is repaired."""
+        from cluster.repair.repairs import Repairs
+
+        def member(endpoint: Endpoint) -> Node | None:
+            found = self.membership.maybe_member(endpoint)
+            return None if found is None else found.node
+
+        def ready() -> None:
+            self.when_ready()
+
+        timeuuids = self._timeuuids
+        return Repairs(self.engine, self.coordinator, self.streams, self.requests, member, timeuuids, ready)
 
     @property
     def has_outgoing(self) -> bool:

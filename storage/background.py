@@ -27,6 +27,7 @@ class Lane(Enum):
     COMPACTION = "compaction"
     SNAPSHOT = "snapshot"
     REMOVAL = "removal"
+    VALIDATION = "validation"
     VIEW_BUILD = "view build"
     STREAM = "stream"
     ARCHIVE = "archive"

@@ -66,9 +66,21 @@ class Verb(IntEnum):
     RESTORE = 51
     """A host id: the receiver is to fetch what it gains when that node is gone; answered by STREAM_GOES, then DONE or
     FAILED."""
+    REPAIR_VALIDATE = 60
+    """Answered by REPAIR_GOES, later by REPAIR_TREES or FAILED."""
+    REPAIR_TREES = 61
+    REPAIR_SYNC = 62
+    """Answered by REPAIR_GOES, later by DONE or FAILED."""
+    REPAIR_GOES = 63
+    """What was asked for is under way."""
+    REPAIR_END = 64
+    """The session is over; nothing more is asked of it."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
+"""Those that nobody asked for."""
+
+REPAIR_VERBS = frozenset((Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END))
 """Those that nobody asked for."""
 
 

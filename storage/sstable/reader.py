@@ -337,6 +337,11 @@ class SSTableReader:
         return self.statistics.stats.repaired_at_ms
 
     @property
+    def pending_repair(self) -> UUID | None:
+        """The session of an incremental repair that it waits for the end of."""
+        return self.statistics.stats.pending_repair
+
+    @property
     def partition_deletion_possible(self) -> bool:
         return self.statistics.stats.has_partition_deletions
 

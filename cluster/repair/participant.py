@@ -1,0 +1,146 @@
+"""A replica's side of a repair: it builds trees of what it has, and gets and gives what differs.
+
+Both take a while. The work goes on in the background; whoever asked is told that it does, and what came of it when it ended.
+Who asks again, because an answer was lost, gets the same one as long as the session is known.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from cluster.coordination.outcome import Outcome, all_of
+from cluster.gossip.endpoint import Endpoint
+from cluster.internode.frames import Message
+from cluster.internode.verbs import FailureReason, Verb
+from cluster.repair.asking import RepairFailed
+from cluster.repair.messages import Synchronisation, Validation, encode_trees
+from cluster.repair.tree import MerkleTree
+from cluster.repair.validation import looked_at, trees_of
+from cluster.ring import Node
+from cluster.streaming.messages import Reason, TableRanges
+from cluster.streaming.streams import Streams
+from storage.background import Lane, Task, TaskState
+from storage.engine import Engine
+
+log = logging.getLogger("cqlserver.repair")
+
+SESSIONS_MAX: Final = 64
+"""Of those whose end was never told the oldest are forgotten."""
+Answer = tuple[Verb, bytes]
+_FAILED: Final[Answer] = (Verb.FAILED, FailureReason.UNKNOWN.to_bytes(2, "big"))
+
+
+class Participant:
+    """See the module. `send(node, verb, id, body)` answers; `member` finds a node by its endpoint; `when_ready` is called
+    when there is something to send that no message brought about."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        streams: Streams,
+        send: Callable[[Node, int, int, bytes], None],
+        member: Callable[[Endpoint], Node | None],
+        when_ready: Callable[[], None],
+    ) -> None:
+        self._engine, self._streams, self._send = engine, streams, send
+        self._member, self._when_ready = member, when_ready
+        self._sessions: OrderedDict[UUID, dict[bytes, Outcome[Answer]]] = OrderedDict()
+
+    # --- for others ----------------------------------------------------------------------------------------------------
+
+    def receive(self, sender: Node, message: Message) -> None:
+        """A message with one of REPAIR_VERBS. Raises PeerError for what no node sends."""
+        match message.verb:
+            case Verb.REPAIR_VALIDATE:
+                validation = Validation.decode(message.body)
+                self._work(sender, message, validation.session_id, lambda: self._validated(validation))
+            case Verb.REPAIR_SYNC:
+                sync = Synchronisation.decode(message.body)
+                self._work(sender, message, sync.session_id, lambda: self._synchronised(sync))
+            case _:
+                self.forget(UUID(bytes=message.body))
+
+    def forget(self, session_id: UUID) -> None:
+        """A session is over."""
+        self._sessions.pop(session_id, None)
+
+    def _work(
+        self, sender: Node, message: Message, session_id: UUID, begin: Callable[[], Outcome[Answer]]
+    ) -> None:
+        works = self._sessions.setdefault(session_id, {})
+        while len(self._sessions) > SESSIONS_MAX:
+            self._sessions.popitem(last=False)
+        outcome = works.get(message.body)
+        is_new = outcome is None
+        if outcome is None:
+            outcome = works[message.body] = begin()
+        if outcome.is_done or is_new:
+            outcome.when_done(lambda: self._answer(sender, message.id, outcome))
+        if not outcome.is_done:
+            self._send(sender, Verb.REPAIR_GOES, message.id, b"")
+
+    def _answer(self, sender: Node, message_id: int, outcome: Outcome[Answer]) -> None:
+        self._send(sender, outcome.result[0], message_id, outcome.result[1])
+        self._when_ready()
+
+    def _validated(self, validation: Validation) -> Outcome[Answer]:
+        answer: Outcome[Answer] = Outcome()
+        trees = self.validate(validation)
+        trees.when_done(
+            lambda: answer.settle(
+                _FAILED if trees.error is not None else (Verb.REPAIR_TREES, encode_trees(trees.result))
+            )
+        )
+        return answer
+
+    def _synchronised(self, sync: Synchronisation) -> Outcome[Answer]:
+        answer: Outcome[Answer] = Outcome()
+        done = self.synchronise(sync)
+        done.when_done(lambda: answer.settle(_FAILED if done.error is not None else (Verb.DONE, b"")))
+        return answer
+
+    # --- here ----------------------------------------------------------------------------------------------------------
+
+    def validate(self, validation: Validation) -> Outcome[list[MerkleTree]]:
+        """Fails with RepairFailed."""
+        outcome: Outcome[list[MerkleTree]] = Outcome()
+        store = self._engine.stores.get(validation.table_id)
+        if store is None:
+            outcome.fail(RepairFailed(f"there is no table {validation.table_id} here"))
+            return outcome
+        trees: list[MerkleTree] = []
+
+        def build(task: Task) -> None:
+            sources = looked_at(store, validation.looked, validation.session_id)
+            now_s, depth_max = validation.now_s, validation.depth_max
+            trees.extend(trees_of(store, sources, validation.ranges, now_s, task.point, depth_max))
+
+        def ended() -> None:
+            if task.state is TaskState.DONE:
+                outcome.settle(trees)
+            else:
+                outcome.fail(RepairFailed(f"Validation of {store.table} failed: {task.error or task.state.value}"))
+            self._when_ready()
+
+        task = Task(Lane.VALIDATION, "Validation", str(store.table), build)
+        task.on_end.append(ended)
+        self._engine.background.add(task)
+        return outcome
+
+    def synchronise(self, sync: Synchronisation) -> Outcome[None]:
+        """Fails with RepairFailed, StreamFailed."""
+        peer = self._member(sync.peer)
+        if peer is None:
+            outcome: Outcome[None] = Outcome()
+            outcome.fail(RepairFailed(f"{sync.peer} is no member of the ring"))
+            return outcome
+        tasks = (TableRanges(sync.table_id, sync.ranges),)
+        pending = sync.session_id if sync.is_pending else None
+        under_way = []
+        if sync.fetches:
+            under_way.append(self._streams.fetch(peer, tasks, Reason.REPAIR, pending).outcome)
+        if sync.pushes:
+            under_way.append(self._streams.push(peer, tasks, Reason.REPAIR, pending).outcome)
+        return all_of(under_way)

@@ -1,0 +1,149 @@
+"""All repairs of a node: those that it was told to do, and its part in those of others."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from cluster.coordination.outcome import Outcome
+from cluster.coordination.requests import Requests
+from cluster.coordinator import Coordinator
+from cluster.gossip.endpoint import Endpoint
+from cluster.internode.frames import Message
+from cluster.internode.verbs import Verb
+from cluster.repair.asking import Asking, RepairFailed
+from cluster.repair.coordinator import RepairCommand, Surroundings, Watcher
+from cluster.repair.messages import Synchronisation, Validation, decode_trees
+from cluster.repair.options import RepairOptions
+from cluster.repair.participant import Participant
+from cluster.repair.ranges import asked_ranges, common_ranges
+from cluster.repair.tree import DEPTH_MAX, MerkleTree
+from cluster.ring import Node
+from cluster.streaming.streams import Streams
+from protocol.errors import PeerError
+from storage.engine import Engine
+from storage.environment.environment import TimeUuidSource
+from storage.schema.metadata import KeyspaceMetadata, TableMetadata
+
+COMMANDS_MAX: Final = 100
+"""Of commands that are over so many are remembered."""
+
+
+class Repairs:
+    """See the module."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        coordinator: Coordinator,
+        streams: Streams,
+        requests: Requests,
+        member: Callable[[Endpoint], Node | None],
+        timeuuids: TimeUuidSource,
+        when_ready: Callable[[], None],
+    ) -> None:
+        self._engine, self._coordinator, self._requests = engine, coordinator, requests
+        self._clock = engine.environment.clock
+        self._new_id = lambda: UUID(bytes=timeuuids.bytes())
+        self.participant = Participant(engine, streams, requests.send, member, when_ready)
+        self.commands: OrderedDict[int, RepairCommand] = OrderedDict()
+        self._last_number = 0
+
+    # --- what the node is told to do ---------------------------------------------------------------------------------------
+
+    def begin(
+        self, keyspace: KeyspaceMetadata, options: RepairOptions, watcher: Watcher | None = None
+    ) -> RepairCommand | None:
+        """A command under way, or over already; None where there is nothing to repair, for there is one replica. Raises
+        RepairFailed for what can't be asked for."""
+        options.check()
+        coordinator = self._coordinator
+        strategy, ring, local = coordinator.strategy(keyspace), coordinator.ring, coordinator.local
+        ranges = asked_ranges(options, strategy, ring, local)
+        if not ranges or strategy.replication_factor < 2:
+            return None
+        self._last_number += 1
+        if options.datacenters and local.datacenter not in options.datacenters:
+            raise RepairFailed(
+                f"the local data center must be part of the repair; requested [{', '.join(options.datacenters)}] but DC is "
+                f"{local.datacenter}"
+            )
+        surroundings = Surroundings(
+            local, self, self._new_id, lambda: self._clock.wall_us() // 1_000, coordinator.is_alive, DEPTH_MAX
+        )
+        command = RepairCommand(self._last_number, keyspace.name, options, surroundings, watcher or Watcher())
+        self.commands[command.number] = command
+        while len(self.commands) > COMMANDS_MAX and next(iter(self.commands.values())).is_over:
+            self.commands.popitem(last=False)
+        command.outcome.when_done(lambda: self._command_ended(command))
+        try:
+            tables = _tables_of(keyspace, options.tables)
+        except RepairFailed as error:
+            command.fail(error)
+        else:
+            command.start(
+                tables, ranges, lambda: common_ranges(options, keyspace.name, ranges, strategy, ring, local)
+            )
+        return command
+
+    def _command_ended(self, command: RepairCommand) -> None:
+        self.participant.forget(command.id)
+        for node in command.neighbours:
+            self._requests.send(node, Verb.REPAIR_END, 0, command.id.bytes)
+
+    # --- replicas ----------------------------------------------------------------------------------------------------------
+
+    def validate(self, node: Node, validation: Validation) -> Outcome[list[MerkleTree]]:
+        """Fails with RepairFailed."""
+        if node == self._coordinator.local:
+            return self.participant.validate(validation)
+        trees: Outcome[list[MerkleTree]] = Outcome()
+        answer = self._ask(node, Verb.REPAIR_VALIDATE, validation.encode(), "Validation")
+
+        def arrived() -> None:
+            if answer.error is not None:
+                trees.fail(answer.error)
+                return
+            try:
+                trees.settle(decode_trees(answer.result.body))
+            except PeerError as error:
+                trees.fail(error)
+
+        answer.when_done(arrived)
+        return trees
+
+    def synchronise(self, node: Node, sync: Synchronisation) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        if node == self._coordinator.local:
+            return self.participant.synchronise(sync)
+        done: Outcome[None] = Outcome()
+        answer = self._ask(node, Verb.REPAIR_SYNC, sync.encode(), f"Sync with {sync.peer}")
+        answer.when_done(
+            lambda: done.settle(None) if answer.error is None else done.fail(answer.error)
+        )
+        return done
+
+    def _ask(self, node: Node, verb: Verb, body: bytes, what: str) -> Outcome[Message]:
+        operation_id = self._requests.next_id()
+
+        def send() -> None:
+            self._requests.send(node, verb, operation_id, body)
+
+        asking = Asking(node, send, self._coordinator.is_alive, what)
+        asking.start(self._clock.monotonic())
+        self._requests.begun(operation_id, asking)
+        return asking.outcome
+
+    def receive(self, sender: Node, message: Message) -> None:
+        """A message with one of REPAIR_VERBS. Raises PeerError for what no node sends."""
+        self.participant.receive(sender, message)
+
+
+def _tables_of(keyspace: KeyspaceMetadata, names: tuple[str, ...]) -> tuple[TableMetadata, ...]:
+    """The tables of these names, or all and the views. Raises RepairFailed."""
+    views = {view.table.name: view.table for view in keyspace.views.values()}
+    known = {**keyspace.tables, **views}
+    for name in names:
+        if name not in known:
+            raise RepairFailed(f"Unknown keyspace/cf pair ({keyspace.name}.{name})")
+    return tuple(known[name] for name in names) if names else tuple(known.values())

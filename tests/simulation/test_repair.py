@@ -1,0 +1,222 @@
+"""Repair, after losses that no hint made good: replicas are equal byte for byte; and planted bugs are seen."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+
+from cluster.consistency import Consistency
+from cluster.reading.command import ReadCommand
+from cluster.reading.execution import execute
+from cluster.repair import job, participant
+from cluster.repair.coordinator import LineKind, RepairCommand
+from cluster.repair.digest import PartitionDigests
+from cluster.repair.options import Parallelism, Preview, RepairOptions
+from cluster.repair.validation import Looked
+from cluster.streaming.ranges import TokenRange
+from protocol.errors import RequestError
+from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, WorldNode
+from simulation.network import Weather
+from storage.memtable.memtable import Memtable
+from storage.mutation import Cell, Deletion, Liveness, PartitionUpdate, Row
+from storage.reads import FIRST_POSITION, Source, TableStore
+
+pytestmark = pytest.mark.slow
+ONE = Consistency.ONE
+KEYS = 40
+WRITES = 300
+REPAIR_S_MAX = 300.0
+STORM = Weather(delay_s_max=0.01, loss=0.3)
+
+
+def put(key: bytes, value: bytes, timestamp_us: int) -> PartitionUpdate:
+    row = Row((), Liveness(timestamp_us), columns={"v": Cell(timestamp_us, value)})
+    return PartitionUpdate(VALUES.id, key, rows={b"": row})
+
+
+def stored(node: WorldNode) -> tuple[bytes, ...]:
+    """All that a node has of the table, tombstones too, as it is told to others; nothing has expired yet at time 0."""
+    command = ReadCommand(VALUES.id, FIRST_POSITION, None, 0, 10_000)
+    return execute(node.engine.stores[VALUES.id], command).partitions
+
+
+def differing(seed: int) -> World:
+    """Three nodes that missed much of what was written and deleted, some of it in SSTables, some in memtables."""
+    world = World(seed, STORM, Bugs(hints_are_lost=True))
+    rng = world.rng.fork("writes")
+    for number in range(1, WRITES):
+        node = world.nodes[rng.int_below(3)]
+        key = b"key %d" % rng.int_below(KEYS)
+        timestamp_us = number * 1_000
+        update = put(key, b"%d" % number, timestamp_us)
+        if rng.float() < 0.3:
+            update = PartitionUpdate(VALUES.id, key, Deletion(timestamp_us, node.clock.now_s()))
+        with contextlib.suppress(RequestError):
+            node.write(update, ONE)
+        if rng.float() < 0.05:
+            world.nodes[rng.int_below(3)].flush()
+        if rng.float() < 0.02:
+            victim = world.nodes[rng.int_below(3)]
+            victim.crash()
+            victim.start()
+        world.run(0.05)
+    world.heal(30)
+    return world
+
+
+def repaired(world: World, node: WorldNode, options: RepairOptions) -> RepairCommand:
+    command = node.cluster.repairs.begin(KEYSPACE, options)
+    assert command is not None
+    node.settle()
+    until_s = world.schedule.now_s + REPAIR_S_MAX
+    while not command.is_over and world.schedule.now_s < until_s:
+        world.run(0.1)
+    assert command.is_over, f"{command.lines}"
+    return command
+
+
+def are_equal(world: World) -> bool:
+    return len({stored(node) for node in world.nodes}) == 1
+
+
+@pytest.mark.parametrize("parallelism", Parallelism)
+@pytest.mark.parametrize("seed", range(3))
+def test_replicas_are_equal_byte_for_byte_after_a_repair(seed: int, parallelism: Parallelism) -> None:
+    world = differing(seed)
+    assert not are_equal(world), f"seed {seed}: nothing was lost"
+    command = repaired(world, world.nodes[seed % 3], RepairOptions(parallelism))
+    assert command.error is None, f"seed {seed}"
+    assert command.lines[-2].text == "Repair completed successfully"
+    assert are_equal(world), f"seed {seed}"
+    assert any(stored(node) for node in world.nodes)
+
+
+@pytest.mark.parametrize("seed", range(3, 6))
+def test_streams_are_fewer_where_they_are_optimised_and_replicas_are_equal(seed: int) -> None:
+    world = differing(seed)
+    command = repaired(world, world.nodes[0], RepairOptions(optimises_streams=True))
+    assert command.error is None, f"seed {seed}"
+    assert are_equal(world), f"seed {seed}"
+
+
+@pytest.mark.parametrize("seed", range(6, 8))
+def test_primary_ranges_of_all_nodes_are_everything(seed: int) -> None:
+    world = differing(seed)
+    for node in world.nodes:
+        assert repaired(world, node, RepairOptions(is_primary_range=True)).error is None
+    assert are_equal(world), f"seed {seed}"
+
+
+def test_what_is_streamed_is_durable() -> None:
+    world = differing(8)
+    repaired(world, world.nodes[0], RepairOptions())
+    before = [stored(node) for node in world.nodes]
+    for node in world.nodes:
+        node.crash()
+        node.start()
+    world.run(5)
+    assert [stored(node) for node in world.nodes] == before
+    assert are_equal(world)
+
+
+def test_a_second_repair_finds_nothing() -> None:
+    world = differing(9)
+    repaired(world, world.nodes[0], RepairOptions())
+    command = repaired(world, world.nodes[1], RepairOptions(preview=Preview.ALL, repairs_paxos=False))
+    assert command.lines[-2].text == "Repair preview completed successfully; Previewed data was in sync"
+
+
+def test_a_preview_tells_what_differs_and_changes_nothing() -> None:
+    world = differing(10)
+    before = [stored(node) for node in world.nodes]
+    command = repaired(world, world.nodes[0], RepairOptions(preview=Preview.ALL, repairs_paxos=False))
+    told = next(line.text for line in command.lines if line.kind is LineKind.NOTIFICATION)
+    assert told.startswith("Preview complete\nTotal estimated streaming: ")
+    assert "    /10.0.0.1:7000 -> /10.0.0.2:7000: " in told
+    assert [stored(node) for node in world.nodes] == before
+
+
+def test_a_pull_repair_changes_this_node_alone() -> None:
+    world = differing(11)
+    before = [stored(node) for node in world.nodes]
+    first = world.nodes[0]
+    for start, end, _ in first.coordinator.ring.ranges():
+        ranges = (TokenRange(start, end),)
+        options = RepairOptions(hosts=("10.0.0.1", "10.0.0.2"), ranges=ranges, pulls=True)
+        assert repaired(world, first, options).error is None
+    assert [stored(node) for node in world.nodes[1:]] == before[1:]
+    assert stored(first) != before[0]
+    keys = {PartitionUpdate.decode(encoded).key for encoded in stored(first)}
+    assert keys >= {PartitionUpdate.decode(encoded).key for encoded in before[1]}
+
+
+def test_a_node_that_is_down_is_left_out_where_that_is_asked_for() -> None:
+    world = differing(12)
+    world.nodes[2].crash()
+    world.run(30)
+    command = repaired(world, world.nodes[0], RepairOptions())
+    assert str(command.error) == "Endpoint not alive: /10.0.0.3:7000"
+    command = repaired(world, world.nodes[0], RepairOptions(is_forced=True))
+    assert command.error is None
+    assert stored(world.nodes[0]) == stored(world.nodes[1])
+
+
+def test_a_node_that_dies_meanwhile_ends_it_with_an_error() -> None:
+    world = differing(13)
+    command = world.nodes[0].cluster.repairs.begin(KEYSPACE, RepairOptions())
+    assert command is not None
+    world.nodes[2].crash()
+    world.nodes[0].settle()
+    world.run(120)
+    assert command.is_over
+    assert str(command.error) == "Some repair failed"
+    assert any("Endpoint /10.0.0.3:7000 died" in line.text for line in command.lines)
+
+
+@pytest.mark.parametrize("seed", range(14, 18))
+def test_messages_that_are_lost_are_sent_again(seed: int) -> None:
+    world = differing(seed)
+    world.network.weather = Weather(delay_s_max=0.05, loss=0.1, duplicate=0.1)
+    lost = world.network.lost
+    assert repaired(world, world.nodes[0], RepairOptions()).error is None, f"seed {seed}"
+    assert world.network.lost > lost
+    assert are_equal(world), f"seed {seed}"
+
+
+# --- planted bugs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["tombstones are ignored", "one way only", "the memtable is skipped"])
+def bug(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    match request.param:
+        case "tombstones are ignored":
+            monkeypatch.setattr(PartitionDigests, "_heads", lambda self, partition: iter(()))
+        case "one way only":
+            flows = job.pairwise_flows
+            monkeypatch.setattr(job, "pairwise_flows", lambda trees: flows(trees)[::2])
+        case _:
+            looked_at = participant.looked_at
+
+            def without_memtables(store: TableStore, looked: Looked, session_id: object = None) -> list[Source]:
+                return [source for source in looked_at(store, looked) if not isinstance(source, Memtable)]
+
+            monkeypatch.setattr(participant, "looked_at", without_memtables)
+    return str(request.param)
+
+
+def test_planted_bugs_are_seen(bug: str) -> None:
+    seen = []
+    for seed in range(4):
+        world = differing(seed)
+        repaired(world, world.nodes[0], RepairOptions())
+        seen.append(not are_equal(world))
+    assert any(seen), bug
+
+
+def test_options_are_told_as_cassandra_does() -> None:
+    options = replace(RepairOptions(), tables=("t",), is_primary_range=True)
+    assert options.told(4) == (
+        "repair options (parallelism: parallel, primary range: true, incremental: false, job threads: 1, "
+        "ColumnFamilies: [t], dataCenters: [], hosts: [], previewKind: NONE, # of ranges: 4, pull repair: false, force "
+        "repair: false, optimise streams: false, ignore unreplicated keyspaces: false, repairPaxos: true, paxosOnly: false)"
+    )
