@@ -96,7 +96,8 @@ class RepairCommand:
         self.error: Exception | None = None
         self.successful: list[TokenRange] = []
         self.outcome: Outcome[None] = Outcome()
-        self.on_line: Callable[[], None] = lambda: None
+        self.on_line: list[Callable[[], object]] = []
+        """Called with each line."""
         self._around, self._watcher = surroundings, watcher
         self._began_ms = surroundings.now_ms()
         self._queue: list[tuple[Session, TableMetadata]] = []
@@ -105,6 +106,10 @@ class RepairCommand:
     @property
     def is_over(self) -> bool:
         return self.outcome.is_done
+
+    @property
+    def local(self) -> Node:
+        return self._around.local
 
     @property
     def neighbours(self) -> list[Node]:
@@ -254,7 +259,8 @@ class RepairCommand:
 
     def _tell(self, kind: LineKind, text: str) -> None:
         self.lines.append(Line(kind, text, self._around.now_ms()))
-        self.on_line()
+        for callback in tuple(self.on_line):
+            callback()
 
 
 _RANGES_TOLD = 30

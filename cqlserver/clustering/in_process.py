@@ -155,7 +155,7 @@ class LocalCluster:
                 nursery.start_soon(station.keep_time)
                 if part.control is not None:
                     nursery.start_soon(serve_control, part.control, node, listener, self)
-                if node.durable:
+                if node.durable or node.member is not None:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 await trio.sleep_forever()
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from cqlserver.control import cluster_facts, gossiping
-from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation, list_of
+from cqlserver.control import cluster_facts, gossiping, repairing
+from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation, list_of
 
 CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -98,6 +98,40 @@ CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
         (),
         list_of("nodes"),
         gossiping.pending_hints,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "repair",
+        "Begins to make what replicas have the same",
+        (
+            Argument("keyspace", STRING, "of this keyspace"),
+            Argument("tables", STRINGS, "of these tables alone", []),
+            Argument("parallelism", STRING, "which look at once: parallel, sequential, dc_parallel", "parallel"),
+            Argument("primary_range", BOOLEAN, "what the node is the first replica of alone", False),
+            Argument("full", BOOLEAN, "what is marked as repaired too", True),
+            Argument("job_threads", INTEGER, "tables at a time", 1),
+            Argument("datacenters", STRINGS, "with nodes of these alone", []),
+            Argument("hosts", STRINGS, "with these nodes alone, of which this one is to be one", []),
+            Argument("start_token", STRING, "from behind this token on", None),
+            Argument("end_token", STRING, "up to this token", None),
+            Argument("preview", STRING, "only tell what differs: ALL, UNREPAIRED or REPAIRED", "NONE"),
+            Argument("pull", BOOLEAN, "only get what this node lacks", False),
+            Argument("force", BOOLEAN, "without nodes that are down", False),
+            Argument("optimise_streams", BOOLEAN, "get nothing twice", False),
+            Argument("ignore_unreplicated", BOOLEAN, "leave out what nobody else has", False),
+            Argument("skip_paxos", BOOLEAN, "leave out unfinished rounds of Paxos", False),
+            Argument("paxos_only", BOOLEAN, "nothing but those", False),
+        ),
+        {"type": "object", "properties": {"command": INTEGER.schema}},
+        repairing.repair,
+    ),
+    Operation(
+        "repair_lines",
+        "What a repair has told",
+        (Argument("command", INTEGER, "its number"), Argument("since", INTEGER, "from this line on", 0)),
+        list_of("lines"),
+        repairing.repair_lines,
         reads=True,
         alone=False,
     ),

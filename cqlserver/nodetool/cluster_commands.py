@@ -5,6 +5,7 @@ from typing import Final
 
 from cqlserver.nodetool.arguments import Command, Option
 
+_TABLES: Final = "[<keyspace> <tables>...]"
 _RESOLVE: Final = Option(("-r", "--resolve-ip"), "Show node domain names instead of IPs")
 
 CLUSTER_COMMANDS: Final = (
@@ -29,6 +30,81 @@ CLUSTER_COMMANDS: Final = (
     Command("gossipinfo", "Shows the gossip information for the cluster", "gossip", (_RESOLVE,)),
     Command("listpendinghints", "Print all pending hints that this node has", "gossip"),
     Command("pausehandoff", "Pause hints delivery process", "gossip"),
+    Command(
+        "repair",
+        "Repair one or more tables",
+        "repair",
+        (
+            Option(("-seq", "--sequential"), "Use -seq to carry out a sequential repair"),
+            Option(("-dcpar", "--dc-parallel"), "Use -dcpar to repair data centers in parallel."),
+            Option(
+                ("-local", "--in-local-dc"), "Use -local to only repair against nodes in the same datacenter"
+            ),
+            Option(
+                ("-dc", "--in-dc"), "Use -dc to repair specific datacenters", "specific_dc", is_repeated=True
+            ),
+            Option(
+                ("-hosts", "--in-hosts"), "Use -hosts to repair specific hosts", "specific_host", is_repeated=True
+            ),
+            Option(
+                ("-st", "--start-token"),
+                "Use -st to specify a token at which the repair range starts (exclusive)",
+                "start_token",
+            ),
+            Option(
+                ("-et", "--end-token"), "Use -et to specify a token at which repair range ends (inclusive)", "end_token"
+            ),
+            Option(
+                ("-pr", "--partitioner-range"),
+                "Use -pr to repair only the first range returned by the partitioner",
+            ),
+            Option(("-full", "--full"), "Use -full to issue a full repair."),
+            Option(("-force", "--force"), "Use -force to filter out down endpoints"),
+            Option(
+                ("-prv", "--preview"),
+                "Determine ranges and amount of data to be streamed, but don't actually perform repair",
+            ),
+            Option(
+                ("-vd", "--validate"),
+                "Checks that repaired data is in sync between nodes. Out of sync repaired data indicates a full repair "
+                "should be run.",
+            ),
+            Option(
+                ("-j", "--job-threads"),
+                "Number of threads to run repair jobs. Usually this means number of CFs to repair concurrently. WARNING: "
+                "increasing this puts more load on repairing nodes, so be careful. (default: 1, max: 4)",
+                "job_threads",
+                is_integer=True,
+            ),
+            Option(
+                ("-tr", "--trace"), "Use -tr to trace the repair. Traces are logged to system_traces.events."
+            ),
+            Option(
+                ("-pl", "--pull"),
+                "Use --pull to perform a one way repair where data is only streamed from a remote node to this node.",
+            ),
+            Option(
+                ("-os", "--optimise-streams"),
+                "Use --optimise-streams to try to reduce the number of streams we do (EXPERIMENTAL, see CASSANDRA-3200).",
+            ),
+            Option(
+                ("-skip-paxos", "--skip-paxos"),
+                "If the --skip-paxos flag is included, the paxos repair step is skipped. Paxos repair is also skipped for "
+                "preview repairs.",
+            ),
+            Option(
+                ("-paxos-only", "--paxos-only"),
+                "If the --paxos-only flag is included, no table data is repaired, only paxos operations..",
+            ),
+            Option(
+                ("-iuk", "--ignore-unreplicated-keyspaces"),
+                "Use --ignore-unreplicated-keyspaces to ignore keyspaces which are not replicated, otherwise the repair "
+                "will fail",
+            ),
+        ),
+        _TABLES,
+        "The keyspace followed by one or many tables",
+    ),
     Command("resumehandoff", "Resume hints delivery process", "gossip"),
     Command(
         "ring",

@@ -59,7 +59,8 @@ def _sorted(options: Iterable[Option]) -> list[Option]:
 def _synopsis(option: Option) -> str:
     value = f" <{option.title}>" if option.title else ""
     names = " | ".join(f"{name}{value}" for name in option.names)
-    return f"[({names})]" if len(option.names) > 1 else f"[{names}]"
+    more = "..." if option.is_repeated else ""
+    return f"[({names}){more}]" if len(option.names) > 1 else f"[{names}{more}]"
 
 
 def _described(option: Option) -> str:

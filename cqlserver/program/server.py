@@ -165,7 +165,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 node.turn_clients_away = partial(nursery.start_soon, listener.exclusively, listener.turn_away)
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
-                if node.durable:
+                if node.durable or node.member is not None:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 if control is not None:
                     nursery.start_soon(serve_control, control, node, listener)
