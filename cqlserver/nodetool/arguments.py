@@ -31,6 +31,16 @@ class Option(NamedTuple):
         return self.names[-1].lstrip("-").replace("-", "_")
 
 
+class Group(NamedTuple):
+    """Commands of two words that begin alike. `default`: the command that the first word alone stands for, "" for none;
+    `default_summary`: what it does then."""
+
+    name: str
+    summary: str
+    default: str
+    default_summary: str
+
+
 class Command(NamedTuple):
     """`usage`: what its arguments are called, "" where it takes none. `module` is one of `doing/`, which has a function of
     the command's name. A name of two words is a command of a group. `required`: what its argument is called that it can't
@@ -62,7 +72,7 @@ GLOBAL_OPTIONS: Final = (
     Option(("-u", "--username"), "Remote jmx agent username", "username"),
 )
 
-NO_GROUPS: Final[Mapping[str, str]] = {}
+NO_GROUPS: Final[Mapping[str, Group]] = {}
 
 
 class Parsed(NamedTuple):
@@ -73,8 +83,8 @@ class Parsed(NamedTuple):
     arguments: list[str]
 
 
-def parse(words: Sequence[str], commands: Mapping[str, Command], groups: Mapping[str, str] = NO_GROUPS) -> Parsed:
-    """`groups`: by the name of a group the command that it stands for, "" for none. Raises UsageError."""
+def parse(words: Sequence[str], commands: Mapping[str, Command], groups: Mapping[str, Group] = NO_GROUPS) -> Parsed:
+    """`groups`: by their names. Raises UsageError."""
     rest = list(words)
     options: dict[str, Value] = {option.key: option.default for option in GLOBAL_OPTIONS}
     while rest and _take_option(rest, GLOBAL_OPTIONS, options):
@@ -102,7 +112,7 @@ def parse(words: Sequence[str], commands: Mapping[str, Command], groups: Mapping
 
 
 def _take_command(
-    rest: list[str], commands: Mapping[str, Command], groups: Mapping[str, str]
+    rest: list[str], commands: Mapping[str, Command], groups: Mapping[str, Group]
 ) -> Command | None:
     """Takes its name from the front of `rest`; None where there is none, or a group's that stands for none."""
     if not rest:
@@ -110,7 +120,7 @@ def _take_command(
     count = 2 if rest[0] in groups and " ".join(rest[:2]) in commands else 1
     name = " ".join(rest[:count])
     if name in groups:
-        name = groups[name]
+        name = groups[name].default
         if not name:
             return None
     if name not in commands:

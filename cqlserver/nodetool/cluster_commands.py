@@ -3,12 +3,96 @@
 from collections.abc import Mapping
 from typing import Final
 
-from cqlserver.nodetool.arguments import Command, Option
+from cqlserver.nodetool.arguments import Command, Group, Option
 
 _TABLES: Final = "[<keyspace> <tables>...]"
 _RESOLVE: Final = Option(("-r", "--resolve-ip"), "Show node domain names instead of IPs")
 
 CLUSTER_COMMANDS: Final = (
+    Command(
+        "assassinate",
+        "Forcefully remove a dead node without re-replicating any data. Use as a last resort if you cannot removenode",
+        "movements",
+        (),
+        "<ip_address>",
+        "IP address of the endpoint to assassinate",
+        required="ip address",
+    ),
+    Command(
+        "bootstrap resume",
+        "Resume bootstrap streaming",
+        "movements",
+        (
+            Option(
+                ("-f", "--force"),
+                "Use --force to resume bootstrap regardless of cassandra.reset_bootstrap_progress environment variable. "
+                "WARNING: This is potentially dangerous, see CASSANDRA-17679",
+            ),
+        ),
+    ),
+    Command(
+        "decommission",
+        "Decommission the *node I am connecting to*",
+        "movements",
+        (
+            Option(
+                ("-f", "--force"),
+                "Force decommission of this node even when it reduces the number of replicas to below configured RF",
+            ),
+        ),
+    ),
+    Command("join", "Join the ring", "movements"),
+    Command(
+        "move",
+        "Move node on the token ring to a new token",
+        "movements",
+        (),
+        "<new token>",
+        "The new token.",
+        required="newToken",
+    ),
+    Command(
+        "netstats",
+        "Print network information on provided host (connecting node by default)",
+        "movements",
+        (Option(("-H", "--human-readable"), "Display bytes in human readable form, i.e. KiB, MiB, GiB, TiB"),),
+    ),
+    Command(
+        "rebuild",
+        "Rebuild data by streaming from other nodes (similarly to bootstrap)",
+        "movements",
+        (
+            Option(("-ks", "--keyspace"), "Use -ks to rebuild specific keyspace.", "specific_keyspace"),
+            Option(
+                ("-ts", "--tokens"),
+                'Use -ts to rebuild specific token ranges, in the format of "(start_token_1,end_token_1],'
+                '(start_token_2,end_token_2],...(start_token_n,end_token_n]".',
+                "specific_tokens",
+            ),
+            Option(
+                ("-s", "--sources"),
+                "Use -s to specify hosts that this node should stream from when -ts is used. Multiple hosts should be "
+                "separated using commas (e.g. 127.0.0.1,127.0.0.2,...)",
+                "specific_sources",
+            ),
+            Option(
+                ("--exclude-local-dc",),
+                "Use --exclude-local-dc to exclude nodes in local data center as source for streaming.",
+            ),
+        ),
+        "<src-dc-name>",
+        "Name of DC from which to select sources for streaming. By default, pick any DC (except local DC when "
+        "--exclude-local-dc is set)",
+    ),
+    Command(
+        "removenode",
+        "Show status of current node removal, force completion of pending removal or remove provided ID",
+        "movements",
+        (),
+        "<status>|<force>|<ID>",
+        "Show status of current node removal, force completion of pending removal, or remove provided ID",
+        required="remove_operation",
+    ),
     Command(
         "describecluster", "Print the name, snitch, partitioner and schema version of a cluster", "cluster"
     ),
@@ -146,5 +230,6 @@ CLUSTER_COMMANDS: Final = (
     ),
 )
 
-GROUPS: Final[Mapping[str, str]] = {}
-"""By the name of a group of commands the one that it stands for, where none is named."""
+GROUPS: Final[Mapping[str, Group]] = {
+    "bootstrap": Group("bootstrap", "Monitor/manage node's bootstrap process", "", "Display help information")
+}

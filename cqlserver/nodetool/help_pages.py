@@ -3,10 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from cqlserver.nodetool.arguments import GLOBAL_OPTIONS, Command, Option
+from cqlserver.nodetool.arguments import GLOBAL_OPTIONS, Command, Group, Option
 
 WIDTH: Final = 80
 _INDENT: Final = 8
+_GROUP_OPTIONS: Final = (
+    "nodetool",
+    "[(-pp | --print-port)]",
+    "[(-p <port> | --port <port>)]",
+    "[(-pwf <passwordFilePath> | --password-file <passwordFilePath>)]",
+    "[(-u <username> | --username <username>)]",
+    "[(-pw <password> | --password <password>)]",
+    "[(-h <host> | --host <host>)]",
+)
+"""In the order in which airline has them there."""
 _SEPARATOR_SUMMARY: Final = (
     "This option can be used to separate command-line options from the list of argument, (useful when arguments might be "
     "mistaken for command-line options"
@@ -48,6 +58,26 @@ def page(command: Command) -> str:
     return "\n".join(lines) + "\n"
 
 
+def group_page(group: Group, commands: Mapping[str, Command]) -> str:
+    """All of the commands of a group."""
+    members = sorted((c for c in commands.values() if c.name.startswith(group.name + " ")), key=lambda c: c.name)
+    lines = ["NAME", *_wrapped(f"nodetool {group.name} - {group.summary}".split(), _INDENT), "", "SYNOPSIS"]
+    lines += _wrapped([*_GROUP_OPTIONS, group.name] if group.default else ["nodetool", group.name], _INDENT, _INDENT)
+    for command in members:
+        words = [*_GROUP_OPTIONS, *command.name.split(), *map(_synopsis, command.options)]
+        lines += _wrapped(words, _INDENT, _INDENT)
+    lines += ["", "OPTIONS"]
+    for option in _sorted(GLOBAL_OPTIONS):
+        lines += [f"{'':{_INDENT}}{_described(option)}", *_wrapped(option.summary.split(), _INDENT + 4), ""]
+    lines += ["COMMANDS", f"{'':{_INDENT}}With no arguments, {group.default_summary}", ""]
+    for command in members:
+        lines += [f"{'':{_INDENT}}{command.name.split()[1]}", *_wrapped(command.summary.split(), _INDENT + 4), ""]
+        for option in command.options:
+            text = f"With {option.names[-1]} option, {option.summary}"
+            lines += [*_wrapped(text.split(), _INDENT + 4), ""]
+    return "\n".join(lines) + "\n"
+
+
 def _synopsis_usage(command: Command) -> str:
     return _SYNOPSES.get(command.name, command.usage)
 
@@ -72,7 +102,8 @@ def _wrapped(words: Iterable[str], indent: int, hanging: int = 0) -> Iterator[st
     """Lines of at most WIDTH characters, of which the hanging indent of all but the first is not counted."""
     line, left = "", indent
     for word in words:
-        if line and indent + len(line) + 1 + len(word) > WIDTH:
+        fits = indent + len(line) + 1 + len(word) <= WIDTH
+        if line and not fits and (hanging or indent + len(word) <= WIDTH):
             yield " " * left + line
             line, left = word, indent + hanging
         else:

@@ -15,7 +15,7 @@ from cqlserver.control.client import ControlClient, ControlError
 from cqlserver.nodetool.arguments import Command, UsageError, parse
 from cqlserver.nodetool.cluster_commands import GROUPS
 from cqlserver.nodetool.commands import COMMANDS
-from cqlserver.nodetool.help_pages import overview, page
+from cqlserver.nodetool.help_pages import group_page, overview, page
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7199
@@ -161,5 +161,7 @@ def _print_help(names: list[str]) -> None:
         print(overview(COMMANDS))
     elif (command := COMMANDS.get(names[0])) is not None:
         print(page(command))
+    elif (group := GROUPS.get(names[0])) is not None:
+        print(group_page(group, COMMANDS))
     else:
         print(f"Unknown command {names[0]}\n")

@@ -2,14 +2,14 @@
 
 import pytest
 
-from cqlserver.nodetool.arguments import Command, Option, UsageError, parse
+from cqlserver.nodetool.arguments import Command, Group, Option, UsageError, parse
 
 LIST = Command("sessions list", "", "sessions", (Option(("-a", "--all"), ""),))
 CANCEL = Command("sessions cancel", "", "sessions")
 HOSTS = Command("repair", "", "repair", (Option(("-hosts", "--in-hosts"), "", "specific_host", is_repeated=True),))
 COUNT = Command("count", "", "count", (), "<n>", "", required="how_many", is_integer=True)
 COMMANDS = {command.name: command for command in (LIST, CANCEL, HOSTS, COUNT)}
-GROUPS = {"sessions": "sessions list", "other": ""}
+GROUPS = {"sessions": Group("sessions", "", "sessions list", ""), "other": Group("other", "", "", "")}
 
 
 def test_a_group_stands_for_its_first_command() -> None:
