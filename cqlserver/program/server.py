@@ -302,7 +302,10 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         raise StartupError(str(error)) from error
     except OSError as error:
         engine.close()
-        raise StartupError(f"the data folder {data}: {error.strerror or error}; choose another with --data") from error
+        advice = "choose another with --data"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            advice = "each SSTable takes two: raise the limit (ulimit -n)"
+        raise StartupError(f"the data folder {data}: {error.strerror or error}; {advice}") from error
     engine.host_id = local.host_id
     if engine.maybe_files is not None:
         engine.truncations = {**stored_truncations(engine), **engine.truncations}

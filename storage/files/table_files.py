@@ -84,16 +84,17 @@ class TableFiles:
         readers: list[SSTableReader] = []
         damaged: list[DamagedSSTable] = []
         min_index_interval = self.store.table.params.min_index_interval
-        names = self._disk.list(folder)
         gone = transaction.left(self._disk, folder).gone
-        for descriptor in descriptors(folder, names):
+        for descriptor, components in sstables_in(folder, self._disk.list(folder)).items():
             if descriptor in leaving or descriptor.file_name("") in gone:
                 continue
-            if not {descriptor.file_name(TOC), descriptor.file_name(DATA)} & set(names):
+            if TOC not in components and DATA not in components:
                 continue
             try:
                 readers.append(
-                    SSTableReader.open_without_schema(self._disk, folder, descriptor, min_index_interval, self._caches)
+                    SSTableReader.open_without_schema(
+                        self._disk, folder, descriptor, min_index_interval, self._caches, components
+                    )
                 )
             except CorruptionError as error:
                 log.error("%s; reads of %s fail until it is repaired or removed", error, self.store.table)
@@ -167,14 +168,15 @@ class TableFiles:
         self.store.flushed = (*memtables, *self._damaged, *unfit, *readers)
 
 
-def descriptors(folder: str, names: Iterable[str]) -> list[Descriptor]:
-    """The SSTables in a folder with these files. Raises CorruptionError for one of a version that can't be read."""
-    found: dict[Descriptor, None] = {}
+def sstables_in(folder: str, names: Iterable[str]) -> dict[Descriptor, list[str]]:
+    """The SSTables in a folder with these files, and the components of each. Raises CorruptionError for one of a version
+    that can't be read."""
+    found: dict[Descriptor, list[str]] = {}
     for name in names:
         try:
             parsed = parse_file_name(name)
         except UnknownVersion as error:
             raise CorruptionError(f"{folder}/{error}. Let the Cassandra that wrote it upgrade it, or move it away") from None
         if parsed is not None:
-            found[parsed[0]] = None
-    return list(found)
+            found.setdefault(parsed[0], []).append(parsed[1])
+    return found

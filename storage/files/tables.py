@@ -28,7 +28,7 @@ from storage.files.flush import Flush
 from storage.files.folders import DataFolders
 from storage.files.ordered_snapshots import OrderedSnapshot, OrderedSnapshots
 from storage.files.received import ReceivedTable
-from storage.files.table_files import TableFiles, descriptors
+from storage.files.table_files import TableFiles, sstables_in
 from storage.files.transaction import Transaction, clean_up
 from storage.memtable.memtable import Memtable
 from storage.reads import TableStore
@@ -475,7 +475,7 @@ class StoredTables:
         folder = self.folders.maybe_folder(table_id)
         if folder is None:
             return
-        found = descriptors(folder, self._disk.list(folder))
+        found = sstables_in(folder, self._disk.list(folder))
         if found:
             self._remove_now(folder, found)
         self.folders.remove_if_empty(folder)

@@ -62,11 +62,14 @@ class Transaction:
 
     def remove(self, prefixes: Iterable[str]) -> None:
         """SSTables that go."""
+        records = []
+        by_prefix = _by_prefix(self._disk, self._folder)
         for prefix in prefixes:
-            names = _names(self._disk, self._folder, prefix)
+            names = by_prefix.get(prefix, [])
             times = [self._disk.modified_ms(f"{self._folder}/{n}") for n in names if not n.endswith("-Statistics.db")]
-            self._write(Record("REMOVE", f"{self._folder}/{prefix}", max(times, default=0), len(names)))
+            records.append(Record("REMOVE", f"{self._folder}/{prefix}", max(times, default=0), len(names)))
             self._removed.append(prefix)
+        self._write(*records)
 
     def commit(self) -> None:
         """From here on the new files count, and the old ones don't."""
@@ -87,8 +90,8 @@ class Transaction:
         self._disk.unlink(self.path)
         self._disk.sync_folder(self._folder)
 
-    def _write(self, record: Record) -> None:
-        self._file.write(record.line().encode())
+    def _write(self, *records: Record) -> None:
+        self._file.write("".join(record.line() for record in records).encode())
         self._file.sync()
         if not self._is_named:
             self._disk.sync_folder(self._folder)
@@ -97,8 +100,9 @@ class Transaction:
 
 def remove_files(disk: Disk, folder: str, prefixes: Iterable[str]) -> None:
     """All components of some SSTables, durably; TOC.txt first, so that what is left of one never looks whole."""
+    by_prefix = _by_prefix(disk, folder)
     for prefix in prefixes:
-        for name in sorted(_names(disk, folder, prefix), key=lambda name: not name.endswith("-TOC.txt")):
+        for name in sorted(by_prefix.get(prefix, ()), key=lambda name: not name.endswith("-TOC.txt")):
             disk.unlink(f"{folder}/{name}")
     disk.sync_folder(folder)
 
@@ -159,5 +163,9 @@ def _prefix(record: Record) -> str:
     return record.path.rpartition("/")[2]
 
 
-def _names(disk: Disk, folder: str, prefix: str) -> list[str]:
-    return [name for name in disk.list(folder) if name.startswith(prefix)]
+def _by_prefix(disk: Disk, folder: str) -> dict[str, list[str]]:
+    """The files of each SSTable: what stands before the component says whose they are."""
+    found: dict[str, list[str]] = {}
+    for name in disk.list(folder):
+        found.setdefault(name[: name.rfind("-") + 1], []).append(name)
+    return found

@@ -21,6 +21,7 @@ from storage.sstable.constants import DAMAGE, INDEX, SUMMARY, Version, corrupted
 from storage.sstable.index import Entry, PromotedIndex, decode_entry
 from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import PrefixCodec
+from storage.sstable.small_files import open_read
 from storage.sstable.stretch import Stretch, StretchMaker
 from storage.sstable.summary import Summary
 from storage.sstable.vints import EXTRA_BYTES, VALUE_MASKS, read_unsigned
@@ -78,7 +79,7 @@ class BigIndex:
     ) -> "BigIndex":
         """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once."""
         try:
-            file = disk.open_read(path(INDEX))
+            file = open_read(disk, path(INDEX))
         except FileNotFoundError:
             raise corrupted(path(INDEX), "the file is missing") from None
         try:

@@ -23,6 +23,7 @@ from storage.sstable.pages import PagedFile
 from storage.sstable.partition import BlockIndex
 from storage.sstable.prefixes import Prefix
 from storage.sstable.row_index import FirstAt, RowIndex, read_row_index
+from storage.sstable.small_files import open_read
 from storage.sstable.stretch import Stretch, StretchMaker
 from storage.sstable.trie import Node, TrieFile, comparable_key, sized_int
 from storage.token import key_hashes
@@ -68,7 +69,7 @@ class BtiIndex:
         files: list[ReadFile] = []
         try:
             for component in (PARTITIONS, ROWS):
-                files.append(disk.open_read(path(component)))
+                files.append(open_read(disk, path(component)))
             return BtiIndex(path, files[0], files[1], data, version, known)
         except BaseException as error:
             for file in files:

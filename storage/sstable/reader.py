@@ -9,7 +9,7 @@ all that can be is checked (order, bounds, that the key stands where they lead).
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 from uuid import UUID
@@ -48,6 +48,7 @@ from storage.sstable.filter import BloomFilter
 from storage.sstable.header import header_of
 from storage.sstable.partition import ReadBytes, RowPlaces, SSTablePartition
 from storage.sstable.prefixes import Prefix, PrefixCodec
+from storage.sstable.small_files import open_read
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.stretch import Stretch
 from storage.token import MAX_TOKEN, MIN_TOKEN, key_hashes
@@ -103,10 +104,16 @@ class SSTableReader:
 
     @classmethod
     def open_without_schema(
-        cls, disk: Disk, folder: str, descriptor: Descriptor, min_index_interval: int, caches: Caches
+        cls,
+        disk: Disk,
+        folder: str,
+        descriptor: Descriptor,
+        min_index_interval: int,
+        caches: Caches,
+        there: Sequence[str] | None = None,
     ) -> "SSTableReader":
-        """The same; nothing can be read before `set_table`."""
-        return _open(cls, disk, folder, descriptor, min_index_interval, caches)
+        """The same; nothing can be read before `set_table`. `there`: its components in the folder, where they are known."""
+        return _open(cls, disk, folder, descriptor, min_index_interval, caches, there)
 
     def set_table(self, table: TableMetadata, layouts: Layouts) -> None:
         """The table's schema changed, or is told for the first time. Raises CorruptionError where it does not fit."""
@@ -398,11 +405,12 @@ def _open(
     descriptor: Descriptor,
     min_index_interval: int,
     caches: Caches,
+    there: Sequence[str] | None,
 ) -> SSTableReader:
     def path(component: str) -> str:
         return f"{folder}/{descriptor.file_name(component)}"
 
-    components = components_of(disk, folder, descriptor)
+    components = components_of(disk, folder, descriptor, there)
     files: list[ReadFile | BigIndex | BtiIndex] = []
     try:
         found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
@@ -447,10 +455,13 @@ def _maybe_filter(
         raise named(error, path(FILTER)) from None
 
 
-def components_of(disk: Disk, folder: str, descriptor: Descriptor) -> tuple[str, ...]:
+def components_of(
+    disk: Disk, folder: str, descriptor: Descriptor, there: Sequence[str] | None = None
+) -> tuple[str, ...]:
     """What TOC.txt lists, all of which must be there; without one, what there is."""
-    prefix = descriptor.file_name("")
-    there = [name.removeprefix(prefix) for name in disk.list(folder) if name.startswith(prefix)]
+    if there is None:
+        prefix = descriptor.file_name("")
+        there = [name.removeprefix(prefix) for name in disk.list(folder) if name.startswith(prefix)]
     if TOC not in there:
         return tuple(there)
     path = f"{folder}/{descriptor.file_name(TOC)}"
@@ -470,7 +481,7 @@ def _read(disk: Disk, path: str) -> bytes:
 
 def _opened(disk: Disk, path: str) -> ReadFile:
     try:
-        return disk.open_read(path)
+        return open_read(disk, path)
     except FileNotFoundError:
         raise corrupted(path, "the file is missing") from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from types import MappingProxyType
 from uuid import UUID
 
 import pytest
@@ -27,6 +28,7 @@ from storage.schema.metadata import (
 )
 from storage.stored_values import stored_values
 
+SWITCHED_OFF = {"class": "SizeTieredCompactionStrategy", "enabled": "false"}
 FOLDER = f"/d/data/ks/t-{table().id.hex}"
 
 
@@ -495,3 +497,28 @@ def test_files_that_cant_be_removed_stay_without_effect(operation: str, is_dropp
         if not has_failed:
             break
     assert after
+
+
+def test_opening_many_sstables_takes_time_as_they_are_many_and_no_open_files() -> None:
+    """The folder is listed once, not for each SSTable, and small files are not kept open."""
+    made = table()
+    counts = []
+    for count in (10, 40):
+        node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=4096)))
+        node.create(replace(made, params=replace(made.params, compaction=MappingProxyType(SWITCHED_OFF))))
+        for k in range(count):
+            fill(node, made, k, 1)
+            flush(node)
+        assert len(data_files(node)) == count
+        listed = 0
+
+        def listing(folder: str, disk: FaultyDisk = node.disk) -> list[str]:
+            nonlocal listed
+            listed += folder == FOLDER
+            return type(disk).list(disk, folder)
+
+        node.disk.list = listing  # type: ignore[method-assign]
+        node.kill()
+        assert len(node.rows(made)) == count
+        counts.append(listed)
+    assert counts[0] == counts[1] < 10
