@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "habits": Command("verbs", "what of it strict mode has something against"),
     "load": Command("verbs", "executes files of CQL, writes rows of CSV, JSON or YAML"),
     "nodetool": Command("nodetool", "what Cassandra's nodetool does: flush, compact, tablestats, snapshot, ..."),
+    "top": Command("top", "what a running server does, second by second: rates, latencies, compactions"),
     "fql": Command("fql", "full query logs as text, executed again, compared"),
     "auditlogviewer": Command("auditlogviewer", "a binary audit log as text"),
     "sstable": Command("sstable", "dumps, verifies and describes SSTables, without a server"),

@@ -45,6 +45,14 @@ class ControlClient:
             raise ControlError(error["code"], error["message"])
         return content
 
+    def text(self, page: str) -> str:
+        """A page that is no operation, as it is. Raises ControlError, OSError."""
+        status, answer = self._exchange(f"GET /{page} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n\r\n".encode())
+        if status != 200:
+            error = json.loads(answer)["error"]
+            raise ControlError(error["code"], error["message"])
+        return answer.decode()
+
     def close(self) -> None:
         while self._idle:
             self._idle.pop()[1].close()

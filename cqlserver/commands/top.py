@@ -1,0 +1,62 @@
+"""`cqlserver top`: what a running server does, second by second (top/)."""
+
+import argparse
+import os
+import sys
+import time
+from importlib.util import find_spec
+from typing import Final
+
+from cqlserver.commands.verbs import PORT_VARIABLE
+from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.control.port import DEFAULT_PORT
+from cqlserver.top.picture import picture, plain
+from cqlserver.top.samples import SORTS, taken
+
+ROWS_MAX: Final = 50
+
+
+def main(name: str, arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="cqlserver top",
+        description="Operations by table with rates and latencies, the slowest statements, compactions, memory, stalls.",
+        epilog="Keys: r, p, t sort by rate, 99 % latency, table; / filters by table; space holds; q quits.",
+    )
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        default=int(os.environ.get(PORT_VARIABLE) or DEFAULT_PORT),
+        metavar="N",
+        help=f"the running server's control port (default {PORT_VARIABLE}, or {DEFAULT_PORT})",
+    )
+    parser.add_argument("--once", action="store_true", help="plain text of one period, then end")
+    parser.add_argument("--period", type=float, default=1.0, metavar="S", help="of --once, in seconds (1)")
+    parser.add_argument("--sort", choices=tuple(SORTS), default="rate", help="what comes first (rate)")
+    parser.add_argument("--filter", default="", metavar="TEXT", help="tables alone whose name has this in it")
+    options = parser.parse_args(arguments)
+    client = ControlClient("127.0.0.1", options.control_port)
+    try:
+        if options.once:
+            before = taken(client, time.monotonic())
+            time.sleep(options.period)
+            print(plain(picture(before, taken(client, time.monotonic()), options.sort, options.filter, ROWS_MAX)), end="")
+            return 0
+        if find_spec("rich") is None:
+            print("cqlserver top: the view needs rich: pip install 'cqlserver[top]'; --once does without", file=sys.stderr)
+            return 1
+        if not sys.stdin.isatty():
+            print("cqlserver top: this is no terminal; use --once", file=sys.stderr)
+            return 1
+        from cqlserver.top.terminal import Terminal
+
+        Terminal(lambda: taken(client, time.monotonic()), options.sort, options.filter).run()
+        return 0
+    except (OSError, ControlError) as error:
+        print(
+            f"cqlserver top: no server answers on control port {options.control_port} ({error}); say which with "
+            f"--control-port or {PORT_VARIABLE}",
+            file=sys.stderr,
+        )
+        return 1
+    finally:
+        client.close()
