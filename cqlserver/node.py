@@ -25,7 +25,8 @@ from protocol.compression import ALGORITHMS
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
-from storage.engine import DROPPED, TRUNCATED, Engine, PackedRowWrite, WantedSnapshot
+from storage.commitlog.table_records import WantedSnapshot
+from storage.engine import DROPPED, TRUNCATED, Engine, PackedRowWrite
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.environment.strands import long_work
 from storage.local_node import LocalNode, stored_generation

@@ -13,7 +13,7 @@ from cqlserver.describe.text import index_text, table_text, type_text, view_text
 from cqlserver.node import Node
 from cqlserver.pending import Pending
 from protocol.types import CqlType, UserType
-from storage.engine import WantedSnapshot
+from storage.commitlog.table_records import WantedSnapshot
 from storage.environment.errands import Awaited
 from storage.files.ordered_snapshots import OrderedSnapshots
 from storage.reads import TableStore

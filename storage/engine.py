@@ -35,7 +35,7 @@ from storage.commitlog.records import (
     truncate_record,
 )
 from storage.commitlog.replay import Ordered, Replay, SchemaReplay
-from storage.commitlog.table_records import records_of_table, table_of_records
+from storage.commitlog.table_records import WantedSnapshot, orders_of, table_of_records
 from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, let_go_later, long_work, paused
 from storage.files.folders import DATA_FOLDER
@@ -102,16 +102,6 @@ class PackedRun(NamedTuple):
 
 TRUNCATED: Final = "truncated"
 DROPPED: Final = "dropped"
-
-
-class WantedSnapshot(NamedTuple):
-    """Of a table, before it is truncated or dropped; `cql` makes the table anew."""
-
-    table: TableMetadata
-    name: str
-    created_ms: int
-    expires_ms: int | None
-    cql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +252,8 @@ class Engine:
             self.host_id = self._stored_host_id()
         of_schema = SchemaReplay(self.stores, misfit, self.maybe_files)
         commit_log.read_before_replay(of_schema.apply)
+        if self.maybe_files is not None:
+            self.maybe_files.adoptions.settle(of_schema.adopted)
         self._reload()
         ordered = self._ordered_snapshots(of_schema.ordered.values()) if of_schema.ordered else ()
         replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files, ordered)
@@ -532,22 +524,7 @@ class Engine:
             self.truncations[table_id] = truncation
 
     def _orders(self, wanted: Sequence[WantedSnapshot]) -> dict[UUID, SnapshotOrder]:
-        """What orders snapshots in the log, by table: each of all that the table has by now."""
-        if not wanted:
-            return {}
-        position, schema = self.log_position(), self.schema
-        return {
-            one.table.id: SnapshotOrder(
-                one.table.id,
-                position,
-                one.name,
-                one.created_ms,
-                one.expires_ms,
-                one.cql,
-                records_of_table(schema.keyspaces[one.table.keyspace], one.table, self.stores),
-            )
-            for one in wanted
-        }
+        return orders_of(wanted, self.log_position(), self.schema, self.stores) if wanted else {}
 
     # --- schema ----------------------------------------------------------------------------------------------------
 

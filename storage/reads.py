@@ -173,6 +173,11 @@ class TableStore:
         """Whether nothing was ever written, or all of it was truncated."""
         return not self.flushed and not len(self.memtable)
 
+    @property
+    def is_being_flushed(self) -> bool:
+        """Whether a memtable is a source beside the one that takes writes."""
+        return any(isinstance(source, Memtable) for source in self.flushed)
+
     def save(self) -> SavedData:
         """What there is now. Costs the copy of the memtable's dicts."""
         return SavedData(self.memtable.copy(), self.flushed, self.counter_cache.copy())
@@ -392,11 +397,18 @@ class TableStore:
         self, start: Position = FIRST_POSITION, end: Position | None = None
     ) -> Iterator[tuple[Position, SourcePartition]]:
         """All partitions of a range as they are stored, tombstones and all, in token order, lazily."""
-        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
-            for position, stored in zip(*self._combined(items), strict=True):
-                if end is not None and position >= end:
-                    return
-                yield position, self.general(stored)
+        for position, stored in self._stored((self.memtable, *self.flushed), start):
+            if end is not None and position >= end:
+                return
+            yield position, self.general(stored)
+
+    def stored_in(self, saved: SavedData) -> Iterator[tuple[Position, Stored]]:
+        """The same of what this store had."""
+        return self._stored((saved.memtable, *saved.flushed), FIRST_POSITION)
+
+    def _stored(self, sources: Sequence[Source], start: Position) -> Iterator[tuple[Position, Stored]]:
+        for items in in_order([source.batches(start) for source in sources]):
+            yield from zip(*self._combined(items), strict=True)
 
     def general(self, stored: Stored) -> SourcePartition:
         return self.memtable.general(stored) if isinstance(stored, (bytes, SingleRow)) else stored

@@ -14,6 +14,7 @@ from storage.environment.strands import Overtaken, TooLong, in_go
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.control.kept_state import KeptState
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Control:
 
     def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
         self._node, self.cluster = node, cluster
-        self.snapshots: dict[str, SavedState] = {}
+        self.snapshots: dict[str, SavedState | KeptState] = {}
         self.lock = trio.Lock()
         self._listener = listener
 

@@ -11,7 +11,8 @@ import trio
 from cqlserver.control import saved_state
 from cqlserver.control.context import Control, Refused
 from cqlserver.control.raw_json import wire_values
-from cqlserver.control.verbs import check_in_memory, run_statement
+from cqlserver.control.storing import flush_stores
+from cqlserver.control.verbs import run_statement
 from cqlserver.seeding.tables import quoted
 from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.definitions import stored_system_keyspaces
@@ -19,12 +20,10 @@ from cqlserver.system.virtual_definitions import virtual_keyspaces
 from protocol.requests import QueryOptions
 from protocol.responses import RowsResult
 from storage.engine import Engine, EngineOptions
-from storage.memtable.memtable import Memtable
-from storage.mutation import PartitionUpdate
-from storage.reads import TableStore
+from storage.reads import SavedData, TableStore
+from storage.saved_records import records_of
 from storage.schema.tables import schema_mutations
 
-ROWS_PER_RECORD: Final = 500
 PARTITIONS_PER_TURN: Final = 100
 PAGE_ROWS: Final = 500
 
@@ -35,9 +34,8 @@ class Exists(Refused):
 
 async def export(control: Control, *, path: str) -> object:
     """Writes a commit log that holds the user's schema and rows, to be replayed by a start with --copy-of."""
-    check_in_memory(control, "export")
     node = control.node
-    saved = await control.exclusively(partial(saved_state.save, node))
+    saved = await _saved(control)
     folder = _new_folder(path)
     engine = Engine(node.environment, EngineOptions(str(folder)), (*stored_system_keyspaces(), *virtual_keyspaces()))
     engine.start()
@@ -49,8 +47,8 @@ async def export(control: Control, *, path: str) -> object:
             schema = schema.with_keyspace(keyspace)
         engine.change_schema(schema, schema_mutations(engine.schema, schema, node.environment.clock.wall_us()))
         for store, data in saved.tables.values():
-            for index, update in enumerate(_updates(store, data.memtable)):
-                log.append(update.encode())
+            for index, record in enumerate(_records(store, data)):
+                log.append(record)
                 if index % PARTITIONS_PER_TURN == 0:
                     log.write()
                     await trio.lowlevel.checkpoint()
@@ -62,23 +60,26 @@ async def export(control: Control, *, path: str) -> object:
     return {}
 
 
-def _updates(store: TableStore, memtable: Memtable) -> Iterator[PartitionUpdate]:
-    """Writes that lead to what a memtable holds, tombstones and all."""
-    explode, table_id = store.layouts.explode, store.table.id
-    for key in list(memtable.keys()):
-        partition = memtable.maybe_partition(key)
-        if partition is None:
-            continue
-        tombstones = tuple(partition.tombstones or ())
-        rows = [
-            (ck, explode(row))
-            for cks, block in zip(partition.cks, partition.rows, strict=True)
-            for ck, row in zip(cks, block, strict=True)
-        ]
-        first, rest = dict(rows[:ROWS_PER_RECORD]), rows[ROWS_PER_RECORD:]
-        yield PartitionUpdate(table_id, key, partition.deletion, partition.static, first, tombstones)
-        for at in range(0, len(rest), ROWS_PER_RECORD):
-            yield PartitionUpdate(table_id, key, rows=dict(rest[at : at + ROWS_PER_RECORD]))
+async def _saved(control: Control) -> saved_state.SavedState:
+    """With no memtable that is being flushed: it is emptied then."""
+    from cqlserver.control import kept_state
+
+    node = control.node
+    for _ in range(kept_state.TRIES):
+        stores = [store for store in saved_state.user_stores(node) if store.is_being_flushed]
+        if stores:
+            await flush_stores(node.engine, stores)
+        saved = await control.exclusively(partial(saved_state.save, node))
+        if not any(store.is_being_flushed for store, _ in saved.tables.values()):
+            return saved
+        await trio.sleep(kept_state.AGAIN_S)
+    raise Refused("not everything can be flushed: the reason stands in the log")
+
+
+def _records(store: TableStore, data: SavedData) -> Iterator[bytes]:
+    """Of all that a table had, tombstones and all."""
+    for position, stored in store.stored_in(data):
+        yield from records_of(store, position[8:], stored)
 
 
 async def dump(control: Control, *, keyspace: str, path: str) -> object:

@@ -69,7 +69,7 @@ def bring_back(node: Node, saved: SavedState, with_schema: bool = True) -> None:
     """Has schema and data as they were, and nothing else; or the data alone, of the tables that are still there. Only for
     nodes that keep nothing on disk."""
     if with_schema:
-        _bring_schema_back(node, saved)
+        bring_schema_back(node, saved)
     else:
         empty(node, saved.only)
     stores = node.engine.stores
@@ -78,7 +78,8 @@ def bring_back(node: Node, saved: SavedState, with_schema: bool = True) -> None:
             store.bring_back(data)
 
 
-def _bring_schema_back(node: Node, saved: SavedState) -> None:
+def bring_schema_back(node: Node, saved: SavedState) -> None:
+    """Drivers hear of what changed."""
     schema = node.schema
     for name in differences(user_keyspaces(schema, saved.only), saved.keyspaces):
         keyspace = saved.keyspaces.get(name)

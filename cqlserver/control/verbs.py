@@ -4,13 +4,14 @@ import json
 import os
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from cqlserver.control import saved_state
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.raw_json import RawJson, rows_json
+from cqlserver.control.saved_state import SavedState
 from cqlserver.program.init_files import is_counter
 from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
@@ -20,6 +21,9 @@ from cqlserver.system.tables import RELEASE_VERSION
 from protocol.errors import CqlSyntaxError, RequestError
 from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
+
+if TYPE_CHECKING:
+    from cqlserver.control.kept_state import KeptState
 
 PAGE_SIZE: Final = 5_000
 SNAPSHOTS_MAX: Final = 1_000
@@ -35,10 +39,6 @@ class BadSeed(Refused):
     code = "BadSeed"
 
 
-class NotInMemory(Refused):
-    code = "NotInMemory"
-
-
 async def reset(control: Control, *, schema: bool, keyspace: str | None) -> object:
     do = saved_state.drop_all if schema else saved_state.empty
     await control.exclusively(partial(do, control.node, keyspace))
@@ -46,17 +46,35 @@ async def reset(control: Control, *, schema: bool, keyspace: str | None) -> obje
 
 
 async def snapshot(control: Control, *, name: str, keyspace: str | None) -> object:
-    check_in_memory(control, "snapshot")
     if len(control.snapshots) >= SNAPSHOTS_MAX and name not in control.snapshots:
         raise Refused(f"there are {SNAPSHOTS_MAX} snapshots already; `forget` some of them")
-    control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
+    before = control.snapshots.get(name)
+    if not control.node.durable:
+        control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
+        return {}
+    from cqlserver.control import kept_state
+
+    control.snapshots[name] = await kept_state.save(control, name, keyspace)
+    if before is not None:
+        await _let_go(control, before)
     return {}
 
 
+async def _let_go(control: Control, saved: "SavedState | KeptState") -> None:
+    if not isinstance(saved, SavedState):
+        from cqlserver.control import kept_state
+
+        await kept_state.forget(control, saved.folder)
+
+
 async def restore(control: Control, *, name: str, schema: bool) -> object:
-    check_in_memory(control, "restore")
     saved = _snapshot(control, name)
-    await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
+    if isinstance(saved, SavedState):
+        await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
+        return {}
+    from cqlserver.control import kept_state
+
+    await kept_state.bring_back(control, saved, schema)
     return {}
 
 
@@ -76,22 +94,18 @@ async def about(control: Control) -> object:
 
 
 async def forget(control: Control, *, name: str) -> object:
-    _snapshot(control, name)
+    found = _snapshot(control, name)
     del control.snapshots[name]
+    await _let_go(control, found)
     return {}
 
 
-def _snapshot(control: Control, name: str) -> saved_state.SavedState:
+def _snapshot(control: Control, name: str) -> "SavedState | KeptState":
     found = control.snapshots.get(name)
     if found is None:
         names = ", ".join(control.snapshots) or "none"
         raise NoSuchSnapshot(f"there is no snapshot {name!r}; there are: {names}. `snapshot` makes one")
     return found
-
-
-def check_in_memory(control: Control, verb: str) -> None:
-    if control.node.durable:
-        raise NotInMemory(f"{verb} works on servers that keep nothing on disk: start with --memory")
 
 
 async def execute(

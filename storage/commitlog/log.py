@@ -18,6 +18,8 @@ Invariants:
 
 import logging
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate, takewhile
@@ -38,6 +40,7 @@ from storage.commitlog.format import (
     segment_file_name,
     segment_header,
 )
+from storage.commitlog.records import group_record
 from storage.commitlog.recovery import RecordHandler, Recovery, Replayed
 from storage.environment.environment import AppendFile, Clock, Disk
 
@@ -132,6 +135,7 @@ class CommitLog:
         self._ids: list[int] = []
         self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
         self._last_length = 0  # of the newest segment, when it is not open
+        self._begins_segment = False
         self._durable_before = 0  # all segments before the one with this id are, and the next section has to say so
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
@@ -160,6 +164,26 @@ class CommitLog:
         self._lengths.append(length)
         self._parts += (record, rest)
 
+    @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """What is appended meanwhile is one record: all of it or nothing after a crash. No longer than a record may be."""
+        count = len(self._lengths)
+        yield
+        lengths, joined = self._lengths[count:], b"".join(self._parts[2 * count :])
+        del self._lengths[count:], self._parts[2 * count :]
+        ends = list(accumulate(lengths))
+        if lengths:
+            self.append(group_record([joined[end - length : end] for length, end in zip(lengths, ends, strict=True)]))
+
+    @property
+    def segment(self) -> int:
+        """The id of the one that was written to last, 0 where there is none."""
+        return self.written_position >> POSITION_SHIFT
+
+    def begin_segment(self) -> None:
+        """What is written from here on goes to a new one. To be called when nothing is gathered."""
+        self._begins_segment = True
+
     def write(self) -> bool:
         """Hand all gathered records to the system; whether that made a segment full. Raises CommitLogFailed."""
         lengths, parts = self._lengths, self._parts
@@ -172,7 +196,7 @@ class CommitLog:
         try:
             payload = _payload(lengths, parts)
             room = self.options.segment_bytes - _MARK_BYTES - SECTION_HEADER.size - len(payload)
-            if self._open and (segment := self._open[-1]).offset <= room:
+            if self._open and (segment := self._open[-1]).offset <= room and not self._begins_segment:
                 self._write_section(segment, payload)
                 return False
             return self._write_rotating(payload)
@@ -210,6 +234,7 @@ class CommitLog:
 
     def _rotate(self) -> _Segment:
         """Open the next segment and write its header."""
+        self._begins_segment = False
         last_id = self._ids[-1] if self._ids else self.recovery.losses.freed
         last_length = self._open[-1].offset if self._open else self._last_length
         segment_id = max(last_id + 1, self._clock.wall_us() // 1000)

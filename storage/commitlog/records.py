@@ -12,6 +12,8 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
               what the table has before this record is to be kept under a name, whatever takes it away
     kept      [86][16 bytes table id][name]
               the snapshot of that name is on the disk
+    adopted   [87][16 bytes id]
+              the SSTables of an adoption (files/adoptions.py) count
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
@@ -31,6 +33,7 @@ RECORD_ROWS: Final = 0x82
 RECORD_DROP: Final = 0x83
 RECORD_SNAPSHOT: Final = 0x85
 RECORD_KEPT: Final = 0x86
+RECORD_ADOPTED: Final = 0x87
 
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
@@ -203,3 +206,14 @@ def split_kept(record: bytes) -> tuple[UUID, str]:
         return UUID(bytes=record[1:17]), record[17:].decode()
     except ValueError as error:
         raise CorruptionError(f"kept record of {len(record)} bytes: {error}") from error
+
+
+def adopted_record(adoption_id: UUID) -> bytes:
+    return bytes([RECORD_ADOPTED]) + adoption_id.bytes
+
+
+def split_adopted(record: bytes) -> UUID:
+    """Raises CorruptionError."""
+    if len(record) != 17:
+        raise CorruptionError(f"adopted record of {len(record)} bytes")
+    return UUID(bytes=record[1:])

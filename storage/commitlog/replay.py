@@ -23,6 +23,7 @@ from uuid import UUID
 from protocol.errors import CorruptionError
 from storage.commitlog.format import CommitLogPosition
 from storage.commitlog.records import (
+    RECORD_ADOPTED,
     RECORD_DROP,
     RECORD_GROUP,
     RECORD_KEPT,
@@ -33,6 +34,7 @@ from storage.commitlog.records import (
     SnapshotOrder,
     Truncation,
     rows_table,
+    split_adopted,
     split_drop,
     split_group,
     split_kept,
@@ -86,12 +88,13 @@ _Misfit = Callable[[CommitLogPosition, str], None]
 
 class SchemaReplay:
     """The first reading: the stores of system_schema as they were. `dropped`: by table id, the number of the last record
-    that dropped it; `ordered`: snapshots that are not said to be there, with the number of the record that orders each.
-    Records are counted from 0; those of a group are one."""
+    that dropped it; `adopted`: the adoptions that are decided; `ordered`: snapshots that are not said to be there, with the
+    number of the record that orders each. Records are counted from 0; those of a group are one."""
 
     def __init__(self, stores: Mapping[UUID, TableStore], misfit: _Misfit, files: ReplayFiles | None = None) -> None:
         self.dropped: dict[UUID, int] = {}
         self.ordered: dict[tuple[UUID, str], tuple[int, SnapshotOrder]] = {}
+        self.adopted: set[UUID] = set()
         self._stores = {table.id.bytes: stores[table.id] for table in schema_tables().values()}
         self._misfit = misfit
         self._written = files.written_until() if files is not None else {}
@@ -121,6 +124,8 @@ class SchemaReplay:
             self.ordered[order.key] = number, order
         elif kind == RECORD_KEPT:
             self.ordered.pop(split_kept(record), None)
+        elif kind == RECORD_ADOPTED:
+            self.adopted.add(split_adopted(record))
         elif kind == RECORD_ROWS:
             store = self._stores.get(rows_table(record))
             if store is not None and position > self._written.get(store.table.id, 0):
@@ -237,8 +242,8 @@ class Replay:
                 self._files.forget_replayed(table_id, position)
         elif kind == RECORD_SNAPSHOT:
             self._take_snapshot(split_snapshot(record))
-        elif kind == RECORD_KEPT:
-            pass
+        elif kind in (RECORD_KEPT, RECORD_ADOPTED):
+            pass  # the first reading knows
         elif kind == RECORD_ROWS:
             store = self._maybe_store(rows_table(record))
             if store is not None:

@@ -1,21 +1,54 @@
 """One table's metadata as records of system_schema: in a record of the log that outlives the table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
-from storage.commitlog.records import RECORD_ROWS, rows_table, split_rows
+from storage.commitlog.format import CommitLogPosition
+from storage.commitlog.records import RECORD_ROWS, SnapshotOrder, rows_table, split_rows
 from storage.commitlog.replay import apply_rows, apply_schema_mutation, mutation_table
 from storage.reads import TableStore
 from storage.schema.definitions import schema_tables
 from storage.schema.loading import Values, load_schema
-from storage.schema.metadata import KeyspaceMetadata, TableMetadata
+from storage.schema.metadata import KeyspaceMetadata, Schema, TableMetadata
 from storage.schema.tables import keyspace_mutations
 from storage.schema.writes import schema_record
 from storage.stored_values import stored_values
 
 _TIMESTAMP_US = 1
 _NOW_S = 1
+
+
+class WantedSnapshot(NamedTuple):
+    """Of a table, before it is truncated or dropped; `cql` makes the table anew."""
+
+    table: TableMetadata
+    name: str
+    created_ms: int
+    expires_ms: int | None
+    cql: str
+
+
+def orders_of(
+    wanted: Iterable[WantedSnapshot],
+    position: CommitLogPosition,
+    schema: Schema,
+    stores: Mapping[UUID, TableStore],
+) -> dict[UUID, SnapshotOrder]:
+    """What orders snapshots in the log, by table: each of all that the table has by now."""
+    return {
+        one.table.id: SnapshotOrder(
+            one.table.id,
+            position,
+            one.name,
+            one.created_ms,
+            one.expires_ms,
+            one.cql,
+            records_of_table(schema.keyspaces[one.table.keyspace], one.table, stores),
+        )
+        for one in wanted
+    }
 
 
 def records_of_table(

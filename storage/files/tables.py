@@ -23,6 +23,7 @@ from storage.compaction.compactions import Compactions
 from storage.environment.environment import Environment
 from storage.environment.strands import beside
 from storage.files import snapshots
+from storage.files.adoptions import Adopted, Adoption, Adoptions
 from storage.files.expiring_snapshots import ExpiringSnapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
@@ -37,11 +38,14 @@ from storage.sstable.caches import Caches
 from storage.sstable.constants import VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
+from storage.sstable.statistics import LogPosition
 
 log = logging.getLogger("cqlserver.flush")
 
 CONSIDER_S: Final = 60.0
 """How often is looked whether time alone makes SSTables worth a compaction."""
+SAVED: Final = "saved"
+"""In the data folder: links to what a process keeps for as long as it runs."""
 RETRY_S: Final = 10.0
 """After a flush or a removal has failed (a full disk), before the next attempt."""
 
@@ -88,6 +92,7 @@ class StoredTables:
         host_id: Callable[[], UUID | None],
     ) -> None:
         self._host_id = host_id
+        self.root = root
         self.options = options
         self.keeps_backups = options.keeps_backups
         self._disk, self._clock = environment.disk, environment.clock
@@ -98,6 +103,7 @@ class StoredTables:
         self.ordered = OrderedSnapshots(
             environment.disk, self.folders, commit_log, background, VERSIONS[options.version], host_id
         )
+        self.adoptions = Adoptions(environment.disk, root, self.folders.root, commit_log, background)
         self.expiring = ExpiringSnapshots(
             environment.disk, environment.clock, self.folders, background, self.remove_snapshot
         )
@@ -121,6 +127,7 @@ class StoredTables:
 
     def start(self) -> None:
         """Looks for the folders of tables, and ends what a crash left half done."""
+        snapshots.remove(self._disk, f"{self.root}/{SAVED}")
         self.folders.find()
         for folder in self.folders.paths:
             clean_up(self._disk, folder)
@@ -206,6 +213,10 @@ class StoredTables:
         for files in self._files.values():
             files.set_table()
 
+    def opened(self, store: TableStore, folder: str, descriptor: Descriptor) -> SSTableReader:
+        """An SSTable for a table of ours. Raises CorruptionError."""
+        return SSTableReader.open(self._disk, folder, descriptor, store.table, store.layouts, self.caches)
+
     def readers_of(self, table_id: UUID) -> tuple[SSTableReader, ...]:
         """The SSTables that a table has."""
         files = self._files.get(table_id)
@@ -278,6 +289,36 @@ class StoredTables:
             beside(lambda: snapshots.back_up(self._disk, reader))
         except OSError as error:
             log.error("%s: %s has no backup: %s", task.subject, reader.path, error)
+
+    def adoption(self, found: Iterable[tuple[TableStore, str, Descriptor]], end: LogPosition) -> Adoption:
+        """Of SSTables that are in some folder, for tables of ours, which get numbers for them. `end`: up to where those of
+        this node's log that they have or stand in for reach."""
+        adopted = []
+        for store, folder, descriptor in found:
+            files = self.files_of(store)
+            made = Descriptor(descriptor.version, files.next_descriptor().generation)
+            adopted.append(Adopted(folder, descriptor, self.folders.name(store.table), made))
+            self.folders.add(store.table)
+        return Adoption(self._rng.uuid4(), end, adopted)
+
+    def adopt(self, adoption: Adoption, readers: Iterable[tuple[TableStore, SSTableReader]]) -> None:
+        """Its record is gathered; what it has is read from here on."""
+        self.adoptions.decide(adoption)
+        by_store: dict[UUID, list[SSTableReader]] = {}
+        for store, reader in readers:
+            by_store.setdefault(store.table.id, []).append(reader)
+        for table_id, own in by_store.items():
+            files = self.files_of(self._stores[table_id])
+            files.replace((), own)
+            files.set_table()
+            self.compactions.consider(files)
+
+    def written_before(self, table_id: UUID) -> CommitLogPosition:
+        """What the log has of a table before is in its SSTables."""
+        store = self._stores.get(table_id)
+        if store is not None and not len(store.memtable) and not self._commit_log.gathered:
+            return self._commit_log.written_position
+        return self._since.get(table_id, CommitLogPosition(0))
 
     def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
         """All SSTables of each table into one."""
@@ -517,6 +558,7 @@ class StoredTables:
     def _needed_from(self) -> CommitLogPosition:
         commit_log = self._commit_log
         needed = [commit_log.written_position, *self._removals.values(), *self.ordered.needed_from]
+        needed += self.adoptions.needed_from
         needed += [flush.lower for flush in self._flushes if flush.is_wanted]
         for table_id, store in self._stores.items():
             if len(store.memtable):

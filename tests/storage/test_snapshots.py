@@ -10,7 +10,8 @@ from test_engine import Harness, table
 from test_flush import FOLDER, data_files, fill, flush
 
 from storage.commitlog.log import CommitLogOptions
-from storage.engine import EngineOptions, WantedSnapshot
+from storage.commitlog.table_records import WantedSnapshot
+from storage.engine import EngineOptions
 from storage.environment.memory import FaultyDisk
 from storage.memtable.packed import Layouts
 from storage.schema.metadata import DroppedColumn, TableMetadata

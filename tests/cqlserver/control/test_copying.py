@@ -28,10 +28,13 @@ SELECTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[cqlserver.Server]:
-    with cqlserver.start() as server:
+@pytest.fixture(scope="module", params=["memory", "disk"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[cqlserver.Server]:
+    data = tmp_path_factory.mktemp("data") if request.param == "disk" else None
+    with cqlserver.start(data=data) as server:
         server.execute(SCHEMA.replace("frozen<pair>", "frozen<ks.pair>"))
+        if data is not None:
+            server.call("flush", keyspace="ks", tables=["t"])
         server.execute("; ".join(f"INSERT INTO ks.t (k, c, v) VALUES (3, {c}, 'x')" for c in range(1_200)))
         yield server
 
