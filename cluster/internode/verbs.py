@@ -75,12 +75,14 @@ class Verb(IntEnum):
     """What was asked for is under way."""
     REPAIR_END = 64
     """The session is over; nothing more is asked of it."""
+    REPAIR_STEP = 65
+    """A step of an incremental repair; answered by REPAIR_GOES, later by DONE or FAILED."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
 """Those that nobody asked for."""
 
-REPAIR_VERBS = frozenset((Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END))
+REPAIR_VERBS = frozenset((Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END, Verb.REPAIR_STEP))
 """Those that nobody asked for."""
 
 

@@ -6,6 +6,9 @@ on at once. What a user is told meanwhile are `lines`; what has to be remembered
     begun --nobody to repair with--> over
           --somebody is down--> over, failed
           --all are asked--> jobs --all ended--> over
+
+An incremental one has all participants set apart what was never repaired before its jobs, and promise and commit after them;
+whatever fails, all are told.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +16,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from uuid import UUID
 
-from cluster.coordination.outcome import Outcome
+from cluster.coordination.outcome import Outcome, all_of
+from cluster.gossip.endpoint import Endpoint
 from cluster.repair.asking import RepairFailed
 from cluster.repair.job import Flow, JobOptions, RepairJob, Replicas
+from cluster.repair.messages import Step, Stepping
 from cluster.repair.options import Preview, RepairOptions
 from cluster.repair.ranges import CommonRange, without_dead
+from cluster.repair.validation import Looked
 from cluster.ring import Node
 from cluster.streaming.ranges import TokenRange
 from storage.schema.metadata import TableMetadata
@@ -78,6 +84,8 @@ class Surroundings:
     now_ms: Callable[[], int]
     is_alive: Callable[[Node], bool]
     tree_depth_max: int
+    has_sstables: bool
+    """Without them nothing can be set apart: an incremental repair is a full one."""
 
 
 class RepairCommand:
@@ -149,8 +157,42 @@ class RepairCommand:
             self.sessions.append(session)
             self._queue += [(session, table) for table in self.tables]
             self._watcher.session_began(self, session)
+        if self._is_incremental:
+            self._step_all(Step.PREPARE, self._begin_jobs)
+        else:
+            self._begin_jobs()
+
+    def _begin_jobs(self) -> None:
         for _ in range(self.options.job_threads):
             self._next()
+
+    @property
+    def _is_incremental(self) -> bool:
+        return self.options.is_incremental and self.options.preview is Preview.NONE and self._around.has_sstables
+
+    def _step_all(self, step: Step, then: Callable[[], None]) -> None:
+        """All participants take a step of an incremental repair."""
+        nodes = (self.local, *self.neighbours)
+        is_short = any(session.common.is_short for session in self.sessions)
+        stepping = Stepping(
+            self.id,
+            step,
+            _endpoint(self.local),
+            0 if is_short else self._began_ms,
+            tuple(table.id for table in self.tables),
+            tuple(_endpoint(node) for node in nodes),
+            tuple(range_ for session in self.sessions for range_ in session.common.ranges),
+        )
+        whole = all_of([self._around.replicas.step(node, stepping) for node in nodes])
+
+        def taken() -> None:
+            if whole.error is None:
+                then()
+            elif step is not Step.FAIL:
+                self._step_all(Step.FAIL, lambda: None)
+                self.fail(whole.error)
+
+        whole.when_done(taken)
 
     def _living(self, common: Sequence[CommonRange]) -> list[CommonRange]:
         """Raises RepairFailed where somebody is down who is not to be left out."""
@@ -172,7 +214,7 @@ class RepairCommand:
         options = self.options
         how = JobOptions(
             options.parallelism,
-            options.preview.looked,
+            Looked.PENDING if self._is_incremental else options.preview.looked,
             options.pulls,
             options.preview is Preview.NONE,
             options.optimises_streams and not options.pulls,
@@ -214,10 +256,18 @@ class RepairCommand:
     def _end(self) -> None:
         failed = [session.error for session in self.sessions if session.error is not None]
         if failed:
+            if self._is_incremental:
+                self._step_all(Step.FAIL, lambda: None)
             self.error = RepairFailed("Some repair failed")
             self._tell(LineKind.COMPLETE, f"Repair command #{self.number} finished with error")
             self._over()
             return
+        if self._is_incremental:
+            self._step_all(Step.PROPOSE, lambda: self._step_all(Step.COMMIT, self._complete))
+        else:
+            self._complete()
+
+    def _complete(self) -> None:
         text = "Repair completed successfully"
         if self.options.preview is not Preview.NONE:
             found = self._previewed()
@@ -261,6 +311,10 @@ class RepairCommand:
         self.lines.append(Line(kind, text, self._around.now_ms()))
         for callback in tuple(self.on_line):
             callback()
+
+
+def _endpoint(node: Node) -> Endpoint:
+    return Endpoint(node.address, node.port)
 
 
 _RANGES_TOLD = 30

@@ -5,6 +5,7 @@ Whoever asks does so again until he is answered. A request is known by its bytes
 
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from uuid import UUID
 
 from cluster.gossip.endpoint import Endpoint
@@ -17,6 +18,7 @@ from protocol.errors import PeerError
 _VALIDATION = struct.Struct(">16s16sqBB")
 _SYNC = struct.Struct(">16s16sBH")
 _RANGE = struct.Struct(">qq")
+_STEPPING = struct.Struct(">16sBq")
 _FETCHES, _PUSHES, _PENDING = 1, 2, 4
 
 
@@ -79,6 +81,62 @@ class Synchronisation:
         fetches, pushes, is_pending = (bool(flags & flag) for flag in (_FETCHES, _PUSHES, _PENDING))
         ranges = _unpacked(texts[2:])
         return cls(UUID(bytes=session_id), UUID(bytes=table_id), peer, fetches, pushes, is_pending, ranges)
+
+
+class Step(Enum):
+    """What a participant of an incremental repair is told to do (repair/consistent/ConsistentSession.java)."""
+
+    PREPARE = 0
+    """Set apart what was never repaired."""
+    PROPOSE = 1
+    """Promise that it can be finished."""
+    COMMIT = 2
+    """It is repaired."""
+    FAIL = 3
+    """It is as it was before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepping:
+    """A step of a session: of these tables and ranges, among these nodes. `repaired_at_ms`: what is finished is marked with
+    it; 0 where somebody was left out, for then nothing is."""
+
+    session_id: UUID
+    step: Step
+    coordinator: Endpoint
+    repaired_at_ms: int
+    tables: tuple[UUID, ...]
+    participants: tuple[Endpoint, ...]
+    ranges: tuple[TokenRange, ...]
+
+    def encode(self) -> bytes:
+        head = _STEPPING.pack(self.session_id.bytes, self.step.value, self.repaired_at_ms)
+        tables = b"".join(table.bytes for table in self.tables)
+        endpoints = encode_texts(_place(endpoint) for endpoint in (self.coordinator, *self.participants))
+        return encode_texts((head, tables, endpoints, *_packed(self.ranges)))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Stepping":
+        """Raises PeerError."""
+        try:
+            head, tables, endpoints, *ranges = decode_texts(data)
+            session_id, step, repaired_at_ms = _STEPPING.unpack(head)
+            coordinator, *participants = (_endpoint(text) for text in decode_texts(endpoints))
+            ids = tuple(UUID(bytes=tables[at : at + 16]) for at in range(0, len(tables), 16))
+            kind = Step(step)
+        except (struct.error, ValueError) as error:
+            raise PeerError(f"no step of a repair: {error}") from None
+        return cls(
+            UUID(bytes=session_id), kind, coordinator, repaired_at_ms, ids, tuple(participants), _unpacked(ranges)
+        )
+
+
+def _place(endpoint: Endpoint) -> bytes:
+    return endpoint.port.to_bytes(2, "big") + endpoint.address.encode()
+
+
+def _endpoint(text: bytes) -> Endpoint:
+    return Endpoint(text[2:].decode(), int.from_bytes(text[:2], "big"))
 
 
 def encode_trees(trees: list[MerkleTree]) -> bytes:

@@ -7,6 +7,7 @@ Who asks again, because an answer was lost, gets the same one as long as the ses
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +16,8 @@ from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.repair.asking import RepairFailed
-from cluster.repair.messages import Synchronisation, Validation, encode_trees
+from cluster.repair.messages import Stepping, Synchronisation, Validation, encode_trees
+from cluster.repair.sessions import LocalSessions
 from cluster.repair.tree import MerkleTree
 from cluster.repair.validation import looked_at, trees_of
 from cluster.ring import Node
@@ -59,6 +61,9 @@ class Participant:
             case Verb.REPAIR_SYNC:
                 sync = Synchronisation.decode(message.body)
                 self._work(sender, message, sync.session_id, lambda: self._synchronised(sync))
+            case Verb.REPAIR_STEP:
+                stepping = Stepping.decode(message.body)
+                self._work(sender, message, stepping.session_id, lambda: self._stepped(stepping))
             case _:
                 self.forget(UUID(bytes=message.body))
 
@@ -95,11 +100,11 @@ class Participant:
         )
         return answer
 
+    def _stepped(self, stepping: Stepping) -> Outcome[Answer]:
+        return _answered(self.step(stepping))
+
     def _synchronised(self, sync: Synchronisation) -> Outcome[Answer]:
-        answer: Outcome[Answer] = Outcome()
-        done = self.synchronise(sync)
-        done.when_done(lambda: answer.settle(_FAILED if done.error is not None else (Verb.DONE, b"")))
-        return answer
+        return _answered(self.synchronise(sync))
 
     # --- here ----------------------------------------------------------------------------------------------------------
 
@@ -129,6 +134,19 @@ class Participant:
         self._engine.background.add(task)
         return outcome
 
+    def step(self, stepping: Stepping) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        done = self.sessions.step(stepping)
+        done.when_done(self._when_ready)
+        return done
+
+    @cached_property
+    def sessions(self) -> LocalSessions:
+        """Of incremental repairs."""
+        sessions = LocalSessions(self._engine)
+        sessions.go_on()
+        return sessions
+
     def synchronise(self, sync: Synchronisation) -> Outcome[None]:
         """Fails with RepairFailed, StreamFailed."""
         peer = self._member(sync.peer)
@@ -144,3 +162,9 @@ class Participant:
         if sync.pushes:
             under_way.append(self._streams.push(peer, tasks, Reason.REPAIR, pending).outcome)
         return all_of(under_way)
+
+
+def _answered(done: Outcome[None]) -> Outcome[Answer]:
+    answer: Outcome[Answer] = Outcome()
+    done.when_done(lambda: answer.settle(_FAILED if done.error is not None else (Verb.DONE, b"")))
+    return answer

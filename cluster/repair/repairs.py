@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from cluster.internode.frames import Message
 from cluster.internode.verbs import Verb
 from cluster.repair.asking import Asking, RepairFailed
 from cluster.repair.coordinator import RepairCommand, Surroundings, Watcher
-from cluster.repair.messages import Synchronisation, Validation, decode_trees
+from cluster.repair.messages import Step, Stepping, Synchronisation, Validation, decode_trees
 from cluster.repair.options import RepairOptions
 from cluster.repair.participant import Participant
 from cluster.repair.ranges import asked_ranges, common_ranges
@@ -44,6 +45,7 @@ class Repairs:
     ) -> None:
         self._engine, self._coordinator, self._requests = engine, coordinator, requests
         self._clock = engine.environment.clock
+        self._member = member
         self._new_id = lambda: UUID(bytes=timeuuids.bytes())
         self.participant = Participant(engine, streams, requests.send, member, when_ready)
         self.commands: OrderedDict[int, RepairCommand] = OrderedDict()
@@ -69,7 +71,13 @@ class Repairs:
                 f"{local.datacenter}"
             )
         surroundings = Surroundings(
-            local, self, self._new_id, lambda: self._clock.wall_us() // 1_000, coordinator.is_alive, DEPTH_MAX
+            local,
+            self,
+            self._new_id,
+            lambda: self._clock.wall_us() // 1_000,
+            coordinator.is_alive,
+            DEPTH_MAX,
+            self._engine.commit_log is not None,
         )
         command = RepairCommand(self._last_number, keyspace.name, options, surroundings, watcher or Watcher())
         self.commands[command.number] = command
@@ -85,6 +93,15 @@ class Repairs:
                 tables, ranges, lambda: common_ranges(options, keyspace.name, ranges, strategy, ring, local)
             )
         return command
+
+    def cancel(self, session_id: UUID) -> None:
+        """Has all participants of an incremental repair fail it."""
+        session = self.participant.sessions.all[session_id]
+        stepping = replace(session.stepping, step=Step.FAIL)
+        for endpoint in stepping.participants:
+            node = self._member(endpoint)
+            if node is not None:
+                self.step(node, stepping)
 
     def _command_ended(self, command: RepairCommand) -> None:
         self.participant.forget(command.id)
@@ -116,12 +133,13 @@ class Repairs:
         """Fails with RepairFailed."""
         if node == self._coordinator.local:
             return self.participant.synchronise(sync)
-        done: Outcome[None] = Outcome()
-        answer = self._ask(node, Verb.REPAIR_SYNC, sync.encode(), f"Sync with {sync.peer}")
-        answer.when_done(
-            lambda: done.settle(None) if answer.error is None else done.fail(answer.error)
-        )
-        return done
+        return _done(self._ask(node, Verb.REPAIR_SYNC, sync.encode(), f"Sync with {sync.peer}"))
+
+    def step(self, node: Node, stepping: Stepping) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        if node == self._coordinator.local:
+            return self.participant.step(stepping)
+        return _done(self._ask(node, Verb.REPAIR_STEP, stepping.encode(), f"{stepping.step.name.capitalize()} phase"))
 
     def _ask(self, node: Node, verb: Verb, body: bytes, what: str) -> Outcome[Message]:
         operation_id = self._requests.next_id()
@@ -137,6 +155,12 @@ class Repairs:
     def receive(self, sender: Node, message: Message) -> None:
         """A message with one of REPAIR_VERBS. Raises PeerError for what no node sends."""
         self.participant.receive(sender, message)
+
+
+def _done(answer: Outcome[Message]) -> Outcome[None]:
+    done: Outcome[None] = Outcome()
+    answer.when_done(lambda: done.settle(None) if answer.error is None else done.fail(answer.error))
+    return done
 
 
 def _tables_of(keyspace: KeyspaceMetadata, names: tuple[str, ...]) -> tuple[TableMetadata, ...]:

@@ -127,6 +127,25 @@ CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
         repairing.repair,
     ),
     Operation(
+        "repair_sessions",
+        "The incremental repairs that the node takes part in",
+        (Argument("all", BOOLEAN, "those that are over, too", False),),
+        list_of("sessions"),
+        repairing.repair_sessions,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "cancel_repair_session",
+        "Ends an incremental repair",
+        (
+            Argument("session", STRING, "its id"),
+            Argument("force", BOOLEAN, "though another node coordinates it", False),
+        ),
+        NOTHING,
+        repairing.cancel_repair_session,
+    ),
+    Operation(
         "repair_lines",
         "What a repair has told",
         (Argument("command", INTEGER, "its number"), Argument("since", INTEGER, "from this line on", 0)),

@@ -189,6 +189,30 @@ CLUSTER_COMMANDS: Final = (
         _TABLES,
         "The keyspace followed by one or many tables",
     ),
+    Command(
+        "repair_admin cancel",
+        "cancel an incremental repair session. Use --force to cancel from a node other than the repair coordinator "
+        "Attempting to cancel FINALIZED or FAILED sessions is an error.",
+        "repair",
+        (
+            Option(("-s", "--session"), "The session to cancel", "session"),
+            Option(("-f", "--force"), "Force a cancellation."),
+        ),
+    ),
+    Command(
+        "repair_admin list",
+        "list repair sessions",
+        "repair",
+        (
+            Option(
+                ("-et", "--end-token"), "Use -et to specify a token at which repair range ends", "end_token"
+            ),
+            Option(("-a", "--all"), "include completed and failed sessions"),
+            Option(
+                ("-st", "--start-token"), "Use -st to specify a token at which the repair range starts", "start_token"
+            ),
+        ),
+    ),
     Command("resumehandoff", "Resume hints delivery process", "gossip"),
     Command(
         "ring",
@@ -231,5 +255,8 @@ CLUSTER_COMMANDS: Final = (
 )
 
 GROUPS: Final[Mapping[str, Group]] = {
+    "repair_admin": Group(
+        "repair_admin", "list and fail incremental repair sessions", "repair_admin list", "list repair sessions"
+    ),
     "bootstrap": Group("bootstrap", "Monitor/manage node's bootstrap process", "", "Display help information")
 }

@@ -15,7 +15,7 @@ from protocol.errors import CorruptionError
 from storage.background import Cancelled, Task
 from storage.batches import Batch, in_order
 from storage.compaction.choices import Choice
-from storage.compaction.outputs import Outputs
+from storage.compaction.outputs import ApartOutputs, Outputs
 from storage.compaction.purging import Purger, uncovered_partition
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
@@ -80,16 +80,36 @@ class _Input:
         writer.append_raw(stretch.positions[number], stretch.hashes[number], pieces, promoted, self._reader.statistics)
 
 
+class Apart(NamedTuple):
+    """What an incremental repair sets apart: what lies in some intervals of positions (the end exclusive, None: the ring's)
+    comes into an SSTable of its own, which says that it waits for that session's end."""
+
+    session_id: UUID
+    intervals: tuple[tuple[Position, Position | None], ...]
+
+    def holds(self, position: Position) -> bool:
+        return any(start <= position and (end is None or position < end) for start, end in self.intervals)
+
+    def has_all_of(self, reader: SSTableReader) -> bool:
+        first, last = reader.first_position, reader.last_position
+        return any(start <= first and (end is None or last < end) for start, end in self.intervals)
+
+    def has_some_of(self, reader: SSTableReader) -> bool:
+        first, last = reader.first_position, reader.last_position
+        return any(start <= last and (end is None or first < end) for start, end in self.intervals)
+
+
 class Rules(NamedTuple):
-    """What is left out. `purges`: tombstones that hide nothing any more; `ranges`: what lies in none of them (first and last
+    """What is left out: `purges`: tombstones that hide nothing any more; `ranges`: what lies in none of them (first and last
     position); `removes_covered`: what newer deletions in other SSTables cover (`by_cells`: or newer cells); `skips_damaged`:
-    partitions that can't be read."""
+    partitions that can't be read. And what comes into SSTables of its own: `apart`."""
 
     purges: bool = True
     ranges: tuple[tuple[Position, Position], ...] | None = None
     removes_covered: bool = False
     by_cells: bool = False
     skips_damaged: bool = False
+    apart: Apart | None = None
 
 
 USUAL: Final = Rules()
@@ -150,7 +170,7 @@ class Compaction:
         task.total = sum(reader.data_bytes for reader in inputs)
         transaction = Transaction(self._disk, files.folder, self._kind.lower().replace(" ", ""), self._id)
         keys = sum(reader.key_count for reader in inputs)
-        outputs = Outputs(self.choice, keys, lambda level, count: self._open_writer(transaction, level, count))
+        outputs = self._outputs(transaction, keys)
         is_decided = True
         try:
             self._merge(outputs, task)
@@ -183,7 +203,22 @@ class Compaction:
         merged = {versions: count for versions, count in enumerate(self._merged) if count}
         return Compacted(self._id, files.store.table, self._kind, bytes_in, bytes_out, merged)
 
-    def _open_writer(self, transaction: Transaction, level: int, key_count: int) -> SSTableWriter:
+    def _outputs(self, transaction: Transaction, keys: int) -> Outputs | ApartOutputs:
+        pending_repair = self.inputs[0].pending_repair
+
+        def outputs(pending: UUID | None) -> Outputs:
+            return Outputs(
+                self.choice, keys, lambda level, count: self._open_writer(transaction, level, count, pending)
+            )
+
+        apart = self.rules.apart
+        if apart is None:
+            return outputs(pending_repair)
+        return ApartOutputs(outputs(apart.session_id), outputs(pending_repair), apart.holds)
+
+    def _open_writer(
+        self, transaction: Transaction, level: int, key_count: int, pending_repair: UUID | None
+    ) -> SSTableWriter:
         files, inputs = self.files, self.inputs
         descriptor = files.next_descriptor()
         beside(lambda: transaction.add(descriptor.file_name("")))
@@ -192,12 +227,13 @@ class Compaction:
             key_count,
             level,
             repaired_at_ms=min(reader.repaired_at_ms for reader in inputs),
+            pending_repair=pending_repair,
             originating_host=self._host_id,
             commit_log_intervals=merged_intervals(interval for reader in own for interval in reader.commit_log_intervals),
         )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 
-    def _merge(self, outputs: Outputs, task: Task) -> None:
+    def _merge(self, outputs: Outputs | ApartOutputs, task: Task) -> None:
         store, rules, merged = self.files.store, self.rules, self._merged
         copies = not (rules.removes_covered or rules.skips_damaged)
         inputs = [_Input(reader, self.files.version if copies else None, rules.skips_damaged) for reader in self.inputs]
@@ -237,7 +273,7 @@ class Compaction:
                     log.warning("%s: the partition %s is left out", error, position[8:].hex())
                     self.skipped += 1
 
-    def _append(self, position: Position, partition: SourcePartition, outputs: Outputs, task: Task) -> None:
+    def _append(self, position: Position, partition: SourcePartition, outputs: Outputs | ApartOutputs, task: Task) -> None:
         store, rules = self.files.store, self.rules
         key = position[8:]
         purgeable_us = self._purgeable_us(key) if self._may_purge else NO_TIMESTAMP

@@ -8,7 +8,7 @@ from uuid import UUID
 from protocol.types import VectorType
 from storage.background import Background, Lane, Task
 from storage.compaction.choices import Choice, Situation, class_name, total_bytes
-from storage.compaction.compaction import USUAL, Compacted, Compaction, Rules
+from storage.compaction.compaction import USUAL, Apart, Compacted, Compaction, Rules
 from storage.compaction.strategies import UNIFIED, major, next_to_compact
 from storage.compaction.unified import shards_of
 from storage.compaction.verifying import VerifyOptions, verify_table
@@ -70,7 +70,12 @@ class Compactions:
 
     def compact(self, tables: Iterable[TableFiles]) -> list[Task]:
         """All SSTables of each together (a major compaction)."""
-        return self._on_command(tables, "Major compaction", lambda files: major(files.readers, self._situation(files)))
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            groups = repair_groups(files.readers)
+            return [choice for readers in groups for choice in major(readers, self._situation(files))]
+
+        return self._on_command(tables, "Major compaction", choose)
 
     def compact_these(self, files: TableFiles, readers: Sequence[SSTableReader]) -> Task:
         """Those together, whatever the strategy says (a user-defined compaction)."""
@@ -117,6 +122,30 @@ class Compactions:
 
         return self._on_command(tables, "Cleanup", choose, Rules(ranges=tuple(ranges)))
 
+    def set_apart(self, files: TableFiles, apart: Apart) -> Task:
+        """Anticompaction: of what was never repaired, what lies in a session's ranges comes into SSTables of its own. Those
+        that lie there wholly are marked, not written again."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            found = [r for r in files.readers if not r.repaired_at_ms and r.pending_repair is None]
+            for reader in found:
+                if apart.has_all_of(reader):
+                    reader.mark(self._disk, 0, apart.session_id)
+            return _each([r for r in found if r.pending_repair is None and apart.has_some_of(r)])
+
+        return self._add(files, "Anticompaction", choose, Rules(purges=False, apart=apart))
+
+    def end_session(self, files: TableFiles, session_id: UUID, repaired_at_ms: int) -> Task:
+        """What was set apart for a session is repaired, or, where that is 0, it is as it was before."""
+
+        def mark(task: Task) -> None:
+            for reader in files.readers:
+                if reader.pending_repair == session_id:
+                    reader.mark(self._disk, repaired_at_ms, None)
+            self.consider(files)
+
+        return self._background.add(Task(Lane.COMPACTION, "Mark repaired", str(files.store.table), mark))
+
     def collect_garbage(self, tables: Iterable[TableFiles], by_cells: bool = False) -> list[Task]:
         """Writes each again, without what is deleted in others (`by_cells`: or overwritten), the oldest data first."""
 
@@ -130,7 +159,7 @@ class Compactions:
 
     def _add(self, files: TableFiles, kind: str, choose: Choose, rules: Rules = USUAL) -> Task:
         def run(task: Task) -> None:
-            for choice in choose(files):
+            for choice in _unmixed(choose(files)):
                 if all(reader in files.readers for reader in choice.inputs):
                     own = self._rules(files, choice) if rules is USUAL else rules
                     now_s, pace = self._clock.now_s(), _Pace(self).pace
@@ -158,8 +187,13 @@ class Compactions:
         return any(task.kind == "Compaction" and task.subject == table for task in waiting)
 
     def _next(self, files: TableFiles) -> Sequence[Choice[SSTableReader]]:
-        choice = next_to_compact(files.readers, self._situation(files)) if self._may_begin(files) else None
-        return () if choice is None else (choice,)
+        if not self._may_begin(files):
+            return ()
+        for readers in repair_groups(files.readers):
+            choice = next_to_compact(readers, self._situation(files))
+            if choice is not None:
+                return (choice,)
+        return ()
 
     def _situation(self, files: TableFiles) -> Situation:
         table = files.store.table
@@ -204,6 +238,18 @@ class _Pace:
         if self._clock() < self._due_s and not task.is_hurried:
             due_s = self._due_s
             task.wait(lambda: self._clock() >= due_s, lambda: None)
+
+
+def repair_groups(readers: Sequence[SSTableReader]) -> list[list[SSTableReader]]:
+    """What was repaired, what was not, and what a repair has set apart, by session: these are never compacted together."""
+    groups: dict[tuple[bool, UUID | None], list[SSTableReader]] = {}
+    for reader in readers:
+        groups.setdefault((reader.repaired_at_ms > 0, reader.pending_repair), []).append(reader)
+    return list(groups.values())
+
+
+def _unmixed(choices: Sequence[Choice[SSTableReader]]) -> list[Choice[SSTableReader]]:
+    return [choice._replace(inputs=group) for choice in choices for group in repair_groups(choice.inputs)]
 
 
 def _each(readers: Iterable[SSTableReader]) -> list[Choice[SSTableReader]]:

@@ -10,6 +10,28 @@ from storage.sstable.reader import SSTableReader
 from storage.sstable.writer import SSTableWriter
 
 
+class ApartOutputs:
+    """Two of them: one for what `is_inside`, one for the rest."""
+
+    def __init__(self, inside: "Outputs", outside: "Outputs", is_inside: Callable[[Position], bool]) -> None:
+        self._inside, self._outside, self._is_inside = inside, outside, is_inside
+
+    def writer(self, position: Position) -> SSTableWriter:
+        return (self._inside if self._is_inside(position) else self._outside).writer(position)
+
+    def end(self) -> None:
+        self._inside.end()
+        self._outside.end()
+
+    @property
+    def complete(self) -> list[SSTableWriter]:
+        return self._inside.complete + self._outside.complete
+
+    def abort(self) -> None:
+        self._inside.abort()
+        self._outside.abort()
+
+
 class Outputs:
     """`open_writer` is given a level and about how many partitions will come."""
 

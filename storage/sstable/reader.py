@@ -17,6 +17,7 @@ from uuid import UUID
 from protocol.errors import CorruptionError
 from storage.batches import Batch
 from storage.environment.environment import Disk, ReadFile
+from storage.environment.strands import beside
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import NEVER
@@ -342,6 +343,15 @@ class SSTableReader:
     @property
     def repaired_at_ms(self) -> int:
         return self.statistics.stats.repaired_at_ms
+
+    def mark(self, disk: Disk, repaired_at_ms: int, pending_repair: UUID | None) -> None:
+        """Has the SSTable say so of itself, durably. Raises OSError."""
+        stats = self.statistics.stats._replace(repaired_at_ms=repaired_at_ms, pending_repair=pending_repair)
+        marked = self.statistics._replace(stats=stats)
+        path = f"{self.folder}/{self.descriptor.file_name(STATISTICS)}"
+        data = statistics.encode(marked, self.descriptor.version)
+        beside(lambda: disk.write_file_atomically(path, data))
+        self.statistics = marked
 
     @property
     def pending_repair(self) -> UUID | None:

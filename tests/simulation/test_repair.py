@@ -12,6 +12,7 @@ from cluster.repair import job, participant
 from cluster.repair.coordinator import LineKind, RepairCommand
 from cluster.repair.digest import PartitionDigests
 from cluster.repair.options import Parallelism, Preview, RepairOptions
+from cluster.repair.sessions import State
 from cluster.repair.validation import Looked
 from cluster.streaming.ranges import TokenRange
 from protocol.errors import RequestError
@@ -20,6 +21,7 @@ from simulation.network import Weather
 from storage.memtable.memtable import Memtable
 from storage.mutation import Cell, Deletion, Liveness, PartitionUpdate, Row
 from storage.reads import FIRST_POSITION, Source, TableStore
+from storage.sstable.reader import SSTableReader
 
 pytestmark = pytest.mark.slow
 ONE = Consistency.ONE
@@ -220,3 +222,108 @@ def test_options_are_told_as_cassandra_does() -> None:
         "ColumnFamilies: [t], dataCenters: [], hosts: [], previewKind: NONE, # of ranges: 4, pull repair: false, force "
         "repair: false, optimise streams: false, ignore unreplicated keyspaces: false, repairPaxos: true, paxosOnly: false)"
     )
+
+
+# --- incremental -----------------------------------------------------------------------------------------------------------
+
+INCREMENTAL = RepairOptions(is_incremental=True)
+
+
+def sstables(world: World) -> list[list[SSTableReader]]:
+    """Of each node."""
+    return [list(node.engine.files.readers_of(VALUES.id)) for node in world.nodes]
+
+
+@pytest.mark.parametrize("seed", range(20, 24))
+def test_what_an_incremental_repair_compared_is_repaired_everywhere(seed: int) -> None:
+    world = differing(seed)
+    command = repaired(world, world.nodes[0], INCREMENTAL)
+    assert command.error is None, f"seed {seed}: {command.lines}"
+    assert are_equal(world), f"seed {seed}"
+    for readers in sstables(world):
+        assert readers, f"seed {seed}"
+        assert all(reader.repaired_at_ms and reader.pending_repair is None for reader in readers), f"seed {seed}"
+    command = repaired(world, world.nodes[1], RepairOptions(preview=Preview.REPAIRED, repairs_paxos=False))
+    assert command.lines[-2].text == "Repair preview completed successfully; Repaired data is in sync"
+    for node in world.nodes:
+        states = [session.state for session in node.cluster.repairs.participant.sessions.all.values()]
+        assert states == [State.FINALIZED]
+
+
+def test_the_next_one_compares_what_is_new_and_compactions_keep_it_apart() -> None:
+    world = differing(24)
+    repaired(world, world.nodes[0], INCREMENTAL)
+    for number in range(20):
+        node = world.nodes[number % 3]
+        node.engine.apply(put(b"new %d" % number, b"v", 10_000_000 + number))
+    for node in world.nodes:
+        node.flush()
+        node.engine.compact([VALUES.id])
+        node.settle()
+    assert [sorted(bool(reader.repaired_at_ms) for reader in readers) for readers in sstables(world)] == [[False, True]] * 3
+    told = repaired(world, world.nodes[2], RepairOptions(preview=Preview.REPAIRED, repairs_paxos=False))
+    assert told.lines[-2].text.endswith("Repaired data is in sync")
+    told = repaired(world, world.nodes[2], RepairOptions(preview=Preview.UNREPAIRED, repairs_paxos=False))
+    assert "Preview complete" in told.lines[-2].text
+    assert repaired(world, world.nodes[2], INCREMENTAL).error is None
+    assert are_equal(world)
+    assert all(reader.repaired_at_ms for readers in sstables(world) for reader in readers)
+
+
+@pytest.mark.parametrize("seed", range(25, 28))
+def test_sstables_are_parted_where_only_some_ranges_are_repaired(seed: int) -> None:
+    world = differing(seed)
+    for node in world.nodes:
+        node.flush()
+    options = replace(INCREMENTAL, is_primary_range=True)
+    assert repaired(world, world.nodes[0], options).error is None, f"seed {seed}"
+    kinds = {bool(reader.repaired_at_ms) for readers in sstables(world) for reader in readers}
+    assert kinds == {True, False}, f"seed {seed}"
+    before = [stored(node) for node in world.nodes]
+    for node in world.nodes:
+        node.crash()
+        node.start()
+    world.run(5)
+    assert [stored(node) for node in world.nodes] == before, f"seed {seed}"
+    for node in world.nodes[1:]:
+        assert repaired(world, node, options).error is None, f"seed {seed}"
+    assert are_equal(world), f"seed {seed}"
+    assert all(reader.repaired_at_ms for readers in sstables(world) for reader in readers)
+
+
+def test_one_that_fails_leaves_everything_unrepaired() -> None:
+    world = differing(28)
+    command = world.nodes[0].cluster.repairs.begin(KEYSPACE, INCREMENTAL)
+    assert command is not None
+    world.nodes[2].crash()
+    world.nodes[0].settle()
+    world.run(120)
+    assert command.is_over
+    assert command.error is not None
+    world.nodes[2].start()
+    world.run(60)
+    for readers in sstables(world)[:2]:
+        assert all(not reader.repaired_at_ms and reader.pending_repair is None for reader in readers)
+    assert repaired(world, world.nodes[0], INCREMENTAL).error is None
+    assert are_equal(world)
+
+
+@pytest.mark.parametrize("seed", range(29, 32))
+def test_participants_may_crash_and_come_back_meanwhile(seed: int) -> None:
+    world = differing(seed)
+    world.network.weather = Weather(delay_s_max=0.05, loss=0.1)
+    command = world.nodes[0].cluster.repairs.begin(KEYSPACE, INCREMENTAL)
+    assert command is not None
+    world.nodes[0].settle()
+    rng = world.rng.fork("crashes")
+    for _ in range(6):
+        world.run(rng.float())
+        victim = world.nodes[1 + rng.int_below(2)]
+        victim.crash()
+        victim.start()
+    world.run(200)
+    assert command.is_over, f"seed {seed}"
+    world.heal(30)
+    assert repaired(world, world.nodes[0], INCREMENTAL).error is None, f"seed {seed}"
+    assert are_equal(world), f"seed {seed}"
+    assert all(reader.pending_repair is None for readers in sstables(world) for reader in readers), f"seed {seed}"

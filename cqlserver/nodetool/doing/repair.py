@@ -1,9 +1,11 @@
-"""repair."""
+"""repair, and the sessions of incremental ones."""
 
 import time
 from typing import Any
 
 from cqlserver.control.client import ControlError
+from cqlserver.nodetool.arguments import UsageError
+from cqlserver.nodetool.printing import table
 from cqlserver.nodetool.program import Tool
 
 _NOT_BY_DEFAULT = "system_distributed"
@@ -105,3 +107,28 @@ def _say(tool: Tool, text: str, time_ms: int | None = None) -> None:
 def _stamp(time_ms: int) -> str:
     seconds, ms = divmod(time_ms, 1_000)
     return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))},{ms:03}"
+
+
+# --- sessions --------------------------------------------------------------------------------------------------------------
+
+
+def repair_admin_list(tool: Tool) -> None:
+    sessions = tool.call("repair_sessions", all=tool.options["all"])["sessions"]
+    if not sessions:
+        tool.out("no sessions")
+        return
+    rows = [["id", "state", "last activity", "coordinator", "participants", "participants_wp"]]
+    for session in sessions:
+        with_ports = session["participants"]
+        addresses = [text.rpartition(":")[0] for text in with_ports]
+        activity, coordinator = f"{session['last_activity_s']} (s)", f"/{session['coordinator']}"
+        joined = [",".join(addresses), ",".join(with_ports)]
+        rows.append([session["id"], session["state"], activity, coordinator, *joined])
+    tool.write(table(rows, " | "))
+
+
+def repair_admin_cancel(tool: Tool) -> None:
+    session = tool.options["session"]
+    if session is None:
+        raise UsageError("Required option '-s' is missing")
+    tool.call("cancel_repair_session", session=session, force=tool.options["force"])

@@ -187,3 +187,24 @@ def test_what_was_repaired_is_remembered(server: Server) -> None:
     assert found
     assert {job["status"] for job in found} == {"SUCCESS"}
     assert {job["coordinator"] for job in found} == {first.host}
+
+
+def test_an_incremental_repair_marks_what_it_compared(server: Server) -> None:
+    lose_some(server, 400)
+    first, second, _ = server.nodes
+    lines = told(first.nodetool("repair", "ks3"))
+    assert "incremental: true" in lines[0]
+    assert lines[-1] == "Repair completed successfully"
+    assert previewed(second) == IN_SYNC
+    assert told(second.nodetool("repair", "-vd", "ks3"))[-1].endswith("Repaired data is in sync")
+    listed = second.nodetool("repair_admin", "list", "-a").splitlines()
+    if listed == ["no sessions"]:  # in memory nothing can be set apart
+        return
+    assert listed[0].split(" | ")[0].strip() == "id"
+    session, state, *_ = listed[1].split(" | ")
+    assert state.strip() == "FINALIZED"
+    assert second.nodetool("repair_admin") == "no sessions\n"
+    with pytest.raises(NodetoolError, match="because it is FINALIZED"):
+        first.nodetool("repair_admin", "cancel", "-s", session)
+    stats = first.nodetool("tablestats", "ks3.t")
+    assert "Percent repaired: 100.0" in stats

@@ -1,0 +1,297 @@
+"""Incremental repairs that a node takes part in (repair/consistent/LocalSessions.java): what was never repaired is set apart
+for a session, and is repaired, or as before, at its end.
+
+    PREPARING --set apart--> PREPARED --promised--> FINALIZE_PROMISED --committed--> FINALIZED
+        any of these --failed--> FAILED
+
+Each state is a row of system.repairs, so a node that starts again knows what its SSTables wait for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from ipaddress import ip_address
+from typing import Any, Final
+from uuid import UUID
+
+from cluster.coordination.outcome import Outcome
+from cluster.gossip.endpoint import Endpoint
+from cluster.repair.asking import RepairFailed
+from cluster.repair.messages import Step, Stepping
+from cluster.streaming.ranges import TokenRange, contains, intervals
+from protocol.types import SetType
+from storage.background import Task, TaskState
+from storage.compaction.compaction import Apart
+from storage.engine import Engine
+from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.schema.metadata import TableMetadata
+from storage.stored_values import stored_values
+
+_RANGE_BYTES: Final = 8
+
+
+class State(IntEnum):
+    """By Cassandra's numbers."""
+
+    PREPARING = 0
+    PREPARED = 1
+    REPAIRING = 2
+    FINALIZE_PROMISED = 3
+    FINALIZED = 4
+    FAILED = 5
+
+    @property
+    def is_over(self) -> bool:
+        return self in (State.FINALIZED, State.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSession:
+    """`stepping`: as the coordinator told of it first."""
+
+    stepping: Stepping
+    state: State
+    started_ms: int
+    updated_ms: int
+
+    @property
+    def id(self) -> UUID:
+        return self.stepping.session_id
+
+
+class LocalSessions:
+    """One node's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._table = engine.schema.keyspaces["system"].tables["repairs"]
+        self.all: dict[UUID, LocalSession] = {}
+        for session in _stored(engine, self._table):
+            self.all[session.id] = session
+
+    def step(self, stepping: Stepping) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        match stepping.step:
+            case Step.PREPARE:
+                return self._prepare(stepping)
+            case Step.PROPOSE:
+                return self._propose(stepping.session_id)
+            case Step.COMMIT:
+                return self._end(stepping.session_id, State.FINALIZED)
+            case Step.FAIL:
+                return self._end(stepping.session_id, State.FAILED)
+
+    # --- steps -----------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, stepping: Stepping) -> Outcome[None]:
+        done: Outcome[None] = Outcome()
+        for other in self.all.values():
+            if other.id != stepping.session_id and not other.state.is_over and _overlap(other.stepping, stepping):
+                if other.stepping.coordinator != stepping.coordinator:
+                    done.fail(
+                        RepairFailed(
+                            f"Prepare phase for incremental repair session {stepping.session_id} was unable to anticompact "
+                            f"what session {other.id} has set apart"
+                        )
+                    )
+                    return done
+                self._end(other.id, State.FAILED)  # its coordinator knows nothing of it any more
+        now_ms = self._now_ms
+        self._note(LocalSession(stepping, State.PREPARING, now_ms, now_ms))
+        pieces = tuple((piece.start, piece.end) for piece in intervals(stepping.ranges))
+        apart = Apart(stepping.session_id, pieces)
+        tables = [table_id for table_id in stepping.tables if table_id in self._engine.stores]
+
+        def flushed(error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(stepping.session_id, done, error)
+                return
+            files = self._engine.maybe_files
+            tasks = (
+                []
+                if files is None
+                else [
+                    files.compactions.set_apart(files.files_of(self._engine.stores[table_id]), apart)
+                    for table_id in tables
+                    if files.readers_of(table_id)
+                ]
+            )
+            _when_ended(tasks, set_apart)
+
+        def set_apart(error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(stepping.session_id, done, error)
+                return
+            session = self.all[stepping.session_id]
+            if session.state.is_over:  # it was given up meanwhile
+                self._mark(session, 0)
+                done.fail(RepairFailed(f"Session {session.id} is {session.state.name}"))
+                return
+            self._become(session.id, State.PREPARED)
+            done.settle(None)
+
+        _when_ended(self._engine.flush(tables), flushed)
+        return done
+
+    def _failed(self, session_id: UUID, done: Outcome[None], error: BaseException) -> None:
+        self._end(session_id, State.FAILED)
+        done.fail(RepairFailed(f"Prepare phase for incremental repair session {session_id} failed: {error}"))
+
+    def _propose(self, session_id: UUID) -> Outcome[None]:
+        done: Outcome[None] = Outcome()
+        session = self.all.get(session_id)
+        if session is None or session.state not in (State.PREPARED, State.FINALIZE_PROMISED):
+            state = "unknown" if session is None else session.state.name
+            done.fail(RepairFailed(f"Session {session_id} is {state}, and can't be finished"))
+            return done
+        self._become(session_id, State.FINALIZE_PROMISED)
+        done.settle(None)
+        return done
+
+    def _end(self, session_id: UUID, state: State) -> Outcome[None]:
+        done: Outcome[None] = Outcome()
+        session = self.all.get(session_id)
+        if session is None or session.state.is_over:
+            done.settle(None)
+            return done
+        if state is State.FINALIZED and session.state is not State.FINALIZE_PROMISED:
+            done.fail(RepairFailed(f"Session {session_id} is {session.state.name}, and was not promised"))
+            return done
+        repaired_at_ms = session.stepping.repaired_at_ms if state is State.FINALIZED else 0
+        self._become(session_id, state)  # what is not marked before a crash is marked at the next start
+        _when_ended(self._mark(session, repaired_at_ms), lambda error: done.settle(None))
+        return done
+
+    def _mark(self, session: LocalSession, repaired_at_ms: int) -> list[Task]:
+        files = self._engine.maybe_files
+        if files is None:
+            return []
+        return [
+            files.compactions.end_session(files.files_of(self._engine.stores[table_id]), session.id, repaired_at_ms)
+            for table_id in session.stepping.tables
+            if table_id in self._engine.stores and files.readers_of(table_id)
+        ]
+
+    def go_on(self) -> None:
+        """After a start: what sessions that are over have set apart still is marked."""
+        for session in self.all.values():
+            if session.state.is_over:
+                finalized = session.state is State.FINALIZED
+                self._mark(session, session.stepping.repaired_at_ms if finalized else 0)
+
+    def fail(self, session_id: UUID) -> Outcome[None]:
+        return self._end(session_id, State.FAILED)
+
+    # --- what is kept ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _now_ms(self) -> int:
+        return self._engine.environment.clock.wall_us() // 1_000
+
+    def _become(self, session_id: UUID, state: State) -> None:
+        self._note(replace(self.all[session_id], state=state, updated_ms=self._now_ms))
+
+    def _note(self, session: LocalSession) -> None:
+        self.all[session.id] = session
+        self._engine.apply(_update(self._table, session, self._engine.environment.clock.wall_us()))
+
+
+def _overlap(one: Stepping, other: Stepping) -> bool:
+    if not set(one.tables) & set(other.tables):
+        return False
+    return any(contains(a, b.end) or contains(b, a.end) for a in one.ranges for b in other.ranges)
+
+
+def _when_ended(tasks: Sequence[Task], then: Any) -> None:
+    """Calls when all have ended, with what went wrong with the first that failed."""
+    left = [task for task in tasks if not task.has_ended]
+
+    def look() -> None:
+        if any(not task.has_ended for task in tasks):
+            return
+        failed = [task for task in tasks if task.state is not TaskState.DONE]
+        then((failed[0].error or InterruptedError(f"{failed[0].kind} was stopped")) if failed else None)
+
+    if not left:
+        look()
+        return
+    counted = len(left)
+
+    def one_ended() -> None:
+        nonlocal counted
+        counted -= 1
+        if not counted:
+            look()
+
+    for task in left:
+        task.on_end.append(one_ended)
+
+
+# --- rows of system.repairs ------------------------------------------------------------------------------------------------
+
+
+def _update(table: TableMetadata, session: LocalSession, timestamp_us: int) -> PartitionUpdate:
+    stepping = session.stepping
+    values: dict[str, Any] = {
+        "cfids": set(stepping.tables),
+        "coordinator": ip_address(stepping.coordinator.address),
+        "coordinator_port": stepping.coordinator.port,
+        "last_update": session.updated_ms,
+        "participants": {ip_address(each.address) for each in stepping.participants},
+        "participants_wp": {str(each) for each in stepping.participants},
+        "ranges": {_range_bytes(range_) for range_ in stepping.ranges},
+        "repaired_at": stepping.repaired_at_ms,
+        "started_at": session.started_ms,
+        "state": int(session.state),
+    }
+    columns = {name: _cells(table, name, value, timestamp_us) for name, value in values.items()}
+    return PartitionUpdate(table.id, session.id.bytes, rows={b"": Row((), Liveness(timestamp_us), columns=columns)})
+
+
+def _cells(table: TableMetadata, name: str, value: Any, timestamp_us: int) -> Cell | ComplexColumn:
+    type_ = table.by_name[name].type
+    if isinstance(type_, SetType):
+        before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
+        return ComplexColumn(before, {type_.elements.encode(item): Cell(timestamp_us, b"") for item in value})
+    return Cell(timestamp_us, type_.encode(value))
+
+
+def _stored(engine: Engine, table: TableMetadata) -> list[LocalSession]:
+    found = []
+    for row in stored_values(engine.stores[table.id], engine.environment.clock.now_s()):
+        values = {name: table.by_name[name].type.decode(value) for name, value in row.items() if value is not None}
+        ranges = tuple(TokenRange(*_tokens(data)) for data in sorted(values.get("ranges", ())))
+        stepping = Stepping(
+            values["parent_id"],
+            Step.PREPARE,
+            Endpoint(str(values["coordinator"]), values["coordinator_port"]),
+            _ms(values["repaired_at"]),
+            tuple(sorted(values.get("cfids", ()))),
+            tuple(_endpoint(text) for text in sorted(values.get("participants_wp", ()))),
+            ranges,
+        )
+        state = State(values["state"])
+        found.append(LocalSession(stepping, state, _ms(values["started_at"]), _ms(values["last_update"])))
+    return found
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _ms(value: Any) -> int:
+    return value if isinstance(value, int) else (value - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _endpoint(text: str) -> Endpoint:
+    address, _, port = text.rpartition(":")
+    return Endpoint(address, int(port))
+
+
+def _range_bytes(range_: TokenRange) -> bytes:
+    return b"".join(token.to_bytes(_RANGE_BYTES, "big", signed=True) for token in range_)
+
+
+def _tokens(data: bytes) -> tuple[int, int]:
+    start, end = data[:_RANGE_BYTES], data[_RANGE_BYTES:]
+    return int.from_bytes(start, "big", signed=True), int.from_bytes(end, "big", signed=True)
