@@ -19,6 +19,7 @@ CHECKS = {
     "nothing_is_wider_than_a_phone",
     "rows_come_page_by_page",
     "console_by_keyboard_alone",
+    "a_slow_answer_does_not_keep_the_section_before",
     "it_only_reads",
     "a_server_that_is_gone_is_told",
 }

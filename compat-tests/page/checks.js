@@ -76,6 +76,14 @@ const checks = {
     assert(await page.inputValue('#cql') === 'SELECT nosuch FROM shop.orders', 'the console was forgotten');
     assert(await page.locator('option').count() === 3, 'the history was forgotten');
   },
+  async a_slow_answer_does_not_keep_the_section_before(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.goto(url + '#console');
+    await page.fill('#cql', 'SELECT 1');
+    await page.route('**/queries', async route => { await new Promise(done => setTimeout(done, 2500)); await route.continue(); });
+    await page.click('nav a[data-key=live]');
+    await page.waitForSelector('h2:has-text("Live statements")');
+  },
   async it_only_reads(browser) {
     const page = await opened(browser, { width: 1280, height: 800 });
     await page.goto(url + '#console');
