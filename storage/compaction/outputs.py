@@ -68,13 +68,15 @@ class Outputs:
 
     def end(self) -> None:
         """Nothing more comes into the one that is being written."""
-        writer, self._writer = self._writer, None
+        writer = self._writer
         if writer is None:
             return
         if not writer.partition_count:
+            self._writer = None
             writer.abort()
             return
         writer.finish()
+        self._writer = None
         self.complete.append(writer)
         self._in_level += writer.disk_bytes
         capacities = self._choice.level_bytes

@@ -8,6 +8,7 @@ not count, with it the old ones don't. Whoever finds the log removes the files t
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -80,8 +81,10 @@ class Transaction:
         self._end(self._removed)
 
     def abort(self) -> None:
-        """Removes what was added, then the log."""
-        self._write(Record("ABORT"))
+        """Removes what was added, then the log. That takes no room: on a full disk the record that says so is left out, for
+        without COMMIT what was added does not count anyway."""
+        with suppress(OSError):
+            self._write(Record("ABORT"))
         self._end(self._added)
 
     def _end(self, prefixes: Sequence[str]) -> None:
