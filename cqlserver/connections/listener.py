@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import trio
 
-from cqlserver.connections.limits import UNSENT_PATIENCE_S, UNSENT_SHARE, UNSENT_TOTAL_HIGH, ClientLimits
+from cqlserver.connections.channel import UNSENT_BYTES_MAX, Channel
+from cqlserver.connections.limits import UNSENT_PATIENCE_S
 from cqlserver.connections.poller import Poller, Readiness, open_poller
 from cqlserver.connections.session import Session
 from cqlserver.connections.turns import Turns
-from cqlserver.connections.unanswered import Served, Unanswered
+from cqlserver.connections.unanswered import Unanswered
 from cqlserver.metrics.rates import TICK_S
 from cqlserver.node import Node
 from protocol.errors import StorageError
@@ -49,12 +50,8 @@ P = ParamSpec("P")
 
 RECEIVE_BYTES = 1 << 16
 """Read from one socket in one go: enough for hundreds of requests, small enough that all sockets get their turn."""
-UNSENT_BYTES_MAX = 1 << 23
-"""A client that lets more answers than this pile up is not read from until it has taken them."""
 UNSENT_EVENT_BYTES_MAX = 2 * UNSENT_BYTES_MAX
 """A client that lets this much pile up and still has events coming is closed."""
-HELD_MAX = 64
-"""Goes of one connection that wait for the log's sync; it is not read from beyond that."""
 BACKLOG = 1024
 ACCEPTED_PER_GO_MAX = 64
 ACCEPT_PAUSE_S = 0.1
@@ -70,43 +67,6 @@ LEAVING_S = 0.002
 LINGER_S = 0.001
 """How long the next request is waited for, where one was just served, before trio waits for it: a way through trio's loop
 costs as much as ten requests."""
-
-
-class Channel:
-    """One client's socket, its session, and what waits to be sent."""
-
-    __slots__ = (
-        "closed",
-        "closing",
-        "fd",
-        "held",
-        "moved_at",
-        "peer",
-        "reading",
-        "session",
-        "sock",
-        "unsent",
-        "unsent_bytes",
-        "writing",
-    )  # fmt: skip
-
-    def __init__(self, sock: "socket.socket | TlsSocket", session: Session, peer: str) -> None:
-        self.sock, self.session, self.peer = sock, session, peer
-        self.fd = sock.fileno()
-        self.unsent: deque[memoryview] = deque()
-        self.unsent_bytes = 0  # with what has been sent of the first and can't be freed yet
-        self.moved_at = 0.0  # when the client last took something, while there is something unsent
-        # (position of the commit log that must be synced first, the output, what it answers)
-        self.held: deque[tuple[int, bytes, Served]] = deque()
-        self.reading, self.writing, self.closing, self.closed = True, False, False, False
-
-    def may_serve(self, limits: ClientLimits) -> bool:
-        return (
-            self.unsent_bytes < (UNSENT_BYTES_MAX if limits.unsent < UNSENT_TOTAL_HIGH else UNSENT_SHARE)
-            and not self.session.is_busy
-            and len(self.held) < HELD_MAX
-            and not self.closing
-        )
 
 
 class Listener:
