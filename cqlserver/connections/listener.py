@@ -22,7 +22,7 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -35,7 +35,7 @@ from cqlserver.connections.poller import Poller, Readiness, open_poller
 from cqlserver.connections.session import Session
 from cqlserver.connections.turns import Turns
 from cqlserver.connections.unanswered import Unanswered
-from cqlserver.metrics.rates import TICK_S
+from cqlserver.metrics.ticking import tick_forever
 from cqlserver.node import Node
 from protocol.errors import StorageError
 from storage.commitlog.log import CommitLog
@@ -60,8 +60,6 @@ GO_S = 0.002
 """How long requests are served before the log is written and the answers leave."""
 TURN_S = 0.004
 """How long busy sockets keep trio's other tasks waiting."""
-STALL_S = 0.005
-"""A go that takes longer is one of those that are counted."""
 LEAVING_S = 0.002
 """How long the work for a client that has left is let go of at a time."""
 LINGER_S = 0.001
@@ -113,7 +111,8 @@ class Listener:
             self.open()
         try:
             async with trio.open_nursery() as nursery:
-                tasks = [self._step_forever, self._resume_accepting, self._tick_forever]
+                tasks: list[Callable[[], Awaitable[None]]]
+                tasks = [self._step_forever, self._resume_accepting, partial(tick_forever, self._node)]
                 if self._node.durable:
                     tasks.append(self._sync_forever)
                 for task in tasks:
@@ -237,8 +236,7 @@ class Listener:
 
     def note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)
-        if seconds > STALL_S:
-            self._node.metering.stalls.note(int(seconds * 1000))
+        self._node.metering.note_stall(seconds)
 
     def _serve(self, deadline: float) -> None:
         """One go: what is ready, until the deadline."""
@@ -429,13 +427,6 @@ class Listener:
         self._channels[channel.fd] = channel
         self._limits.connected(address[0])
         self._node.sessions[channel.session] = None
-
-    async def _tick_forever(self) -> None:
-        """What is counted becomes rates and distributions."""
-        node = self._node
-        while True:
-            await trio.sleep(TICK_S)
-            node.metering.tick(node.engine.stores)
 
     async def _resume_accepting(self) -> None:
         while True:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SAMPLE_S: Final = 0.002
 """How often a request is timed, at most: five hundred a second are enough for a percentile, and cost a thousandth."""
+STALL_S: Final = 0.005
+"""A go that takes longer is one of those that are counted."""
 ROTATION: Final = 64
 """Which request of a go is timed changes from go to go, so that no statement of a client's round is left out."""
 
@@ -246,6 +248,11 @@ class Metering:
     def request_count(self) -> int:
         """All that read or wrote rows."""
         return self._forgotten_count + sum(meter.count - meter.shared for meter in self._meters.values())
+
+    def note_stall(self, seconds: float) -> None:
+        """A go of the loop took so long."""
+        if seconds > STALL_S:
+            self.stalls.note(int(seconds * 1000))
 
     def tick(self, table_ids: Collection[UUID]) -> None:
         """To be called every rates.TICK_S, with the tables that there are."""
