@@ -7,6 +7,7 @@ table's sources stay the same; who has forgotten it looks the position up.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import md5
 from itertools import repeat
 from typing import Final
@@ -85,7 +86,11 @@ class TableSource:
                 if isinstance(source, SSTableReader)
             }
             walk = _Walk(sources, [self._lanes.get(source) for source in sources], piece.start)
-        while (items := walk.next()) is not None:
+        while True:
+            walk.take_plain(piece.end, taken)
+            items = walk.next()
+            if items is None:
+                return None
             position = items[0][0]
             if piece.end is not None and position >= piece.end:
                 return None
@@ -96,7 +101,6 @@ class TableSource:
             if walk.size_of(items) > PARTITION_BYTES_MAX:
                 return Cursor(position) if taken else self._part(Cursor(position), taken)
             walk.take(items, taken)
-        return None
 
     def _part(self, cursor: Cursor, taken: "_Taken") -> Cursor:
         """Rows of one partition, of all sources together."""
@@ -151,6 +155,16 @@ class _Lane:
             yield stretch.positions, list(zip(repeat(stretch), range(len(stretch.positions)), strict=False))
 
 
+@dataclass(slots=True)
+class _Run:
+    """Neighbours of an SSTable, from number `first` of a stretch up to `last` (exclusive)."""
+
+    lane: _Lane
+    stretch: Stretch
+    first: int
+    last: int
+
+
 class _Walk:
     """Goes through all that some sources have from a position on. `lanes`: of those that are SSTables."""
 
@@ -181,6 +195,34 @@ class _Walk:
         self._number = last
         return items[first:last]
 
+    def take_plain(self, end: Position | None, taken: "_Taken") -> None:
+        """Of the list that is being gone through what can be copied, up to where something else comes, or the chunk is full:
+        what `next` and `take` do, for the most that there is."""
+        items, number, lanes = self._items, self._number, self._lanes
+        last = len(items) - 1
+        size, runs, opened = taken.size, taken.runs, taken.opened
+        while number < last and size < CHUNK_BYTES:
+            position, source, content = items[number]
+            lane = lanes[source]
+            if lane is None or not lane.can_copy or items[number + 1][0] == position:
+                break
+            if end is not None and position >= end:
+                break
+            place: Place = content  # type: ignore[assignment]
+            stretch, at = place
+            width = stretch.starts[at + 1] - stretch.starts[at]
+            if width > PARTITION_BYTES_MAX:
+                break
+            size += width
+            run = opened.get(source)
+            if run is not None and run.stretch is stretch and run.last == at:
+                run.last = at + 1
+            else:
+                opened[source] = run = _Run(lane, stretch, at, at + 1)
+                runs.append(run)
+            number += 1
+        self._number, taken.size = number, size
+
     def put_back(self, items: Sequence[Item[Content]]) -> None:
         """The last that `next` gave."""
         self._number -= len(items)
@@ -197,7 +239,7 @@ class _Walk:
                 continue
             place: Place = content  # type: ignore[assignment]
             if lane.can_copy:
-                taken.copy(lane, *place)
+                taken.copy(number, lane, *place)
             else:
                 taken.mutation(position, lane.reader.alone(*place))
 
@@ -221,24 +263,23 @@ class _Taken:
     def __init__(self, store: TableStore, known: Sequence[bytes]) -> None:
         self._store, self._known = store, known
         self._mutations: list[bytes] = []
-        self._runs: list[tuple[_Lane, Stretch, int, int]] = []
-        self._open: dict[_Lane, int] = {}  # which of the runs is its last one
+        self.runs: list[_Run] = []
+        self.opened: dict[int, _Run] = {}
+        """By the number of a source its last run."""
         self.size = 0
 
     def __bool__(self) -> bool:
-        return bool(self._mutations or self._runs)
+        return bool(self._mutations or self.runs)
 
-    def copy(self, lane: _Lane, stretch: Stretch, number: int) -> None:
+    def copy(self, source: int, lane: _Lane, stretch: Stretch, number: int) -> None:
         """A partition of an SSTable, as bytes."""
         self.size += stretch.starts[number + 1] - stretch.starts[number]
-        at = self._open.get(lane)
-        if at is not None:
-            _, last_stretch, first, last = self._runs[at]
-            if last_stretch is stretch and last == number:
-                self._runs[at] = lane, stretch, first, number + 1
-                return
-        self._open[lane] = len(self._runs)
-        self._runs.append((lane, stretch, number, number + 1))
+        run = self.opened.get(source)
+        if run is not None and run.stretch is stretch and run.last == number:
+            run.last = number + 1
+        else:
+            self.opened[source] = run = _Run(lane, stretch, number, number + 1)
+            self.runs.append(run)
 
     def mutation(self, position: Position, stored: Stored) -> None:
         """All of a partition."""
@@ -274,8 +315,9 @@ class _Taken:
     def chunk(self, cursor: Cursor, following: Cursor | None) -> Chunk:
         runs: list[tuple[bytes, CopiedRun]] = []
         lanes: dict[bytes, bytes] = {}
-        for lane, stretch, first, last in self._runs:
-            runs.append((lane.id, lane.reader.copied(stretch, first, last, lane.read)))
+        for run in self.runs:
+            lane = run.lane
+            runs.append((lane.id, lane.reader.copied(run.stretch, run.first, run.last, lane.read)))
             if lane.id not in self._known:
                 lanes[lane.id] = lane.statistics
         return Chunk(cursor, following, tuple(self._mutations), tuple(runs), lanes)

@@ -253,9 +253,10 @@ class SSTableReader:
         sizes = [starts[number + 1] - starts[number] for number in range(first, last)]
         wide = {number - first: index.data for number, index in stretch.wide.items() if first <= number < last}
         run = CopiedRun(sizes, read(starts[first], starts[last]), wide)
-        for key, position in zip(run.keys(), stretch.positions[first:last], strict=True):
-            if key != position[8:]:
-                raise corrupted(self.path, f"another partition than the index says, not {position[8:].hex()}")
+        for number in (first, last - 1):  # whoever takes them looks at all
+            key, at = stretch.positions[number][8:], starts[number] - starts[first]
+            if not run.data.startswith(len(key).to_bytes(2, "big") + key, at):
+                raise corrupted(self.path, f"another partition than the index says, not {key.hex()}")
         return run
 
     def _partition(self, stretch: Stretch, number: int, read: ReadBytes) -> SSTablePartition:
