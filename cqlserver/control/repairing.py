@@ -1,18 +1,17 @@
-"""Repairs, begun and followed: what `nodetool repair` asks for."""
+"""Repairs, begun and followed: what `nodetool repair` asks for. What repairs is imported with the first one."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import trio
 
-from cluster.repair.asking import RepairFailed
-from cluster.repair.coordinator import RepairCommand
-from cluster.repair.options import Parallelism, Preview, RepairOptions
-from cluster.streaming.ranges import TokenRange
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.gossiping import cluster_of
 from cqlserver.control.storing import NoSuchKeyspace
-from cqlserver.system.repair_history import RepairHistory
+
+if TYPE_CHECKING:
+    from cluster.repair.coordinator import RepairCommand
+    from cluster.streaming.ranges import TokenRange
 
 FOLLOW_S: Final = 10.0
 """How long a line is waited for before who follows is told that there is none yet."""
@@ -40,6 +39,10 @@ async def repair(
     paxos_only: bool,
 ) -> object:
     """Begins one. `command`: its number, to follow it by; 0: there is one replica, and nothing to repair."""
+    from cluster.repair.asking import RepairFailed
+    from cluster.repair.options import Parallelism, Preview, RepairOptions
+    from cqlserver.system.repair_history import RepairHistory
+
     found = control.node.schema.keyspaces.get(keyspace)
     if found is None or found.is_virtual:
         raise NoSuchKeyspace(f"Keyspace [{keyspace}] does not exist.")
@@ -73,7 +76,7 @@ async def repair(
         return {"command": 0}  # all keyspaces have one replica: this node
     repairs = cluster_of(control).repairs
 
-    def begin() -> RepairCommand | None:
+    def begin() -> "RepairCommand | None":
         return repairs.begin(found, options, RepairHistory(control.node.engine))
 
     try:
@@ -85,8 +88,10 @@ async def repair(
     return {"command": 0 if command is None else command.number}
 
 
-def _ranges(start: str | None, end: str | None) -> tuple[TokenRange, ...]:
+def _ranges(start: str | None, end: str | None) -> "tuple[TokenRange, ...]":
     """Raises Refused."""
+    from cluster.streaming.ranges import TokenRange
+
     if start is None and end is None:
         return ()
     tokens = []
