@@ -332,6 +332,37 @@ def _schemas(maker: _Maker) -> Cases:
         yield text, Query(text, UNLIMITED)
 
 
+def _derived(maker: _Maker) -> Cases:
+    """Large changes of one partition of tables with indexes and views."""
+    made = {
+        "index": ("CREATE INDEX ON {0} (v)",),
+        "SAI": ("CREATE INDEX ON {0} (v) USING 'sai'",),
+        "view": (
+            "CREATE MATERIALIZED VIEW {0}_v AS SELECT * FROM {0} WHERE k IS NOT NULL AND c IS NOT NULL AND v IS NOT NULL "
+            "PRIMARY KEY (v, k, c)",
+        ),
+    }
+    count = maker.of(50_000)
+    for kind, statements in made.items():
+        table = f"with_{kind.lower()}"
+        maker.ask(f"CREATE TABLE {table} (k int, c int, v int, PRIMARY KEY (k, c))")
+        for statement in statements:
+            maker.ask(statement.format(table))
+        statement_id = maker.bound(f"INSERT INTO {table} (k, c, v) VALUES (1, ?, ?)").statement_id
+
+        def batch(statement_id: bytes, value: Callable[[int], int]) -> Batch:
+            entries = [BatchEntry(statement_id, (integer(n), integer(value(n)))) for n in range(count)]
+            return Batch(1, tuple(entries), QueryOptions())
+
+        yield f"batch of 50,000 rows with {kind}", batch(statement_id, lambda n: n)
+        yield f"the same with other values, with {kind}", batch(statement_id, lambda n: n + 1)
+        yield f"the same with one value, with {kind}", batch(statement_id, lambda n: 1)
+        some = counted(maker.of(20_000))
+        yield f"UPDATE of 20,000 rows with {kind}", Query(f"UPDATE {table} SET v = 7 WHERE k = 1 AND c IN ({some})")
+        yield f"DELETE of 25,000 rows with {kind}", Query(f"DELETE FROM {table} WHERE k = 1 AND c < {count // 2}")
+        yield f"DELETE of a partition with {kind}", Query(f"DELETE FROM {table} WHERE k = 1")
+
+
 KINDS: dict[str, Callable[[_Maker], Cases]] = {
     "texts": _texts,
     "columns": _columns,
@@ -341,6 +372,7 @@ KINDS: dict[str, Callable[[_Maker], Cases]] = {
     "freed": _freed,
     "scans": _scans,
     "schemas": _schemas,
+    "derived": _derived,
 }
 
 

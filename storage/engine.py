@@ -368,18 +368,23 @@ class Engine:
 
     def log_updates(self, updates: Sequence[PartitionUpdate]) -> None:
         """Logs several updates as one record; what follows without a pause is the change itself."""
-        if self.commit_log is not None:
-            logged = [update for update in paused(updates) if update.table_id not in self._unlogged]
-            if len(logged) == 1:
-                self._append(logged[0].encode(), logged)
-            elif logged:
-                self._append(group_record([update.encode() for update in paused(logged)]), logged)
+        self.log_record(self.maybe_record(updates), updates)
+
+    def maybe_record(self, updates: Sequence[PartitionUpdate]) -> bytes | None:
+        """Several updates as one record; None where nothing is logged."""
+        records = [update.encode() for update in paused(updates) if self.is_logged(update.table_id)]
+        return records[0] if len(records) == 1 else group_record(records) if records else None
+
+    def log_record(self, record: bytes | None, updates: Sequence[PartitionUpdate]) -> None:
+        """What follows without a pause is the change itself."""
+        if record is not None:
+            self._append(record, updates)
         commit()
 
     def apply_packed_all(self, writes: Sequence[PackedRowWrite]) -> None:
         """Log several packed rows as one record and apply them. Raises what `apply_all` raises."""
         if self.indexed.tables and self.indexed.any_of(write.store.table.id for write in writes):
-            self.indexed.apply_packed([(write.store, write.key, write.ck, write.row) for write in writes])
+            self.indexed.apply_packed([(write.store, write.key, write.ck, write.row) for write in paused(writes)])
             return
         commit_log = self.commit_log
         records: list[bytes] = []

@@ -118,12 +118,14 @@ class TableStore:
     """One table's data on this node."""
 
     __slots__ = (
-        "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "counter_cache", "flushed", "has_derived",
-        "indexes", "layouts", "memtable", "sources_read", "table", "views",
+        "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "awaited", "counter_cache", "flushed",
+        "has_derived", "indexes", "layouts", "memtable", "sources_read", "table", "views",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
+        self.awaited = 0
+        """Changes that are in the log, and will be in the memtable soon: until then it is not flushed."""
         self._needs_liveness = table.needs_liveness
         self.layouts = Layouts(
             table.id, len(table.clustering), are_counters=table.is_counter, needs_marker=table.needs_liveness

@@ -20,7 +20,7 @@ from tests.cqlserver.test_long_requests import HastyClock
 
 SCALES = {
     "texts": 0.05, "columns": 0.3, "numbers": 0.3, "collections": 0.1, "products": 0.1, "freed": 0.1, "scans": 0.05,
-    "schemas": 0.1,
+    "schemas": 0.1, "derived": 0.1,
 }  # fmt: skip
 """So that what was a tenth of a second is more than LONGEST_S still."""
 LONGEST_S = 0.01

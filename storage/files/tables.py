@@ -253,7 +253,7 @@ class StoredTables:
             self._run(waiting, task)
         commit_log = self._commit_log
         # whoever gathers also writes, and has to know whether that failed
-        task.wait(lambda: not commit_log.gathered, commit_log.write)
+        task.wait(lambda: not store.awaited and not commit_log.gathered, commit_log.write)
         if not len(store.memtable) or self._stores.get(store.table.id) is not store:
             return
         upper = commit_log.written_position
@@ -561,7 +561,7 @@ class StoredTables:
         needed += self.adoptions.needed_from
         needed += [flush.lower for flush in self._flushes if flush.is_wanted]
         for table_id, store in self._stores.items():
-            if len(store.memtable):
+            if len(store.memtable) or store.awaited:
                 needed.append(self._since.get(table_id, CommitLogPosition(0)))
             elif not commit_log.gathered:
                 self._since[table_id] = commit_log.written_position

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from protocol.types import TEXT
-from storage.environment.strands import undisturbed
+from storage.environment.strands import paused, undisturbed
 from storage.indexes.attached import Change, attached_indexes
+from storage.indexes.derived import maybe_applied
 from storage.indexes.local import apply_entries, local_indexes
 from storage.indexes.packed_writer import IndexedWriter
 from storage.indexes.table_indexes import TableIndexes
@@ -56,7 +57,10 @@ class IndexedTables:
 
     def apply(self, updates: Sequence[PartitionUpdate], seen: Seen | None = None) -> bool:
         """Logs and applies updates, each of another partition, and what follows from them, as one record, if what was `seen`
-        is current; whether it was. Raises InvalidRequest, CommitLogFailed."""
+        is current; whether it was. Raises InvalidRequest, CommitLogFailed, and TooLong in a go of the loop."""
+        applied = maybe_applied(self._engine, updates, seen)
+        if applied is not None:
+            return applied
 
         def apply() -> bool:
             if seen is not None and not seen.is_current:
@@ -93,7 +97,7 @@ class IndexedTables:
     def apply_packed(self, rows: Sequence[PackedRow]) -> None:
         """The same of packed rows, some of which may be of one partition, or one row."""
         by_partition: dict[tuple[UUID, bytes], dict[bytes, Row]] = {}
-        for store, key, ck, packed in rows:
+        for store, key, ck, packed in paused(rows):
             changed = by_partition.setdefault((store.table.id, key), {})
             row = store.layouts.explode(packed)
             before = changed.get(ck)

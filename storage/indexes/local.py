@@ -18,6 +18,7 @@ from uuid import UUID, uuid3
 
 from protocol.errors import InvalidRequest
 from protocol.types import BLOB
+from storage.environment.strands import paused
 from storage.indexes.entries import has_path, row_entries
 from storage.indexes.target import IndexTarget, TargetKind, maybe_target
 from storage.memtable.memtable import position_of, split_single
@@ -135,14 +136,18 @@ class LocalIndex:
             return
         deleted_us = rows[1].deletion.timestamp_us if rows[1] is not None else 0
         is_of_key = self.target.column.is_primary_key
-        for entry, liveness in before.items():
+        for entry, liveness in paused(before.items()):
             if entry not in after and (not is_of_key or deleted_us >= liveness.timestamp_us):
                 self._put(changes, key, ck, entry, Row((), NO_LIVENESS, Deletion(liveness.timestamp_us, now_s)))
-        for entry, liveness in after.items():
+        for entry, liveness in paused(after.items()):
             if before.get(entry) != liveness:
                 if len(entry[0]) > VALUE_BYTES_MAX:
                     raise self._too_large(len(entry[0]))
                 self._put(changes, key, ck, entry, Row((), liveness))
+
+    def has_entry(self, key: bytes, row: Row | None, entry: tuple[bytes, bytes]) -> bool:
+        """Whether a row has it: (value, path)."""
+        return row is not None and entry in self._entries(key, row)
 
     def _put(
         self, changes: dict[bytes, dict[bytes, Row]], key: bytes, ck: bytes, entry: tuple[bytes, bytes], row: Row
@@ -160,4 +165,4 @@ class LocalIndex:
         )
 
     def updates(self, changes: Mapping[bytes, Mapping[bytes, Row]]) -> Sequence[PartitionUpdate]:
-        return [PartitionUpdate(self.table.id, value, LIVE, None, rows) for value, rows in changes.items()]
+        return [PartitionUpdate(self.table.id, value, LIVE, None, rows) for value, rows in paused(changes.items())]

@@ -1,8 +1,8 @@
 """The indexes of one table, at work: what a write changes in them, and how they come to hold what was there before them.
 
-`changes(update)` is asked before the update is applied, with no pause in between: it compares each row as the memtable has
-it with what the row becomes. That the memtable may not have all of the row does not matter: entries that nobody removed are
-stale, and readers see that they are.
+`changes(update)` is asked before the update is applied, with no pause in between (how a large one is, says derived.py): it
+compares each row as the memtable has it with what the row becomes. That the memtable may not have all of the row does not
+matter: entries that nobody removed are stale, and readers see that they are.
 
 An index that was made on a table with rows has to be built. Whoever needs it does so, in steps: the statement that makes it
 and every read that goes through it before it is done. Meanwhile writes are followed as always, so where the build has got
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from storage.environment.strands import paused
 from storage.indexes.attached import AttachedIndex, Change
 from storage.indexes.local import LocalIndex
 from storage.memtable.memtable import SingleRow, StoredPartition
@@ -57,7 +58,7 @@ class TableIndexes:
         if update.static is not None:
             before = None if found is None or isinstance(found, bytes | SingleRow) else found.static
             self._follow(by_index, attached, update.key, b"", (before, update.static), now_s, is_static=True)
-        for ck, row in update.rows.items():
+        for ck, row in paused(update.rows.items()):
             self._follow(by_index, attached, update.key, ck, (self._stored(found, ck), row), now_s, is_static=False)
         return [made for index, changes in by_index for made in index.updates(changes)], attached
 

@@ -104,7 +104,7 @@ def maybe_draft(store: "TableStore", key: bytes, rows: Sequence[tuple[bytes, Sto
 
 def maybe_update_draft(store: "TableStore", update: PartitionUpdate) -> Draft | None:
     """The same of an update. Raises TooLong in a go of the loop."""
-    if store.layouts.are_counters or not _is_large(store, update):
+    if store.layouts.are_counters or not is_large(store, update):
         return None
     long_work()
     return _drafted(store, update.key, lambda draft: draft.update(update)) if is_interruptible() else None
@@ -123,7 +123,7 @@ def _drafted(store: "TableStore", key: bytes, change: Callable[[Draft], None]) -
     return None
 
 
-def _is_large(store: "TableStore", update: PartitionUpdate) -> bool:
+def is_large(store: "TableStore", update: PartitionUpdate) -> bool:
     """Whether the change, or what it meets, has many rows or cells."""
     if len(update.rows) >= ROWS_MIN:
         return True

@@ -124,7 +124,8 @@ class Memtable:
     """See the module. `live_bytes` estimates what it takes."""
 
     __slots__ = (
-        "_buckets", "_fresh", "_layouts", "_mask", "_numbers", "_owner", "_resolve", "_shards", "_unsorted", "live_bytes"
+        "_buckets", "_fresh", "_gone", "_layouts", "_mask", "_numbers", "_owner", "_resolve", "_shards", "_unsorted",
+        "live_bytes",
     )  # fmt: skip
 
     def __init__(self, layouts: Layouts, resolve: Resolve) -> None:
@@ -134,6 +135,7 @@ class Memtable:
         self._numbers: list[int] = []  # of the buckets that there are, sorted
         self._unsorted: set[int] = set()
         self._fresh: list[bytes] = []  # keys that are in no bucket yet
+        self._gone: dict[bytes, int] = {}  # those among them that have been removed, and how often
         self._shards: list[dict[bytes, StoredPartition]] = [{}]
         self._mask = 0
         self._owner: object = None  # of the partitions that it may change
@@ -263,7 +265,7 @@ class Memtable:
         self.live_bytes += partition.live_bytes - before
 
     def remove(self, key: bytes) -> None:
-        """Forgets a partition, as if it had never been there. Costs what is new since the last scan."""
+        """Forgets a partition, as if it had never been there. What is new since the last scan costs a step of placing it."""
         stored = self._shards[hash(key) >> _SHARD_SHIFT & self._mask].pop(key, None)
         if stored is None:
             return
@@ -275,11 +277,13 @@ class Memtable:
         else:
             size += len(stored.ck) + estimated_bytes(stored.row)
         self.live_bytes = max(0, self.live_bytes - size)
-        while not self.place_keys():
-            pass
+        self.place_keys()
         position = position_of(key)
         number = _bucket(position)
-        bucket = self._buckets[number]
+        bucket = self._buckets.get(number, _EMPTY)
+        if position not in bucket:
+            self._gone[key] = self._gone.get(key, 0) + 1
+            return
         bucket.remove(position)
         if not bucket:
             del self._buckets[number]
@@ -456,8 +460,13 @@ class Memtable:
     def place_keys(self) -> bool:
         """Finds the places of some keys that came since the last scan, for a millisecond or two; whether that were all.
         To be called before `positions`, with pauses, where nothing may take long."""
-        fresh, buckets, unsorted = self._fresh, self._buckets, self._unsorted
+        fresh, buckets, unsorted, gone = self._fresh, self._buckets, self._unsorted, self._gone
         for key in fresh[-PLACED_KEYS:]:
+            if gone and key in gone:
+                gone[key] -= 1
+                if not gone[key]:
+                    del gone[key]
+                continue
             position = position_of(key)
             number = _bucket(position)
             bucket = buckets.get(number)

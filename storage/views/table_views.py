@@ -1,8 +1,8 @@
 """The views of one table: what a write to the table changes in them (db/view/TableViews.java).
 
-Asked before the write is applied, with no pause in between: it reads the rows that the write touches as they are, from
-memtable and files, and compares them with what they become. Deletions of partitions and ranges touch all rows that they
-cover: each has a row in the views.
+Asked before the write is applied, with no pause in between (how of a large one, says storage/indexes/derived.py): it reads
+the rows that the write touches as they are, from memtable and files, and compares them with what they become. Deletions of
+partitions and ranges touch all rows that they cover: each has a row in the views.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from storage.dropped import DroppedFilter
+from storage.environment.strands import paused
 from storage.keys import split_key
 from storage.memtable.range_tombstones import RangeTombstones
 from storage.merged import SourcePartition
@@ -62,7 +63,7 @@ class TableViews:
     ) -> list[PartitionUpdate]:
         values = split_key(key, self._key_count)
         views = [(self.views[name][0], self.row_filter(name), Changes()) for name in names]
-        for ck, before, after in rows:
+        for ck, before, after in paused(rows):
             row = BaseRow(values, before, after)
             for view, row_filter, changes in views:
                 if row_filter is None or row_filter(key, ck, after.clustering):
@@ -70,7 +71,7 @@ class TableViews:
         return [
             PartitionUpdate(view.table.id, view_key, rows=of_key)
             for view, _, changes in views
-            for view_key, of_key in changes.items()
+            for view_key, of_key in paused(changes.items())
         ]
 
     def row_filter(self, name: str) -> RowFilter | None:
@@ -151,7 +152,7 @@ class _ChangedRows:
             slices = [(b"", b"\xff")]
         seen = set(update.rows)
         for start, end in slices:
-            for cks, _, _ in found.chunks(start, end, False):
+            for cks in [cks for cks, _, _ in found.chunks(start, end, False)]:  # at once: others may change it meanwhile
                 for ck in cks:
                     if ck not in seen:
                         seen.add(ck)

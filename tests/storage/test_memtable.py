@@ -276,6 +276,23 @@ def test_removed_partitions_are_gone_from_scans_and_may_come_again() -> None:
     assert (len(memtable), list(store.scan(NOW_S))) == (0, [])
 
 
+def test_what_is_removed_before_it_has_its_place_costs_no_more_than_a_step() -> None:
+    """All that had come since the last scan was placed at once: a second for a million keys."""
+    store = TableStore(narrow_table())
+    memtable = store.memtable
+    keys = [bigint_value(number) for number in range(4 * PLACED_KEYS)]
+    for key in keys:
+        store.apply_packed(key, b"", narrow_row(store, 1))
+    memtable.remove(keys[0])
+    assert len(memtable._fresh) == 3 * PLACED_KEYS
+    store.apply_packed(keys[0], b"", narrow_row(store, 2))
+    memtable.remove(keys[0])
+    memtable.remove(keys[1])
+    store.apply_packed(keys[1], b"", narrow_row(store, 2))
+    assert [view.key for view in store.scan(NOW_S)] == sorted(keys[1:], key=position_of)
+    assert not memtable._gone
+
+
 runs = st.lists(
     st.tuples(
         st.lists(st.integers(0, 3 * BLOCK_ROWS_MAX), min_size=1, max_size=8),  # where stretches begin
