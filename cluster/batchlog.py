@@ -8,10 +8,11 @@ A batch is a row of system.batches, so the commit log keeps it as it keeps every
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from cluster.consistency import Consistency, unavailable
 from cluster.coordination.outcome import Outcome
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.ring import Node
-from protocol.errors import CorruptionError
+from protocol.errors import CorruptionError, Unavailable
 from protocol.types.uuids import timeuuid_unix_100ns
 from storage.engine import Engine
 from storage.environment.environment import Rng
@@ -33,6 +34,21 @@ def keepers(nodes: Sequence[Node], local: Node, rng: Rng) -> tuple[Node, ...]:
     rng.shuffle(others)
     mixed = [node for node in others if isinstance(node, Node)]
     return tuple(sorted(mixed, key=lambda node: node.rack == local.rack)[:COPIES])
+
+
+def assure_keepers(nodes: Sequence[Node], live: Sequence[Node], local: Node, level: int) -> None:
+    """Before anything else of a logged batch is looked at: the coordinator keeps it itself only where it is the only node of
+    its datacenter. Raises Unavailable (ReplicaPlans.forBatchlogWrite)."""
+
+    def others(among: Sequence[Node]) -> bool:
+        return any(node != local and node.datacenter == local.datacenter for node in among)
+
+    if not others(nodes) or others(live):
+        return
+    if level == Consistency.ANY:
+        raise unavailable(Consistency.TWO, COPIES, 1)
+    told = f"Cannot achieve consistency level TWO for batchlog in local DC, required:{COPIES}, available:0"
+    raise Unavailable(told, Consistency.TWO, COPIES, 0)
 
 
 def encode_batch(batch_id: bytes, mutations: Sequence[bytes]) -> bytes:

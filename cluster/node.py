@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from cluster.batchlog import REPLAY_S, Batchlog, encode_batch, keepers
+from cluster.batchlog import REPLAY_S, Batchlog, assure_keepers, encode_batch, keepers
 from cluster.consistency import Consistency, unavailable
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.counting import ForwardedCount
@@ -456,6 +456,10 @@ class ClusterNode:
         return None if keyspace is None else self.coordinator.maybe_holder(keyspace)
 
     # --- logged batches ----------------------------------------------------------------------------------------------------
+
+    def assure_batchlog(self, level: int) -> None:
+        """Raises Unavailable where nobody would keep a batch."""
+        assure_keepers(self.peers, self.live_peers, self.local, level)
 
     def write_batch(self, writes: Sequence[tuple[WritePlan, Sequence[bytes]]]) -> Outcome[None]:
         """Mutations of several tokens, of which in the end all are done or none."""

@@ -141,6 +141,8 @@ class Member(Owner):
         if write_type == COUNTER:
             self._count(mutations, level)
             return
+        if write_type == "BATCH":
+            self.cluster.assure_batchlog(level)
         together: dict[tuple[str, bytes], tuple[WritePlan, list[bytes]]] = {}
         for table, key, mutation in mutations:
             # what a statement may not ask for was refused when it began, and of a batch nothing is
