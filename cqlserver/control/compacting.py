@@ -12,7 +12,7 @@ from storage.stored_values import stored_values
 _RATE_S: Final = 15 * 60
 MIB: Final = 1 << 20
 _LAST_POSITION: Final = b"\xff" * 9
-REWRITES: Final = ("cleanup", "garbagecollect", "scrub", "upgradesstables")
+REWRITES: Final = ("cleanup", "garbagecollect", "recompress", "scrub", "upgradesstables")
 
 
 def whole_ring() -> tuple[tuple[Position, Position], ...]:
@@ -104,6 +104,8 @@ async def rewrite(
             tasks = compactions.clean_up(files, whole_ring())
         case "garbagecollect":
             tasks = compactions.collect_garbage(files, by_cells)
+        case "recompress":
+            tasks = compactions.recompress(files)
         case "scrub":
             tasks = compactions.scrub(files)
         case _:

@@ -105,6 +105,35 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
         switches.invalidate_cache,
     ),
     Operation(
+        "invalidate_auth_cache",
+        "Forgets what is believed of roles",
+        (
+            Argument("cache", STRING, "credentials, network_permissions, permissions or roles"),
+            Argument("roles", STRINGS, "of these alone", []),
+            Argument("resource", STRING, "permissions: on this one, by its name", ""),
+        ),
+        NOTHING,
+        switches.invalidate_auth_cache,
+    ),
+    Operation(
+        "view_build_status",
+        "How far the nodes are with building a view",
+        (Argument("keyspace", STRING, "its keyspace"), Argument("view", STRING, "its name")),
+        list_of("nodes"),
+        parts.view_build_status,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "data_paths",
+        "The folders of tables",
+        (),
+        list_of("tables"),
+        parts.data_paths,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
         "set_cache_capacity",
         "How much caches may take",
         (

@@ -19,6 +19,7 @@ from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import DATA
 from storage.sstable.descriptor import parse_file_name
 from storage.sstable.reader import SSTableReader
+from storage.stored_values import stored_values
 from storage.token import MAX_TOKEN, MIN_TOKEN
 
 _LEVELED: Final = "LeveledCompactionStrategy"
@@ -232,3 +233,32 @@ async def rebuild_indexes(control: Control, *, keyspace: str, table: str, indexe
         raise BadArgument(f"Unknown keyspace/cf pair ({keyspace}.{table})") from None
     await control.exclusively(lambda: control.node.engine.indexed.rebuild(store, indexes))
     return {}
+
+
+async def view_build_status(control: Control, *, keyspace: str, view: str) -> object:
+    """Of each node of the cluster: UNKNOWN, STARTED or SUCCESS (StorageProxy.getViewBuildStatuses)."""
+    node = control.node
+    table = node.schema.maybe_table("system_distributed", "view_build_status")
+    assert table is not None, "it is built in"
+    found = {}
+    for row in stored_values(node.engine.stores[table.id], node.now_s()):
+        if (row["keyspace_name"], row["view_name"]) == (keyspace.encode(), view.encode()) and row["host_id"] is not None:
+            found[row["host_id"]] = (row["status"] or b"").decode()
+    return {
+        "nodes": [
+            {"address": each.address, "port": each.port, "status": found.get(each.host_id.bytes, "UNKNOWN")}
+            for each in node.coordinator.ring.nodes
+        ]
+    }
+
+
+async def data_paths(control: Control) -> object:
+    """Of all tables that are kept."""
+    engine = control.node.engine
+    stores = [s for s in engine.stores.values() if s.table.id not in engine.indexed.hidden] if control.node.durable else []
+    return {
+        "tables": [
+            {"keyspace": s.table.keyspace, "table": s.table.name, "path": engine.files.folders.name(s.table)}
+            for s in stores
+        ]
+    }

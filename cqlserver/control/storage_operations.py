@@ -72,7 +72,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         "rewrite",
         "Writes the SSTables of tables again",
         (
-            Argument("why", STRING, "cleanup, garbagecollect, scrub or upgradesstables"),
+            Argument("why", STRING, "cleanup, garbagecollect, recompress, scrub or upgradesstables"),
             *WHICH,
             Argument("by_cells", BOOLEAN, "garbagecollect: what is overwritten, too", False),
             Argument("includes_current", BOOLEAN, "upgradesstables: those of the current version, too", False),

@@ -4,6 +4,7 @@ from typing import Final
 
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.storing import DRAINED
+from cqlserver.system.virtual_tables import CACHES
 from storage.background import TaskState
 
 STOPPABLE: Final = {
@@ -56,6 +57,20 @@ async def invalidate_cache(control: Control, *, cache: str) -> object:
                 engine.maybe_files.caches.rows.clear()
         case _:
             raise BadArgument(f"cache is {cache!r}, and none of keys, rows, counters")
+    return {}
+
+
+async def invalidate_auth_cache(control: Control, *, cache: str, roles: list[str], resource: str) -> object:
+    """Forgets what is believed of roles, or of all; of permissions those on one resource (`data/ks/t`, as Cassandra names
+    them)."""
+    if cache not in CACHES:
+        raise BadArgument(f"cache is {cache!r}, and none of {', '.join(CACHES)}")
+    found = control.node.virtual_tables.maybe_cache(cache)
+    if found is not None and not roles:
+        found.clear()
+    elif found is not None:
+        for role in roles:
+            found.forget((role, resource) if cache == "permissions" else role)
     return {}
 
 

@@ -4,6 +4,8 @@ from typing import Final
 
 from cqlserver.nodetool.arguments import TABLES, TABLES_SUMMARY, Command, Option
 
+_ROLES: Final = "[<role>...]"
+_ROLES_SUMMARY: Final = "List of roles to invalidate. By default, all roles"
 _CAPACITIES: Final = "<key-cache-capacity> <row-cache-capacity> <counter-cache-capacity>"
 _THRESHOLDS: Final = "<keyspace> <table> <minthreshold> <maxthreshold>"
 _STOPPABLE: Final = (
@@ -26,6 +28,19 @@ OPERATING: Final = (
         (),
         "<keyspace> <table>",
         "The keyspace with a table",
+    ),
+    Command(
+        "datapaths",
+        "Print all directories where data of tables are stored",
+        "paths",
+        (Option(("-F", "--format"), "Output format (json, yaml)", "format"),),
+        "[<keyspace.table>...]",
+        "List of table (or keyspace) names",
+    ),
+    Command(
+        "getcolumnindexsize",
+        "Print the granularity of the collation index of rows within a partition in KiB",
+        "switches",
     ),
     Command("getconcurrentcompactors", "Get the number of concurrent compactors in the system.", "switches"),
     Command(
@@ -52,7 +67,46 @@ OPERATING: Final = (
         "The keyspace, the column family, and the key",
     ),
     Command("invalidatecountercache", "Invalidate the counter cache", "switches"),
+    Command("invalidatecredentialscache", "Invalidate the credentials cache", "auth_caches", (), _ROLES, _ROLES_SUMMARY),
     Command("invalidatekeycache", "Invalidate the key cache", "switches"),
+    Command(
+        "invalidatenetworkpermissionscache",
+        "Invalidate the network permissions cache",
+        "auth_caches",
+        (),
+        _ROLES,
+        _ROLES_SUMMARY,
+    ),
+    Command(
+        "invalidatepermissionscache",
+        "Invalidate the permissions cache",
+        "auth_caches",
+        (
+            Option(("--all-functions",), "Invalidate permissions for 'ALL FUNCTIONS'"),
+            Option(("--all-keyspaces",), "Invalidate permissions for 'ALL KEYSPACES'"),
+            Option(("--all-mbeans",), "Invalidate permissions for 'ALL MBEANS'"),
+            Option(("--all-roles",), "Invalidate permissions for 'ALL ROLES'"),
+            Option(("--all-tables",), "Invalidate permissions for 'ALL TABLES'"),
+            Option(
+                ("--function",),
+                "Function to invalidate permissions for (you must specify --functions-in-keyspace for using this option; "
+                "function format: name[arg1^..^agrN], for example: foo[Int32Type^DoubleType])",
+                "function",
+            ),
+            Option(("--functions-in-keyspace",), "Keyspace to invalidate permissions for", "functions-in-keyspace"),
+            Option(("--keyspace",), "Keyspace to invalidate permissions for", "keyspace"),
+            Option(("--mbean",), "MBean to invalidate permissions for", "mbean"),
+            Option(("--role",), "Role to invalidate permissions for", "role"),
+            Option(
+                ("--table",),
+                "Table to invalidate permissions for (you must specify --keyspace for using this option)",
+                "table",
+            ),
+        ),
+        "[<role>]",
+        "A role for which permissions to specified resources need to be invalidated",
+    ),
+    Command("invalidaterolescache", "Invalidate the roles cache", "auth_caches", (), _ROLES, _ROLES_SUMMARY),
     Command("invalidaterowcache", "Invalidate the row cache", "switches"),
     Command(
         "rebuild_index",
@@ -61,6 +115,36 @@ OPERATING: Final = (
         (),
         "<keyspace> <table> <indexName...>",
         "The keyspace and table name followed by a list of index names",
+    ),
+    Command(
+        "recompress_sstables",
+        "Rewrite sstables (for the requested tables) that have compression configuration different from the current",
+        "compactions",
+        (
+            Option(
+                ("-j", "--jobs"),
+                "Number of sstables to upgrade simultanously, set to 0 to use all available compaction threads",
+                "jobs",
+                is_integer=True,
+            ),
+        ),
+        TABLES,
+        TABLES_SUMMARY,
+    ),
+    Command(
+        "relocatesstables",
+        "Relocates sstables to the correct disk",
+        "compactions",
+        (
+            Option(
+                ("-j", "--jobs"),
+                "Number of sstables to relocate simultanously, set to 0 to use all available compaction threads",
+                "jobs",
+                is_integer=True,
+            ),
+        ),
+        "<keyspace> <table>",
+        "The keyspace and table name",
     ),
     Command("refreshsizeestimates", "Refresh system.size_estimates", "switches"),
     Command(
@@ -112,5 +196,13 @@ OPERATING: Final = (
         ),
         TABLES,
         TABLES_SUMMARY,
+    ),
+    Command(
+        "viewbuildstatus",
+        "Show progress of a materialized view build",
+        "paths",
+        (),
+        "<keyspace> <view> | <keyspace.view>",
+        "The keyspace and view name",
     ),
 )  # fmt: skip

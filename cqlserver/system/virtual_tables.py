@@ -156,7 +156,8 @@ class VirtualTables:
 
     # --- the caches of roles and permissions, which clients may empty -----------------------------------------------------
 
-    def _maybe_cache(self, name: str) -> "AuthCache[Any, Any] | None":
+    def maybe_cache(self, name: str) -> "AuthCache[Any, Any] | None":
+        """One of CACHES; None where nobody logs in, or nothing of it is asked for."""
         if not self._server.config.auth.requires_login:
             return None
         access = self._server.access
@@ -169,7 +170,7 @@ class VirtualTables:
         return caches[name]
 
     def _cached(self, name: str) -> Iterator[VirtualRow]:
-        cache = self._maybe_cache(name)
+        cache = self.maybe_cache(name)
         for key in cache.keys() if cache is not None else ():
             yield {"role": key[0], "resource": key[1]} if isinstance(key, tuple) else {"role": key}
 
@@ -178,7 +179,7 @@ class VirtualTables:
         name = table.name.removesuffix(CACHE_KEYS)
         if name not in CACHES or name == table.name:
             raise InvalidRequest(f"Truncation is not supported by table {table.keyspace}.{table.name}")
-        cache = self._maybe_cache(name)
+        cache = self.maybe_cache(name)
         if cache is not None:
             cache.clear()
 
@@ -188,7 +189,7 @@ class VirtualTables:
         name = table.name.removesuffix(CACHE_KEYS)
         if name not in CACHES or name == table.name:
             raise InvalidRequest(f"Modification is not supported by table {shown}")
-        cache = self._maybe_cache(name)
+        cache = self.maybe_cache(name)
         for update in updates:
             if update.deletion == LIVE:
                 raise InvalidRequest(f"Column modification is not supported by table {shown}")

@@ -17,6 +17,7 @@ from storage.files.table_files import TableFiles
 from storage.indexes.target import maybe_target
 from storage.memtable.memtable import Position
 from storage.schema.metadata import IndexMetadata, TableMetadata
+from storage.sstable.compression import maybe_params
 from storage.sstable.reader import SSTableReader
 
 FLUSH_WEIGHT: Final = 0.0046
@@ -106,6 +107,15 @@ class Compactions:
 
         def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
             return _each([r for r in files.readers if includes_current or r.descriptor.version != files.version])
+
+        return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
+
+    def recompress(self, tables: Iterable[TableFiles]) -> list[Task]:
+        """Writes those again that are compressed otherwise than their table wants it now."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            wanted = maybe_params(files.store.table.params.compression)
+            return _each([reader for reader in files.readers if reader.compression != wanted])
 
         return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
 

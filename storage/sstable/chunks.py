@@ -85,10 +85,11 @@ class DataFile:
 
 
 class CompressedDataFile(DataFile):
-    __slots__ = ("_decompress", "_limit", "_offsets")
+    __slots__ = ("_decompress", "_limit", "_offsets", "params")
 
     def __init__(self, path: str, file: ReadFile, caches: Caches, info: CompressionInfo) -> None:
         super().__init__(path, file, caches, info.data_bytes, info.params.chunk_bytes)
+        self.params = info.params
         offsets = info.offsets
         offsets.append(file.size)
         self._offsets = offsets

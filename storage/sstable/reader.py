@@ -28,6 +28,7 @@ from storage.sstable.bti_index import BtiIndex
 from storage.sstable.caches import Caches, key_bytes
 from storage.sstable.checksums import Checksums, TrieChecksums
 from storage.sstable.chunks import ChecksummedDataFile, CompressedDataFile, DataFile, decode_checksums
+from storage.sstable.compression import CompressionParams
 from storage.sstable.constants import (
     BTI,
     CHECKSUMS,
@@ -288,6 +289,11 @@ class SSTableReader:
     def data_bytes(self) -> int:
         """Plain ones."""
         return self._data.size
+
+    @property
+    def compression(self) -> CompressionParams | None:
+        """How its chunks are compressed, if they are."""
+        return self._data.params if isinstance(self._data, CompressedDataFile) else None
 
     @property
     def data_disk_bytes(self) -> int:

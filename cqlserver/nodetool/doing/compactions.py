@@ -106,6 +106,15 @@ def scrub(tool: Tool) -> None:
     tool.call_each_keyspace("rewrite", why="scrub")
 
 
+def recompress_sstables(tool: Tool) -> None:
+    tool.call_each_keyspace("rewrite", why="recompress")
+
+
+def relocatesstables(tool: Tool) -> None:
+    """There is one folder for data: what is asked for is looked at, and nothing is moved."""
+    tool.call_each_keyspace("autocompaction_status")
+
+
 def upgradesstables(tool: Tool) -> None:
     tool.call_each_keyspace("rewrite", why="upgradesstables", includes_current=tool.options["include_all_sstables"])
 

@@ -70,5 +70,10 @@ def getconcurrentcompactors(tool: Tool) -> None:
     tool.out(f"Current concurrent compactors in the system is: \n{tool.call('compaction_stats')['concurrent_compactors']}")
 
 
+def getcolumnindexsize(tool: Tool) -> None:
+    """It can't be set here: each format has its own, which is what -1 means."""
+    tool.out("Current value for column_index_size: -1 KiB")
+
+
 def refreshsizeestimates(tool: Tool) -> None:
     tool.call("refresh_size_estimates")

@@ -180,3 +180,59 @@ def test_what_goes_on_is_shown_and_stopped(tmp_path: Path) -> None:
         assert told == ["Major compaction of ks.t was stopped"] * 2
         assert data_files(tmp_path) == ["nb-1-big-Data.db"]
         assert server.execute("SELECT count(*) AS n FROM ks.t") == [{"n": 2_000}]
+
+
+def test_compression_paths_and_views(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(f"{SCHEMA}; INSERT INTO ks.t (k, v) VALUES (1, 'one'); INSERT INTO ks.u (a, b) VALUES (1, 'b')")
+        nodetool(server, "flush", "ks")
+        assert nodetool(server, "recompress_sstables", "ks") == ""
+        assert data_files(tmp_path) == ["nb-1-big-Data.db"]
+        server.execute("ALTER TABLE ks.t WITH compression = {'class': 'DeflateCompressor', 'chunk_length_in_kb': 8}")
+        for _ in range(2):
+            assert nodetool(server, "recompress_sstables", "ks") == ""
+            assert data_files(tmp_path) == ["nb-2-big-Data.db"]
+        assert data_files(tmp_path, "u") == ["nb-1-big-Data.db"]
+        (info,) = tmp_path.glob("data/ks/t-*/nb-2-big-CompressionInfo.db")
+        assert b"DeflateCompressor" in info.read_bytes()
+        assert server.execute("SELECT v FROM ks.t") == [{"v": "one"}]
+        (folder,) = tmp_path.glob("data/ks/u-*")
+        assert nodetool(server, "datapaths", "ks.u") == f"Keyspace: ks\n\tTable: u\n\tPaths:\n\t\t{folder.resolve()}\n\n"
+        server.execute(
+            "CREATE MATERIALIZED VIEW ks.by_v AS SELECT v, k FROM ks.t WHERE v IS NOT NULL AND k IS NOT NULL "
+            "PRIMARY KEY (v, k)"
+        )
+        for _ in range(100):
+            told = nodetool(server, "viewbuildstatus", "ks.by_v")
+            if told.endswith("has finished building\n"):
+                break
+        assert told == "ks.by_v has finished building\n"
+        assert "/127.0.0.1 UNKNOWN" in nodetool(server, "viewbuildstatus", "ks", "nosuch")
+
+
+def test_what_is_believed_of_roles_is_forgotten(tmp_path: Path) -> None:
+    config = tmp_path / "cassandra.yaml"
+    config.write_text("authenticator: PasswordAuthenticator\nauthorizer: CassandraAuthorizer\n")
+    with cqlserver.start(data=tmp_path / "data", config=config) as server:
+        server.execute(f"{SCHEMA}; CREATE ROLE alice WITH PASSWORD = 'a' AND LOGIN = true; GRANT SELECT ON ks.t TO alice")
+
+        def believed(cache: str) -> list[object]:
+            return [row["role"] for row in server.execute(f"SELECT * FROM system_views.{cache}_cache_keys")]
+
+        def ask() -> None:
+            with connect(server.host, server.port, credentials=("alice", "a")) as client:
+                client.query("SELECT * FROM ks.t")
+
+        ask()
+        assert "alice" in believed("permissions")
+        assert "alice" in believed("roles")
+        assert nodetool(server, "invalidatepermissionscache", "alice", "--keyspace", "ks", "--table", "u") == ""
+        assert "alice" in believed("permissions")
+        assert nodetool(server, "invalidatepermissionscache", "alice", "--keyspace", "ks", "--table", "t") == ""
+        assert nodetool(server, "invalidaterolescache", "bob") == ""
+        assert "alice" in believed("roles")
+        assert nodetool(server, "invalidaterolescache", "alice") == ""
+        assert "alice" not in believed("roles")
+        for cache in ("permissions", "roles", "credentials", "networkpermissions"):
+            assert nodetool(server, f"invalidate{cache}cache") == ""
+        assert believed("permissions") == []
