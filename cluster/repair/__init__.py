@@ -7,6 +7,8 @@
     validation   the tree of what a store has
     messages     what is asked for and answered (docs/formats/internode.md)
     participant  a replica's side: builds trees, fetches and pushes differences
+    sessions     incremental repairs that a node takes part in: what is set apart, until all have committed
+    rows         values as rows of the tables that keep what was repaired
     asking       one question to one node, asked again until it is answered
     job          one table in some ranges with all of its replicas: trees, differences, streams
     coordinator  a whole command, `repair`, with what it tells meanwhile

@@ -7,7 +7,7 @@ for a session, and is repaired, or as before, at its end.
 Each state is a row of system.repairs, so a node that starts again knows what its SSTables wait for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -19,12 +19,12 @@ from cluster.coordination.outcome import Outcome
 from cluster.gossip.endpoint import Endpoint
 from cluster.repair.asking import RepairFailed
 from cluster.repair.messages import Step, Stepping
+from cluster.repair.rows import columns_of
 from cluster.streaming.ranges import TokenRange, contains, intervals
-from protocol.types import SetType
 from storage.background import Task, TaskState
 from storage.compaction.compaction import Apart
 from storage.engine import Engine
-from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.mutation import Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
 from storage.stored_values import stored_values
 
@@ -203,7 +203,7 @@ def _overlap(one: Stepping, other: Stepping) -> bool:
     return any(contains(a, b.end) or contains(b, a.end) for a in one.ranges for b in other.ranges)
 
 
-def _when_ended(tasks: Sequence[Task], then: Any) -> None:
+def _when_ended(tasks: Sequence[Task], then: Callable[[BaseException | None], None]) -> None:
     """Calls when all have ended, with what went wrong with the first that failed."""
     left = [task for task in tasks if not task.has_ended]
 
@@ -245,16 +245,8 @@ def _update(table: TableMetadata, session: LocalSession, timestamp_us: int) -> P
         "started_at": session.started_ms,
         "state": int(session.state),
     }
-    columns = {name: _cells(table, name, value, timestamp_us) for name, value in values.items()}
+    columns = columns_of(table, values, timestamp_us)
     return PartitionUpdate(table.id, session.id.bytes, rows={b"": Row((), Liveness(timestamp_us), columns=columns)})
-
-
-def _cells(table: TableMetadata, name: str, value: Any, timestamp_us: int) -> Cell | ComplexColumn:
-    type_ = table.by_name[name].type
-    if isinstance(type_, SetType):
-        before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
-        return ComplexColumn(before, {type_.elements.encode(item): Cell(timestamp_us, b"") for item in value})
-    return Cell(timestamp_us, type_.encode(value))
 
 
 def _stored(engine: Engine, table: TableMetadata) -> list[LocalSession]:

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from cluster.repair.coordinator import RepairCommand, Session, Watcher
 from cluster.repair.options import Preview
-from protocol.types import MapType, SetType
+from cluster.repair.rows import columns_of
 from storage.engine import Engine
 from storage.keys import clustering_order_key, compose_key
-from storage.mutation import Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
+from storage.mutation import Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
 
 KEYSPACE: Final = "system_distributed"
@@ -94,21 +94,9 @@ class RepairHistory(Watcher):
             return
         table = self._engine.schema.keyspaces[KEYSPACE].tables[name]
         timestamp_us = self._engine.environment.clock.wall_us()
-        columns = {column: _cells(table, column, value, timestamp_us) for column, value in values.items()}
-        row = Row(clustering, Liveness(timestamp_us), columns=columns)
+        row = Row(clustering, Liveness(timestamp_us), columns=columns_of(table, values, timestamp_us))
         ck = clustering_order_key(table)(clustering)
         self._engine.apply(PartitionUpdate(table.id, compose_key(key), rows={ck: row}))
-
-
-def _cells(table: TableMetadata, name: str, value: Any, timestamp_us: int) -> Cell | ComplexColumn:
-    type_ = table.by_name[name].type
-    before = Deletion(timestamp_us - 1, timestamp_us // 1_000_000)
-    if isinstance(type_, SetType):
-        return ComplexColumn(before, {type_.elements.encode(item): Cell(timestamp_us, b"") for item in value})
-    if isinstance(type_, MapType):
-        pairs = ((type_.keys.encode(key), type_.values.encode(item)) for key, item in value.items())
-        return ComplexColumn(before, {key: Cell(timestamp_us, item) for key, item in pairs})
-    return Cell(timestamp_us, type_.encode(value))
 
 
 def _exception(error: Exception) -> dict[str, Any]:
