@@ -102,3 +102,41 @@ def test_an_error_has_its_status_and_what_was_printed(server: Server) -> None:
     with pytest.raises(NodetoolError, match="Unknown keyspace 'nosuch'") as caught:
         server.nodes[0].nodetool("getendpoints", "nosuch", "t", "1")
     assert caught.value.status == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (("removenode",), 1, "nodetool: Required parameters are missing: remove_operation\n"),
+        (("removenode", "abc"), 1, "nodetool: Invalid UUID string: abc\n"),
+        (("removenode", "00000000-0000-0000-0000-000000000001"), 2, "error: Host ID not found.\n"),
+        (("assassinate", "nosuch.invalid"), 2, "error: nosuch.invalid: Name or service not known\n"),
+        (
+            ("move", "abc"),
+            1,
+            "nodetool: Invalid token for Murmur3Partitioner. Got abc but expected a long value (unsigned 8",
+        ),
+        (
+            ("rebuild", "nosuch"),
+            1,
+            "nodetool: Provided datacenter 'nosuch' is not a valid datacenter, available datacenters",
+        ),
+        (("rebuild", "-ts", "(0,1]"), 1, "nodetool: Cannot specify tokens without keyspace.\n"),
+        (("join",), 1, "nodetool: This node has already joined the ring.\n"),
+        (("bootstrap", "resume"), 2, "error: 'nodetool bootstrap resume' is disabled.\n"),
+        (("decommission", "extra"), 1, "nodetool: Found unexpected parameters: [extra]\n"),
+    ],
+)
+def test_what_can_not_change_the_ring_is_refused(server: Server, arguments: tuple[str, ...], status: int, text: str) -> None:
+    """The texts are those of three nodes of Cassandra 5.0.8."""
+    with pytest.raises(NodetoolError) as caught:
+        server.nodes[0].nodetool(*arguments)
+    assert caught.value.status == status
+    assert str(caught.value).startswith(text)
+
+
+def test_a_quiet_node_removes_and_streams_nothing(server: Server) -> None:
+    assert server.nodes[0].nodetool("removenode", "status") == "RemovalStatus: No token removals in process.\n"
+    lines = server.nodes[0].nodetool("netstats").splitlines()
+    assert lines[:3] == ["Mode: NORMAL", "Not sending any streams.", "Read Repair Statistics:"]
+    assert lines[-4].split() == ["Pool", "Name", "Active", "Pending", "Completed", "Dropped"]
