@@ -60,6 +60,8 @@ from storage.token import token
 Batch = tuple[Message, ...]
 WALL_US = 1_800_000_000_000_000
 RING_DELAY_S = 5.0
+TOKENS = 8
+"""Of each node."""
 SKEW_S = 0.3
 """How far apart the nodes' clocks are, at most."""
 
@@ -154,7 +156,7 @@ class WorldNode(Owner):
         self.rng = world.rng.fork(f"node {number}")
         self.disk = MemoryDisk()
         self.clock = SimulatedClock(world.schedule, (self.rng.float() - 0.5) * SKEW_S)
-        self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", random_tokens(self.rng.fork("tokens"), 8))
+        self.node = Node(UUID(int=number), f"10.0.0.{number}", "dc1", "r1", random_tokens(self.rng.fork("tokens"), TOKENS))
         self.endpoint = Endpoint(self.node.address, self.node.port)
         self.life = 0
         self.agreed = self.differed = 0
