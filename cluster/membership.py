@@ -38,6 +38,13 @@ class MemberLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberMoved:
+    """It has other tokens now."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class MemberUp:
     node: Node
 
@@ -54,7 +61,7 @@ class Warned:
     text: str
 
 
-MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberUp | MemberDown | Warned
+MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberMoved | MemberUp | MemberDown | Warned
 
 
 def own_states(node: Node, status: StatusValue) -> dict[ApplicationState, str]:
@@ -155,6 +162,8 @@ class Membership:
         self._members[endpoint] = Member(node, standing, new_tokens, replaces)
         if standing is not Standing.JOINING and (known is None or known.standing is Standing.JOINING):
             told.append(MemberJoined(node))
+        elif known is not None and known.standing is Standing.MOVING and known.node.tokens != node.tokens:
+            told.append(MemberMoved(node))
 
     def _replaced(self, status: StatusValue) -> Node | None:
         for member in self._members.values():

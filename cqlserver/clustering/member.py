@@ -13,7 +13,7 @@ from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
 from cluster.coordinator import READ_LEVELS, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
-from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberUp, Warned
+from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberMoved, MemberUp, Warned
 from cluster.movements.mode import BootstrapState
 from cluster.movements.tokens import TokensWanted
 from cluster.node import ClusterNode, ClusterOptions, Owner
@@ -210,6 +210,8 @@ class Member(Owner):
                     now_us = node.environment.clock.wall_us()
                     node.engine.apply_all(peer_removal(member, now_us))
                     node.publish(TopologyChange("REMOVED_NODE", self._inet(member)))
+                case MemberMoved(member):
+                    node.publish(TopologyChange("MOVED_NODE", self._inet(member)))
                 case MemberUp(member):
                     log.info("InetAddress /%s:%d is now UP", member.address, member.port)
                     if self._is_in_ring(member):

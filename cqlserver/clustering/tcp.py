@@ -56,8 +56,14 @@ class Wire:
         self._nursery: trio.Nursery | None = None
 
     def carry(self, endpoint: Endpoint, messages: Sequence[Message]) -> None:
-        """Has them sent, or loses them."""
+        """Has them sent, or loses them. What is large in itself goes beside the others."""
         size = sum(len(message.body) for message in messages)
+        if size > LARGE_BYTES and len(messages) > 1:
+            large = [message for message in messages if len(message.body) > LARGE_BYTES]
+            if 0 < len(large) < len(messages):
+                self.carry(endpoint, large)
+                self.carry(endpoint, [message for message in messages if len(message.body) <= LARGE_BYTES])
+                return
         kind = Kind.LARGE if size > LARGE_BYTES else Kind.SMALL
         peer = self._peers.get((endpoint, kind))
         if peer is None:

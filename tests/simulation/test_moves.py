@@ -4,6 +4,7 @@
 import pytest
 
 from cluster.coordination.outcome import Outcome
+from cluster.membership import MemberEvent, MemberMoved
 from cluster.movements.mode import Mode
 from protocol.errors import MovementRefused
 from simulation.cluster_world import WorldNode
@@ -33,7 +34,10 @@ def test_a_node_moves_to_another_token(moving: Moving) -> None:
     other = moving.world.nodes[2].cluster.local.tokens[0]
     with pytest.raises(MovementRefused, match=f"target token {other} is already owned by another node"):
         node.cluster.movements.move(other)
+    moved: list[MemberEvent] = []
+    moving.world.nodes[0].members_changed = moved.extend  # type: ignore[method-assign]
     wait(moving, node.cluster.movements.move(other - 1_000))
+    assert [event for event in moved if isinstance(event, MemberMoved)] == [MemberMoved(node.cluster.local)]
     assert node.cluster.movements.mode is Mode.NORMAL
     for each in moving.world.nodes:
         assert other - 1_000 in each.coordinator.ring.tokens
