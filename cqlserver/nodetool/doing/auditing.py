@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from cqlserver.nodetool.arguments import UsageError
 from cqlserver.nodetool.printing import table
-from cqlserver.nodetool.program import Exit, Tool
+from cqlserver.nodetool.program import Tool
 
 _FILES: Final = ("archive_command", "roll_cycle", "block", "max_log_size", "max_queue_weight", "max_archive_retries")
 _LISTS: Final = tuple(f"{side}_{what}" for what in ("keyspaces", "categories", "users") for side in ("included", "excluded"))
@@ -45,8 +46,7 @@ def _files(tool: Tool) -> dict[str, object]:
     blocking = tool.options["blocking"]
     if blocking is not None:
         if blocking.lower() not in ("true", "false"):
-            tool.error(f"Invalid [{blocking}]. Blocking only accepts 'true' or 'false'.")
-            raise Exit(2)
+            raise UsageError(f"Invalid [{blocking}]. Blocking only accepts 'true' or 'false'.")
         given["block"] = blocking.lower() == "true"
     for name in ("roll_cycle", "max_log_size", "max_queue_weight", "archive_command", "max_archive_retries"):
         if tool.options[name] is not None:
