@@ -1,12 +1,12 @@
 """The command line: `cqlserver` alone (with options) is the server, `cqlserver NAME` a command beside it (commands/)."""
 
 import argparse
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from cqlserver.commands import COMMANDS
+from cqlserver.program import logs
 from cqlserver.program.auth_settings import check_together
 from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, read_yaml
 
@@ -88,6 +88,9 @@ def _arguments() -> argparse.ArgumentParser:
         "--log-level", default="info", choices=("debug", "info", "warning", "error"), help="how much is logged (info)"
     )
     parser.add_argument(
+        "--log-format", default="plain", choices=("plain", "json"), help="lines as Cassandra has them, or of JSON (plain)"
+    )
+    parser.add_argument(
         "--copy-of", type=Path, metavar="DIR", help="begin with what `cqlserver export DIR` wrote; with --memory alone"
     )
     parser.add_argument("--query-log", action="store_true", help="record what clients ask, for `cqlserver queries`")
@@ -158,6 +161,7 @@ def configure(arguments: list[str]) -> Config:
         query_log=options.query_log,
         copy_of=options.copy_of,
         log_level=options.log_level,
+        log_format=options.log_format,
         ignore_replay_errors=options.ignore_replay_errors,
     )
 
@@ -207,14 +211,6 @@ def _control_port(text: str) -> int | None:
     return int(text)
 
 
-def set_up_logging(config: Config) -> None:
-    logging.basicConfig(
-        level=config.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-5s %(name)s %(message)s",
-    )
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Runs a server until it is told to stop, or a command; the process's exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -231,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
         return 2
-    set_up_logging(config)
+    logs.set_up(config)
     from cqlserver.program.server import StartupError, run
 
     try:

@@ -28,16 +28,17 @@ def main(name: str, arguments: list[str]) -> int:
     parser.add_argument("--nodes", type=int, default=3, help="how many (3)")
     parser.add_argument("--in-process", action="store_true", help="all nodes in this process, else one process each")
     options, others = parser.parse_known_args(arguments)
-    from cqlserver.__main__ import configure, set_up_logging
+    from cqlserver.__main__ import configure
     from cqlserver.clustering.in_process import node_configs
     from cqlserver.clustering.program import run
+    from cqlserver.program import logs
     from cqlserver.program.config import ConfigError
     from cqlserver.program.server import StartupError
 
     try:
         config = configure(others)
         if options.in_process:
-            set_up_logging(config)
+            logs.set_up(config)
             run(config, options.nodes)
         else:
             run_processes(node_configs(config, options.nodes), others)

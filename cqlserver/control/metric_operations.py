@@ -1,9 +1,9 @@
-"""The operations of the control port on what is counted."""
+"""The operations of the control port on what is counted, and logged."""
 
 from typing import Final
 
-from cqlserver.control import statistics
-from cqlserver.control.operation import STRING, Argument, Operation
+from cqlserver.control import logging_levels, statistics
+from cqlserver.control.operation import NOTHING, STRING, Argument, Operation
 
 METRIC_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -34,6 +34,26 @@ METRIC_OPERATIONS: Final[tuple[Operation, ...]] = (
         {"type": "object", "properties": {"tables": {"type": "array", "items": {"type": "object"}}}},
         statistics.table_histograms,
         reads=True,
+        alone=False,
+    ),
+    Operation(
+        "logging_levels",
+        "From which level on each logger logs",
+        (),
+        {"type": "object"},
+        logging_levels.logging_levels,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "set_logging_level",
+        "Has a logger log from a level on",
+        (
+            Argument("logger", STRING, "its name, or a component's; all where there is none", ""),
+            Argument("level", STRING, "TRACE, DEBUG, INFO, WARN, ERROR or OFF; that of the start where none is", ""),
+        ),
+        NOTHING,
+        logging_levels.set_logging_level,
         alone=False,
     ),
 )

@@ -51,6 +51,7 @@ class Config:
     copy_of: Path | None = None
     ready_file: Path | None = None
     log_level: str = "info"
+    log_format: str = "plain"
     cluster_name: str = "Test Cluster"
     num_tokens: int = 16
     datacenter: str = "datacenter1"

@@ -27,6 +27,7 @@ from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program import allocator
 from cqlserver.program.config import Config
+from cqlserver.program.stacks import tell_on_quit
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.virtual_definitions import virtual_keyspaces
 from grammar import parser
@@ -165,6 +166,8 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 node.turn_clients_away = partial(nursery.start_soon, listener.exclusively, listener.turn_away)
                 nursery.start_soon(listener.run)
                 nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
+                if sys.platform != "win32":
+                    nursery.start_soon(tell_on_quit)
                 if node.durable or node.member is not None:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 if control is not None:

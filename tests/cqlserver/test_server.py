@@ -91,7 +91,7 @@ def test_the_start_says_where_the_data_is_and_where_clients_connect(tmp_path: Pa
         assert repr(server) == (
             f"<cqlserver.Server 127.0.0.1:{server.port}, running, pid {server.pid}, control port {server.control_port}>"
         )
-        told = [line.split("cqlserver ", 1)[1] for line in server.log.splitlines()]
+        told = [line.split(" - ", 1)[1] for line in server.log.splitlines()]
         assert any(line.startswith("Clients may take up to ") for line in told)
         assert [line for line in told if not line.startswith("Clients may take up to ")] == [
             f"Data is kept in {tmp_path / 'data'}",

@@ -1,4 +1,4 @@
-"""tpstats, tablehistograms, proxyhistograms."""
+"""tpstats, tablehistograms, proxyhistograms; getlogginglevels, setlogginglevel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -111,3 +111,13 @@ def proxyhistograms(tool: Tool) -> None:
     for index, share in enumerate(_SHARES):
         tool.out(f"{share:<10}" + "".join(f"{told[kind][index]:19.2f}" for kind in _REQUESTS))
     tool.out("")
+
+def getlogginglevels(tool: Tool) -> None:
+    tool.out(f"\n{'Logger Name':<50}{'Log Level':>10}")
+    for name, level in tool.call("logging_levels").items():
+        tool.out(f"{name:<50}{level:>10}")
+
+
+def setlogginglevel(tool: Tool) -> None:
+    logger, level = (*tool.arguments, "", "")[:2]
+    tool.call("set_logging_level", logger=logger, level=level if len(tool.arguments) == 2 else "")
