@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cqlserver.control import compacting, node_facts, snapshotting, storing, table_stats
+from cqlserver.control import compacting, importing, node_facts, snapshotting, storing, table_stats
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, WHICH, Argument, Operation, list_of
 from cqlserver.control.part_operations import PART_OPERATIONS
 
@@ -48,6 +48,29 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         {"type": "object", "properties": {"removed": INTEGER.schema}},
         snapshotting.clear_snapshots,
+    ),
+    Operation(
+        "import_sstables",
+        "Takes SSTables of some folders up into a table: of each folder all or none",
+        (
+            Argument("keyspace", STRING, "the table's"),
+            Argument("table", STRING, "its name"),
+            Argument("directories", STRINGS, "the folders, on the server's machine"),
+            Argument("keep_level", BOOLEAN, "leave them in the levels that they say", False),
+            Argument("keep_repaired", BOOLEAN, "leave them repaired", False),
+            Argument("verify", BOOLEAN, "look at checksums and indexes before", True),
+            Argument("extended_verify", BOOLEAN, "look at every row before", False),
+            Argument("copy", BOOLEAN, "leave the folders as they are", False),
+        ),
+        {"type": "object", "properties": {"failed": {"type": "array", "items": STRING.schema}}},
+        importing.import_sstables,
+    ),
+    Operation(
+        "refresh",
+        "Takes the SSTables up that somebody put into a table's folder",
+        (Argument("keyspace", STRING, "the table's"), Argument("table", STRING, "its name")),
+        NOTHING,
+        importing.refresh,
     ),
     Operation("tasks", "What goes on in the background", (), list_of("tasks"), storing.tasks, reads=True, alone=False),
     Operation(

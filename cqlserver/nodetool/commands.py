@@ -178,6 +178,43 @@ _ALL: Final = (
         "The keyspace followed by one or many tables or list of SSTable data files when using --user-defined",
     ),
     Command(
+        "import",
+        "Import new SSTables to the system",
+        "importing",
+        (
+            Option(("-c", "--no-invalidate-caches"), "Don't invalidate the row cache when importing"),
+            Option(("-e", "--extended-verify"), "Run an extended verify, verifying all values in the new sstables"),
+            Option(("-l", "--keep-level"), "Keep the level on the new sstables"),
+            Option(("-niv", "--no-index-validation"), "Skip SSTable-attached index checksum validation"),
+            Option(("-p", "--copy-data"), "Copy data from source directories instead of moving them"),
+            Option(
+                ("-q", "--quick"),
+                "Do a quick import without verifying sstables, clearing row cache or checking in which data directory to "
+                "put the file",
+            ),
+            Option(("-r", "--keep-repaired"), "Keep any repaired information from the sstables"),
+            Option(
+                ("-ri", "--require-index-components"),
+                "Require existing index components for SSTables with attached indexes",
+            ),
+            Option(
+                ("-t", "--no-tokens"),
+                "Don't verify that all tokens in the new sstable are owned by the current node",
+            ),
+            Option(("-v", "--no-verify"), "Don't verify new sstables"),
+        ),
+        "<keyspace> <table> <directory> ...",
+        "The keyspace, table name and directories to import sstables from",
+    ),
+    Command(
+        "refresh",
+        "Load newly placed SSTables to the system without restart",
+        "importing",
+        (),
+        "<keyspace> <table>",
+        "The keyspace and table name",
+    ),
+    Command(
         "clearsnapshot",
         "Remove the snapshot with the given name from the given keyspaces",
         "snapshots",

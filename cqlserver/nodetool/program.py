@@ -5,6 +5,7 @@ answers (on standard error); 2 the server could not do it.
 """
 
 import importlib
+import keyword
 import os
 import sys
 import threading
@@ -128,7 +129,9 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
         client = ControlClient(host, int(text))
     except ValueError:
         raise UsageError(f'port: can not convert "{text}" to a int') from None
-    run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), command.name.replace(" ", "_"))
+    name = command.name.replace(" ", "_")
+    function = f"{name}_" if keyword.iskeyword(name) else name
+    run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), function)
     tool = Tool(client, options, arguments, sys.stdout.write)
     try:
         run(tool)

@@ -63,6 +63,8 @@ class Adoptions:
         self._disk, self._folder, self._data = disk, f"{root}/{FOLDER}", data
         self._commit_log, self._background = commit_log, background
         self._unsettled: list[Adoption] = []
+        self.tasks: list[Task] = []
+        """What waits for the records of adoptions to be durable."""
 
     def prepare(self, adoption: Adoption, host_id: UUID | None, copies: bool = False) -> None:
         """Puts its SSTables where they are to be, durably; they do not count yet. `copies`: no links. May run beside the
@@ -95,7 +97,7 @@ class Adoptions:
             else:
                 try:
                     disk.link(old, new)
-                except FileNotFoundError:
+                except (FileNotFoundError, FileExistsError):
                     raise
                 except OSError:  # another file system
                     self._copy(disk, old, new)
@@ -144,7 +146,8 @@ class Adoptions:
         self._commit_log.append(adopted_record(adoption.id))
         adoption.at = self._commit_log.written_position
         self._unsettled.append(adoption)
-        self._background.add(Task(Lane.REMOVAL, "Adopt", "SSTables", lambda task: self._settle(adoption, task)))
+        task = Task(Lane.REMOVAL, "Adopt", "SSTables", lambda task: self._settle(adoption, task))
+        self.tasks = [*(one for one in self.tasks if not one.has_ended), self._background.add(task)]
 
     def _settle(self, adoption: Adoption, task: Task) -> None:
         commit_log = self._commit_log

@@ -123,6 +123,11 @@ class TableFiles:
         self._generation += 1
         return descriptor
 
+    def leave_out(self, names: Iterable[str]) -> None:
+        """The numbers in these names (as `nb-1-big-`) are taken: somebody else has put such files into the folder."""
+        self.next_descriptor()
+        self._generation = max(self._generation, next_generation(f"{name}{DATA}" for name in names))
+
     def set_table(self) -> None:
         """The table's schema changed."""
         fit: list[SSTableReader] = []
@@ -160,6 +165,11 @@ class TableFiles:
     def opened(self) -> tuple[SSTableReader, ...]:
         """Also those that do not fit the schema."""
         return (*self.readers, *self._unfit)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Be it damaged, or not fit the schema."""
+        damaged = (one.descriptor for one in self._damaged)
+        return descriptor in damaged or any(reader.descriptor == descriptor for reader in self.opened)
 
     def _put_in_place(self, gone: Sequence[object]) -> None:
         memtables = [source for source in self.store.flushed if isinstance(source, Memtable) and source not in gone]

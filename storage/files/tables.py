@@ -30,7 +30,7 @@ from storage.files.folders import DataFolders
 from storage.files.ordered_snapshots import OrderedSnapshot, OrderedSnapshots
 from storage.files.received import ReceivedTable
 from storage.files.table_files import TableFiles, sstables_in
-from storage.files.transaction import Transaction, clean_up
+from storage.files.transaction import Transaction, clean_up, left
 from storage.memtable.memtable import Memtable
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
@@ -217,6 +217,13 @@ class StoredTables:
         """An SSTable for a table of ours. Raises CorruptionError."""
         return SSTableReader.open(self._disk, folder, descriptor, store.table, store.layouts, self.caches)
 
+    def is_known(self, store: TableStore, descriptor: Descriptor) -> bool:
+        """Whether an SSTable in the table's folder is one that it has, had, or is to have. Raises CorruptionError."""
+        files = self.files_of(store)
+        named = left(self._disk, files.folder).named
+        is_named = descriptor.file_name("") in named or (store.table.id, descriptor) in self._leaving
+        return is_named or files.has(descriptor)
+
     def readers_of(self, table_id: UUID) -> tuple[SSTableReader, ...]:
         """The SSTables that a table has."""
         files = self._files.get(table_id)
@@ -296,6 +303,8 @@ class StoredTables:
         adopted = []
         for store, folder, descriptor in found:
             files = self.files_of(store)
+            if folder == files.folder:
+                files.leave_out([descriptor.file_name("")])
             made = Descriptor(descriptor.version, files.next_descriptor().generation)
             adopted.append(Adopted(folder, descriptor, self.folders.name(store.table), made))
             self.folders.add(store.table)
