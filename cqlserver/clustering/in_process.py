@@ -140,15 +140,16 @@ class LocalCluster:
         assert self._nursery is not None
         assert part.station is not None
         self._network.connect(part.station)
+        assert part.node is not None
+        part.listener = Listener(part.node, part.sockets, is_open=False)
         part.scope = trio.CancelScope()
-        self._nursery.start_soon(self._serve, part, part.scope)
+        self._nursery.start_soon(self._serve, part, part.listener, part.scope)
         part.station.start()
 
-    async def _serve(self, part: Part, scope: trio.CancelScope) -> None:
+    async def _serve(self, part: Part, listener: Listener, scope: trio.CancelScope) -> None:
         node, station = part.node, part.station
         assert node is not None
         assert station is not None
-        part.listener = listener = Listener(node, part.sockets, is_open=False)
         with scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
