@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from cqlserver.control.context import BadArgument, Control
+from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.storing import NoSuchTable, chosen_stores, flush_stores, task_facts, wait_for
+from cqlserver.node import KEPT_BY_EACH, Node
 from storage.background import Lane, TaskState
 from storage.memtable.memtable import Position
 from storage.reads import FIRST_POSITION
+from storage.schema.metadata import is_local_system_keyspace
 from storage.stored_values import stored_values
 
 _RATE_S: Final = 15 * 60
@@ -16,8 +18,30 @@ REWRITES: Final = ("cleanup", "garbagecollect", "recompress", "scrub", "upgrades
 
 
 def whole_ring() -> tuple[tuple[Position, Position], ...]:
-    """First and last position of each range that a node has a replica of: all, where it is alone."""
     return ((FIRST_POSITION, _LAST_POSITION),)
+
+
+class MembersChange(Refused):
+    """Somebody joins, leaves or moves: which ranges are the node's is not settled."""
+
+    code = "MembersChange"
+
+
+def held_ranges(node: Node, keyspace: str) -> tuple[tuple[Position, Position], ...]:
+    """First and last position of each range that a node has a replica of: all, where it is alone. Raises MembersChange."""
+    if node.is_alone or keyspace in KEPT_BY_EACH or is_local_system_keyspace(keyspace):
+        return whole_ring()
+    from cluster.streaming.ranges import intervals, owned_ranges
+    from cluster.topology import Standing
+
+    coordinator = node.coordinator
+    topology = coordinator.topology
+    if topology is not None and any(member.standing is not Standing.NORMAL for member in topology.members):
+        raise MembersChange("Node is involved in cluster membership changes. Not safe to run cleanup.")
+    strategy = coordinator.strategy(node.schema.keyspaces[keyspace])
+    owned = intervals(owned_ranges(strategy, coordinator.ring, coordinator.local))
+    # no partition lies just where an interval ends: its position has a key behind the token
+    return tuple((start, end if end is not None else _LAST_POSITION) for start, end in owned)
 
 
 async def compaction_stats(control: Control) -> object:
@@ -100,8 +124,13 @@ async def rewrite(
     await flush_stores(engine, stores)
     compactions, files = engine.maybe_files.compactions, [engine.maybe_files.files_of(store) for store in stores]
     match why:
-        case "cleanup":  # the node has all of it
-            tasks = compactions.clean_up(files, whole_ring())
+        case "cleanup":
+            ranges = {each.store.table.keyspace: held_ranges(control.node, each.store.table.keyspace) for each in files}
+            tasks = [
+                task
+                for keyspace, held in ranges.items()
+                for task in compactions.clean_up([each for each in files if each.store.table.keyspace == keyspace], held)
+            ]
         case "garbagecollect":
             tasks = compactions.collect_garbage(files, by_cells)
         case "recompress":

@@ -60,6 +60,10 @@ def test_nodes_come_with_their_data_and_go_without_losing_it(server: Server) -> 
         with connected(node) as connection:
             for key in range(ROWS, ROWS + 100):
                 ask(connection, f"INSERT INTO ks.t (k, v) VALUES ({key}, 'v{key}')")
+        for each in server.nodes:
+            each.nodetool("flush", "ks")
+            each.nodetool("cleanup", "ks")
+        assert [count(each) for each in server.nodes] == [ROWS + 100] * 4
         server.nodes[1].decommission()
         with pytest.raises(ControlError, match=r"Not enough live nodes to maintain replication factor in keyspace"):
             server.nodes[2].decommission()
@@ -71,6 +75,27 @@ def test_nodes_come_with_their_data_and_go_without_losing_it(server: Server) -> 
         assert [event.change for event in events if isinstance(event, TopologyChange)] == [
             "NEW_NODE", "REMOVED_NODE", "REMOVED_NODE"
         ]  # fmt: skip
+
+
+def test_what_is_a_node_s_own_no_more_is_cleaned_up(tmp_path: Path) -> None:
+    with start(nodes=1, data=tmp_path / "data") as server:
+        first = server.nodes[0]
+        with connected(first) as connection:
+            ask(connection, "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+            ask(connection, "CREATE TABLE ks.t (k int PRIMARY KEY, v text)")
+            for key in range(ROWS):
+                ask(connection, f"INSERT INTO ks.t (k, v) VALUES ({key}, 'v')", ONE)
+        first.nodetool("flush", "ks")
+        second = server.add_node()
+        assert keys_on_disk(first) == ROWS
+        first.nodetool("cleanup", "ks")
+        assert 0 < keys_on_disk(first) < ROWS
+        assert [count(node) for node in (first, second)] == [ROWS, ROWS]
+
+
+def keys_on_disk(node: ClusterNode) -> int:
+    told = node.nodetool("tablestats", "ks.t")
+    return int(next(line for line in told.splitlines() if "Number of partitions" in line).split(":")[1])
 
 
 def test_what_a_dead_node_had_is_made_up_for(server: Server) -> None:
