@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from harness.exercised import ExercisedServer
+from harness.exercised import ENDS_WITH_THE_PROCESS, ExercisedServer
 from harness.recorder import SCRIPTS, compare, find_scripts
 from harness.runner import Address
 from harness.script import WAYS, Script, load_script
@@ -53,7 +53,8 @@ def test_script(path: Path, request: pytest.FixtureRequest, exercised: dict[Addr
     else:
         targets = (request.getfixturevalue({"login": "auth_address", "guarded": "guarded_address"}[script.server]),)
     server = exercised.get(targets[0])
-    if server is not None and server.mode == "kill":
+    name = path.relative_to(SCRIPTS).with_suffix("").as_posix()
+    if server is not None and server.mode == "kill" and name not in ENDS_WITH_THE_PROCESS:
         way = WAYS[server.kills % len(WAYS)]
         changes = compare(script, *targets, interrupt=server.kill_and_start, interrupted=(way,))
     else:
