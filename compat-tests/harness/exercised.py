@@ -14,6 +14,9 @@ from harness.runner import Address
 MODES = ("flush", "compact", "kill")
 ENDS_WITH_THE_PROCESS = {
     "counter/deleted_counters_go_on_counting": "counts that a DELETE hides are kept in memory, as in Cassandra",
+    "roles_basic/alter_without_permission": "a connection outlives the password of its role",
+    "roles_basic/login": "a connection outlives the login of its role",
+    "roles_permissions/types_and_keyspaces": "a connection outlives the login of its role",
 }
 """Scripts that a kill changes, and why."""
 EXERCISE_VARIABLE = "CQLSERVER_EXERCISE_STORAGE"
