@@ -134,13 +134,14 @@ class Machine:
 
 def states() -> tuple[list[State], Counter[str]]:
     """After each step, and before the first; how many operations of each kind that took."""
-    machine = Machine()
-    before = Counter(machine.disk.calls)
+    machine, unasked = Machine(), Machine()  # to look at the state takes reads
+    before = Counter(unasked.disk.calls)
     found = [machine.state()]
     for step in HISTORY:
         machine.do(step)
+        unasked.do(step)
         found.append(machine.state())
-    return found, machine.disk.calls - before
+    return found, unasked.disk.calls - before
 
 
 STATES, CALLS = states()
