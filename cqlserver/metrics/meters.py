@@ -191,7 +191,9 @@ class Metering:
             self._forgotten_count += meter.count - meter.shared
 
     def choose(self, requests: int) -> int:
-        """Which request of so many is timed, counted from 1."""
+        """Which request of so many is timed, counted from 1; 0 where there is none."""
+        if not requests:
+            return 0
         self._turn = (self._turn + 23) % ROTATION
         return self._turn % requests + 1
 

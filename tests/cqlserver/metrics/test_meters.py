@@ -131,6 +131,7 @@ def test_one_in_many_is_timed_and_stands_for_all() -> None:
     assert one.latency(now_s).snapshot(now_s).weights == (100, 50)
     assert (one.all_rows().count, one.all_rows().total) == (150, 600)
     assert {metering.choose(10) for _ in range(64)} == set(range(1, 11)), "each request of a go has its turn"
+    assert metering.choose(0) == 0, "a go that has no request whole yet"
 
 
 def test_meters_of_dropped_tables_go(small: SmallSession) -> None:
