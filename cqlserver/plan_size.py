@@ -35,11 +35,14 @@ def measured_bytes(parts: Sequence[object], pause: Callable[[], None]) -> int:
     """Of everything that hangs on these and on nothing else. `pause` is called now and then."""
     found = [*parts]
     seen = {*map(id, found), *map(id, shared_heads()), id(U16_HEADS)}
-    total = 0
+    total = looked_at = 0
     own: dict[type, bool] = {}
     size_of, referents = sys.getsizeof, gc.get_referents
     while found:
         one = found.pop()
+        looked_at += 1
+        if not looked_at % _PER_PAUSE:
+            pause()
         kind = type(one)
         is_own = own.get(kind)
         if is_own is None:
@@ -51,8 +54,6 @@ def measured_bytes(parts: Sequence[object], pause: Callable[[], None]) -> int:
             if id(other) not in seen:
                 seen.add(id(other))
                 found.append(other)
-        if not len(seen) % _PER_PAUSE:
-            pause()
     return total
 
 

@@ -96,12 +96,12 @@ def test_long_texts_take_bounded_time(connection: Connection, text: str) -> None
 @pytest.mark.slow
 def test_long_texts_are_not_kept(server: SmallServer, connection: Connection) -> None:
     statements = server.node.statements
-    for number in range(20):
+    for number in range(40):
         text = f"SELECT k FROM ks.t WHERE k = {number} /*{'x' * 1_000_000}*/"
         assert isinstance(connection.query(text).response, RowsResult)
         assert isinstance(connection.prepare(text).response, PreparedResult)
     assert sum(len(key[1]) for cache in (statements._texts, statements._shapes) for key in cache) < 100_000
-    assert sum(len(prepared.text) for prepared in statements._prepared.values()) <= 16 << 20
+    assert sum(len(prepared.text) for prepared in statements._prepared.values()) <= 32 << 20
 
 
 # --- random frames ---------------------------------------------------------------------------------------------------------
