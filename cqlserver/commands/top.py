@@ -1,15 +1,13 @@
 """`cqlserver top`: what a running server does, second by second (top/)."""
 
 import argparse
-import os
 import sys
 import time
 from importlib.util import find_spec
 from typing import Final
 
-from cqlserver.commands.verbs import PORT_VARIABLE
+from cqlserver.commands.running_server import add_control_port, tell_no_server
 from cqlserver.control.client import ControlClient, ControlError
-from cqlserver.control.port import DEFAULT_PORT
 from cqlserver.top.picture import picture, plain
 from cqlserver.top.samples import SORTS, taken
 
@@ -22,13 +20,7 @@ def main(name: str, arguments: list[str]) -> int:
         description="Operations by table with rates and latencies, the slowest statements, compactions, memory, stalls.",
         epilog="Keys: r, p, t sort by rate, 99 % latency, table; / filters by table; space holds; q quits.",
     )
-    parser.add_argument(
-        "--control-port",
-        type=int,
-        default=int(os.environ.get(PORT_VARIABLE) or DEFAULT_PORT),
-        metavar="N",
-        help=f"the running server's control port (default {PORT_VARIABLE}, or {DEFAULT_PORT})",
-    )
+    add_control_port(parser)
     parser.add_argument("--once", action="store_true", help="plain text of one period, then end")
     parser.add_argument("--period", type=float, default=1.0, metavar="S", help="of --once, in seconds (1)")
     parser.add_argument("--sort", choices=tuple(SORTS), default="rate", help="what comes first (rate)")
@@ -52,11 +44,7 @@ def main(name: str, arguments: list[str]) -> int:
         Terminal(lambda: taken(client, time.monotonic()), options.sort, options.filter).run()
         return 0
     except (OSError, ControlError) as error:
-        print(
-            f"cqlserver top: no server answers on control port {options.control_port} ({error}); say which with "
-            f"--control-port or {PORT_VARIABLE}",
-            file=sys.stderr,
-        )
+        tell_no_server(name, options.control_port, error)
         return 1
     finally:
         client.close()

@@ -5,15 +5,12 @@ Arguments that an operation needs stand by themselves, the others are options; a
 
 import argparse
 import json
-import os
 import sys
 
+from cqlserver.commands.running_server import add_control_port, tell_no_server
 from cqlserver.control.client import ControlClient, ControlError
 from cqlserver.control.operation import BOOLEAN, Operation
 from cqlserver.control.operations import BY_NAME
-from cqlserver.control.port import DEFAULT_PORT
-
-PORT_VARIABLE = "CQLSERVER_CONTROL_PORT"
 
 
 def main(name: str, arguments: list[str]) -> int:
@@ -27,11 +24,7 @@ def main(name: str, arguments: list[str]) -> int:
         print(f"cqlserver {name}: {error.message}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(
-            f"cqlserver {name}: no server answers on control port {options.control_port} ({error}); "
-            f"say which with --control-port or {PORT_VARIABLE}",
-            file=sys.stderr,
-        )
+        tell_no_server(name, options.control_port, error)
         return 1
     finally:
         client.close()
@@ -42,13 +35,7 @@ def main(name: str, arguments: list[str]) -> int:
 
 def _parser(operation: Operation) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"cqlserver {operation.name}", description=operation.summary + ".")
-    parser.add_argument(
-        "--control-port",
-        type=int,
-        default=int(os.environ.get(PORT_VARIABLE) or DEFAULT_PORT),
-        metavar="N",
-        help=f"the running server's control port (default {PORT_VARIABLE}, or {DEFAULT_PORT})",
-    )
+    add_control_port(parser)
     for argument in operation.arguments:
         if argument.is_required:
             parser.add_argument(argument.name, type=argument.kind.type, help=argument.summary)

@@ -10,6 +10,9 @@ import socket
 from collections import deque
 from typing import Final
 
+DEFAULT_PORT: Final = 7199
+PORT_VARIABLE: Final = "CQLSERVER_CONTROL_PORT"
+"""The environment's, for tools: where the control port is."""
 TIMEOUT_S: Final = 600.0
 """For one answer: dumps and loads take what they take."""
 _HEAD_BYTES_MAX: Final = 65_536

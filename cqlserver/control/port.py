@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from cqlserver.control.client import DEFAULT_PORT
 from cqlserver.node import Node
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver")
 
 HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = 7199
 BACKLOG: Final = 64
 CONNECTIONS_MAX: Final = 256
 """More than that at once are closed at once: they are from this machine, and idle ones are kept."""

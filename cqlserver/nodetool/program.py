@@ -12,15 +12,13 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.control.client import DEFAULT_PORT, PORT_VARIABLE, ControlClient, ControlError
 from cqlserver.nodetool.arguments import Command, UsageError, parse
 from cqlserver.nodetool.cluster_commands import GROUPS
 from cqlserver.nodetool.commands import COMMANDS
 from cqlserver.nodetool.help_pages import group_page, overview, page
 
 DEFAULT_HOST: Final = "127.0.0.1"
-DEFAULT_PORT: Final = 7199
-PORT_VARIABLE: Final = "CQLSERVER_CONTROL_PORT"
 USAGE_CODES: Final = ("BadArgument", "NoSuchKeyspace")
 """Refusals of the control port that Cassandra's nodetool finds out by itself."""
 PROGRESS_S: Final = 1.0

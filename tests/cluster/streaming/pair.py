@@ -23,29 +23,14 @@ from storage.environment.strands import InlineWorkers
 from storage.mutation import Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.reads import TableStore
 from storage.schema.metadata import (
-    ColumnKind,
-    ColumnMetadata,
     KeyspaceMetadata,
     KeyspaceParams,
     Schema,
     TableMetadata,
-    TableParams,
 )
 from storage.schema.tables import schema_mutations
+from tests.cluster.coordination.small_cluster import TABLE
 
-TABLE = TableMetadata(
-    "ks",
-    "t",
-    UUID(int=7),
-    (
-        ColumnMetadata("k", ColumnKind.PARTITION_KEY, BLOB, 0),
-        ColumnMetadata("c", ColumnKind.CLUSTERING, BLOB, 0),
-        ColumnMetadata("s", ColumnKind.STATIC, BLOB),
-        ColumnMetadata("v", ColumnKind.REGULAR, BLOB),
-        ColumnMetadata("w", ColumnKind.REGULAR, BLOB),
-    ),
-    TableParams(),
-)
 _REPLICATION = MappingProxyType({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "2"})
 WHOLE = (TableRanges(TABLE.id, (WHOLE_RING,)),)
 
