@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from nodetool import cases
 import cqlserver
 from cqlserver.nodetool import program
 from cqlserver.nodetool.commands import COMMANDS
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[cqlserver.Server]:
-    with cqlserver.start(data=tmp_path / "data") as server:
-        yield server
 
 
 def our_tool(port: int) -> cases.Run:
@@ -30,12 +23,13 @@ def our_tool(port: int) -> cases.Run:
 
 
 @pytest.mark.parametrize("file", cases.files(), ids=lambda file: file.stem)
-def test_recorded_outcomes(file: Path, server: cqlserver.Server) -> None:
+def test_recorded_outcomes(file: Path, tmp_path: Path) -> None:
     recorded = cases.read(file)
     assert recorded
-    for case, outcome in cases.run(file, recorded, server.execute, our_tool(server.control_port)):
-        assert case.outcome is not None, "record it"
-        assert (case.command, *outcome) == (case.command, *case.outcome)
+    with cqlserver.start(data=tmp_path / "data", config=cases.maybe_config(file)) as server:
+        for case, outcome in cases.run(file, recorded, server.execute, our_tool(server.control_port)):
+            assert case.outcome is not None, "record it"
+            assert (case.command, *outcome) == (case.command, *case.outcome)
 
 
 def test_every_command_has_its_help_recorded() -> None:

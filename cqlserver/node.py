@@ -421,7 +421,7 @@ class Node:
     def assure_superuser(self) -> None:
         """Where there is no role at all, makes the default one: before anybody may log in; else when it may be seen."""
         self._has_superuser = True
-        self.access.create_first_user()
+        self.access.start()
 
     def _view_filter(self, view: ViewMetadata, base: TableMetadata) -> "RowFilter | None":
         from cqlserver.restrictions.view_filter import view_filter

@@ -9,7 +9,8 @@
     = 1                                                   the exit status
 
 What can't be equal between two servers is replaced on both sides: numbers, identifiers, times, and therefore the width of
-columns; and the stack traces of Java. A file that begins with `# exactly` is compared as it is.
+columns; and the stack traces of Java. A file that begins with `# exactly` is compared as it is. `# config: FILE` names the
+cassandra.yaml, in the folder above, of the server that a file is about.
 """
 
 import re
@@ -20,6 +21,7 @@ from typing import Final, NamedTuple
 
 HERE: Final = Path(__file__).parent
 EXACTLY: Final = "# exactly"
+CONFIG: Final = "# config: "
 _REPLACED: Final = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uuid>"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?"), "<time>"),
@@ -108,6 +110,12 @@ def read(file: Path) -> list[Case]:
 
 def is_exact(file: Path) -> bool:
     return file.read_text().startswith(EXACTLY)
+
+
+def maybe_config(file: Path) -> Path | None:
+    """The cassandra.yaml of the server that a file is about, if it is not the usual one."""
+    named = (line.removeprefix(CONFIG) for line in file.read_text().splitlines() if line.startswith(CONFIG))
+    return next((HERE.parent / name for name in named), None)
 
 
 def run(file: Path, cases: list[Case], execute: Callable[[str], None], tool: Run) -> Iterator[tuple[Case, Outcome]]:

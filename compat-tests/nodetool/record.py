@@ -29,24 +29,24 @@ def main() -> None:
     parser.add_argument("file", nargs="*", type=Path, default=cases.files())
     options = parser.parse_args()
     address = Address.parse(options.contact)
-    with connect(address.host, address.port) as connection:
 
-        def execute(statement: str) -> None:
+    def execute(statement: str) -> None:
+        with connect(address.host, address.port) as connection:
             response = connection.query(statement).response
-            if isinstance(response, Error):
-                sys.exit(f"{statement}: {response}")
+        if isinstance(response, Error):
+            sys.exit(f"{statement}: {response}")
 
-        def tool(words: list[str]) -> tuple[str, str, int]:
-            done = subprocess.run([*shlex.split(options.tool), *words], capture_output=True, text=True, check=False)
-            if UNLUCKY in done.stderr:
-                return tool(words)
-            return done.stdout, done.stderr, done.returncode
+    def tool(words: list[str]) -> tuple[str, str, int]:
+        done = subprocess.run([*shlex.split(options.tool), *words], capture_output=True, text=True, check=False)
+        if UNLUCKY in done.stderr:
+            return tool(words)
+        return done.stdout, done.stderr, done.returncode
 
-        for file in options.file:
-            found = cases.read(file)
-            recorded = [case._replace(outcome=outcome) for case, outcome in cases.run(file, found, execute, tool)]
-            file.write_text(cases.written(recorded))
-            print(f"{file}: {len(recorded)} cases")
+    for file in options.file:
+        found = cases.read(file)
+        recorded = [case._replace(outcome=outcome) for case, outcome in cases.run(file, found, execute, tool)]
+        file.write_text(cases.written(recorded))
+        print(f"{file}: {len(recorded)} cases")
 
 
 main()

@@ -60,8 +60,13 @@ class Access:
             here = node.ring_node.datacenter
             self.datacenters = Datacenters(tables, self.roles, clock, settings.permissions, here)
 
-    def create_first_user(self) -> None:
-        """A superuser, where there is no role at all."""
+    def start(self) -> None:
+        """Before anybody logs in: a superuser, where there is no role at all; and the groups of networks."""
+        self._create_first_user()
+        if self.settings.checks_networks:
+            self.networks.reload()
+
+    def _create_first_user(self) -> None:
         if self.settings.first_user is None:
             self.roles.create_first(DEFAULT_SUPERUSER, lambda: DEFAULT_SUPERUSER_HASH)
             return

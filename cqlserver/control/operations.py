@@ -8,6 +8,7 @@ from cqlserver.control.audit_operations import AUDIT_OPERATIONS
 from cqlserver.control.cluster_operations import CLUSTER_OPERATIONS
 from cqlserver.control.metric_operations import METRIC_OPERATIONS
 from cqlserver.control.movement_operations import MOVEMENT_OPERATIONS
+from cqlserver.control.network_operations import NETWORK_OPERATIONS
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
 
@@ -163,6 +164,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *AUDIT_OPERATIONS,
     *CLUSTER_OPERATIONS,
     *METRIC_OPERATIONS,
+    *NETWORK_OPERATIONS,
     Operation(
         "stop_node",
         "Takes a node down",

@@ -9,6 +9,7 @@ from cqlserver.nodetool.arguments import Command, Option
 from cqlserver.nodetool.audit_commands import AUDIT_COMMANDS
 from cqlserver.nodetool.cluster_commands import CLUSTER_COMMANDS
 from cqlserver.nodetool.metric_commands import METRIC_COMMANDS
+from cqlserver.nodetool.network_commands import NETWORK_COMMANDS
 from cqlserver.nodetool.operating_commands import OPERATING
 
 _FORMAT: Final = Option(("-F", "--format"), "Output format (json, yaml)", "format")
@@ -327,5 +328,5 @@ _ALL: Final = (
 
 COMMANDS: Final[Mapping[str, Command]] = {
     command.name: command
-    for command in (*_ALL, *AUDIT_COMMANDS, *CLUSTER_COMMANDS, *METRIC_COMMANDS, *OPERATING)
+    for command in (*_ALL, *AUDIT_COMMANDS, *CLUSTER_COMMANDS, *METRIC_COMMANDS, *NETWORK_COMMANDS, *OPERATING)
 }

@@ -56,9 +56,9 @@ def double(value: float | int | str | None) -> str:
     return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
 
 
-def in_java_order(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries in the order in which a Java HashMap gives them; of names in one of its buckets the first one first."""
-    capacity = 16
+def in_java_order(entries: Mapping[str, Any], capacity: int = 16) -> dict[str, Any]:
+    """Entries in the order in which a Java HashMap gives them; of names in one of its buckets the first one first.
+    `capacity`: what it begins with; 1 for one that came over the network."""
     while len(entries) > capacity * 3 // 4:
         capacity *= 2
 

@@ -9,6 +9,7 @@ from cqlserver.metrics.drawing import latency_of
 from cqlserver.metrics.histograms import Snapshot, merged
 from cqlserver.metrics.meters import COUNTER, LOGGED, UNLOGGED, Kind, Tally
 from cqlserver.metrics.pools import pools
+from cqlserver.system.network_views import access_counts, latencies
 
 if TYPE_CHECKING:
     from cqlserver.system.virtual_tables import ServerFacts
@@ -113,6 +114,8 @@ VIEWS: Final[Mapping[str, Callable[["ServerFacts"], Rows]]] = {
     "rows_per_read": lambda server: _per_read(server, is_rows=True),
     "tombstones_per_read": lambda server: _per_read(server, is_rows=False),
     "batch_metrics": _batches,
+    "cidr_filtering_metrics_counts": access_counts,
+    "cidr_filtering_metrics_latencies": latencies,
     "cql_metrics": _statements,
     "thread_pools": _pools,
 }

@@ -43,6 +43,8 @@ STORAGE_VIEWS: Final = (
 )
 METRIC_VIEWS: Final = (
     "batch_metrics",
+    "cidr_filtering_metrics_counts",
+    "cidr_filtering_metrics_latencies",
     "coordinator_read_latency",
     "coordinator_scan_latency",
     "coordinator_write_latency",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from auth_server import SETTINGS, AuthSession, auth_node
 
-from cqlserver.auth.networks import KnownNetworks
+from cqlserver.auth.networks import KnownNetworks, parsed_network
 from cqlserver.node import Node
 from cqlserver.program.auth_settings import ALLOW_ALL, AuthSettings, CidrSettings, check_together, cidr_settings, class_of
 from storage.environment.environment import ManualClock
@@ -28,6 +28,7 @@ def node_with(cidr: CidrSettings) -> Node:
         "ALTER ROLE far WITH ACCESS FROM CIDRS {'there'}",
         "CREATE ROLE boss WITH PASSWORD = 'x' AND LOGIN = true AND SUPERUSER = true AND ACCESS FROM CIDRS {'there'}",
     )
+    node.access.networks.reload()
     return node
 
 
@@ -60,6 +61,46 @@ def test_groups_are_read_again_after_a_while() -> None:
     near.done(QUESTION)
     clock.advance(2)
     assert near.error(QUESTION) == REFUSED
+
+
+def counted(node: Node) -> dict[str, int]:
+    rows = node.access.tables.rows("SELECT name, value FROM system_views.cidr_filtering_metrics_counts")
+    return {row["name"]: row["value"] for row in rows}
+
+
+def test_accesses_are_counted_by_group() -> None:
+    node = node_with(CidrSettings(enforces=True))
+    before = counted(node)
+    assert before.pop("CIDR groups cache reload count") == 2  # at the start, and here
+    assert not before, "who may come from anywhere is not looked up"
+    AuthSession(node, "near", "x").done(QUESTION)
+    assert AuthSession(node, "far", "x").error(QUESTION) == REFUSED
+    told = counted(node)
+    assert told["Number of CIDR accesses accepted from CIDR group - here"] == 1
+    assert told["Number of CIDR accesses rejected from CIDR group - here"] == 1
+    assert node.access.networks.counts.checks.count > 2
+
+
+def test_where_nobody_is_refused_all_are_counted() -> None:
+    node = node_with(CidrSettings())
+    AuthSession(node, "far", "x").done(QUESTION)
+    assert counted(node)["Number of CIDR accesses accepted from CIDR group - here"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("10.1.2.77/24", ("10.1.2.0", 24)),
+        ("10.1.2.77/32", ("10.1.2.77", 32)),
+        ("10.1.2.77/0", ("0.0.0.0", 0)),
+        ("2001:db8::1/32", ("2001:db8::", 32)),
+        ("::ffff:192.1.56.10/120", ("192.1.56.0", 24)),
+        ("/8", ("127.0.0.0", 8)),
+    ],
+)
+def test_networks_begin_with_their_first_address(text: str, network: tuple[str, int]) -> None:
+    address, prefix = parsed_network(text)
+    assert (str(address), prefix) == network
 
 
 def test_who_would_be_refused_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,12 +14,20 @@ from cqlserver.control.cluster_operations import CLUSTER_OPERATIONS
 from cqlserver.control.http import BODY_BYTES_MAX
 from cqlserver.control.metric_operations import METRIC_OPERATIONS
 from cqlserver.control.movement_operations import MOVEMENT_OPERATIONS
+from cqlserver.control.network_operations import NETWORK_OPERATIONS
 from cqlserver.control.operations import OPERATIONS
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
 
 pytestmark = pytest.mark.slow
 
-NODETOOLS = (*STORAGE_OPERATIONS, *CLUSTER_OPERATIONS, *AUDIT_OPERATIONS, *METRIC_OPERATIONS, *MOVEMENT_OPERATIONS)
+NODETOOLS = (
+    *STORAGE_OPERATIONS,
+    *CLUSTER_OPERATIONS,
+    *AUDIT_OPERATIONS,
+    *METRIC_OPERATIONS,
+    *MOVEMENT_OPERATIONS,
+    *NETWORK_OPERATIONS,
+)
 """For nodetool: the launcher has no methods of their names."""
 
 
