@@ -1,63 +1,16 @@
 """Processes that come into a ring that has data, leave it, and take the place of dead ones."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
+from process_ring import ALL, ONE, ProcessRing, ask, count
 
-from cqlserver.launcher import Server, StartError, launch
+from cqlserver.launcher import Server, StartError
 from protocol.client import connect
 from protocol.requests import QueryOptions
-from protocol.responses import Error, RowsResult
+from protocol.responses import Error
 
 pytestmark = pytest.mark.slow
-STORAGE_PORT = 17_100
-ONE, QUORUM, ALL = 1, 4, 5
 ROWS = 200
-READY_S = 120.0
-
-
-class Ring:
-    """Nodes on 127.0.0.1 and so on, the first of which is the seed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, 0
-        self.servers: list[Server] = []
-
-    def start(self, number: int, *options: str) -> Server:
-        host = f"127.0.0.{number}"
-        command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(self.port), "--control-port", "0"]
-        command += ["--seeds", f"127.0.0.1:{STORAGE_PORT}", "--storage-port", str(STORAGE_PORT)]
-        command += ["--data", str(self.folder / host), "--log-level", "info", "-Dcassandra.ring_delay_ms=8000", *options]
-        server = launch([*command, "--ready-file", "-", "--until-stdin-ends"], READY_S)
-        self.port = server.port
-        self.servers.append(server)
-        return server
-
-
-@pytest.fixture
-def ring(tmp_path: Path) -> Iterator[Ring]:
-    ring = Ring(tmp_path)
-    try:
-        yield ring
-    finally:
-        for server in ring.servers:
-            server.stop()
-
-
-def ask(server: Server, cql: str, level: int = QUORUM) -> RowsResult | None:
-    with connect(server.host, server.port, timeout_s=60) as connection:
-        response = connection.query(cql, QueryOptions(consistency=level)).response
-    if isinstance(response, Error):
-        raise response.error
-    return response if isinstance(response, RowsResult) else None
-
-
-def count(server: Server, cql: str = "SELECT k FROM ks.t", level: int = ONE) -> int:
-    found = ask(server, cql, level)
-    assert found is not None
-    return found.row_count
+EVERYTHING = "SELECT k FROM ks.t"
 
 
 def fill(server: Server, copies: int) -> None:
@@ -69,7 +22,7 @@ def fill(server: Server, copies: int) -> None:
             assert not isinstance(reply.response, Error), reply
 
 
-def test_a_node_joins_leaves_and_does_not_come_back(ring: Ring) -> None:
+def test_a_node_joins_leaves_and_does_not_come_back(ring: ProcessRing) -> None:
     first = ring.start(1)
     fill(first, copies=1)
     first.call("flush", keyspace="ks")
@@ -82,20 +35,20 @@ def test_a_node_joins_leaves_and_does_not_come_back(ring: Ring) -> None:
         "Startup complete",
     ):
         assert line in second.log
-    assert [count(server) for server in (first, second)] == [ROWS, ROWS]
+    assert [count(server, EVERYTHING, ONE) for server in (first, second)] == [ROWS, ROWS]
     found = ask(second, "SELECT bootstrapped FROM system.local", ONE)
     assert found is not None
     assert b"COMPLETED" in found.content
     first.call("flush", keyspace="ks")
     second.call("decommission", force=True)
     assert "DECOMMISSIONED" in second.log
-    assert count(first) == ROWS
+    assert count(first, EVERYTHING, ONE) == ROWS
     second.stop()
     with pytest.raises(StartError, match="This node was decommissioned and will not rejoin the ring unless"):
         ring.start(2)
 
 
-def test_a_node_takes_the_place_of_a_dead_one(ring: Ring) -> None:
+def test_a_node_takes_the_place_of_a_dead_one(ring: ProcessRing) -> None:
     first, second = ring.start(1), ring.start(2)
     fill(first, copies=2)
     second.kill()
@@ -104,7 +57,7 @@ def test_a_node_takes_the_place_of_a_dead_one(ring: Ring) -> None:
     with pytest.raises(StartError, match="Cannot replace a live node"):
         ring.start(3, "-Dcassandra.replace_address_first_boot=127.0.0.1")
     third = ring.start(3, "-Dcassandra.replace_address_first_boot=127.0.0.2")
-    assert count(third, level=ALL) == ROWS
-    assert count(first, "SELECT peer FROM system.peers") == 1
+    assert count(third, EVERYTHING, ALL) == ROWS
+    assert count(first, "SELECT peer FROM system.peers", ONE) == 1
     first.kill()
-    assert count(third) == ROWS
+    assert count(third, EVERYTHING, ONE) == ROWS
