@@ -8,7 +8,7 @@ from pathlib import Path
 from cqlserver.commands import COMMANDS
 from cqlserver.program import logs
 from cqlserver.program.auth_settings import check_together
-from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, read_yaml
+from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, check_tokens, placed, read_yaml
 
 _EPILOG = """\
 examples:
@@ -54,10 +54,14 @@ def _arguments() -> argparse.ArgumentParser:
         "--control-writes", action="store_true", help="let the control port's page (http://127.0.0.1:7199) change data too"
     )
     cluster = parser.add_argument_group("one node of a cluster")
-    cluster.add_argument("--seeds", metavar="A,B", help="other nodes (ADDRESS or ADDRESS:PORT) to be one cluster with")
+    cluster.add_argument(
+        "--seeds",
+        metavar="A,B",
+        help="other nodes (ADDRESS or ADDRESS:PORT) to be one cluster with; empty: none, whatever --config says",
+    )
     cluster.add_argument("--listen-address", metavar="X", help="where other nodes reach it (default --host)")
     cluster.add_argument("--storage-port", type=int, metavar="N", help="at which port (default 7000)")
-    cluster.add_argument("--dc", metavar="NAME", help="its datacenter (default datacenter1)")
+    cluster.add_argument("--dc", metavar="NAME", help="its datacenter (default what endpoint_snitch finds, datacenter1)")
     cluster.add_argument(
         "-D",
         dest="properties",
@@ -66,7 +70,7 @@ def _arguments() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a property of Cassandra's: cassandra.replace_address_first_boot, cassandra.ring_delay_ms, ...",
     )
-    cluster.add_argument("--rack", metavar="NAME", help="its rack (default rack1)")
+    cluster.add_argument("--rack", metavar="NAME", help="its rack (default the same, rack1)")
     parser.add_argument(
         "--init",
         type=Path,
@@ -147,6 +151,7 @@ def configure(arguments: list[str]) -> Config:
     if options.copy_of is not None and config.data is not None:
         raise ConfigError("--copy-of works with --memory alone: a server that keeps data begins with its own")
     config = _secured(config, options)
+    check_tokens(config)
     try:
         asks = config.requires_client_certificate or (config.tls is not None and config.tls.requires_client_certificate)
         check_together(config.auth, asks)
@@ -191,16 +196,12 @@ def _secured(config: Config, options: argparse.Namespace) -> Config:
 
 
 def _placed(config: Config, options: argparse.Namespace) -> Config:
-    """With its place in a cluster."""
+    """With its place in a cluster. Raises ConfigError."""
     if options.seeds is not None:
         config = replace(config, seeds=tuple(seed.strip() for seed in options.seeds.split(",") if seed.strip()))
-    given = {
-        "listen_address": options.listen_address,
-        "storage_port": options.storage_port,
-        "datacenter": options.dc,
-        "rack": options.rack,
-    }
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
+    given = {"listen_address": options.listen_address, "storage_port": options.storage_port}
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    return placed(config, options.dc, options.rack)
 
 
 def _control_port(text: str) -> int | None:

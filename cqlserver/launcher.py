@@ -263,6 +263,8 @@ def start(
         command += ["--data", os.fspath(data)]
     if config is not None:
         command += ["--config", os.fspath(config)]
+        if "seed_provider" not in (settings or {}):
+            command += ["--seeds", ""]  # the file's are those of another cluster than the one that is started here
     for name, value in (settings or {}).items():
         command += ["--set", f"{name}={json.dumps(value)}"]
     for file in [init] if isinstance(init, str | os.PathLike) else init:

@@ -82,8 +82,9 @@ class Node:
         self.metering = Metering(environment.clock.monotonic)
         self.gathered = Gathered()
         self.port = config.port
-        self.native_address = config.host if _is_ip(config.host) else "127.0.0.1"
-        address = config.listen_address or self.native_address
+        self.native_address = config.broadcast_rpc_address or (config.host if _is_ip(config.host) else "127.0.0.1")
+        self.listen_address = config.listen_address or (config.host if _is_ip(config.host) else "127.0.0.1")
+        address = config.broadcast_address or self.listen_address
         self.generation = max(environment.clock.now_s(), stored_generation(engine) + 1)
         place = config.datacenter, config.rack
         self.ring_node = RingNode(local.host_id, address, *place, local.tokens, config.storage_port)
@@ -200,6 +201,7 @@ class Node:
             ring_node.datacenter,
             ring_node.rack,
             self.bootstrapped,
+            self.listen_address,
         )
         self.engine.apply(local_update(facts, clock.wall_us()))
 

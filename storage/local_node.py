@@ -53,6 +53,14 @@ def stored_generation(engine: Engine) -> int:
     return 0
 
 
+def stored_place(engine: Engine) -> tuple[str | None, str | None]:
+    """(datacenter, rack) of the node's life before."""
+    for values in stored_values(engine.stores[_local_table(engine).id], engine.environment.clock.now_s()):
+        datacenter, rack = values.get("data_center"), values.get("rack")
+        return None if datacenter is None else datacenter.decode(), None if rack is None else rack.decode()
+    return None, None
+
+
 def stored_truncations(engine: Engine) -> dict[UUID, Truncation]:
     """What system.local says of TRUNCATE, of tables that there are."""
     store = engine.stores[_local_table(engine).id]

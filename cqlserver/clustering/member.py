@@ -66,6 +66,9 @@ class Member(Owner):
             ApplicationState.NATIVE_ADDRESS_AND_PORT: f"{node.native_address}:{node.port}",
             ApplicationState.RPC_READY: "true",
         }
+        ring_node = node.ring_node
+        if node.listen_address != ring_node.address:
+            facts[ApplicationState.INTERNAL_ADDRESS_AND_PORT] = f"{node.listen_address}:{ring_node.port}"
         generation = Generation(node.generation)
         saved = saved_peers(node.engine)
         ring = node.config.ring

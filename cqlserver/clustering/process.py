@@ -6,7 +6,8 @@ from typing import Final
 
 import trio
 
-from cluster.gossip.endpoint import Endpoint
+from cluster.gossip.endpoint import ApplicationState, Endpoint
+from cluster.gossip.gossiper import INTERVAL_S
 from cqlserver.clustering.incoming import Incoming
 from cqlserver.clustering.joining import join, place_in_ring
 from cqlserver.clustering.member import Member
@@ -15,6 +16,7 @@ from cqlserver.clustering.tcp import BACKLOG, Wire
 from cqlserver.connections.listener import Listener
 from cqlserver.node import Node
 from cqlserver.program.config import Config
+from cqlserver.program.network_settings import resolved_seeds
 from cqlserver.program.server import StartupError
 
 log = logging.getLogger("cqlserver.cluster")
@@ -30,32 +32,58 @@ class Connected:
     """See the module. Raises StartupError where the seeds are none."""
 
     def __init__(self, node: Node, config: Config) -> None:
-        self._port = config.storage_port
-        seeds = [_endpoint(text, config.storage_port) for text in config.seeds]
+        try:
+            seeds = [Endpoint(*found) for found in resolved_seeds(config.seeds, config.storage_port)]
+        except ValueError as error:
+            raise StartupError(str(error)) from None
         own = Endpoint(node.ring_node.address, node.ring_node.port)
         place_in_ring(node, own in seeds)
-        self._node = node
+        self._node, self._config = node, config
         self._member = Member(node, seeds)
         cluster = self._member.cluster
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
         self._station = Station(node, self._member, self._wire.carry)
         self._incoming = self._wire.incoming = Incoming(self._station)
         self._is_seed = cluster.endpoint in seeds
+        if config.prefers_local:
+            self._wire.route = self._local_route
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tells when it has found the others, and goes on until cancelled. Raises StartupError."""
-        listener = self._listener()
+        listeners = self._listeners()
         async with trio.open_nursery() as nursery:
-            await nursery.start(self._wire.run, listener)
+            await nursery.start(self._wire.run, listeners)
             nursery.start_soon(self._incoming.run)
             nursery.start_soon(self._station.keep_time)
+            if self._config.prefers_local:
+                nursery.start_soon(self._follow_routes)
             self._station.start()
             await self._find_others()
             await join(self._node, self._member)
             task_status.started()
 
-    def _listener(self) -> trio.SocketListener:
-        endpoint = self._station.endpoint
+    def _local_route(self, endpoint: Endpoint) -> Endpoint:
+        """Nodes of this datacenter are reached where they listen, once that is known (ReconnectableSnitchHelper.java)."""
+        state = self._member.cluster.gossiper.maybe_state(endpoint)
+        if state is None or state.get(ApplicationState.DC) != self._node.ring_node.datacenter:
+            return endpoint
+        address, colon, port = (state.get(ApplicationState.INTERNAL_ADDRESS_AND_PORT) or "").rpartition(":")
+        return Endpoint(address, int(port)) if colon else endpoint
+
+    async def _follow_routes(self) -> None:
+        while True:
+            await trio.sleep(INTERVAL_S)
+            self._wire.follow_routes()
+
+    def _listeners(self) -> list[trio.SocketListener]:
+        own = self._station.endpoint
+        addresses = {self._node.listen_address: None}
+        if self._config.listens_on_broadcast_address:
+            addresses[own.address] = None
+        return [self._listener(Endpoint(address, own.port)) for address in addresses]
+
+    @staticmethod
+    def _listener(endpoint: Endpoint) -> trio.SocketListener:
         sock = socket.socket(socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -90,15 +118,3 @@ class Connected:
         self._station.shut_down()
         with trio.move_on_after(SHUT_DOWN_S):
             await self._wire.flushed()
-
-
-def _endpoint(text: str, default_port: int) -> Endpoint:
-    """Raises StartupError."""
-    address, colon, port = text.rpartition(":")
-    if not colon or (":" in address.strip("[]") and not text.startswith("[")):
-        address, port = text, str(default_port)
-    try:
-        resolved = socket.getaddrinfo(address.strip("[]"), int(port), type=socket.SOCK_STREAM)[0][4]
-    except (OSError, ValueError) as error:
-        raise StartupError(f"--seeds {text}: write ADDRESS or ADDRESS:PORT ({error})") from error
-    return Endpoint(str(resolved[0]), int(port))

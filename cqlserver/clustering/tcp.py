@@ -7,7 +7,7 @@ whoever waits for an answer takes the peer for slow, as he does where it can't b
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
@@ -52,6 +52,8 @@ class Wire:
     def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID) -> None:
         self._local, self._cluster_name, self._host_id = local, cluster_name, host_id
         self.incoming: Incoming | None = None
+        self.route: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint
+        """Where a node is reached that others know by this endpoint."""
         self._peers: dict[tuple[Endpoint, Kind], _Peer] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -70,18 +72,23 @@ class Wire:
             if self._nursery is None:
                 return
             hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
-            peer = self._peers[endpoint, kind] = _Peer(endpoint, hello)
+            peer = self._peers[endpoint, kind] = _Peer(endpoint, hello, self.route)
             self._nursery.start_soon(peer.run)
         peer.add(messages, size)
 
     async def run(
-        self, listener: trio.SocketListener, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, listeners: Sequence[trio.SocketListener], task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Sends and receives until cancelled."""
-        async with listener, trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             self._nursery = nursery
             task_status.started()
-            await trio.serve_listeners(self._receive, [listener], handler_nursery=nursery)
+            await trio.serve_listeners(self._receive, [*listeners], handler_nursery=nursery)
+
+    def follow_routes(self) -> None:
+        """Connections that go elsewhere than they would now end when what is queued has left, and are made anew."""
+        for peer in self._peers.values():
+            peer.follow_route()
 
     async def flushed(self) -> None:
         """Until what is queued has left, where peers take it."""
@@ -131,8 +138,9 @@ class Wire:
 class _Peer:
     """What is for one peer, and the connection to it."""
 
-    def __init__(self, endpoint: Endpoint, hello: Hello) -> None:
-        self._endpoint, self._hello = endpoint, hello
+    def __init__(self, endpoint: Endpoint, hello: Hello, route: Callable[[Endpoint], Endpoint]) -> None:
+        self._endpoint, self._hello, self._route = endpoint, hello, route
+        self._reached_at = endpoint
         self._queue: list[Message] = []
         self._queued_bytes = 0
         self._wanted = trio.Event()
@@ -141,6 +149,7 @@ class _Peer:
         self._encoder = FrameEncoder()
         self._fd = -1  # of a connection that is idle: what it takes at once is sent without a task
         self._rest = b""  # of a frame that it did not take wholly
+        self._is_astray = False
 
     @property
     def has_something(self) -> bool:
@@ -166,14 +175,20 @@ class _Peer:
         except OSError:  # what is the matter the task finds out
             return frames
 
+    def follow_route(self) -> None:
+        if self._reached_at != self._route(self._endpoint):
+            self._is_astray, self._fd = True, -1
+            self._wanted.set()
+
     async def run(self) -> None:
         """Connects when there is something to send, and again when that broke."""
         while True:
             await self._wanted.wait()
-            self._is_sending = True
+            self._is_sending, self._is_astray = True, False
+            self._reached_at = self._route(self._endpoint)
             try:
                 with trio.fail_after(CONNECT_S):
-                    stream = await trio.open_tcp_stream(self._endpoint.address, self._endpoint.port)
+                    stream = await trio.open_tcp_stream(self._reached_at.address, self._reached_at.port)
                 async with stream:
                     await self._shake_hands(stream)
                     await self._send(stream)
@@ -184,6 +199,8 @@ class _Peer:
                     self._refusal = str(error)
                     log.error("%s: %s", self._endpoint, error)
             self._is_sending = False
+            if self._is_astray and not self._queue:
+                continue
             self._take()  # nobody knows how much of it arrived
             await trio.sleep(RETRY_S)
 
@@ -207,6 +224,9 @@ class _Peer:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
                 while True:
                     if not self._queue:
+                        if self._is_astray:
+                            nursery.cancel_scope.cancel()
+                            return
                         self._is_sending, self._fd = False, stream.socket.fileno()
                         self._wanted = trio.Event()
                         await self._wanted.wait()

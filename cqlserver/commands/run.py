@@ -83,6 +83,7 @@ def _server_command(options: list[str]) -> list[str]:
         ({"--port", "--config"}, ["--port", "0"]),
         ({"--control-port"}, ["--control-port", "0"]),
         ({"--memory", "--data", "--config"}, ["--memory"]),
+        ({"--seeds"}, ["--seeds", ""]),  # whatever its --config says: it is a server for one command
         ({"--log-level"}, ["--log-level", "warning"]),
     ):
         if not needed & given:

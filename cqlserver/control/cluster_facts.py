@@ -22,7 +22,7 @@ _DIFFERENT: Final = (
 _WITHOUT_USERS: Final = "system_traces"
 """The keyspace that the ring is shown by where users have none."""
 _TOKENS: Final = 1 << 64
-SNITCH: Final = "org.apache.cassandra.locator.SimpleSnitch"
+_SNITCHES: Final = "org.apache.cassandra.locator"
 PARTITIONER: Final = "org.apache.cassandra.dht.Murmur3Partitioner"
 
 
@@ -124,7 +124,7 @@ async def cluster_facts(control: Control) -> object:
     keyspaces = [keyspace for keyspace in node.schema.keyspaces.values() if not keyspace.is_virtual]
     return {
         "name": node.local.cluster_name,
-        "snitch": SNITCH,
+        "snitch": f"{_SNITCHES}.{node.config.snitch}",
         "partitioner": PARTITIONER,
         "schema_version": str(node.schema.version),
         "schema_versions": by_schema,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cqlserver.program.properties import parse_properties
 from storage.commitlog.archiving import ArchivingOptions
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.commitlog.restore_point import RestorePoint
@@ -61,26 +62,3 @@ def _position(text: str) -> CommitLogPosition:
     except ValueError:
         raise ValueError(f"Unable to parse snapshot commit log position {text}") from None
     return CommitLogPosition(segment << POSITION_SHIFT | offset)
-
-
-def parse_properties(text: str) -> dict[str, str]:
-    """A Java properties file."""
-    found: dict[str, str] = {}
-    lines = iter(text.splitlines())
-    for line in lines:
-        content = line.lstrip()
-        if not content or content[0] in "#!":
-            continue
-        while (len(content) - len(content.rstrip("\\"))) % 2:
-            content = content[:-1] + next(lines, "").lstrip()
-        name, value = re.match(r"((?:\\.|[^\s=:\\])*)\s*[=:]?\s*(.*)", content).groups()  # type: ignore[union-attr]
-        found[_unescaped(name)] = _unescaped(value)
-    return found
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", lambda m: _escape(m[1]), text)
-
-
-def _escape(text: str) -> str:
-    return chr(int(text[1:], 16)) if len(text) > 1 else {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}.get(text, text)

@@ -38,7 +38,9 @@ class Config:
     is none; `control_writes`: its page may change something; `ready_file` "-": standard output; `until_stdin_ends`: the
     server lives as long as whoever started it; `own_certificates`: it makes `tls` itself, and with
     `requires_client_certificate` for its clients too; `seeds`: nodes (ADDRESS or ADDRESS:PORT) of the cluster that it is
-    one of, none: it is alone; `listen_address`: where other nodes reach it, None: at `host`."""
+    one of, none: it is alone; `listen_address`: where it listens for other nodes, None: at `host`; `broadcast_address`:
+    where these reach it, None: there too; `broadcast_rpc_address`: where clients do, None: at `host`; `folder`: of
+    cassandra.yaml, where snitches have their files; `prefers_local`: snitches.Place's."""
 
     host: str = "127.0.0.1"
     port: int = 9042
@@ -58,6 +60,12 @@ class Config:
     rack: str = "rack1"
     storage_port: int = 7000
     listen_address: str | None = None
+    broadcast_address: str | None = None
+    broadcast_rpc_address: str | None = None
+    listens_on_broadcast_address: bool = False
+    snitch: str = "SimpleSnitch"
+    folder: Path = Path()
+    prefers_local: bool = False
     seeds: tuple[str, ...] = ()
     read_timeout_ms: int = 5_000
     range_timeout_ms: int = 10_000
@@ -128,7 +136,7 @@ def read_yaml(config: Config, path: Path) -> Config:
         text = path.read_text()
     except OSError as error:
         raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from error
-    config = _with_archiving(config, path)
+    config = _with_archiving(replace(config, folder=path.parent), path)
     try:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         settings = yaml.load(text, Loader=loader)  # a safe loader either way
@@ -203,12 +211,9 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     folders = settings.get("data_file_directories")
     if isinstance(folders, list) and folders:
         config = replace(config, data=Path(str(folders[0])))
-    if "rpc_address" in settings:
-        config = replace(config, host=str(settings["rpc_address"]))
+    config = _apply_network(config, settings)
     if "native_transport_port" in settings:
         config = replace(config, port=_integer("native_transport_port", settings["native_transport_port"]))
-    if settings.get("listen_address") is not None:
-        config = replace(config, listen_address=str(settings["listen_address"]))
     if "storage_port" in settings:
         config = replace(config, storage_port=_integer("storage_port", settings["storage_port"]))
     if "cluster_name" in settings:
@@ -232,6 +237,62 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
     return _apply_commitlog(_apply_limits(_apply_timeouts(config, settings), settings), settings)
+
+
+_NETWORK = frozenset(
+    """broadcast_address broadcast_rpc_address listen_address listen_interface listen_on_broadcast_address rpc_address
+    rpc_interface seed_provider""".split()
+)
+
+
+def _apply_network(config: Config, settings: Mapping[str, object]) -> Config:
+    """Addresses, seeds and the snitch."""
+    try:
+        if not _NETWORK.isdisjoint(settings):
+            from cqlserver.program.network_settings import read_network
+
+            config = replace(config, **read_network(settings))  # type: ignore[arg-type]
+        if "endpoint_snitch" in settings:
+            from cqlserver.program.snitches import snitch_named
+
+            config = replace(config, snitch=snitch_named(str(settings["endpoint_snitch"])))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return config
+
+
+def placed(config: Config, datacenter: str | None, rack: str | None) -> Config:
+    """With its datacenter and rack: those given, else its snitch's. Raises ConfigError."""
+    if config.snitch != "SimpleSnitch" and (datacenter is None or rack is None):
+        from cqlserver.program.snitches import place_by
+
+        address = config.broadcast_address or config.listen_address or config.host
+        try:
+            place = place_by(config.snitch, config.folder, address)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        config = replace(
+            config, datacenter=place.datacenter, rack=place.rack, prefers_local=place.prefers_local
+        )
+    return replace(
+        config,
+        datacenter=config.datacenter if datacenter is None else datacenter,
+        rack=config.rack if rack is None else rack,
+    )
+
+
+def check_tokens(config: Config) -> None:
+    """Whether initial_token and num_tokens go together. Raises ConfigError."""
+    tokens, wanted = config.ring.initial_tokens, config.given.get("num_tokens")
+    if "initial_token" not in config.given or not tokens:
+        return
+    if wanted is None and len(tokens) > 1:
+        raise ConfigError("initial_token was set but num_tokens is not!")
+    if wanted is not None and len(tokens) != wanted:
+        raise ConfigError(
+            f"The number of initial tokens (by initial_token) specified ({len(tokens)}) is different from num_tokens value "
+            f"({wanted})"
+        )
 
 
 def _auto_snapshot_ttl_s(settings: Mapping[str, object]) -> int | None:

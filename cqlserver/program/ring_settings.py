@@ -9,13 +9,15 @@ _RATE: Final = re.compile(r"(\d+)\s*(B/s|KiB/s|MiB/s|)")
 _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 125_000}
 """A bare number is megabits, as stream_throughput_outbound_megabits_per_sec has them."""
 _PREFIX: Final = "cassandra."
+_TOKENS: Final = range(1 - (1 << 63), 1 << 63)
 
 
 @dataclass(frozen=True, slots=True)
 class RingSettings:
     """`auto_bootstrap`: a new node has its data before it is read from; `initial_tokens`: those it takes;
     `local_replication_factor`: they are chosen so that nodes own about the same; `replaces`: the address of the dead node
-    whose place it takes; `stream_bytes_per_s` 0: as fast as it comes."""
+    whose place it takes; `stream_bytes_per_s` 0: as fast as it comes; `ignores_datacenter`, `ignores_rack`: it may be in
+    another one than in its life before."""
 
     auto_bootstrap: bool = True
     initial_tokens: tuple[int, ...] = ()
@@ -25,6 +27,8 @@ class RingSettings:
     is_movement_consistent: bool = True
     overrides_decommission: bool = False
     stream_bytes_per_s: int = 24 << 20
+    ignores_datacenter: bool = False
+    ignores_rack: bool = False
 
 
 def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettings:
@@ -57,6 +61,10 @@ def set_property(known: RingSettings, text: str) -> RingSettings:
             return replace(known, is_movement_consistent=_boolean(name, value))
         case "override_decommission":
             return replace(known, overrides_decommission=_boolean(name, value))
+        case "ignore_dc":
+            return replace(known, ignores_datacenter=_boolean(name, value))
+        case "ignore_rack":
+            return replace(known, ignores_rack=_boolean(name, value))
         case "initial_token":
             return replace(known, initial_tokens=_tokens(value))
         case _:
@@ -64,7 +72,10 @@ def set_property(known: RingSettings, text: str) -> RingSettings:
 
 
 def _tokens(text: str) -> tuple[int, ...]:
-    return tuple(sorted(_integer("initial_token", part.strip()) for part in text.split(",") if part.strip()))
+    tokens = sorted(_integer("initial_token", part.strip()) for part in text.split(",") if part.strip())
+    if any(token not in _TOKENS for token in tokens):
+        raise ValueError(f"initial_token: tokens are whole numbers from {_TOKENS[0]} to {_TOKENS[-1]}")
+    return tuple(tokens)
 
 
 def _integer(name: str, value: object) -> int:

@@ -38,7 +38,7 @@ from storage.environment.disk import RealDisk
 from storage.environment.environment import Environment, Rng, SystemClock
 from storage.environment.strands import ThreadWorkers
 from storage.exercise import EXERCISE_VARIABLE, StorageExercise
-from storage.local_node import LocalNode, maybe_local_node, save_local_node, stored_truncations
+from storage.local_node import LocalNode, maybe_local_node, save_local_node, stored_place, stored_truncations
 
 if TYPE_CHECKING:
     from cqlserver.audit.options import AuditLogOptions
@@ -297,9 +297,11 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
             engine.keep_nothing()
         local = maybe_local_node(engine, config.cluster_name)
         if local is None:
-            tokens = random_tokens(rng.fork("tokens"), config.num_tokens)
+            tokens = config.ring.initial_tokens or random_tokens(rng.fork("tokens"), config.num_tokens)
             local = LocalNode(rng.fork("host id").uuid4(), tuple(sorted(tokens)), config.cluster_name)
             save_local_node(engine, local)
+        else:
+            assure_same_place(config, *stored_place(engine))
     except (StorageError, ConfigurationError) as error:
         engine.close()
         raise StartupError(str(error)) from error
@@ -319,6 +321,22 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         engine.close()
         raise StartupError(str(error)) from error
     return node
+
+
+def assure_same_place(config: Config, datacenter: str | None, rack: str | None) -> None:
+    """A node whose data is where its datacenter and rack were would not be asked for it any more
+    (service/StartupChecks.java). Raises ConfigurationError."""
+    advice = "Please fix the snitch configuration, decommission and rebootstrap this node or use the flag -Dcassandra"
+    if datacenter not in (None, config.datacenter) and not config.ring.ignores_datacenter:
+        raise ConfigurationError(
+            f"Cannot start node if snitch's data center ({config.datacenter}) differs from previous data center "
+            f"({datacenter}). {advice}.ignore_dc=true."
+        )
+    if rack not in (None, config.rack) and not config.ring.ignores_rack:
+        raise ConfigurationError(
+            f"Cannot start node if snitch's rack ({config.rack}) differs from previous rack ({rack}). "
+            f"{advice}.ignore_rack=true."
+        )
 
 
 def run_init_files(node: Node, config: Config) -> None:

@@ -29,7 +29,7 @@ _TRUNCATION = struct.Struct(">qiq")
 @dataclass(frozen=True, slots=True)
 class LocalFacts:
     """What system.local tells of this node. `address`: where other nodes reach it, `native_address` where clients do;
-    `generation`: seconds since 1970 of this start."""
+    `generation`: seconds since 1970 of this start; `listen_address` None: `address`."""
 
     cluster_name: str
     host_id: UUID
@@ -43,6 +43,7 @@ class LocalFacts:
     datacenter: str = "datacenter1"
     rack: str = "rack1"
     bootstrapped: str = "COMPLETED"
+    listen_address: str | None = None
 
 
 def local_table() -> TableMetadata:
@@ -61,7 +62,7 @@ def local_update(facts: LocalFacts, timestamp_us: int) -> PartitionUpdate:
         "data_center": facts.datacenter,
         "gossip_generation": facts.generation,
         "host_id": facts.host_id,
-        "listen_address": address,
+        "listen_address": address if facts.listen_address is None else ip_address(facts.listen_address),
         "listen_port": facts.internode_port,
         "native_protocol_version": NATIVE_PROTOCOL_VERSION,
         "partitioner": PARTITIONER,

@@ -37,9 +37,9 @@ class Taker:
 
 
 class End:
-    """One node's wire, on a port of its own."""
+    """One node's wire, on a port of its own. `known_as`: what others call it, where that is not where it listens."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, known_as: Endpoint | None = None) -> None:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
@@ -47,7 +47,7 @@ class End:
         self.endpoint = Endpoint("127.0.0.1", sock.getsockname()[1])
         self.listener = trio.SocketListener(trio.socket.from_stdlib_socket(sock))
         self.station = Taker()
-        self.wire = Wire(self.endpoint, "Test", UUID(int=self.endpoint.port))
+        self.wire = Wire(known_as or self.endpoint, "Test", UUID(int=self.endpoint.port))
         self.wire.incoming = Incoming(cast(Station, self.station))
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -55,7 +55,7 @@ class End:
         assert incoming is not None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(incoming.run)
-            await nursery.start(self.wire.run, self.listener)
+            await nursery.start(self.wire.run, [self.listener])
             task_status.started()
 
 
@@ -83,6 +83,33 @@ def test_all_messages_arrive_in_order_whatever_their_size() -> None:
             other.wire.carry(one.endpoint, [Message(2, 1, b"back"), Message(2, 2, b"")])
             assert await wait_taken(one, 2) == [Message(2, 1, b"back"), Message(2, 2, b"")]
             await one.wire.flushed()
+            nursery.cancel_scope.cancel()
+
+    trio.run(talk)
+
+
+def test_a_node_that_is_elsewhere_than_it_says_is_reached_by_its_route_also_when_that_changes() -> None:
+    async def talk() -> None:
+        async with trio.open_nursery() as nursery:
+            told = Endpoint("127.0.0.9", 1)
+            one, before, after = End(), End(known_as=told), End(known_as=told)
+            for end in (one, before, after):
+                await nursery.start(end.run)
+            routes = {told: before.endpoint}
+            one.wire.route = lambda endpoint: routes[endpoint]
+            sent = [Message(1, 0, b"before")]
+            one.wire.carry(told, sent)
+            assert await wait_taken(before, 1) == sent
+            routes[told] = after.endpoint
+            one.wire.follow_routes()
+            with trio.fail_after(20):
+                while not after.station.taken:
+                    sent.append(Message(1, len(sent), b"anywhere"))
+                    one.wire.carry(told, sent[-1:])
+                    await trio.sleep(0.001)
+            await one.wire.flushed()
+            await wait_taken(after, len(sent) - len(before.station.taken))
+            assert before.station.taken + after.station.taken == sent
             nursery.cancel_scope.cancel()
 
     trio.run(talk)
