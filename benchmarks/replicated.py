@@ -1,7 +1,7 @@
 """Processor time per request of all nodes of a cluster together, in one process: sessions, coordinators, replicas, and the
 frames between them as bytes, without sockets.
 
-    python benchmarks/replicated.py [--count 6000] [--nodes 3] [--level 4] [--profile] [insert read batch slice]
+    python benchmarks/replicated.py [--count 6000] [--nodes 3] [--level 4] [--profile] [WORKLOAD ...]
 
 Requests come to all nodes in turn, as many in a wake-up as a load generator has in flight on a connection.
 """
@@ -98,6 +98,7 @@ class Cluster:
         replication = f"{{'class': 'SimpleStrategy', 'replication_factor': {factor}}}"
         self.ask(self.parts[0], requests.Query(f"CREATE KEYSPACE load WITH replication = {replication}"))
         self.ask(self.parts[0], requests.Query(TABLE))
+        self.ask(self.parts[0], requests.Query("CREATE TABLE load.hits (k bigint PRIMARY KEY, n counter)"))
 
     def carrier(self, sender: Part) -> Carry:
         encoder = FrameEncoder()
@@ -194,7 +195,29 @@ def execute(level: int, statement_id: bytes, *values: bytes, flags: int = 0) -> 
     return requests.Execute(statement_id, None, requests.QueryOptions(consistency=level, values=values, flags=flags))
 
 
-WORKLOADS = {"insert": insert, "read": read, "batch": batch, "slice": slice_10}
+def lwt(cluster: Cluster, level: int) -> Build:
+    statement_id, rng = cluster.prepare(single.INSERT + " IF NOT EXISTS"), cluster.rng
+    return lambda: execute(
+        level, statement_id, single.bigint(1 << 40 | rng.getrandbits(30)), single.integer(1), cluster.value, b"hello world"
+    )
+
+
+def lwt_update(cluster: Cluster, level: int) -> Build:
+    """Of rows that are there, on a condition that holds; now and then two of one row meet."""
+    statement_id, rng = cluster.prepare("UPDATE load.t SET s = ? WHERE k = ? AND c = ? IF s != ?"), cluster.rng
+    return lambda: execute(
+        level, statement_id, b"good day", single.bigint(rng.randrange(20_000)), single.integer(1), b"nothing"
+    )
+
+
+def counter(cluster: Cluster, level: int) -> Build:
+    statement_id, rng = cluster.prepare("UPDATE load.hits SET n = n + 1 WHERE k = ?"), cluster.rng
+    return lambda: execute(level, statement_id, single.bigint(rng.randrange(20_000)))
+
+
+WORKLOADS = {
+    "insert": insert, "read": read, "batch": batch, "slice": slice_10, "lwt": lwt, "update": lwt_update, "counter": counter
+}  # fmt: skip
 
 
 def main() -> None:

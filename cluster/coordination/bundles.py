@@ -6,10 +6,10 @@ from typing import Final
 
 from cluster.coordination.latencies import LatenciesOf, speculation_s
 from cluster.coordination.plans import ReadPlan, WritePlan
-from cluster.coordination.proxy import Timeouts
+from cluster.coordination.proxy import COUNTER, Timeouts
 from cluster.coordination.read_bundle import ReadBundle
 from cluster.coordination.requests import Requests
-from cluster.coordination.write_bundle import Waiter, Waiting, WriteBundle
+from cluster.coordination.write_bundle import SIMPLE, Waiter, Waiting, WriteBundle
 from cluster.coordination.writing import Hints
 from cluster.internode.verbs import Verb
 from cluster.ring import Node
@@ -49,11 +49,11 @@ class Bundles:
         """Whether there is something to be sent."""
         return bool(self._writes or self._reads or self._full_writes)
 
-    def add_write(self, plan: WritePlan, record: bytes) -> None:
-        """A write that the local node has logged and applied, where it is a replica."""
+    def add_write(self, plan: WritePlan, record: bytes, write_type: str = SIMPLE) -> None:
+        """A write that the local node has logged and applied, where it is a replica. A plan is for writes of one type."""
         bundle = self._writes.get(plan)
         if bundle is None:
-            bundle = self._writes[plan] = WriteBundle(plan, self.waiting, self._keep_hint)
+            bundle = self._writes[plan] = WriteBundle(plan, self.waiting, self._keep_hint, write_type)
         bundle.records.append(record)
         bundle.waiters.append(None)
         bundle.size += len(record)
@@ -90,9 +90,10 @@ class Bundles:
         self._writes, self._full_writes = {}, []
         requests, commit_log = self._requests, self._engine.commit_log
         is_kept = commit_log is None or commit_log.failure is None
-        deadline_s = self._clock() + self._timeouts.write_s
+        now_s, timeouts = self._clock(), self._timeouts
         for bundle in bundles:
             operation_id = requests.next_id()
+            deadline_s = now_s + (timeouts.counter_s if bundle.write_type == COUNTER else timeouts.write_s)
             bundle.start(self._local, is_kept, deadline_s, self._asking(Verb.MUTATE_EACH, operation_id))
             requests.begun(operation_id, bundle)
 

@@ -62,8 +62,7 @@ class Proxy:
         """Encoded mutations of one token, which each replica takes as one."""
         timeouts = self.timeouts
         deadline_s = self._clock() + (timeouts.counter_s if write_type == COUNTER else timeouts.write_s)
-        hints = None if write_type == COUNTER else self._hints
-        operation = WriteOperation(plan, mutations, write_type, deadline_s, hints)
+        operation = WriteOperation(plan, mutations, write_type, deadline_s, self._hints)
         operation_id = self.requests.next_id()
         with self.requests.beginning(operation_id, operation):
             operation.start(self.local, self.replica.apply, self._asking(operation_id))

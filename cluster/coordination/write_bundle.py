@@ -22,7 +22,7 @@ from cluster.internode.records import decode_failures, encode_records
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.ring import Node
 
-WRITE_TYPE: Final = "SIMPLE"
+SIMPLE: Final = "SIMPLE"
 
 Waiter = object
 """Whoever waits for a request; None: nobody."""
@@ -51,11 +51,12 @@ class WriteBundle:
     """See the module. `waiters` has one entry for each of `records`."""
 
     __slots__ = (
-        "_acks", "_apart", "_hint", "_told", "_waited_for", "_waiting", "plan", "records", "size", "waiters", "wake_s"
+        "_acks", "_apart", "_hint", "_told", "_waited_for", "_waiting",
+        "plan", "records", "size", "waiters", "wake_s", "write_type",
     )  # fmt: skip
 
-    def __init__(self, plan: WritePlan, waiting: Waiting, hint: KeepHint) -> None:
-        self.plan, self._waiting, self._hint = plan, waiting, hint
+    def __init__(self, plan: WritePlan, waiting: Waiting, hint: KeepHint, write_type: str = SIMPLE) -> None:
+        self.plan, self.write_type, self._waiting, self._hint = plan, write_type, waiting, hint
         self.records: list[bytes] = []
         self.waiters: list[Waiter] = []
         self.size = 0
@@ -111,7 +112,7 @@ class WriteBundle:
         self._apart.clear()
 
     def _timeout(self, acks: Acknowledgements) -> Exception:
-        return write_timeout(self.plan.level, acks.received, acks.required, WRITE_TYPE)
+        return write_timeout(self.plan.level, acks.received, acks.required, self.write_type)
 
     def _count(self, node: Node, failed: dict[int, int]) -> None:
         if not self._told:
@@ -134,7 +135,7 @@ class WriteBundle:
             if acks.are_enough:
                 self._waiting.written(waiters)
             elif acks.cannot_be_enough:
-                self._waiting.refused(waiters, write_failure(self.plan.level, acks, WRITE_TYPE))
+                self._waiting.refused(waiters, write_failure(self.plan.level, acks, self.write_type))
             else:
                 continue
             del self._apart[index]

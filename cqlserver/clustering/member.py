@@ -100,7 +100,7 @@ class Member(Owner):
 
     def levels(self, table: TableMetadata, kind: RequestKind) -> Levels:
         """Who has to answer, by level; to be kept by a plan until the schema changes."""
-        return self.cluster.coordinator.levels(self._node.keyspace_of(table), kind)
+        return self.cluster.coordinator.levels(self._node.keyspace_of(table), kind, table.name)
 
     # --- what plans ask --------------------------------------------------------------------------------------------------
 

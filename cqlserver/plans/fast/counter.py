@@ -104,8 +104,13 @@ def _maybe_delta(operation: Increment, bound: Sequence[int]) -> Delta | None:
     return None
 
 
-def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> FastPath:
+def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> FastPath | None:
     """The fast path of EXECUTE for one protocol version."""
+    member = node.maybe_member(fast_increment.store.table)
+    if member is not None:
+        from cqlserver.plans.fast.replicated import replicated_counter
+
+        return replicated_counter(node, member, fast_increment, version)
     store, take, clustering_at = fast_increment.store, fast_increment.take, fast_increment.clustering_at
     meter = node.metering.meter(store.table, Kind.WRITE)
     levels = node.local_levels(store.table, RequestKind.COUNTER)
@@ -113,7 +118,7 @@ def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> Fas
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
     write, wall_us = node.engine.packed_writer(store, fast_increment.layout), node.environment.clock.wall_us
-    contexts_of = _incrementer(fast_increment, node.counter_id)
+    contexts_of = incrementer(fast_increment, node.counter_id)
 
     def fast(body: bytes) -> bytes | None:
         head = heads.get(body[options_at:values_at])
@@ -142,7 +147,8 @@ def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> Fas
     return fast
 
 
-def _incrementer(fast: FastIncrement, node_id: bytes) -> Contexts:
+def incrementer(fast: FastIncrement, node_id: bytes) -> Contexts:
+    """What the node of that id writes for an increment."""
     store, names, tag, deltas = fast.store, fast.layout.columns, fast.layout.row_prefix, fast.deltas
     contexts_bytes = CONTEXT_BYTES * len(names)
     others_bytes = VALUES - fast.clustering_at + contexts_bytes

@@ -6,9 +6,11 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 from cluster.consistency import Consistency
+from cluster.coordination.proxy import COUNTER
 from cluster.coordinator import RequestKind
 from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
+from cqlserver.plans.fast.counter import incrementer
 from cqlserver.plans.fast.values import TIMESTAMP_MIN, plain_heads, values_offset
 from cqlserver.plans.plan import LATER, OPTIONS_AT, FastPath
 from protocol.errors import RequestError
@@ -22,6 +24,7 @@ from storage.token import token
 if TYPE_CHECKING:
     from cqlserver.clustering.member import Member
     from cqlserver.plans.fast.batch import RunsWriter
+    from cqlserver.plans.fast.counter import FastIncrement
     from cqlserver.plans.fast.write import FastRow
 
 LEVELS = tuple(level.value for level in Consistency if level is not Consistency.ANY)
@@ -73,6 +76,53 @@ def replicated_write(node: Node, member: "Member", row: "FastRow", version: int)
         if record is None:
             return None
         add(plan, record)
+        meter.count += 1
+        return LATER
+
+    return fast
+
+
+def replicated_counter(node: Node, member: "Member", fast_increment: "FastIncrement", version: int) -> FastPath | None:
+    """The same for increments of a row that this node leads: what it makes of its own shard is the record (counter.py)."""
+    store, take, clustering_at = fast_increment.store, fast_increment.take, fast_increment.clustering_at
+    if node.sync_before_reply or store.has_derived:
+        return None
+    heads, meter = plain_heads(LEVELS, fast_increment.value_count, version), node.metering.meter(store.table, Kind.WRITE)
+    options_at = OPTIONS_AT[version]
+    values_at = values_offset(options_at, version)
+    level_at = options_at + 1
+    levels = member.levels(store.table, RequestKind.COUNTER)
+    wall_us, add, local = node.environment.clock.wall_us, member.cluster.bundles.add_write, member.cluster.local
+    write = record_writer(node.engine, store, fast_increment.layout)
+    contexts_of = incrementer(fast_increment, node.counter_id)
+
+    def fast(body: bytes) -> bytes | None:
+        head = heads.get(body[options_at:values_at])
+        if head is None:
+            return None
+        taken = take(body, values_at)
+        if taken is None:
+            return None
+        end, key, ck, values = taken
+        plans = levels.get(body[level_at])
+        if plans is None or end + head.behind != len(body):
+            return None
+        try:
+            plan = plans.to_write(token(key))
+        except RequestError:
+            return None
+        if not plan.has_local or local in plan.pending:  # somebody else leads
+            return None
+        now_us = wall_us()
+        timestamp_at = head.timestamp_at
+        timestamp = _pack_long(now_us) if timestamp_at < 0 else body[end + timestamp_at : end + timestamp_at + 8]
+        if timestamp == TIMESTAMP_MIN:
+            return None
+        contexts = contexts_of(key, ck, values, now_us)
+        record = None if contexts is None else write(key, ck, timestamp, values[clustering_at:] + contexts)
+        if record is None:
+            return None
+        add(plan, record, COUNTER)
         meter.count += 1
         return LATER
 

@@ -25,9 +25,9 @@ class Fast:
         self.fast = 0
         add = Bundles.add_write
 
-        def counted(bundles: Bundles, plan: WritePlan, record: bytes) -> None:
+        def counted(bundles: Bundles, plan: WritePlan, record: bytes, *write_type: str) -> None:
             self.fast += 1
-            add(bundles, plan, record)
+            add(bundles, plan, record, *write_type)
 
         monkeypatch.setattr(Bundles, "add_write", counted)
         self.clock = ManualClock()
@@ -167,6 +167,71 @@ def test_a_client_that_has_left_is_not_answered(fast: Fast) -> None:
     first.take_turn()
     fast.cluster.run()
     assert fast.rows(fast.parts[1], 70) == 1
+
+
+class Counts:
+    """Prepared increments of one counter by one."""
+
+    def __init__(self, fast: Fast) -> None:
+        self.fast = fast
+        self.count_id = fast.cluster.prepare("UPDATE load.hits SET n = n + ? WHERE k = ?")
+
+    def request(self, key: int, level: int = QUORUM, by: int = 1) -> requests.Execute:
+        options = requests.QueryOptions(consistency=level, values=(bigint(by), bigint(key)))
+        return requests.Execute(self.count_id, None, options)
+
+    def total(self, part: Part, key: int) -> int:
+        text = f"SELECT n FROM load.hits WHERE k = {key}"
+        answer = self.fast.ask(part, requests.Query(text, requests.QueryOptions(consistency=ALL)))
+        assert isinstance(answer, responses.RowsResult), answer
+        return int.from_bytes(answer.content[4:], "big", signed=True)
+
+
+@pytest.fixture
+def counts(fast: Fast) -> Counts:
+    made = Counts(fast)
+    for part in fast.parts:
+        for level in (ONE, QUORUM, ALL):
+            fast.ask(part, made.request(1, level))
+    fast.fast = 0
+    return made
+
+
+def test_increments_that_all_nodes_lead_add_up(fast: Fast, counts: Counts) -> None:
+    for round_number in range(4):
+        for part in fast.parts:
+            assert isinstance(fast.ask(part, counts.request(200, by=10**round_number)), responses.VoidResult)
+    assert fast.fast == 12
+    assert [counts.total(part, 200) for part in fast.parts] == [3333] * 3
+
+
+def test_an_increment_that_too_few_have_is_a_timeout_of_a_counter_and_they_get_hints(fast: Fast, counts: Counts) -> None:
+    first, _, third = fast.parts
+    fast.cluster.deaf[third.endpoint] = None
+    fast.send(first, counts.request(210, ALL))
+    assert fast.fast == 1
+    fast.clock.advance(2.1)
+    fast.cluster.tick()
+    assert not b"".join(first.received)
+    fast.clock.advance(3.0)
+    fast.cluster.tick()
+    error = fast.error(first)
+    assert isinstance(error, WriteTimeout)
+    assert (error.received, error.block_for, error.write_type) == (2, 3, "COUNTER")
+    fast.cluster.deaf = {}
+    for _ in range(30):
+        fast.clock.advance(1.0)
+        fast.cluster.tick()
+    assert [counts.total(part, 210) for part in fast.parts] == [1] * 3
+
+
+def test_a_deleted_counter_is_for_the_general_way(fast: Fast, counts: Counts) -> None:
+    first = fast.parts[0]
+    fast.ask(first, counts.request(220, ALL))
+    fast.ask(first, requests.Query("DELETE FROM load.hits WHERE k = 220", requests.QueryOptions(consistency=ALL)))
+    fast.fast = 0
+    assert isinstance(fast.ask(first, counts.request(220)), responses.VoidResult)
+    assert fast.fast == 0
 
 
 class Reads:
