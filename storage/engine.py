@@ -242,6 +242,8 @@ class Engine:
                 lambda: self.host_id,
             )
             self.maybe_files.compactions.on_compacted = partial(remember, self)
+            if self.truncations:
+                self.maybe_files.truncations.add(CommitLogPosition(0))
         return self.maybe_files
 
     def _replay(self, commit_log: CommitLog) -> Replayed:
@@ -260,6 +262,8 @@ class Engine:
         replayed = commit_log.replay(replay.apply)
         replay.finish()
         if self.maybe_files is not None:
+            if self.truncations:
+                self.maybe_files.truncations.add(CommitLogPosition(0))
             self.maybe_files.replayed()
         if replayed.segments:
             log.info("Log replay complete, %d replayed mutations in %d ms", replayed.records, (clock() - began) * 1000)
@@ -521,6 +525,8 @@ class Engine:
             records += [truncate_record(table_id, truncation) for table_id in table_ids]
             self.commit_log.append(records[0] if len(records) == 1 else group_record(records))
         files = self.files if orders else self.maybe_files
+        if files is not None and self.commit_log is not None:
+            files.truncations.add(truncation.position)
         for table_id in table_ids:
             store = self.stores[table_id]
             if files is not None:
@@ -614,14 +620,17 @@ class Engine:
 
     def flush(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:
         """Begin to flush what the memtables of these tables, or of all, have now. Nothing for a node that keeps nothing."""
-        commit_log = self.commit_log
-        if commit_log is None:
+        if self.commit_log is None:
             return []
+        self._tell_truncations(self.commit_log)
+        return self.files.flush(list(self.stores) if table_ids is None else table_ids)
+
+    def _tell_truncations(self, commit_log: CommitLog) -> None:
         is_nobodys_go = not commit_log.gathered
         self.before_flush()
+        self.files.truncations.tell()
         if is_nobodys_go and commit_log.failure is None:
             commit_log.write()
-        return self.files.flush(list(self.stores) if table_ids is None else table_ids)
 
     def tick(self) -> None:
         """From time to time: what has grown too large is flushed."""
@@ -635,10 +644,12 @@ class Engine:
                 store.table.params.memtable_flush_period_in_ms and not is_system_keyspace(store.table.keyspace)
                 for store in self.stores.values()
             )
-            is_small = total <= self.options.memtable_bytes and self.commit_log.size <= self.options.commit_log_bytes
-            if is_small and not has_periods:
+            is_small = total <= self.options.memtable_bytes
+            log_bytes_max = min(self.options.memtable_bytes, self.options.commit_log_bytes)
+            if is_small and self.commit_log.size <= log_bytes_max and not has_periods:
                 return
-            self.before_flush()
+        if self.files.truncations.holds_segments and self.commit_log.failure is None:
+            self._tell_truncations(self.commit_log)
         self.files.tick()
 
     def compact(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:

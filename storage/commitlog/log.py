@@ -132,7 +132,7 @@ class CommitLog:
         self._disk, self._clock, self._folder = disk, clock, folder
         self._record_bytes_max = options.mutation_bytes_max
         self._failure: str | None = None
-        self._ids: list[int] = []
+        self._segments: dict[int, int] = {}  # by id, oldest first: their lengths; that of the newest may have grown
         self._open: list[_Segment] = []  # replaced, never changed in place: `sync` takes it from another thread
         self._last_length = 0  # of the newest segment, when it is not open
         self._begins_segment = False
@@ -235,8 +235,10 @@ class CommitLog:
     def _rotate(self) -> _Segment:
         """Open the next segment and write its header."""
         self._begins_segment = False
-        last_id = self._ids[-1] if self._ids else self.recovery.losses.freed
+        last_id = max(self._segments, default=self.recovery.losses.freed)
         last_length = self._open[-1].offset if self._open else self._last_length
+        if last_id in self._segments:
+            self._segments[last_id] = last_length
         segment_id = max(last_id + 1, self._clock.wall_us() // 1000)
         segment = _Segment(segment_id, self._disk.open_append(self._path(segment_id)))
         header = segment_header(segment_id, last_id, last_length)
@@ -244,7 +246,7 @@ class CommitLog:
         segment.offset = len(header)
         # the old segment's handle stays in the list until `sync` has synced and closed it
         self._open = [*(s for s in self._open if not s.synced), segment]
-        self._ids.append(segment_id)
+        self._segments[segment_id] = segment.offset
         return segment
 
     # --- durability ------------------------------------------------------------------------------------------------
@@ -326,8 +328,14 @@ class CommitLog:
 
     @property
     def size(self) -> int:
-        """About how many bytes all segments take."""
-        return len(self._ids) * self.options.segment_bytes
+        """Bytes of all segments."""
+        older = sum(self._segments.values()) - (self._segments[self._open[-1].id] if self._open else 0)
+        return older + (self._open[-1].offset if self._open else 0)
+
+    def bytes_before(self, position: CommitLogPosition) -> int:
+        """Of the segments that lie wholly before `position`."""
+        until = position >> POSITION_SHIFT
+        return sum(length for segment_id, length in self._segments.items() if segment_id < until)
 
     def discard_completed(self, position: CommitLogPosition) -> list[int]:
         """Remove the segments that lie wholly before `position` (everything before it is in SSTables) and give their
@@ -340,8 +348,10 @@ class CommitLog:
         """The segments that `discard_completed` would remove: they are no part of the log any more."""
         until = position >> POSITION_SHIFT
         still_open = {segment.id for segment in self._open if not segment.synced}
-        gone = list(takewhile(lambda segment_id: segment_id < until and segment_id not in still_open, self._ids[:-1]))
-        self._ids = self._ids[len(gone) :]
+        older = list(self._segments)[:-1]
+        gone = list(takewhile(lambda segment_id: segment_id < until and segment_id not in still_open, older))
+        for segment_id in gone:
+            del self._segments[segment_id]
         return gone
 
     def remove_segments(self, gone: list[int]) -> None:
@@ -365,7 +375,8 @@ class CommitLog:
         for segment in self._open:
             if not segment.synced:
                 segment.file.close()
-        self._open, gone, self._ids = [], self._ids, []
+        gone = list(self._segments)
+        self._open, self._segments = [], {}
         self._inherited = []
         self.remove_segments(gone)
 
@@ -381,16 +392,16 @@ class CommitLog:
 
     def replay(self, handler: RecordHandler) -> Replayed:
         """Give every section's records, oldest first, and the position behind them to `handler` (recovery.py)."""
-        if self._ids:
+        if self._segments:
             raise StorageError("the commit log was read already")
         recovery = self.recovery
         replayed = recovery.run(self._wanted(handler))
-        self._ids = list(recovery.lengths)
-        if self._ids:
-            newest = self._ids[-1]
+        self._segments = dict(recovery.lengths)
+        if self._segments:
+            newest = max(self._segments)
             self._last_length = recovery.lengths[newest]
             self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
-            self._inherited = [self._path(segment_id) for segment_id in self._ids]
+            self._inherited = [self._path(segment_id) for segment_id in self._segments]
         return replayed
 
     def _wanted(self, handler: RecordHandler) -> RecordHandler:

@@ -9,13 +9,14 @@ A start opens the SSTables (of the schema's tables first), then replays of the l
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import StorageError
 from storage.background import Background, Lane, Task
+from storage.commitlog.durable_mark import DurableMark
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
 from storage.commitlog.log import CommitLog
 from storage.commitlog.records import SnapshotOrder
@@ -27,10 +28,12 @@ from storage.files.adoptions import Adopted, Adoption, Adoptions
 from storage.files.expiring_snapshots import ExpiringSnapshots
 from storage.files.flush import Flush
 from storage.files.folders import DataFolders
+from storage.files.log_holders import LogHolder, worth_flushing
 from storage.files.ordered_snapshots import OrderedSnapshot, OrderedSnapshots
 from storage.files.received import ReceivedTable
 from storage.files.table_files import TableFiles, sstables_in
 from storage.files.transaction import Transaction, clean_up, left
+from storage.files.truncations import UntoldTruncations
 from storage.memtable.memtable import Memtable
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
@@ -117,11 +120,12 @@ class StoredTables:
         self._failed_removals: list[_Removal] = []  # they are tried again
         self._leaving: set[tuple[UUID, Descriptor]] = set()  # they do not count any more, but their files are there still
         self._retry_at = 0.0
+        self._held_bytes = 0  # of the log, by memtables and nobody else, when it was looked at
         self._seen_at: dict[UUID, float] = {}  # by table: when a tick first found something in its memtable
         self._consider_at = environment.clock.monotonic() + CONSIDER_S
         self._has_owner = self._is_replayed = False
-        self._schema_position: CommitLogPosition | None = CommitLogPosition(0)
-        """Behind the schema's last change, if it may not be durable; 0 while that is not known."""
+        self._schema_mark = DurableMark(commit_log)
+        self.truncations = UntoldTruncations(commit_log)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -151,7 +155,7 @@ class StoredTables:
 
     def schema_changed(self) -> None:
         """A change is on its way into the log."""
-        self._schema_position = CommitLogPosition(0)
+        self._schema_mark.set()
 
     def _assure_schema(self, task: Task) -> None:
         """Waits until the log has the schema durably: an SSTable that knows of columns which a power cut took from the log
@@ -160,21 +164,13 @@ class StoredTables:
 
         def is_durable() -> bool:
             nonlocal has_asked
-            if self._is_schema_durable():
+            if self._schema_mark.is_durable():
                 return True
-            if self._schema_position and not has_asked:
+            if self._schema_mark.waits_for_sync and not has_asked:
                 has_asked = self._commit_log.is_sync_wanted = True
             return False
 
         task.wait(is_durable, self._sync_log)
-
-    def _is_schema_durable(self) -> bool:
-        commit_log = self._commit_log
-        if self._schema_position == 0 and not commit_log.gathered:
-            self._schema_position = commit_log.written_position or None  # None: all of it is in SSTables
-        if self._schema_position and commit_log.synced_position >= self._schema_position:
-            self._schema_position = None
-        return self._schema_position is None or commit_log.failure is not None
 
     def written_until(self) -> dict[UUID, CommitLogPosition]:
         """By table: everything before is in its SSTables. For the replay."""
@@ -264,7 +260,7 @@ class StoredTables:
         if not len(store.memtable) or self._stores.get(store.table.id) is not store:
             return
         upper = commit_log.written_position
-        lower = self._since.get(store.table.id, CommitLogPosition(0))
+        lower = self._since_of(store)
         memtable, new_id = store.switch_memtable(), self._rng.uuid4
         shards = self.compactions.flush_shards(store.table)
         flush = Flush(self._disk, self.files_of(store), memtable, lower, upper, self._host_id(), new_id, shards)
@@ -348,6 +344,7 @@ class StoredTables:
         failed, self._failed_removals = self._failed_removals, []
         for removal in failed:
             self._begin_removal(removal)
+        self.free_log()
         stores = [store for store in self._stores.values() if len(store.memtable)]
         total = sum(store.memtable.live_bytes for store in stores)
         wanted = self._old_enough(stores)
@@ -358,9 +355,9 @@ class StoredTables:
                 if total < self.options.memtable_bytes // 4:
                     break
         elif self._commit_log.size > self.options.log_bytes:
-            oldest = min((self._since.get(store.table.id, 0) for store in stores), default=0) >> POSITION_SHIFT
-            wanted += [s.table.id for s in stores if self._since.get(s.table.id, 0) >> POSITION_SHIFT <= oldest]
-        self.free_log()
+            oldest = min((self._since_of(store) for store in stores), default=0) >> POSITION_SHIFT
+            wanted += [store.table.id for store in stores if self._since_of(store) >> POSITION_SHIFT <= oldest]
+        wanted += self._log_holders(stores, frozenset(wanted))
         self.ordered.begin()
         if self._clock.monotonic() >= self._consider_at:
             self._consider_at = self._clock.monotonic() + CONSIDER_S
@@ -369,6 +366,22 @@ class StoredTables:
         if self._flushes and not wanted:  # one that failed
             wanted = [self._flushes[0].files.store.table.id]
         self.flush(dict.fromkeys(wanted))
+
+    def _log_holders(self, stores: Iterable[TableStore], leaving: Collection[UUID]) -> list[UUID]:
+        """Whose memtables are worth a flush for the log that they hold, when those that are `leaving` go, too."""
+        others = min((self._commit_log.written_position, *self._needed_beside_memtables()))
+        held_bytes = self._commit_log.bytes_before(others)
+        if held_bytes == self._held_bytes and not leaving:  # nothing to free that was not there before
+            return []
+        self._held_bytes = held_bytes
+        holders = [
+            LogHolder(store.table.id, self._since_of(store), store.memtable.live_bytes, store.table.id in leaving)
+            for store in stores
+        ]
+        return worth_flushing(holders, others, self._commit_log.bytes_before)
+
+    def _since_of(self, store: TableStore) -> CommitLogPosition:
+        return self._since.get(store.table.id, CommitLogPosition(0))
 
     def _old_enough(self, stores: Iterable[TableStore]) -> list[UUID]:
         """Whose memtables have had something in them for memtable_flush_period_in_ms."""
@@ -566,15 +579,19 @@ class StoredTables:
 
     def _needed_from(self) -> CommitLogPosition:
         commit_log = self._commit_log
-        needed = [commit_log.written_position, *self._removals.values(), *self.ordered.needed_from]
-        needed += self.adoptions.needed_from
-        needed += [flush.lower for flush in self._flushes if flush.is_wanted]
+        needed = [commit_log.written_position, *self._needed_beside_memtables()]
         for table_id, store in self._stores.items():
             if len(store.memtable) or store.awaited:
-                needed.append(self._since.get(table_id, CommitLogPosition(0)))
+                needed.append(self._since_of(store))
             elif not commit_log.gathered:
                 self._since[table_id] = commit_log.written_position
         return min(needed)
+
+    def _needed_beside_memtables(self) -> list[CommitLogPosition]:
+        needed = [*self._removals.values(), *self.ordered.needed_from, *self.adoptions.needed_from]
+        needed += self.truncations.needed_from
+        needed += [flush.lower for flush in self._flushes if flush.is_wanted]
+        return needed
 
 
 def _snapshot_of(

@@ -14,6 +14,7 @@ from storage.background import Lane, TaskState
 from storage.commitlog.log import CommitLogOptions
 from storage.engine import EngineOptions
 from storage.environment.memory import FaultyDisk
+from storage.files import log_holders
 from storage.files.tables import RETRY_S
 from storage.mutation import Deletion, PartitionUpdate
 from storage.schema.definitions import schema_tables
@@ -387,6 +388,72 @@ def test_a_crash_at_any_step_of_a_flush_loses_nothing(operation: str, names_kept
             break
         crashes += 1
     assert crashes >= {"unlink": 2, "rename": 0}.get(operation, 4)
+
+
+def written_to_be_flushed_by_itself() -> tuple[Harness, TableMetadata, TableMetadata, list[tuple[int, int, str]]]:
+    """A large memtable, and small ones that hold the log from before: of the schema, and of a table with one row."""
+    node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=4096), memtable_bytes=15_000))
+    made, small = table(), table("u", 2)
+    node.create(made, small)
+    node.insert(small, 1, 1, "small")
+    expected = fill(node, made, 0, 200)
+    node.engine.commit_log.sync()  # type: ignore[union-attr]
+    return node, made, small, expected
+
+
+def test_small_memtables_are_flushed_with_a_large_one_and_a_start_reads_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They held each segment since the beginning, and a start after five million rows took twelve seconds."""
+    monkeypatch.setattr(log_holders, "FLUSH_BYTES", 0)
+    monkeypatch.setattr(log_holders, "FREED_BYTES_PER_BYTE", 1)
+    node, made, small, expected = written_to_be_flushed_by_itself()
+    segments = [name for name in node.disk.list("/d/commitlog") if name.endswith(".log")]
+    node.engine.tick()
+    node.engine.background.finish()
+    assert len(data_files(node)) == 1
+    assert len(node.engine.stores[small.id].memtable) == 0
+    assert len(segments) > 5
+    assert [name for name in node.disk.list("/d/commitlog") if name.endswith(".log")] == segments[-1:]
+    node.engine.tick()
+    assert node.engine.background.is_idle, "there is nothing that would free more"
+    node.kill()
+    assert node.rows(made) == expected
+    assert node.rows(small) == [(1, 1, "small")]
+    assert len(node.engine.stores[made.id].memtable) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_a_crash_at_any_step_of_what_is_flushed_by_itself_loses_nothing(
+    operation: str, names_kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_holders, "FLUSH_BYTES", 0)
+    monkeypatch.setattr(log_holders, "FREED_BYTES_PER_BYTE", 1)
+    crashes = 0
+    for after in range(400):
+        node, made, small, expected = written_to_be_flushed_by_itself()
+        node.disk.fail(operation, after)
+        try:
+            for _ in range(2):
+                node.engine.tick()
+                node.engine.background.finish()
+            failed = any(task.error for task in node.engine.background.finished)
+        except Exception:  # noqa: BLE001  whatever: the machine stops
+            failed = True
+        node.disk.heal()
+        node.disk.crash(names_kept=names_kept)
+        node.start()
+        where = (operation, after)
+        assert (node.rows(made), node.rows(small)) == (expected, [(1, 1, "small")]), where
+        node.clock.advance(RETRY_S + 1)
+        node.engine.tick()
+        node.engine.background.finish()
+        node.kill()
+        assert (node.rows(made), node.rows(small)) == (expected, [(1, 1, "small")]), where
+        if not failed:
+            break
+        crashes += 1
+    assert crashes >= {"unlink": 4, "rename": 0}.get(operation, 8)
 
 
 @pytest.mark.parametrize("version", ["nb", "oa", "da"])
