@@ -54,6 +54,7 @@ from cluster.schema_exchange import change_mutations, last_change_us, merged_sch
 from protocol.errors import RequestError, StorageError, WriteTimeout
 from storage.engine import Engine
 from storage.environment.environment import TimeUuidSource
+from storage.environment.strands import TooLong, in_go
 from storage.mutation import PartitionUpdate
 from storage.schema.metadata import Schema, TableMetadata
 from storage.schema.writes import SchemaWrite
@@ -247,7 +248,7 @@ class ClusterNode:
         for message in messages:
             verb = message.verb
             if verb in REPLICA_VERBS:
-                self._send(sender, self.replica.answer(message))
+                self._answer_as_replica(sender, message)
             elif verb in GOSSIP_VERBS:
                 gossip = decode_gossip(verb, message.body)
                 self._send_gossip(self.gossiper.receive(sender, gossip, now_s, self._now_s()))
@@ -278,6 +279,16 @@ class ClusterNode:
                     self.repairs.receive(member.node, message)
                 else:
                     self.requests.receive(member.node, message, now_s)
+
+    def _answer_as_replica(self, sender: Endpoint, message: Message) -> None:
+        try:
+            self._send(sender, in_go(self.replica.answer, message))
+        except TooLong:
+            self.replica.answer_in_turns(message, partial(self._send_late, sender))
+
+    def _send_late(self, endpoint: Endpoint, message: Message) -> None:
+        self._send(endpoint, message)
+        self.when_ready()
 
     def tick(self) -> None:
         """To be called at `wake_s`."""

@@ -21,6 +21,7 @@ from cluster.reading.command import ReadCommand, decode_command
 from cluster.reading.execution import execute
 from cluster.reading.plain import PlainReads
 from protocol.errors import InvalidRequest, StorageError
+from storage.background import Lane, Task
 from storage.engine import TRUNCATED, Engine, PackedRowWrite
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
@@ -126,12 +127,25 @@ class Replica:
     # --- for others ----------------------------------------------------------------------------------------------------
 
     def answer(self, request: Message) -> Message:
-        """To a message with one of `VERBS`. Raises PeerError, CorruptionError where it is none that a node makes."""
+        """To a message with one of `VERBS`. Raises PeerError, CorruptionError where it is none that a node makes; in a go
+        of a loop TooLong."""
         try:
             verb, body = _ANSWERS[Verb(request.verb)](self, request.body)
         except Failed as error:
             verb, body = Verb.FAILED, error.reason.to_bytes(2, "big")
         return Message(verb, request.id, body)
+
+    def answer_in_turns(self, request: Message, tell: Callable[[Message], None]) -> None:
+        """The same of what takes long: beside all else. `tell` gets the answer."""
+        answer = Message(Verb.FAILED, request.id, FailureReason.UNKNOWN.to_bytes(2, "big"))
+
+        def work(_task: Task) -> None:
+            nonlocal answer
+            answer = self.answer(request)
+
+        task = Task(Lane.PEERS, "Answer", Verb(request.verb).name, work)
+        task.on_end.append(lambda: tell(answer))
+        self._engine.background.add(task)
 
     def _mutate(self, body: bytes) -> tuple[Verb, bytes]:
         self.apply(decode_texts(body))

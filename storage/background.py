@@ -31,6 +31,7 @@ class Lane(Enum):
     VIEW_BUILD = "view build"
     STREAM = "stream"
     ARCHIVE = "archive"
+    PEERS = "peers"
 
 
 class TaskState(Enum):

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import CorruptionError
-from storage.environment.strands import paused
+from storage.environment.strands import in_turns, paused
 
 NO_TIMESTAMP: Final = -(1 << 63)
 NEVER: Final = (1 << 63) - 1
@@ -423,7 +423,7 @@ class _Reader:
             return self.cell(flags)
         deletion = self.deletion() if flags & _COLUMN_DELETION else LIVE
         cells = {}
-        for _ in range(self.u32()):
+        for _ in in_turns(range(self.u32())):
             path = self.take(self.u32())
             cells[path] = self.cell(self.u8())
         return ComplexColumn(deletion, cells)
@@ -467,7 +467,7 @@ def _decode(data: bytes) -> PartitionUpdate:
     deletion = reader.deletion() if flags & _HAS_DELETION else LIVE
     names = [reader.name() for _ in range(reader.u16())]
     static = reader.row(names)[1] if flags & _HAS_STATIC else None
-    rows = dict(reader.row(names) for _ in range(reader.u32()))
+    rows = dict(reader.row(names) for _ in in_turns(range(reader.u32())))
     tombstones = tuple(reader.range_tombstone() for _ in range(reader.u32()))
     if reader.at != len(data):
         raise CorruptionError(f"mutation: {len(data) - reader.at} bytes behind its end")

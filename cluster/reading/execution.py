@@ -11,7 +11,7 @@ from typing import Final
 from cluster.reading.answer import DataAnswer
 from cluster.reading.command import AFTER_ROW, Boundary, ReadCommand
 from storage.compaction.purging import Purger
-from storage.environment.strands import pause
+from storage.environment.strands import pause, sorted_in_turns
 from storage.memtable.memtable import CK_LENGTH_MAX, TIMESTAMP_MAX_US, Position, single
 from storage.memtable.packed import TIMESTAMP, Layouts, StoredRow
 from storage.merged import SourcePartition
@@ -19,8 +19,11 @@ from storage.mutation import LIVE, ComplexColumn, Deletion, PartitionUpdate, Ran
 from storage.reads import Slice, TableStore
 from storage.reconcile import live_row
 
-ANSWER_ROWS_MAX: Final = 5_000
-"""Dead rows count too: an answer of many of them ends early, and whoever asked goes on from there."""
+ANSWER_ROWS_MAX: Final = 1_000
+"""Dead rows count too: an answer of many of them ends early, and whoever asked goes on from there. It is made in one turn of
+the loop, but for rows that turn out to be long."""
+CELLS_PER_ROW: Final = 8
+"""A row counts once more for each of so many cells, where it is not packed."""
 ANSWER_BYTES_MAX: Final = 4 << 20
 
 
@@ -107,12 +110,17 @@ class _Reading:
                     assert isinstance(stored, Row)
                     row = purger.row(stored)
                     self._live_left -= live_row(stored, now_s, dropped_us) is not None
+                    self._rows_left -= _cell_count(stored) // CELLS_PER_ROW
                 self._rows_left -= 1
                 if row is not None:
                     rows.append((ck, row))
                 if self.is_full:
                     self.cut_at = ck
                     return
+
+
+def _cell_count(row: Row) -> int:
+    return sum(len(data.cells) if isinstance(data, ComplexColumn) else 1 for data in row.columns.values())
 
 
 def _clipped(tombstone: RangeTombstone, piece: Slice) -> RangeTombstone:
@@ -156,7 +164,7 @@ def by_column_name(row: Row) -> Row:
     columns = dict(sorted(row.columns.items()))
     for name, data in columns.items():
         if isinstance(data, ComplexColumn):
-            columns[name] = data._replace(cells=dict(sorted(data.cells.items())))
+            columns[name] = data._replace(cells=dict(sorted_in_turns([*data.cells.items()])))
     return row._replace(columns=columns)
 
 

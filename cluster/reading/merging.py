@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from cluster.reading.answer import DataAnswer
 from cluster.reading.command import Boundary, ReadCommand
 from cluster.reading.execution import by_column_name
+from storage.environment.strands import paused
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.merging import memtable_of
 from storage.memtable.packed import Layouts
@@ -24,12 +25,22 @@ from storage.schema.metadata import TableMetadata
 Peer = TypeVar("Peer", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
 class Page:
-    """What a command found, as a store of its own; `end`: where it has to be gone on from, None: that was all."""
+    """What a command found, as a store of its own; `end`: where it has to be gone on from, None: that was all. The store is
+    made when somebody reads it, who may pause."""
 
-    store: TableStore
-    end: Boundary | None
+    __slots__ = ("_store", "_updates", "end")
+
+    def __init__(self, store: TableStore, end: Boundary | None, updates: Sequence[bytes] = ()) -> None:
+        self._store, self._updates, self.end = store, updates, end
+
+    @property
+    def store(self) -> TableStore:
+        """Raises CorruptionError."""
+        updates, self._updates = self._updates, ()
+        for encoded in paused(updates):
+            self._store.memtable.apply(PartitionUpdate.decode(encoded))
+        return self._store
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +52,8 @@ class Merged(Generic[Peer]):
 
 
 def page_of(answer: DataAnswer, table: TableMetadata, layouts: Layouts) -> Page:
-    """Of one replica's answer, or of one that the others agree with. Raises CorruptionError."""
-    store = _empty_store(table, layouts)
-    for encoded in answer.partitions:
-        store.memtable.apply(PartitionUpdate.decode(encoded))
-    return Page(store, answer.end)
+    """Of one replica's answer, or of one that the others agree with."""
+    return Page(_empty_store(table, layouts), answer.end, answer.partitions)
 
 
 def merged(answers: Mapping[Peer, DataAnswer], command: ReadCommand, table: TableMetadata, layouts: Layouts) -> Merged[Peer]:

@@ -7,6 +7,7 @@ that overlaps, or in a memtable. What has expired becomes a tombstone of the tim
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from storage.environment.strands import in_turns
 from storage.memtable.packed import Layouts, StoredRow
 from storage.merged import RawChunk, SourcePartition
 from storage.mutation import (
@@ -60,7 +61,7 @@ class Purger:
                     columns[name] = cell
                 continue
             assert isinstance(data, ComplexColumn)
-            cells = {path: kept for path, cell in data.cells.items() if (kept := self._cell(cell)) is not None}
+            cells = {path: kept for path, cell in in_turns(data.cells.items()) if (kept := self._cell(cell)) is not None}
             deletion = self.deletion(data.deletion)
             if cells or deletion != LIVE:
                 columns[name] = ComplexColumn(deletion, cells)
