@@ -338,9 +338,10 @@ def other_version(version: int, negotiated: int, previous: str) -> ProtocolError
 class EnvelopeEncoder:
     """Whole envelopes -> bytes to send, v3 and v4: one after the other, their bodies compressed if so agreed."""
 
-    __slots__ = ("_compressor",)
+    __slots__ = ("_compressor", "compresses")
 
     def __init__(self, compression: Compressor | None = None) -> None:
+        self.compresses = compression is not None
         self._compressor = compression
 
     def encode(self, envelopes: Sequence[bytes]) -> bytes:

@@ -359,9 +359,10 @@ class SegmentDecoder:
 class SegmentEncoder:
     """Whole envelopes -> bytes to send, v5: as few segments as they fit into. A large one takes segments of its own."""
 
-    __slots__ = ("_compress",)
+    __slots__ = ("_compress", "compresses")
 
     def __init__(self, compressed: bool = False) -> None:
+        self.compresses = compressed
         self._compress: Callable[[bytes], bytes] | None = lz4_block()[0] if compressed else None
 
     def encode(self, envelopes: Sequence[bytes]) -> bytes:

@@ -19,6 +19,7 @@ from math import inf
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from cqlserver.connections.apart import is_for_apart
 from cqlserver.connections.bounds import (
     ANSWER_BYTES_MAX,
     CHECK_PERIOD,
@@ -30,7 +31,6 @@ from cqlserver.connections.bounds import (
     LONG_BODY_BYTES,
     PENDING_BYTES_MAX,
     PENDING_MAX,
-    TURN_S,
 )
 from cqlserver.connections.limits import UNSENT_SHARE
 from cqlserver.connections.startup import check_stage, checked_options
@@ -90,7 +90,7 @@ from protocol.responses import (
     encode,
     encode_refusal,
 )
-from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause, paused
+from storage.environment.strands import TooLong, commit, in_go, pause, paused
 
 if TYPE_CHECKING:
     from cqlserver.clustering.late_answers import Late
@@ -131,7 +131,7 @@ class Session(Client):
         self._next: tuple[Decoder, Encoder] | None = None
         self._answers: list[bytes] = []
         self.request_count = 0
-        self._before_switch = b""
+        self._ready_to_send: list[bytes] = []
         self._later: list[bytes] = []
         self._pending: list[Unanswered] = []
         self._served: list[Envelope | Refusal] = []
@@ -189,10 +189,10 @@ class Session(Client):
 
     def take_later(self) -> bytes:
         """What is to be sent now, before all else."""
-        if not self._later and not self._before_switch:
+        if not self._later and not self._ready_to_send:
             return b""
-        output = self._before_switch + self._encoder.encode(self._later)
-        self._before_switch, self._later = b"", []
+        output = b"".join((*self._ready_to_send, self._encoder.encode(self._later)))
+        self._ready_to_send, self._later = [], []
         return output
 
     @property
@@ -285,7 +285,7 @@ class Session(Client):
         pending, self._pending = self._pending, []
         self.waiting, self._answers, self._later = [], [], []
         self._decoder = EnvelopeDecoder(size_max=0)  # the one until now leads back here, and holds what had come
-        self._served, self._before_switch = [], b""
+        self._served, self._ready_to_send = [], []
         self.events = frozenset()
         self.node.registered.pop(self, None)
         self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
@@ -326,6 +326,8 @@ class Session(Client):
                 if index != look_at and len(tail) < LONG_ANSWER_BYTES:
                     continue
                 answers[-1] = self._with_room(answers[-1], version, stream)
+                if is_for_apart(answers[-1], self._encoder):  # none that wrote is so long
+                    self._encode_apart(envelopes[index - 1], answers.pop(), before)
                 if index == timed:
                     time_fast(self.node, opcode, body, version, tail, before)
             elif tail is not None:  # LATER
@@ -370,6 +372,7 @@ class Session(Client):
             state.warnings.clear()
         trace: Trace | None = None
         state.meters, rows, error_name, began = (), None, None, self._clock()
+        appended = self._appended
         try:
             check_stage(opcode, self._ready, self._authenticates)
             if not self._ready:
@@ -396,7 +399,11 @@ class Session(Client):
             error_name = type(error).__name__
             answer = self._refused(error, version, stream, trace, state.warnings)
         self._metering.served(opcode, state.meters, began, rows, error_name)
-        self._answers.append(self._with_room(answer, version, stream))
+        answer = self._with_room(answer, version, stream)
+        if is_for_apart(answer, self._encoder) and self._appended == appended:
+            self._encode_apart(envelope, answer, began)
+        else:
+            self._answers.append(answer)
 
     def _put_off(self, envelope: Envelope) -> None:
         """A fast path left the request to other nodes."""
@@ -442,6 +449,17 @@ class Session(Client):
         limits.made += len(answer)
         return answer
 
+    @property
+    def _appended(self) -> int:
+        """How much was written to the log so far."""
+        commit_log = self.node.commit_log
+        return commit_log.appended if commit_log is not None else 0
+
+    def _encode_apart(self, envelope: Envelope, answer: bytes, began: float) -> None:
+        unanswered = Unanswered(envelope, self.state.keyspace)
+        unanswered.encode_apart(self.node, self._encoder, answer)
+        self._await(unanswered, began)
+
     def _await(self, unanswered: Unanswered, began: float) -> None:
         if unanswered.pending is None:
             unanswered.pending = Pending(self._turns(unanswered))
@@ -453,32 +471,7 @@ class Session(Client):
         self.is_odd = True
 
     def _turns(self, unanswered: Unanswered) -> Steps[Response | bytes]:
-        """Has a strand work on a request, a turn at each step. What was compiled against one schema must not meet another:
-        where the schema changes before anything is done, the work begins again, with longer turns, so there is an end."""
-        node, size = self.node, len(unanswered.envelope[4])
-        workers, clock, turn_s = node.environment.workers, self._clock, TURN_S
-        work: Callable[[], Response | bytes | Pending[Response]] = partial(self._work_on, unanswered)
-        while True:
-            strand = workers.maybe_strand(work, _unchanged_schema(node), size)
-            if strand is None:
-                yield None
-                continue
-            unanswered.strand = strand
-            try:
-                while not strand.resume(clock() + turn_s):
-                    yield strand.awaited
-                outcome = strand.take_result()
-            except Overtaken:
-                self.state.warnings.clear()
-                turn_s *= 2
-                continue
-            finally:
-                unanswered.strand = None
-                strand.abandon()
-            if not isinstance(outcome, Pending):
-                return outcome
-            yield outcome.awaited
-            work = partial(self._finished, outcome, unanswered)
+        return unanswered.in_turns(self.node, self._work_on, self._finished, self.state.warnings.clear)
 
     def _work_on(self, unanswered: Unanswered) -> Response | bytes | Pending[Response]:
         """What a strand does for a request: all of it, or as much as there is to do before an errand is done."""
@@ -536,27 +529,39 @@ class Session(Client):
     def step(self, unanswered: Unanswered) -> bool:
         """Goes on with a request, and answers it when that was the last step; whether it was. The answer is found with
         `take_later`, or with `take_output` if there was anything to write."""
-        commit_log = self.node.commit_log
-        appended = commit_log.appended if commit_log is not None else 0
-        answer = self._maybe_answer(unanswered)
-        if commit_log is not None and commit_log.appended != appended:
-            unanswered.wrote = True
+        appended = self._appended
+        is_apart = unanswered.answer is not None
+        answer = self._maybe_encoded(unanswered) if is_apart else self._maybe_answer(unanswered)
+        unanswered.wrote = unanswered.wrote or self._appended != appended
         if answer is None:
             return False
-        answer = self._with_room(answer, unanswered.envelope[0], unanswered.envelope[2])
+        if not is_apart:
+            answer = self._with_room(answer, unanswered.envelope[0], unanswered.envelope[2])
+            unanswered.count(self._metering)
+            if is_for_apart(answer, self._encoder) and not unanswered.wrote:
+                unanswered.encode_apart(self.node, self._encoder, answer)
+                return False
         self.pending_count -= 1
         self.pending_bytes -= len(unanswered.envelope[4])
         self.is_odd = True
-        unanswered.count(self._metering)
         if self.observer is not None:
-            self.observer.served(self, [unanswered.envelope], [answer], self._clock() - unanswered.began)
+            seconds = self._clock() - unanswered.began
+            self.observer.served(self, [unanswered.envelope], [unanswered.answer or answer], seconds)
         if unanswered.wrote:
             self._answers.append(answer)
             self._served.append(unanswered.envelope)
             self.wrote = True
         else:
-            self._later.append(answer)
+            (self._ready_to_send if unanswered.answer is not None else self._later).append(answer)
         return True
+
+    def _maybe_encoded(self, unanswered: Unanswered) -> bytes | None:
+        """An answer that is encoded apart, once it is."""
+        try:
+            return unanswered.maybe_encoded()
+        except Exception as error:  # noqa: BLE001 - told to the client
+            unanswered.answer = None
+            return self._refused(error, unanswered.envelope[0], unanswered.envelope[2])
 
     def _maybe_answer(self, unanswered: Unanswered) -> bytes | None:
         """Does the next step, in the state in which the request came; the answer, if that was the last one."""
@@ -675,7 +680,7 @@ class Session(Client):
         decoder, encoder = self._next
         first = self._encoder if self.state.version >= 5 else encoder
         self.is_odd = True
-        self._before_switch += first.encode(self._answers)
+        self._ready_to_send.append(first.encode(self._answers))
         self._answers.clear()
         self._served.clear()
         self._decoder, self._encoder, self._next = decoder, encoder, None
@@ -688,11 +693,6 @@ class Session(Client):
             self.is_odd = True
         self._served += refusals
         refusals.clear()
-
-
-def _unchanged_schema(node: Node) -> Callable[[], bool]:
-    schema = node.schema
-    return lambda: node.schema is schema
 
 
 def _nothing() -> None:

@@ -1,16 +1,22 @@
 """A request of a session that is under way in steps, and those that were answered and may have to be answered again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from cqlserver.connections.apart import encoded_apart
+from cqlserver.connections.bounds import TURN_S
 from cqlserver.metrics.meters import Metering, RequestMeter
-from cqlserver.pending import Pending
+from cqlserver.pending import Pending, Steps
 from cqlserver.system.tracing import Trace
-from protocol.frames import Envelope, Refusal
+from protocol.frames import Encoder, Envelope, Refusal
 from protocol.responses import Response
 from storage.environment.errands import Awaited
-from storage.environment.strands import Strand
+from storage.environment.strands import Overtaken, Strand
+
+if TYPE_CHECKING:
+    from cqlserver.node import Node
 
 
 class Served(NamedTuple):
@@ -24,7 +30,7 @@ class Served(NamedTuple):
 class Unanswered:
     """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
     `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns;
-    `meters` count it, `rows`: as many are in its answer; `error_name`: that of its error."""
+    `meters` count it, `rows`: as many are in its answer; `error_name`: that of its error; `answer` is encoded apart."""
 
     envelope: Envelope
     keyspace: str | None
@@ -38,6 +44,7 @@ class Unanswered:
     meters: tuple[RequestMeter, ...] = ()
     rows: int | None = None
     error_name: str | None = None
+    answer: bytes | None = None
 
     def count(self, metering: Metering) -> None:
         """It is answered."""
@@ -47,6 +54,54 @@ class Unanswered:
     def awaited(self) -> Awaited | None:
         """What must be done before the next step is."""
         return self.pending.awaited if self.pending is not None else None
+
+    def in_turns(
+        self,
+        node: "Node",
+        work_on: Callable[["Unanswered"], Response | bytes | Pending[Response]],
+        finished: Callable[[Pending[Response], "Unanswered"], Response | bytes | Pending[Response]],
+        forget: Callable[[], None],
+    ) -> Steps[Response | bytes]:
+        """Has a strand do the work, a turn at each step, and what is `finished` when an errand is done. What was compiled
+        against one schema must not meet another: where the schema changes before anything is done, it is forgotten and begun
+        again, with longer turns, so there is an end."""
+        workers, clock, turn_s = node.environment.workers, node.environment.clock.monotonic, TURN_S
+        work: Callable[[], Response | bytes | Pending[Response]] = partial(work_on, self)
+        while True:
+            strand = workers.maybe_strand(work, _unchanged_schema(node), len(self.envelope[4]))
+            if strand is None:
+                yield None
+                continue
+            self.strand = strand
+            try:
+                while not strand.resume(clock() + turn_s):
+                    yield strand.awaited
+                outcome = strand.take_result()
+            except Overtaken:
+                forget()
+                turn_s *= 2
+                continue
+            finally:
+                self.strand = None
+                strand.abandon()
+            if not isinstance(outcome, Pending):
+                return outcome
+            yield outcome.awaited
+            work = partial(finished, outcome, self)
+
+    def encode_apart(self, node: "Node", encoder: Encoder, answer: bytes) -> None:
+        """It is answered; what is left is to encode that."""
+        self.answer = answer
+        self.pending = Pending(encoded_apart(node, encoder, answer))
+        self.pending.step()  # it has begun: the answer counts
+
+    def maybe_encoded(self) -> bytes | None:
+        """What `encode_apart` began, when it is done. Raises what that raised."""
+        pending = self.pending
+        assert pending is not None
+        encoded = pending.result if pending.step() else None
+        assert encoded is None or isinstance(encoded, bytes)
+        return encoded
 
     def leave(self, until: float) -> bool:
         """Nobody waits for it any more: gives it up, and lets go of what it had until that time; whether it has."""
@@ -62,3 +117,8 @@ class Unanswered:
         pending, self.pending = self.pending, None
         if pending is not None:
             pending.close()
+
+
+def _unchanged_schema(node: "Node") -> Callable[[], bool]:
+    schema = node.schema
+    return lambda: node.schema is schema
