@@ -316,7 +316,7 @@ class Statements:
 
     def prepare(self, state: ClientState, text: str, keyspace: str | None) -> PreparedResult:
         keyspace = self._keyspace(keyspace, state)
-        for known_id in (prepared_id(text, None), prepared_id(text, keyspace)):
+        for known_id in (prepared_id(text, None, pause), prepared_id(text, keyspace, pause)):
             known = self.maybe_prepared(known_id)
             if known is not None and (known.is_qualified or known.keyspace == keyspace is not None):
                 return known.response
@@ -329,7 +329,7 @@ class Statements:
         self._compiler.check_prepared(plan, state)
         is_qualified = _is_qualified(statement)
         bound_to = None if is_qualified else keyspace
-        statement_id = prepared_id(text, bound_to)
+        statement_id = prepared_id(text, bound_to, pause)
         result_metadata = plan.result_metadata or EMPTY_METADATA
         metadata = PreparedMetadata(plan.bind_specs, plan.partition_key_indexes)
         response = PreparedResult(statement_id, metadata, result_metadata)
@@ -471,7 +471,7 @@ class Statements:
 
 def _parse(text: str) -> tree.Statement:
     try:
-        return parse(text, pause=pause)
+        return parse(text, pause=pause, long_work=long_work)
     except CqlNestingError as error:
         raise ServerError(error.message) from None  # as Cassandra answers when its parser's stack is full
     except CqlTooLongError as error:

@@ -21,9 +21,4 @@ class CqlNestingError(CqlSyntaxError):
 
 
 class CqlTooLongError(CqlSyntaxError):
-    """The text has more tokens than this parser takes; no error of syntax to clients."""
-
-    def __init__(self, tokens_max: int) -> None:
-        super().__init__(
-            f"The statement has more than {tokens_max} words, numbers and signs. Bind its values, or split it."
-        )
+    """The text has more tokens than this parser takes, or a longer one; no error of syntax to clients."""

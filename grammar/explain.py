@@ -14,7 +14,6 @@ beyond the token that the walk has looked at last.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -76,7 +75,7 @@ _Positions: TypeAlias = frozenset[_Position]
 class _Network:
     """The grammar as states; `edges[state]` None: the end of a rule."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, pause: Callable[[], None] | None = None) -> None:
         self.edges: list[_Edge] = []
         self.starts: dict[str, int] = {}
         self.ends: dict[int, str] = {}
@@ -94,6 +93,8 @@ class _Network:
             self.edges[end] = None
             self.starts[name], self.ends[end] = start, name
             self._next()
+            if pause is not None:
+                pause()
         for call in self._calls:
             self.followers.setdefault(call.rule, []).append(call.target)
 
@@ -255,9 +256,14 @@ def _token_number(word: str) -> int:
     return NUMBERS[word]
 
 
-@cache
-def _network() -> _Network:
-    return _Network(Path(__file__).with_name("descent.ebnf").read_text(encoding="utf-8"))
+_networks: list[_Network] = []
+
+
+def _network(pause: Callable[[], None] | None) -> _Network:
+    """Made once, with pauses."""
+    if not _networks:
+        _networks.append(_Network(Path(__file__).with_name("descent.ebnf").read_text(encoding="utf-8"), pause))
+    return _networks[0]
 
 
 class _NoWayError(Exception):
@@ -278,9 +284,9 @@ class _Walk:
     """One walk over a text; `index` is that of the next token in `scanner.tokens`, which has blanks and comments too."""
 
     def __init__(self, text: str, pause: Callable[[], None] | None = None) -> None:
-        self.network = _network()
+        self.network = _network(pause)
         self.pause = pause
-        self.scanner = Scanner(text, TOKENS_MAX)
+        self.scanner = Scanner(text, TOKENS_MAX, pause)
         self.index = self.scanner.skip(0)
         self._starts: dict[int, _Positions] = {}
 

@@ -9,6 +9,7 @@ it. A line comment must end with a line break, as in Cassandra.
 import re
 
 from grammar.keywords import NUMBERS, WORDS
+from grammar.long_tokens import DURATION_CHARS_MAX, PIECE_CHARS, Pause, blanks_end, comment_end, end_of, quoted, too_long
 
 BLOCK_CHARS = 2_000
 """Of the text of a block of tokens: half a millisecond's work for the parser."""
@@ -72,9 +73,6 @@ _FLOAT_TEXT = re.compile(r"-?[0-9]+(?:\.(?=\.\.)|(?!\.\.)(?:\.[0-9]*(?:[eE][+-]?
 _HEX_LETTERS = frozenset("abcdefABCDEF")
 _INTEGER_TEXT = re.compile(r"-?[0-9]+")
 _NEGATIVE_WORD = re.compile(r"-(?:[nN][aA][nN]|([iI][nN][fF][iI][nN][iI][tT][yY]))")
-_LINE_COMMENT = re.compile(r"(?:--|//)[^\n\r]*+[\n\r]")
-_BLOCK_COMMENT = re.compile(r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/")
-_DOLLAR_STRING = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 
 
 class Quoted(str):
@@ -83,16 +81,24 @@ class Quoted(str):
     __slots__ = ()
 
 
-def tokenize(text: str, start: int = 0) -> tuple[list[int], list[str], int]:
-    """The next tokens of `text` from `start` on, BLOCK_TOKENS or so, and where they end; the last block ends with $END.
-    Raises LexError. A long text is read block by block, so that its tokens need not all be there at once."""
+def tokenize(text: str, start: int = 0, pause: Pause = None) -> tuple[list[int], list[str], int]:
+    """The next tokens of `text` from `start` on, BLOCK_CHARS or so, and where they end; the last block ends with $END.
+    Raises LexError, CqlTooLongError. A long text is read block by block, so that its tokens need not all be there at once; a
+    long token with pauses."""
     types: list[int] = []
     values: list[str] = []
     add_type, add_value = types.append, values.append
     match = _TOKEN.match
     words, punctuation = WORDS, PUNCTUATION
     position, block_end = start, start + BLOCK_CHARS
+    is_long = len(text) > PIECE_CHARS
     while position < block_end:
+        if is_long:
+            number, value, position = _maybe_long(text, position, pause)
+            if number is not None:
+                add_type(number)
+                add_value(value)
+                continue
         found = match(text, position)
         if found is None:
             raise LexError(position)
@@ -133,7 +139,7 @@ def tokenize(text: str, start: int = 0) -> tuple[list[int], list[str], int]:
             add_value(Quoted(value.replace('""', '"')))
             position = found.end()
         elif kind == 6:
-            token, position = _rare(text, found.start(6))
+            token, position = _rare(text, found.start(6), pause)
             if token is not None:
                 add_type(token[0])
                 add_value(token[1])
@@ -142,6 +148,31 @@ def tokenize(text: str, start: int = 0) -> tuple[list[int], list[str], int]:
             add_value("")
             break
     return types, values, position
+
+
+def _maybe_long(text: str, position: int, pause: Pause) -> tuple[int | None, str, int]:
+    """(terminal, value, end) of what is quoted and longer than a piece; None for another token, with where it begins. Raises
+    CqlTooLongError."""
+    position = blanks_end(text, position, pause)
+    limit = position + PIECE_CHARS
+    if limit >= len(text):
+        return None, "", position
+    found = _TOKEN.match(text, position, limit)
+    assert found is not None  # whatever there is
+    kind, quote = found.lastindex, text[position]
+    if kind in (1, 4) and found.end() == limit:
+        raise too_long()
+    if quote not in "'\"" or (kind != 6 and found.end() < limit - 1):
+        return None, "", position
+    # what the limit cuts is no string, or one that ends in the midst of two quotes
+    value, end = quoted(text, position, pause)
+    if end < 0:
+        raise LexError(position)
+    if quote == "'":
+        return _STRING, value, end
+    if end > limit:
+        raise too_long()
+    return None, "", position
 
 
 def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int]:
@@ -159,7 +190,7 @@ def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int
     return _IDENT, word, end
 
 
-def _rare(text: str, start: int) -> tuple[tuple[int, str] | None, int]:
+def _rare(text: str, start: int, pause: Pause = None) -> tuple[tuple[int, str] | None, int]:
     """((terminal, value) or None for a comment, end) of a token that begins with a rare character."""
     character = text[start]
     if "0" <= character <= "9":
@@ -167,7 +198,7 @@ def _rare(text: str, start: int) -> tuple[tuple[int, str] | None, int]:
     following = text[start + 1 : start + 2]
     if character == "-":
         if following == "-":
-            return None, _comment_end(_LINE_COMMENT, text, start)
+            return None, _comment_end(text, start, pause)
         if following == "=":
             return (PUNCTUATION["-="], "-="), start + 2
         if "0" <= following <= "9":
@@ -175,43 +206,44 @@ def _rare(text: str, start: int) -> tuple[tuple[int, str] | None, int]:
         word = _NEGATIVE_WORD.match(text, start)
         if word is not None:
             return (NUMBERS["NEGATIVE_INFINITY" if word[1] else "NAN"], word[0]), word.end()
-        duration = _ISO_DURATION.match(text, start)
+        duration = _ISO_DURATION.match(text, start, start + PIECE_CHARS)
         if duration is not None:
             return (_DURATION, duration[0]), duration.end()
         if following and following in "iInNP":
             raise LexError(start)  # the lexer of Cassandra expects -NaN, -Infinity or a duration, and nothing else
         return (PUNCTUATION["-"], "-"), start + 1
     if character == "/":
-        if following == "/":
-            return None, _comment_end(_LINE_COMMENT, text, start)
-        if following == "*":
-            return None, _comment_end(_BLOCK_COMMENT, text, start)
+        if following in ("/", "*"):
+            return None, _comment_end(text, start, pause)
         return (PUNCTUATION["/"], "/"), start + 1
     if character == "$":
-        string = _DOLLAR_STRING.match(text, start)
-        if string is not None:
-            return (_STRING, string[1]), string.end()
+        end = end_of(text, "$$", start + 2, pause) if following == "$" else -1
+        if end >= 0:
+            return (_STRING, text[start + 2 : end - 2]), end
     raise LexError(start)
 
 
-def _comment_end(pattern: re.Pattern[str], text: str, start: int) -> int:
-    found = pattern.match(text, start)
-    if found is None:
+def _comment_end(text: str, start: int, pause: Pause) -> int:
+    end = comment_end(text, start, pause)
+    if end < 0:
         raise LexError(start)
-    return found.end()
+    return end
 
 
 def _number(text: str, start: int) -> tuple[tuple[int, str], int]:
-    """A number, duration, UUID or hexadecimal literal; `text[start]` is a digit, or a minus before one."""
-    for number, pattern in (
-        (_UUID, _UUID_TEXT),
-        (_HEX, _HEX_TEXT),
-        (_DURATION, _DURATION_TEXT),
-        (_FLOAT, _FLOAT_TEXT),
-        (_INTEGER, _INTEGER_TEXT),
+    """A number, duration, UUID or hexadecimal literal; `text[start]` is a digit, or a minus before one. Raises LexError,
+    CqlTooLongError."""
+    for number, pattern, chars_max in (
+        (_UUID, _UUID_TEXT, PIECE_CHARS),
+        (_HEX, _HEX_TEXT, len(text) + 1),
+        (_DURATION, _DURATION_TEXT, DURATION_CHARS_MAX),
+        (_FLOAT, _FLOAT_TEXT, PIECE_CHARS),
+        (_INTEGER, _INTEGER_TEXT, PIECE_CHARS),
     ):
-        found = pattern.match(text, start)
+        found = pattern.match(text, start, start + chars_max)
         if found is not None:
+            if found.end() == start + chars_max:
+                raise too_long()
             following = text[found.end() : found.end() + 1]
             if number == _DURATION and (following.isdigit() or (following in _HEX_LETTERS and found[0][-1] in "dD")):
                 break

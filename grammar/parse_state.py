@@ -7,6 +7,7 @@ from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.keywords import NAME_KEYWORDS, NATIVE_TYPES
 from grammar.lexer import Quoted
+from grammar.long_tokens import Pause
 
 
 class Rejected(Exception):
@@ -19,13 +20,17 @@ class ParseState:
     `text`: the statement. `markers`: names of the bind markers so far. `errors`: messages of what is wrong beyond the
     grammar, in order. `literals`: texts of the literals numbered so far, with `literals_as_markers`. `depths`: how deep
     operators nest, by the id of the node; `kept` keeps these nodes, so that no id is used again. `assigned`: the
-    assignments of the SET clause that is being read, by column. `pause` is called every now and then.
+    assignments of the SET clause that is being read, by column. `pause` is called every now and then,
+    `long_work` before what takes milliseconds.
     """
 
-    __slots__ = ("assigned", "depths", "errors", "kept", "literals", "literals_as_markers", "markers", "pause", "text")
+    __slots__ = ("assigned", "depths", "errors", "kept", "literals", "literals_as_markers", "long_work", "markers", "pause",
+                 "text")  # fmt: skip
 
-    def __init__(self, text: str, literals_as_markers: bool = False, pause: Callable[[], None] | None = None) -> None:
-        self.pause = pause
+    def __init__(
+        self, text: str, literals_as_markers: bool = False, pause: Pause = None, long_work: Pause = None
+    ) -> None:
+        self.pause, self.long_work = pause, long_work
         self.text = text
         self.markers: list[str | None] = []
         self.errors: list[str] = []

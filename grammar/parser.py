@@ -7,13 +7,15 @@ by STACK_MAX, because whoever walks the tree recurses.
 What is wrong is worded as Cassandra words it by grammar.explain, which runs only then.
 """
 
-from collections.abc import Callable
+import sys
 from functools import cache
+from importlib import import_module
 from typing import NamedTuple
 
 from grammar import tree
 from grammar.errors import CqlNestingError, CqlSyntaxError, CqlTooLongError
 from grammar.lexer import LexError, tokenize
+from grammar.long_tokens import Pause
 from grammar.parse_state import Action, ParseState, Rejected
 
 # States on the stack; a level of parentheses takes one to three.
@@ -62,9 +64,11 @@ def warm_up() -> None:
     _automaton()
 
 
-def parse(text: str, *, literals_as_markers: bool = False, pause: Callable[[], None] | None = None) -> tree.Statement:
+def parse(
+    text: str, *, literals_as_markers: bool = False, pause: Pause = None, long_work: Pause = None
+) -> tree.Statement:
     """The tree of one statement; raises CqlSyntaxError with Cassandra's message. `pause` is called at least once in a
-    millisecond: a long text takes seconds.
+    millisecond: a long text takes seconds. `long_work` is called before other work that takes milliseconds.
 
     With `literals_as_markers` the tree stands for all statements of this one's shape (grammar.shape), and CqlSyntaxError
     also says that there is no such tree; its message is not for clients then.
@@ -77,7 +81,7 @@ def parse(text: str, *, literals_as_markers: bool = False, pause: Callable[[], N
         if statement is None:
             raise CqlSyntaxError("The statement has no shape")
         return statement
-    return parse_with(text, ParseState(text, pause=pause))
+    return parse_with(text, ParseState(text, pause=pause, long_work=long_work))
 
 
 def parse_with(text: str, state: ParseState) -> tree.Statement:
@@ -94,13 +98,26 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
     if state.errors:
         raise CqlSyntaxError(state.errors[0])
     if refused is not None:
-        from grammar.explain import explain
-
-        raise CqlSyntaxError(explain(text, refused, state.pause))
+        if state.literals_as_markers:
+            raise CqlSyntaxError("The text is wrong")  # nobody asks why
+        raise CqlSyntaxError(_explained(text, refused, state))
     if state.markers:
         # here and not in the actions, where the parts of a batch would each copy the names of all before
         object.__setattr__(statement, "markers", tuple(state.markers))
     return statement
+
+
+def _explained(text: str, refused: int, p: ParseState) -> str:
+    """Why. What knows is imported and made ready with the first text that is refused, in pieces."""
+    if "grammar.explain" not in sys.modules and p.long_work is not None:
+        p.long_work()
+    for name in ("grammar.scan", "grammar.explain"):
+        import_module(name)
+        if p.pause is not None:
+            p.pause()
+    from grammar.explain import explain
+
+    return explain(text, refused, p.pause)
 
 
 def _run(text: str, p: ParseState) -> tree.Statement:
@@ -112,7 +129,7 @@ def _run(text: str, p: ParseState) -> tree.Statement:
     state = position = count = 0
     terminal = -1
     while terminal != 0:
-        types, values, position = tokenize(text, position)
+        types, values, position = tokenize(text, position, p.pause)
         for index, terminal in enumerate(types):
             value = values[index]
             while True:
@@ -148,7 +165,9 @@ def _run(text: str, p: ParseState) -> tree.Statement:
                 raise CqlNestingError
         count += len(types)
         if count > TOKENS_MAX:
-            raise CqlTooLongError(TOKENS_MAX)
+            raise CqlTooLongError(
+                f"The statement has more than {TOKENS_MAX} words, numbers and signs. Bind its values, or split it."
+            )
         if p.pause is not None:
             p.pause()
     raise _RefusedError(count - 1)

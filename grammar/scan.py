@@ -10,16 +10,12 @@ from typing import ClassVar
 from grammar import lexer
 from grammar.keywords import NUMBERS, WORDS
 from grammar.lexer import LexError
+from grammar.long_tokens import PIECE_CHARS, Pause, blanks_end, comment_end, quoted, too_long
 
 _HIDDEN = -1
 _EXPONENT = re.compile(r"-?[0-9]+[eE]([+-]?)(?![0-9A-Fa-f])")
 _DURATION_AND_DIGITS = re.compile(r"-?(?:[0-9]+[a-zA-Z\u00b5]+)+[0-9]+")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
-_BLANKS = re.compile(r"[ \t\n\r]+")
-# possessive: a megabyte of quotes, or without the closing one, is gone through once
-_STRING = re.compile(r"'((?:[^']++|(?:'')++)*+)'")
-_QUOTED = re.compile(r'"((?:[^"]++|(?:"")++)*+)"')
-_COMMENT = re.compile(r"(?:--|//)[^\n\r]*+[\n\r]|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PUNCTUATION = re.compile(r"[(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=")
 
@@ -55,12 +51,12 @@ class Token:
 
 
 class Scanner:
-    """`tokens`: those read so far; above `tokens_max` of them, TooManyTokensError."""
+    """`tokens`: those read so far; above `tokens_max` of them, TooManyTokensError. Long ones are read with pauses."""
 
     punctuation: ClassVar[dict[str, int]] = {**lexer.PUNCTUATION, "expr(": NUMBERS["EXPR"]}
 
-    def __init__(self, text: str, tokens_max: int) -> None:
-        self.text = text
+    def __init__(self, text: str, tokens_max: int, pause: Pause = None) -> None:
+        self.text, self._pause = text, pause
         self.tokens_max = tokens_max
         self.tokens: list[Token] = []
         self._position = 0
@@ -87,28 +83,36 @@ class Scanner:
         if start == len(text):
             self.tokens.append(Token(0, "", 0, -1))
             return
-        for pattern in (_BLANKS, _COMMENT):
-            found = pattern.match(text, start)
-            if found is not None:
-                self._add(_HIDDEN, found[0], found.end())
-                return
-        for pattern, number, quote in ((_STRING, "STRING_LITERAL", "'"), (_QUOTED, "QUOTED_NAME", '"')):
-            found = pattern.match(text, start)
-            if found is not None:
-                if found[0] == '""':
-                    self._add(NUMBERS["EMPTY_QUOTED_NAME"], '""', found.end())
-                else:
-                    self._add(NUMBERS[number], found[1].replace(quote * 2, quote), found.end())
-                return
+        end = self._hidden_end(start)
+        if end > start:
+            self._add(_HIDDEN, text[start:end], end)
+            return
+        opening = text[start]
+        content, end = quoted(text, start, self._pause) if opening in "'\"" else ("", -1)
+        if end > start:
+            if not content and opening == '"':
+                self._add(NUMBERS["EMPTY_QUOTED_NAME"], '""', end)
+            else:
+                number = NUMBERS["STRING_LITERAL" if opening == "'" else "QUOTED_NAME"]
+                self._add(number, content, end)
+            return
         try:
             number_found, value, end = self._rare(start)
         except LexError:
             raise ScannerError(self._complaint(start)) from None
         self._add(number_found, value, end)
 
+    def _hidden_end(self, start: int) -> int:
+        """Where the blanks, or the comment, end that begin there; `start` or -1 where none do."""
+        if self.text[start : start + 2] in ("--", "//", "/*"):
+            return comment_end(self.text, start, self._pause)
+        return blanks_end(self.text, start, self._pause)
+
     def _rare(self, start: int) -> tuple[int, str, int]:
-        found = _WORD.match(self.text, start)
+        found = _WORD.match(self.text, start, start + PIECE_CHARS)
         if found is not None:
+            if found.end() == start + PIECE_CHARS:
+                raise too_long()
             number = WORDS.get(found[0].lower())
             if number is not None:
                 return number, found[0], found.end()
@@ -201,5 +205,9 @@ class Scanner:
         return f"'{shown.get(self.text[at], self.text[at])}'"
 
     def _place(self, at: int) -> tuple[int, int]:
-        before = self.text[:at]
-        return before.count("\n") + 1, at - (before.rfind("\n") + 1)
+        line = 1
+        for start in range(0, at, PIECE_CHARS):
+            line += self.text.count("\n", start, min(at, start + PIECE_CHARS))
+            if self._pause is not None:
+                self._pause()
+        return line, at - (self.text.rfind("\n", 0, at) + 1)

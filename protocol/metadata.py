@@ -201,9 +201,20 @@ class PreparedMetadata:
         return cls(_read_columns(reader, count, bool(flags & GLOBAL_TABLES_SPEC)), indexes)
 
 
-def prepared_id(query: str, keyspace: str | None) -> bytes:
+_DIGESTED_CHARS = 1 << 18
+"""Of a text at once: half a millisecond's work."""
+
+
+def prepared_id(query: str, keyspace: str | None, pause: Callable[[], None] | None = None) -> bytes:
     """The id of a prepared statement, 16 bytes (QueryProcessor.computeId).
 
-    `keyspace` is the session's for a statement that does not name its own, None for a fully qualified one.
+    `keyspace` is the session's for a statement that does not name its own, None for a fully qualified one. `pause` is
+    called now and then, of a long one.
     """
-    return hashlib.md5(((keyspace or "") + query).encode(), usedforsecurity=False).digest()
+    text = (keyspace or "") + query
+    digest = hashlib.md5(text[:_DIGESTED_CHARS].encode(), usedforsecurity=False)
+    for start in range(_DIGESTED_CHARS, len(text), _DIGESTED_CHARS):
+        digest.update(text[start : start + _DIGESTED_CHARS].encode())
+        if pause is not None:
+            pause()
+    return digest.digest()
