@@ -31,7 +31,7 @@ from cluster.counters import led
 from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.encoding import decode_gossip, encode_gossip
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
-from cluster.gossip.gossiper import INTERVAL_S, Changed, Gossiper, Joined, Outgoing
+from cluster.gossip.gossiper import INTERVAL_S, Changed, Down, Gossiper, Joined, Outgoing, Up
 from cluster.gossip.status import Status, StatusValue
 from cluster.hints import Hints
 from cluster.internode.frames import Message
@@ -392,6 +392,8 @@ class ClusterNode:
                     self.owner.peer_changed(member.node)
                 if event.state is ApplicationState.SCHEMA:
                     self._maybe_ask_for_schema(event.endpoint)
+            elif isinstance(event, Up | Down):  # of those that join, too: ccm waits for these lines
+                log.info("InetAddress /%s is now %s", event.endpoint, "UP" if isinstance(event, Up) else "DOWN")
         if told or self.membership.topology.members != before.members:
             self._know()
             for happened in told:

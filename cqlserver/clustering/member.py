@@ -205,6 +205,7 @@ class Member(Owner):
         for event in events:
             match event:
                 case MemberJoined(member) if member != self.cluster.local:
+                    log.info("Node /%s:%d state jump to NORMAL", member.address, member.port)
                     self.peer_changed(member)
                     node.publish(TopologyChange("NEW_NODE", self._inet(member)))
                     if self.cluster.is_alive(member):  # it was up before it was a member
@@ -216,12 +217,10 @@ class Member(Owner):
                 case MemberMoved(member):
                     node.publish(TopologyChange("MOVED_NODE", self._inet(member)))
                 case MemberUp(member):
-                    log.info("InetAddress /%s:%d is now UP", member.address, member.port)
                     if self._is_in_ring(member):
                         self.peer_changed(member)
                         node.publish(StatusChange("UP", self._inet(member)))
                 case MemberDown(member):
-                    log.info("InetAddress /%s:%d is now DOWN", member.address, member.port)
                     if self._is_in_ring(member):
                         node.publish(StatusChange("DOWN", self._inet(member)))
                 case Warned(text):

@@ -150,10 +150,11 @@ class _Peer:
         self._fd = -1  # of a connection that is idle: what it takes at once is sent without a task
         self._rest = b""  # of a frame that it did not take wholly
         self._is_astray = False
+        self._is_gone = False  # it could not be reached when that was tried last
 
     @property
     def has_something(self) -> bool:
-        return bool(self._queue) or self._is_sending
+        return not self._is_gone and (bool(self._queue) or self._is_sending)
 
     def add(self, messages: Sequence[Message], size: int) -> None:
         if self._queued_bytes + size > QUEUE_BYTES_MAX:
@@ -198,7 +199,7 @@ class _Peer:
                 if str(error) != self._refusal:
                     self._refusal = str(error)
                     log.error("%s: %s", self._endpoint, error)
-            self._is_sending = False
+            self._is_sending, self._is_gone = False, not self._is_astray
             if self._is_astray and not self._queue:
                 continue
             self._take()  # nobody knows how much of it arrived
@@ -216,7 +217,7 @@ class _Peer:
         answer: Answer = found[0]
         if answer.verdict is not Verdict.WELCOME:
             raise PeerError(f"refuses this node: {answer.reason}")
-        self._refusal = ""
+        self._refusal, self._is_gone = "", False
 
     async def _send(self, stream: trio.SocketStream) -> None:
         try:

@@ -24,6 +24,7 @@ class Command:
 COMMANDS: Final[Mapping[str, Command]] = {
     "run": Command("run", "runs a command with a server of its own: cqlserver run -- pytest"),
     "cluster": Command("cluster", "starts several nodes that are one cluster"),
+    "ccm-home": Command("ccm_home", "lays out a folder that ccm takes for an installed Cassandra"),
     "diff": Command("diff", "the same statements here and on a Cassandra, and where answers differ"),
     "reset": Command("verbs", "empties a running server's tables"),
     "snapshot": Command("verbs", "remembers its schema and data under a name"),

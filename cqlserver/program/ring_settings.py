@@ -9,7 +9,7 @@ _RATE: Final = re.compile(r"(\d+)\s*(B/s|KiB/s|MiB/s|)")
 _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 125_000}
 """A bare number is megabits, as stream_throughput_outbound_megabits_per_sec has them."""
 _PREFIX: Final = "cassandra."
-_TOKENS: Final = range(1 - (1 << 63), 1 << 63)
+_TOKENS: Final = range(-(1 << 63), 1 << 63)
 
 
 @dataclass(frozen=True, slots=True)

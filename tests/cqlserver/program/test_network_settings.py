@@ -65,7 +65,7 @@ def test_addresses_for_others(tmp_path: Path) -> None:
             "initial_token: 1,2\nnum_tokens: 3",
             r"The number of initial tokens \(by initial_token\) specified \(2\) is different from num_tokens value \(3\)",
         ),
-        ("initial_token: -9223372036854775808", "initial_token: tokens are whole numbers from"),
+        ("initial_token: 9223372036854775808", "initial_token: tokens are whole numbers from"),
     ],
 )
 def test_what_can_not_be_is_refused(tmp_path: Path, text: str, told: str) -> None:
