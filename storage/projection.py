@@ -20,7 +20,7 @@ from protocol.types import TIMEUUID, CqlType, ListType, MapType, SetType, UserTy
 from storage.counters.contexts import total_value
 from storage.environment.strands import ITEMS_PER_GO_MAX, in_turns, paused, sorted_in_turns
 from storage.keys import split_key
-from storage.memtable.packed import VALUES, Layouts, StoredRow
+from storage.memtable.packed import VALUES, Layout, Layouts, StoredRow
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
@@ -35,6 +35,7 @@ _values_of = itemgetter(slice(VALUES, None))
 Run = tuple[int, int]
 Value = Callable[[Row], bytes | None]
 Cut = Callable[[bytes], bytes]
+Pick = Callable[[bytes], list[bytes | None]]
 
 # Layouts with more values are cut by a loop: bounds the source that is compiled.
 COMPILED_VALUES_MAX: Final = 64
@@ -171,10 +172,27 @@ def compiled_cut(value_count: int, runs: Sequence[Run | None], counters_from: in
     return cut
 
 
+def compiled_pick(indexes: Sequence[int | None], counters_from: int | None = None) -> Pick:
+    """For packed rows of one layout: row -> its values of these indexes, None for null, written out likewise."""
+    needed = max((index + 1 for index in indexes if index is not None), default=0)
+    lines = ["def pick(row):", f" p0 = {VALUES}"]
+    lines += [f" p{index + 1} = p{index} + 4 + length(row, p{index})[0]" for index in range(needed)]
+    pieces = []
+    for index in indexes:
+        piece = "None" if index is None else f"row[p{index} + 4:p{index + 1}]"
+        is_counter = index is not None and counters_from is not None and index >= counters_from
+        pieces.append(f"total({piece})" if is_counter else piece)
+    lines.append(f" return [{', '.join(pieces)}]")
+    scope: dict[str, object] = {"length": _unpack_length, "total": total_value}
+    exec("\n".join(lines), scope)
+    pick: Pick = scope.pop("pick")  # type: ignore[assignment]  # what the source above defines
+    return pick
+
+
 class Projector:
     """For clustering and regular columns of one table, in the order wanted. Rows must be live (PartitionView's)."""
 
-    __slots__ = ("_cuts", "_layouts", "_names", "_values", "_whole")
+    __slots__ = ("_cuts", "_layouts", "_names", "_picks", "_values", "_whole")
 
     def __init__(self, table: TableMetadata, layouts: Layouts, columns: Sequence[ColumnMetadata]) -> None:
         self._layouts = layouts
@@ -182,6 +200,7 @@ class Projector:
         self._names = [(column.kind is ColumnKind.CLUSTERING, column.position, column.name) for column in paused(columns)]
         self._whole: dict[bytes, bool] = {}  # layout's tag -> whether the row's values are the answer as they are
         self._cuts: dict[bytes, Cut] = {}
+        self._picks: dict[bytes, Pick] = {}
 
     def wire(self, row: StoredRow) -> bytes:
         """The wire values of one row."""
@@ -229,18 +248,51 @@ class Projector:
 
     def values(self, row: StoredRow) -> list[bytes | None]:
         """The serialised values of one row, None for null."""
-        exploded = self._layouts.explode(row)
-        return [value(exploded) for value in self._values]
+        if type(row) is bytes:
+            tag = row[:2]
+            pick = self._picks.get(tag)
+            if pick is None:
+                pick = self._picks[tag] = self._pick_of(tag)
+            return pick(row)
+        assert isinstance(row, Row)
+        return [value(row) for value in self._values]
+
+    def values_of(self, rows: Sequence[StoredRow]) -> list[list[bytes | None]]:
+        """The same of many rows."""
+        pick = self._picks.get(rows[0][:2])  # type: ignore[arg-type]  # a Row's slice is no tag
+        if pick is not None and len(set(map(_tag_of, rows))) == 1:
+            return list(map(pick, rows))  # type: ignore[arg-type]
+        return list(map(self.values, rows))
+
+    def _pick_of(self, tag: bytes) -> Pick:
+        layout, counters_from = self._layouts.of(tag), self._counters_from
+        indexes = self._places(layout)
+        if self._layouts.clustering_count + len(layout.columns) <= COMPILED_VALUES_MAX:
+            return compiled_pick(indexes, counters_from)
+        explode, values = self._layouts.explode, self._values
+
+        def pick(row: bytes) -> list[bytes | None]:
+            exploded = explode(row)
+            return [value(exploded) for value in values]
+
+        return pick
+
+    @property
+    def _counters_from(self) -> int | None:
+        return self._layouts.clustering_count if self._layouts.are_counters else None
+
+    def _places(self, layout: Layout) -> list[int | None]:
+        """Which value of a layout's rows each wanted column is."""
+        count = self._layouts.clustering_count
+        places = {name: count + index for index, name in enumerate(layout.columns)}
+        return [position if is_clustering else places.get(name) for is_clustering, position, name in self._names]
 
     def _learn(self, tag: bytes) -> None:
         """Works out where a layout's packed rows have the wanted columns: runs of value indexes, None for null."""
         layout = self._layouts.of(tag)
-        count = self._layouts.clustering_count
-        counters_from = count if self._layouts.are_counters else None
-        places = {name: count + index for index, name in enumerate(layout.columns)}
+        counters_from = self._counters_from
         runs: list[Run | None] = []
-        for is_clustering, position, name in self._names:
-            index = position if is_clustering else places.get(name)
+        for index in self._places(layout):
             last = runs[-1] if runs else None
             if index is None:
                 runs.append(None)
@@ -248,7 +300,7 @@ class Projector:
                 runs[-1] = (last[0], index + 1)
             else:
                 runs.append((index, index + 1))
-        value_count = count + len(layout.columns)
+        value_count = self._layouts.clustering_count + len(layout.columns)
         self._whole[tag] = runs == [(0, value_count)] and counters_from is None
         if self._whole[tag]:
             return
@@ -361,6 +413,17 @@ class BoundProjector:
         for part in self._parts:
             values += part.values(NO_ROW if row is None else row) if isinstance(part, Projector) else part
         return values
+
+    def values_of(self, rows: Sequence[StoredRow]) -> list[list[bytes | None]]:
+        """The same of many rows."""
+        if self._only is None:
+            return list(map(self.values, rows))
+        found = self._only.values_of(rows)
+        if len(self._parts) == 1:
+            return found
+        head = self._parts[0]
+        assert isinstance(head, list)
+        return [head + values for values in found]
 
 
 def wire_values(values: Iterable[bytes | None]) -> bytes:

@@ -42,6 +42,9 @@ class CountRows:
     def add(self, state: int, arguments: Arguments) -> int:
         return state if self.skip_nulls and arguments[0] is None else state + 1
 
+    def add_values(self, state: int, values: Sequence[bytes | None]) -> int:
+        return state + len(values) - (values.count(None) if self.skip_nulls else 0)
+
     def result(self, state: int) -> bytes:
         return state.to_bytes(8, "big")
 
@@ -62,6 +65,12 @@ class Extreme:
             return state
         return value if state is None or self.type.compare(value, state) * self.sign > 0 else state
 
+    def add_values(self, state: bytes | None, values: Sequence[bytes | None]) -> bytes | None:
+        known = [value for value in (state, *values) if value is not None]
+        if len(known) < 2:
+            return known[0] if known else None
+        return (max if self.sign > 0 else min)(known, key=self.type.sort_key)  # of equal ones the first
+
     def result(self, state: bytes | None) -> bytes | None:
         return state
 
@@ -79,6 +88,9 @@ class IntegerSum:
         data = arguments[0]
         return state + int.from_bytes(data, "big", signed=True) if data else state
 
+    def add_values(self, state: int, values: Sequence[bytes | None]) -> int:
+        return state + sum([int.from_bytes(data, "big", signed=True) for data in values if data])
+
     def result(self, state: int) -> bytes:
         bits = BITS.get(self.type)
         return self.type.encode(state if bits is None else wrap(state, bits))
@@ -94,6 +106,10 @@ class IntegerAverage:
     def add(self, state: tuple[int, int], arguments: Arguments) -> tuple[int, int]:
         data = arguments[0]
         return (state[0] + int.from_bytes(data, "big", signed=True), state[1] + 1) if data else state
+
+    def add_values(self, state: tuple[int, int], values: Sequence[bytes | None]) -> tuple[int, int]:
+        numbers = [int.from_bytes(data, "big", signed=True) for data in values if data]
+        return state[0] + sum(numbers), state[1] + len(numbers)
 
     def result(self, state: tuple[int, int]) -> bytes:
         total, count = state

@@ -7,7 +7,7 @@ world is a `CallContext`. Native functions live in the keyspace `system`.
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from protocol.types import CqlType, quoted_identifier
 from storage.schema.metadata import KeyspaceMetadata
@@ -140,6 +140,15 @@ class Aggregate(Protocol):
     def result(self, state: Any) -> bytes | None: ...
 
 
+@runtime_checkable
+class ColumnAggregate(Aggregate, Protocol):
+    """One of a single argument that takes many rows at once."""
+
+    def add_values(self, state: Any, values: Sequence[bytes | None]) -> Any:
+        """The state with these rows."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AggregateFunction(Function):
     """Many rows in, one value out."""
@@ -158,6 +167,12 @@ class AggregateFunction(Function):
         """The state with one more row; the one given must not be used any more."""
         assert self.aggregate is not None
         return self.aggregate.add(state, arguments)
+
+    @property
+    def maybe_of_column(self) -> ColumnAggregate | None:
+        """Where it takes many rows at once."""
+        aggregate: Any = self.aggregate
+        return aggregate if hasattr(aggregate, "add_values") else None
 
     def result(self, state: Any) -> bytes | None:
         assert self.aggregate is not None

@@ -4,7 +4,7 @@ A sink is made per execution. `partition(key, static)` begins a partition, then 
 groups says after which row it is full (`LIMIT` and pages count groups then, not rows).
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any
@@ -13,7 +13,7 @@ from cqlserver.restrictions.filters import FilterExpression
 from cqlserver.selection.selection import Selection, json_writer
 from cqlserver.selection.selectors import Evaluate, InputRow
 from cqlserver.terms.binding import Values
-from storage.environment.strands import pause, sorting
+from storage.environment.strands import paused, sorting
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.projection import BoundProjector, PartitionProjector
 from storage.reads import TableStore
@@ -51,7 +51,25 @@ class RowSource:
         assert self._bound is not None
         return self._bound.values(row)
 
-    def input(self, row: "Row | bytes | None") -> InputRow:
+    def values_of(self, rows: Sequence[Any]) -> list[list[bytes | None]]:
+        """The same of many rows, which are there."""
+        assert self._bound is not None
+        return self._bound.values_of(rows)
+
+    @property
+    def wants_cells(self) -> bool:
+        return self._wants_cells
+
+    def inputs(self, rows: Sequence[Any]) -> Iterator[InputRow]:
+        """What selectors are given of rows; None: the partition has none."""
+        if self._wants_cells or rows[0] is None:
+            for row in paused(rows):
+                yield self._input(row)
+        else:
+            for values in paused(self.values_of(rows)):
+                yield InputRow(values, (), self.now_s)
+
+    def _input(self, row: "Row | bytes | None") -> InputRow:
         return InputRow(self.values(row), self._cells(row) if self._wants_cells else (), self.now_s)
 
     def _cells(self, row: "Row | bytes | None") -> list[Cell | ComplexColumn | None]:
@@ -96,11 +114,14 @@ class RowFilter:
                 return False
         return True
 
-    def rows(self, cks: Sequence[bytes], rows: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
-        if not self._row_tests:
-            return list(cks), list(rows)
-        kept = [i for i, row in enumerate(rows) if self._passes(self._source.values(row), self._row_tests)]
-        return [cks[i] for i in kept], [rows[i] for i in kept]
+    def rows(self, cks: Sequence[bytes], rows: Sequence[Any]) -> tuple[Sequence[bytes], Sequence[Any]]:
+        if not self._row_tests or not rows:
+            return cks, rows
+        values_of_rows = self._source.values_of(rows)
+        kept: Iterable[int] = range(len(rows))
+        for index, test in self._row_tests:
+            kept = [at for at in kept if (value := values_of_rows[at][index]) is not None and test(value)]
+        return [cks[at] for at in kept], [rows[at] for at in kept]
 
 
 class Sink:
@@ -199,9 +220,7 @@ class ComputeSink(Sink):
 
     def add(self, rows: Sequence[Any]) -> None:
         evaluates = self._evaluates
-        for row in rows:
-            pause()
-            given = self._source.input(row)
+        for given in self._source.inputs(rows):
             self.parts.append(self._output([evaluate(given) for evaluate in evaluates]))
         self.row_count += len(rows)
 
@@ -316,8 +335,21 @@ class GroupSink(Sink):
     def partition(self, key: bytes, static: Row | None) -> None:
         self._source.partition(key, static)
 
-    def group_key(self, row: Any) -> tuple[bytes | None, ...]:
-        return self.grouping.key(self._store.clustering(row)) if self.grouping.prefix > 0 else ()
+    def runs(self, rows: Sequence[Any]) -> Iterator[tuple[tuple[bytes | None, ...], int, int]]:
+        """Of rows of a partition, in their order: (group, begin, end)."""
+        if self.grouping.prefix <= 0:
+            if rows:
+                yield (), 0, len(rows)
+            return
+        begin, group = 0, None
+        for index, row in enumerate(paused(rows)):
+            row_group = self.grouping.key(self._store.clustering(row))
+            if row_group != group:
+                if group is not None:
+                    yield group, begin, index
+                begin, group = index, row_group
+        if group is not None:
+            yield group, begin, len(rows)
 
     @property
     def is_open(self) -> bool:
@@ -328,12 +360,15 @@ class GroupSink(Sink):
         if self._sorting is not None and not self._is_open:
             self._sort_keys.append(self._sorting.keyed(rows[0], b"", len(self._sort_keys)))
         self._is_open = True
-        running = self._running
-        for row in rows:
-            pause()
-            given = self._source.input(row)
-            for one in running:
-                one.add(given)
+        source = self._source
+        if source.wants_cells or rows[0] is None:
+            for given in source.inputs(rows):
+                for one in self._running:
+                    one.add(given)
+            return
+        values_of_rows = source.values_of(rows)
+        for one in self._running:
+            one.add_rows(values_of_rows, source.now_s)
 
     def add_singles(self, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
         if not self._source.is_empty:

@@ -222,10 +222,8 @@ class Reading:
         sink = self.sink
         begun = False
         for cks, rows in self._pieces(view):
-            found_cks, found_rows = cks, rows
+            found_cks, found_rows = (cks, rows) if self.filter is None else self.filter.rows(cks, rows)
             self._work += len(rows) * self._row_cost
-            if self.filter is not None:
-                found_cks, found_rows = self.filter.rows(cks, rows)
             count = min(len(found_rows), left, self._page_left)
             if self._guard is not None:
                 self._guard.rows += count if self.filter is None else len(rows)
@@ -288,8 +286,7 @@ class Reading:
             self._grouped_rows += len(found_rows)
             if self._guard is not None:
                 self._guard.rows += len(rows)
-            for ck, row in zip(found_cks, found_rows, strict=True):
-                row_group = sink.group_key(row)
+            for row_group, begin, end in sink.runs(found_rows):
                 if row_group != group:
                     if group is not None:
                         self._close_group(sink)
@@ -299,8 +296,9 @@ class Reading:
                     else:
                         sink.partition(key, view.static)
                     group = row_group
-                sink.add([row])
-                self._mark(key, ck, left)
+                last = begin if self.shape.is_distinct else end - 1
+                sink.add(found_rows[begin : last + 1])
+                self._mark(key, found_cks[last], left)
                 if self.shape.is_distinct:
                     self._left_in_partition = 0
                     return

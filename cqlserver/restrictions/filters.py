@@ -131,6 +131,8 @@ def _equal(restriction: EqRestriction, values: Values) -> list[FilterExpression]
 
 
 def _equals(type_: CqlType, wanted: bytes) -> Test:
+    if type_.has_one_form:
+        return wanted.__eq__
     compare = type_.compare
     return lambda value: value == wanted or compare(value, wanted) == 0
 
@@ -168,10 +170,11 @@ def _slice(restriction: SliceRestriction, values: Values) -> list[FilterExpressi
 
 
 def _compares(type_: CqlType, wanted: bytes, bound: SliceBound, is_start: bool) -> Test:
-    compare = type_.compare
+    key = type_.sort_key
+    limit = key(wanted)
     if is_start:
-        return (lambda value: compare(value, wanted) >= 0) if bound.inclusive else (lambda v: compare(v, wanted) > 0)
-    return (lambda value: compare(value, wanted) <= 0) if bound.inclusive else (lambda v: compare(v, wanted) < 0)
+        return (lambda value: key(value) >= limit) if bound.inclusive else (lambda value: key(value) > limit)
+    return (lambda value: key(value) <= limit) if bound.inclusive else (lambda value: key(value) < limit)
 
 
 def _contains(

@@ -52,6 +52,11 @@ class Running:
     def add(self, row: InputRow) -> None:
         raise NotImplementedError
 
+    def add_rows(self, rows: Sequence[Sequence[bytes | None]], now_s: int) -> None:
+        """Rows of which nobody asks for the cells."""
+        for values in paused(rows):
+            self.add(InputRow(values, (), now_s))
+
     def add_many(self, row: InputRow, count: int) -> None:
         """The same row so many times."""
         for _ in paused(range(count)):
@@ -98,6 +103,10 @@ class _FirstRow(Running):
     def add(self, row: InputRow) -> None:
         if self._row is None:
             self._row = row
+
+    def add_rows(self, rows: Sequence[Sequence[bytes | None]], now_s: int) -> None:
+        if self._row is None and rows:
+            self._row = InputRow(rows[0], (), now_s)
 
     def output(self) -> bytes | None:
         return self._evaluate(self._row or self._empty)
@@ -252,6 +261,10 @@ class _Composed(Running):
         for child in self._children:
             child.add(row)
 
+    def add_rows(self, rows: Sequence[Sequence[bytes | None]], now_s: int) -> None:
+        for child in self._children:
+            child.add_rows(rows, now_s)
+
     def output(self) -> bytes | None:
         return self._combine([child.output() for child in self._children])
 
@@ -271,15 +284,33 @@ class AggregateSelector(Selector):
 
     def run(self, values: Values, empty: InputRow) -> Running:
         unset = any(isinstance(argument, TermSelector) and argument.is_unset(values) for argument in self.arguments)
-        return _Aggregating(self.function, [argument.bind(values) for argument in self.arguments], unset)
+        return _Aggregating(self.function, [argument.bind(values) for argument in self.arguments], unset, self._maybe_index)
+
+    @property
+    def _maybe_index(self) -> int | None:
+        """Of the fetched column that is its only argument, as it is."""
+        argument = self.arguments[0] if len(self.arguments) == 1 else None
+        return argument.index if type(argument) is ColumnSelector else None
 
 
 class _Aggregating(Running):
-    __slots__ = ("_arguments", "_function", "_has_unset", "_state")
+    __slots__ = ("_arguments", "_function", "_has_unset", "_index", "_of_column", "_state")
 
-    def __init__(self, function: AggregateFunction, arguments: Sequence[Evaluate], has_unset: bool) -> None:
-        self._function, self._arguments, self._has_unset = function, arguments, has_unset
+    def __init__(
+        self, function: AggregateFunction, arguments: Sequence[Evaluate], has_unset: bool, index: int | None = None
+    ) -> None:
+        self._function, self._arguments, self._has_unset, self._index = function, arguments, has_unset, index
+        self._of_column = function.maybe_of_column if index is not None else None
         self._state = function.new_state()
+
+    def add_rows(self, rows: Sequence[Sequence[bytes | None]], now_s: int) -> None:
+        index, of_column = self._index, self._of_column
+        if of_column is not None and index is not None:
+            self._state = of_column.add_values(self._state, [values[index] for values in rows])
+        elif not self._arguments:
+            self.add_many(InputRow(()), len(rows))
+        else:
+            super().add_rows(rows, now_s)
 
     def add(self, row: InputRow) -> None:
         if self._has_unset:
@@ -289,6 +320,10 @@ class _Aggregating(Running):
     def add_many(self, row: InputRow, count: int) -> None:
         if self._arguments or self._has_unset:
             super().add_many(row, count)
+            return
+        of_column = self._function.maybe_of_column
+        if of_column is not None:  # it counts them
+            self._state = of_column.add_values(self._state, [b""] * count)
             return
         state, add = self._state, self._function.add
         for _ in paused(range(count)):

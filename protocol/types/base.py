@@ -99,6 +99,10 @@ class CqlType:
         ka, kb = self.order_key(a), self.order_key(b)
         return (ka > kb) - (ka < kb)
 
+    def sort_key(self, data: bytes) -> Any:
+        """What compares as `compare` does, for values of this type alone: the cheapest such thing."""
+        return self.order_key(data)
+
     def order_key(self, data: bytes) -> bytes:
         """Bytes that compare as the type orders (equal values: equal bytes), prefix-free, first byte in 01..FE."""
         raise NotImplementedError

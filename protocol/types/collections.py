@@ -5,6 +5,7 @@ Sets and maps are kept in the order of their elements' or keys' type, without du
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from itertools import islice
 from typing import Any
 
@@ -193,6 +194,9 @@ class _ElementsType(CollectionType):
     def compare(self, a: bytes, b: bytes) -> int:
         return _compare_values(a, b, (self.elements,))
 
+    def sort_key(self, data: bytes) -> Any:
+        return cmp_to_key(self.compare)(data)
+
     def to_json(self, data: bytes) -> str:
         return f"[{', '.join([_or_null(self.elements.to_json, e) for e in paused(self.items(data))])}]"
 
@@ -379,6 +383,9 @@ class MapType(CollectionType):
 
     def compare(self, a: bytes, b: bytes) -> int:
         return _compare_values(a, b, (self.keys, self.values))
+
+    def sort_key(self, data: bytes) -> Any:
+        return cmp_to_key(self.compare)(data)
 
     def to_literal(self, data: bytes | None) -> str:
         if data is None:

@@ -98,6 +98,8 @@ class IntegerNumberType(NativeType):
     def order_key(self, data: bytes) -> bytes:
         return SIGN_FLIPPED[data[0]] + data[1:] if data else ORDER_EMPTY
 
+    sort_key = order_key
+
     def from_text(self, text: str) -> bytes:
         if not text:
             return b""

@@ -49,6 +49,8 @@ class TimestampType(NativeType):
     def order_key(self, data: bytes) -> bytes:
         return SIGN_FLIPPED[data[0]] + data[1:] if data else ORDER_EMPTY
 
+    sort_key = order_key
+
     def from_text(self, text: str) -> bytes:
         """All of Cassandra's patterns, but not 'now': whoever has a clock replaces that (`is_now`)."""
         return parse_timestamp(text).to_bytes(8, "big", signed=True) if text else b""
@@ -110,6 +112,9 @@ class DateType(NativeType):
 
     def compare(self, a: bytes, b: bytes) -> int:
         return compare_bytes(a, b)
+
+    def sort_key(self, data: bytes) -> bytes:
+        return data
 
     def order_key(self, data: bytes) -> bytes:
         return ORDER_VALUE + data if data else ORDER_EMPTY
@@ -197,6 +202,9 @@ class TimeType(NativeType):
 
     def compare(self, a: bytes, b: bytes) -> int:
         return compare_bytes(a, b)
+
+    def sort_key(self, data: bytes) -> bytes:
+        return data
 
     def order_key(self, data: bytes) -> bytes:
         return ORDER_VALUE + data if data else ORDER_EMPTY

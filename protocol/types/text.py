@@ -13,6 +13,9 @@ class ByteOrderType(NativeType):
     def compare(self, a: bytes, b: bytes) -> int:
         return compare_bytes(a, b)
 
+    def sort_key(self, data: bytes) -> bytes:
+        return data
+
     def order_key(self, data: bytes) -> bytes:
         return byte_order_key(data)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cmp_to_key
 from typing import Any
 
 from protocol.errors import ServerError
@@ -127,6 +128,9 @@ class _ComponentsType(CqlType):
             return super().compare(a, b)
         except MarshalError:
             return self._compare_components(a, b)
+
+    def sort_key(self, data: bytes) -> Any:
+        return cmp_to_key(self.compare)(data)
 
     def _compare_components(self, a: bytes, b: bytes) -> int:
         """Of values that are none: no more is read than is needed (TupleType.compareCustom). MarshalError."""

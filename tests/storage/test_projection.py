@@ -37,6 +37,9 @@ def test_packed_rows_project_as_exploded_rows_do(wanted: tuple[str, ...]) -> Non
     assert projector.wire_rows([packed] * 3, b"head") == (b"head" + projector.wire(packed)) * 3
     assert projector.wire_rows(mixed[::-1]) == projector.wire_rows(mixed)
     assert wires(*projector.values(packed)) == projector.wire(packed)
+    assert projector.values(packed) == projector.values(exploded)
+    for rows in ([packed] * 3, mixed, mixed[::-1]):
+        assert projector.values_of(rows) == [projector.values(packed)] * 3
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

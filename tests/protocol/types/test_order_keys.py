@@ -119,6 +119,8 @@ def test_order_keys_compare_as_the_type_does(
         for (a, left), (b, right) in pairwise(zip(by_rank, keys, strict=True)):
             assert (rank(a) == rank(b)) == (left == right)
             assert left == right or not right.startswith(left)
+            assert (type_.sort_key(a) < type_.sort_key(b)) == (type_.compare(a, b) < 0) == (left < right)
+            assert (type_.sort_key(a) == type_.sort_key(b)) == (type_.compare(a, b) == 0)
         assert all(0x01 <= key[0] <= 0xFE for key in keys)
         if type_.empty_is_null:
             assert type_.order_key(b"") < keys[0]
