@@ -208,6 +208,7 @@ class Node:
     def record(self, query_log: "QueryLog | None") -> None:
         """Has all sessions, those to come too, tell it what they serve; None: nobody any more."""
         self.query_log = query_log
+        self.metering.counts_each_read = query_log is not None
         self._observe()
 
     def audit(self, observers: "Sequence[Observer]") -> None:
@@ -231,6 +232,11 @@ class Node:
     @property
     def schema(self) -> Schema:
         return self.engine.schema
+
+    def unchanged_schema(self) -> Callable[[], bool]:
+        """Whether it is still the same."""
+        schema = self.schema
+        return lambda: self.schema is schema
 
     def keyspace_of(self, table: TableMetadata) -> KeyspaceMetadata:
         return self.engine.schema.keyspaces[table.keyspace]

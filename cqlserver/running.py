@@ -154,6 +154,8 @@ def shown(query: dict[str, Any]) -> str:
     """A query of the log in one line."""
     values = [value for statement in query["statements"] for value in statement["values"]]
     outcome = f"{query['rows']} rows" if query["rows"] is not None else "done"
+    if query["rows_read"] is not None and (query["rows_read"] > (query["rows"] or 0) or query["tombstones"]):
+        outcome += f" of {query['rows_read']} read, {query['tombstones']} tombstones"
     if query["error"] is not None:
         outcome = f"{query['error']['code']}: {query['error']['message']}"
     parts = [query["cql"], f"values {values}" if values else "", query.get("consistency") or query["kind"],

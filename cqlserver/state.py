@@ -39,6 +39,14 @@ class Peer:
     has_certificate: bool = False
 
 
+@dataclass(slots=True)
+class ReadWork:
+    """What a SELECT has read: live rows, those that a filter threw away too, and tombstones that it passed over."""
+
+    rows: int = 0
+    tombstones: int = 0
+
+
 ANONYMOUS = User("anonymous", is_anonymous=True)
 SYSTEM = User("system", is_system=True)
 
@@ -53,7 +61,7 @@ class ClientState:
     emptied before each request; `trace`: that of the current request, if it has one; `user` is None until somebody logs
     in, where that is asked for; `peer` tells of an encrypted connection. `cleared` is the guard's (auth/guard.py): until
     when it need not look at a plan again, and `cleared_at` how many changes of roles there were when it looked. `meters`
-    count the current request, once it is known what it asks for."""
+    count the current request, once it is known what it asks for; `read_work`: what it has read, where that is counted."""
 
     address: str
     port: int
@@ -68,6 +76,7 @@ class ClientState:
     cleared: dict[object, float] = field(default_factory=dict)
     cleared_at: int = 0
     meters: tuple[RequestMeter, ...] = ()
+    read_work: ReadWork | None = None
 
     @property
     def driver(self) -> str:

@@ -240,6 +240,13 @@ class TableStore:
             return self._live(found.row, now_s) if found.ck == ck else None
         return self._row_of_sources(key, ck, now_s)
 
+    def may_have_tombstones(self, key: bytes) -> bool:
+        """Whether a read of this partition may pass over any: known at once of one packed row, and of nothing."""
+        if self.flushed:
+            return True
+        found = self.memtable.get(key)
+        return found is not None and type(found) is not bytes
+
     def _row_of_sources(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
         """The same from memtable and flushed sources, the newest first."""
         covering = LIVE

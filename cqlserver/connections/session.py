@@ -2,7 +2,7 @@
 
 The way of a request: `receive` -> envelopes -> `_serve`. An EXECUTE whose plan has a fast path is answered there and
 then; everything else goes through `_answer`, which decodes the message and runs its handler. Every error is turned into
-an ERROR message here, in one place (`_logged_error`).
+an ERROR message here, in one place (`_refused`).
 
 `take_output` hands over what is to be sent. What it answers, `take_served` hands over too, so that `serve_again` can
 answer it anew if the commit log fails before that output leaves. `take_later` gives what no write stands behind:
@@ -40,7 +40,7 @@ from cqlserver.metrics.sampling import time_fast
 from cqlserver.node import Client, Node
 from cqlserver.pending import Pending, Steps
 from cqlserver.plans.plan import FastPaths
-from cqlserver.state import ANONYMOUS, ClientState
+from cqlserver.state import ANONYMOUS, ClientState, ReadWork
 from cqlserver.system.tracing import Trace
 from protocol.errors import CqlSyntaxError, RequestError, ServerError, StorageError
 from protocol.frames import (
@@ -104,7 +104,7 @@ class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
     `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
     `late_count`: those that other nodes have, whose bytes are among `pending_bytes`;
-    `observer`: hears of each go (cqlserver/query_log);
+    `observer`: hears of each go (cqlserver/query_log); `reads`: what requests of that go have read, by stream;
     `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
     def __init__(self, node: Node, address: str, port: int) -> None:
@@ -122,6 +122,7 @@ class Session(Client):
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
         self.observer = node.observer
+        self.reads: dict[int, ReadWork] = {}
         self._clock: Clock = node.environment.clock.monotonic
         self._metering = node.metering
         self._late_timed: tuple[Envelope, float] | None = None
@@ -361,6 +362,7 @@ class Session(Client):
         self._served += envelopes
         if observer is not None:
             observer.served(self, envelopes, answers[first:], clock() - began)
+            self.reads.clear()
         if self._next is not None:
             self._switch()
 
@@ -371,7 +373,7 @@ class Session(Client):
         if state.warnings:
             state.warnings.clear()
         trace: Trace | None = None
-        state.meters, rows, error_name, began = (), None, None, self._clock()
+        state.meters, state.read_work, rows, error_name, began = (), None, None, None, self._clock()
         appended = self._appended
         try:
             check_stage(opcode, self._ready, self._authenticates)
@@ -384,7 +386,9 @@ class Session(Client):
                 trace = self.node.tracing.begin(state, request)
             outcome = self._handle(request)
             if isinstance(outcome, Pending):
-                self._await(Unanswered(envelope, state.keyspace, trace, state.warnings, outcome, meters=state.meters), began)
+                unanswered = Unanswered(envelope, state.keyspace, trace, state.warnings, outcome)
+                unanswered.meters, unanswered.read_work = state.meters, state.read_work
+                self._await(unanswered, began)
                 state.warnings = []
                 return
             if isinstance(outcome, RowsResult):
@@ -401,9 +405,11 @@ class Session(Client):
         self._metering.served(opcode, state.meters, began, rows, error_name)
         answer = self._with_room(answer, version, stream)
         if is_for_apart(answer, self._encoder) and self._appended == appended:
-            self._encode_apart(envelope, answer, began)
-        else:
-            self._answers.append(answer)
+            self._encode_apart(envelope, answer, began, state.read_work)
+            return
+        if state.read_work is not None and self.observer is not None:
+            self.reads[stream] = state.read_work
+        self._answers.append(answer)
 
     def _put_off(self, envelope: Envelope) -> None:
         """A fast path left the request to other nodes."""
@@ -455,8 +461,8 @@ class Session(Client):
         commit_log = self.node.commit_log
         return commit_log.appended if commit_log is not None else 0
 
-    def _encode_apart(self, envelope: Envelope, answer: bytes, began: float) -> None:
-        unanswered = Unanswered(envelope, self.state.keyspace)
+    def _encode_apart(self, envelope: Envelope, answer: bytes, began: float, read_work: ReadWork | None = None) -> None:
+        unanswered = Unanswered(envelope, self.state.keyspace, read_work=read_work)
         unanswered.encode_apart(self.node, self._encoder, answer)
         self._await(unanswered, began)
 
@@ -545,8 +551,11 @@ class Session(Client):
         self.pending_bytes -= len(unanswered.envelope[4])
         self.is_odd = True
         if self.observer is not None:
+            if unanswered.read_work is not None:
+                self.reads[unanswered.envelope[2]] = unanswered.read_work
             seconds = self._clock() - unanswered.began
             self.observer.served(self, [unanswered.envelope], [unanswered.answer or answer], seconds)
+            self.reads.clear()
         if unanswered.wrote:
             self._answers.append(answer)
             self._served.append(unanswered.envelope)
@@ -567,9 +576,7 @@ class Session(Client):
         """Does the next step, in the state in which the request came; the answer, if that was the last one."""
         assert unanswered.pending is not None
         state = self.state
-        others, state.warnings = state.warnings, unanswered.warnings
-        keyspace, state.keyspace = state.keyspace, unanswered.keyspace
-        state.trace, state.meters = unanswered.trace, unanswered.meters
+        others = unanswered.take_place(state)
         version, _, stream, _, _ = unanswered.envelope
         try:
             if not in_go(Pending.step, unanswered.pending):
@@ -587,11 +594,7 @@ class Session(Client):
             unanswered.error_name = type(error).__name__
             return self._refused(error, version, stream, unanswered.trace, state.warnings)
         finally:
-            unanswered.meters = state.meters
-            unanswered.warnings, state.warnings = state.warnings, others
-            state.trace = None
-            if state.keyspace == unanswered.keyspace:  # it was no USE
-                state.keyspace = keyspace
+            unanswered.give_back(state, others)
 
     def _handle(self, request: Request) -> "Response | Pending[Response]":
         guardrails = self.node.guardrails

@@ -9,6 +9,7 @@ from cqlserver.connections.apart import encoded_apart
 from cqlserver.connections.bounds import TURN_S
 from cqlserver.metrics.meters import Metering, RequestMeter
 from cqlserver.pending import Pending, Steps
+from cqlserver.state import ClientState, ReadWork
 from cqlserver.system.tracing import Trace
 from protocol.frames import Encoder, Envelope, Refusal
 from protocol.responses import Response
@@ -30,7 +31,8 @@ class Served(NamedTuple):
 class Unanswered:
     """A request that is under way in steps, with what its answer will need. `keyspace`: what was in use when it came;
     `wrote`: a log write stands behind it; `began`: when, by the node's clock; `spent_s`: for how long it has had turns;
-    `meters` count it, `rows`: as many are in its answer; `error_name`: that of its error; `answer` is encoded apart."""
+    `meters` count it, `rows`: as many are in its answer; `read_work`: what it has read; `error_name`: that of its error;
+    `answer` is encoded apart."""
 
     envelope: Envelope
     keyspace: str | None
@@ -43,8 +45,22 @@ class Unanswered:
     spent_s: float = 0.0
     meters: tuple[RequestMeter, ...] = ()
     rows: int | None = None
+    read_work: ReadWork | None = None
     error_name: str | None = None
     answer: bytes | None = None
+
+    def take_place(self, state: ClientState) -> tuple[list[str], str | None]:
+        """Its own in the connection's state, for a step; what `give_back` wants, behind it."""
+        others = state.warnings, state.keyspace
+        state.warnings, state.keyspace, state.trace = self.warnings, self.keyspace, self.trace
+        state.meters, state.read_work = self.meters, self.read_work
+        return others
+
+    def give_back(self, state: ClientState, others: tuple[list[str], str | None]) -> None:
+        self.meters, self.read_work, self.warnings = state.meters, state.read_work, state.warnings
+        state.warnings, state.trace = others[0], None
+        if state.keyspace == self.keyspace:  # it was no USE
+            state.keyspace = others[1]
 
     def count(self, metering: Metering) -> None:
         """It is answered."""
@@ -68,7 +84,7 @@ class Unanswered:
         workers, clock, turn_s = node.environment.workers, node.environment.clock.monotonic, TURN_S
         work: Callable[[], Response | bytes | Pending[Response]] = partial(work_on, self)
         while True:
-            strand = workers.maybe_strand(work, _unchanged_schema(node), len(self.envelope[4]))
+            strand = workers.maybe_strand(work, node.unchanged_schema(), len(self.envelope[4]))
             if strand is None:
                 yield None
                 continue
@@ -117,8 +133,3 @@ class Unanswered:
         pending, self.pending = self.pending, None
         if pending is not None:
             pending.close()
-
-
-def _unchanged_schema(node: "Node") -> Callable[[], bool]:
-    schema = node.schema
-    return lambda: node.schema is schema

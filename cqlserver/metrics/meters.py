@@ -154,7 +154,8 @@ class Metering:
     with an error, by its name; `native_count`: all messages of clients; `text_count`, `batch_count`: requests about rows
     that came as QUERY and as BATCH, `other_text_count`: all other QUERYs; `single_partition_batches`: those of one
     partition, by kind; `stalls`: long goes of the loop, in milliseconds; `last`: the plan of the last QUERY or BATCH that a
-    fast path answered."""
+    fast path answered; `counts_each_read`: somebody wants to know of every read what it passed over, which fast paths leave
+    to the general way where there may be something."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -165,6 +166,7 @@ class Metering:
         self._partitions_of = (Tally(), Tally(), Tally())
         self.stalls = Tally()
         self.last: Measured | None = None
+        self.counts_each_read = False
         self._forgotten_count = 0
         self._meters: dict[tuple[UUID, Kind], RequestMeter] = {}
         self._turn = self._latest_us = 0

@@ -43,7 +43,7 @@ from cqlserver.selection.masks import Masking
 from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, selectable
 from cqlserver.selection.selection import Selectables, Selection, compile_selection, selects_only_statics
 from cqlserver.selection.selectors import CallSelector, ColumnSelector, Selector
-from cqlserver.state import ClientState
+from cqlserver.state import ClientState, ReadWork
 from cqlserver.system.tracing import ReadTrace
 from cqlserver.terms.binding import BindContext, Values, column_spec
 from cqlserver.terms.terms import Term, compile_term
@@ -222,8 +222,9 @@ class SelectPlan:
         node = self.node
         limit = min(shape.row_limit, shape.page_limit)
         thresholds, level = node.tombstone_thresholds, options.consistency
-        fetched = self.selection.fetched
-        return TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, self.meters(level))
+        fetched, meters = self.selection.fetched, self.meters(level)
+        state.read_work = work = ReadWork()
+        return TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work)
 
     def _is_paged(self, options: QueryOptions, row_limit: int) -> bool:
         return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)

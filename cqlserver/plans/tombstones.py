@@ -9,6 +9,7 @@ from cluster.consistency import Consistency
 from cluster.ring import Node
 from cqlserver.metrics.meters import RequestMeter
 from cqlserver.paging import NO_LIMIT
+from cqlserver.state import ReadWork
 from protocol.errors import RequestError
 from protocol.types import quoted_identifier
 from storage.keys import split_key
@@ -24,7 +25,7 @@ class TombstoneGuard:
 
     __slots__ = (
         "_columns", "_count", "_failure_from", "_level", "_limit", "_meters", "_node", "_table", "_warn", "_warn_from",
-        "rows",
+        "_work", "rows",
     )  # fmt: skip
 
     def __init__(
@@ -36,20 +37,22 @@ class TombstoneGuard:
         node: Node,
         level: int,
         warn: Callable[[str], None],
-        meters: Sequence[RequestMeter] = (),
+        meters: Sequence[RequestMeter],
+        work: ReadWork,
     ) -> None:
         """`columns`: those that are read; `limit`: of rows in the page; `thresholds`: more are told, more are a failure;
-        `meters`: that hear how many each command passed over."""
+        `meters`: that hear how many each command passed over; `work`: of the request, gathers what its commands read."""
         self._table, self._columns, self._limit = table, columns, limit
         self._warn_from, self._failure_from = thresholds
         self._node, self._level, self._warn = node, level, warn
-        self._meters = meters
+        self._meters, self._work = meters, work
         self._count = self.rows = 0
 
     def check(self, key: bytes, count: int, is_by_key: bool) -> None:
         """The partition that is being read has so many until now. Raises ReadFailure."""
         if self._count + count > self._failure_from:
             self._count = self._failure_from + 1  # at which Cassandra stops
+            self._add_work()
             self._tell(key, is_by_key)
             raise self._failure()
 
@@ -67,7 +70,12 @@ class TombstoneGuard:
                 meter.tombstones.note(self._count)
         if self._count > self._warn_from and key is not None:
             self._tell(key, is_by_key)
+        self._add_work()
         self._count = self.rows = 0
+
+    def _add_work(self) -> None:
+        self._work.rows += self.rows
+        self._work.tombstones += self._count
 
     def _tell(self, key: bytes, is_by_key: bool) -> None:
         query = self._query(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]

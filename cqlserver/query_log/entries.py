@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from struct import Struct
 from typing import Final
 
-from cqlserver.query_log.recording import Go, QueryLog
+from cqlserver.query_log.recording import HEAD, Go, QueryLog
 from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.parser import parse
@@ -23,7 +22,6 @@ from protocol.responses import ColumnSpec, Error, PreparedResult, Reply, RowsRes
 from protocol.responses import decode as decode_response
 from storage.schema.metadata import Schema, is_system_keyspace
 
-_HEAD: Final = Struct(">BBhBI")
 TEXT_CHARS_MAX: Final = 10_000
 VALUE_CHARS_MAX: Final = 200
 """Of a value as it is shown; longer ones are cut."""
@@ -48,6 +46,7 @@ class Entry:
 
     number: int
     go: Go
+    envelope: Envelope
     request: Request
     reply: Reply | None
     parts: tuple[Part, ...]
@@ -61,6 +60,19 @@ class Entry:
     def keyspace(self) -> str | None:
         options = self.options
         return (options.keyspace if options is not None else None) or self.go.keyspace
+
+    @property
+    def read_work(self) -> tuple[int, int] | None:
+        """Live rows that a SELECT has read, with those that a filter threw away, and tombstones that it passed over. Where
+        nobody counted, it read what it answered. None of a SELECT that was refused, and of all else."""
+        stream = self.envelope[2]
+        for read_stream, rows, tombstones in self.go.reads:
+            if read_stream == stream:
+                return rows, tombstones
+        is_select = len(self.parts) == 1 and isinstance(self.parts[0].statement, tree.Select)
+        if not is_select or self.reply is None or not isinstance(self.reply.response, RowsResult):
+            return None
+        return self.reply.response.row_count, 0
 
     def tables(self) -> list[tuple[str, str]]:
         """(keyspace, table) of all its statements, each once."""
@@ -103,7 +115,7 @@ def _entry(prepared: Mapping[bytes, str], go: Go, number: int, envelope: Envelop
         return None  # it was no request: the answer says so, and there is nothing to show
     if type(request) not in KINDS:
         return None
-    return Entry(number, go, request, _reply(answer), tuple(_parts(prepared, request)))
+    return Entry(number, go, envelope, request, _reply(answer), tuple(_parts(prepared, request)))
 
 
 def _parts(prepared: Mapping[bytes, str], request: Request) -> Iterator[Part]:
@@ -138,9 +150,9 @@ def _client(go: Go) -> str:
 
 
 def _reply(answer: bytes) -> Reply | None:
-    version, flags, _, opcode, length = _HEAD.unpack_from(answer)
+    version, flags, _, opcode, length = HEAD.unpack_from(answer)
     try:
-        return decode_response(version, flags, opcode, answer[_HEAD.size : _HEAD.size + length])
+        return decode_response(version, flags, opcode, answer[HEAD.size : HEAD.size + length])
     except CqlServerError:
         return None
 
@@ -195,6 +207,7 @@ def described(entry: Entry, schema: Schema) -> dict[str, object]:
     options, reply = entry.options, entry.reply
     error = reply.response.error if reply is not None and isinstance(reply.response, Error) else None
     rows = reply.response if reply is not None and isinstance(reply.response, RowsResult) else None
+    work = entry.read_work
     statements = [
         {"cql": part.text[:TEXT_CHARS_MAX], "values": _values(part, entry.keyspace, schema), "prepared": part.is_prepared}
         for part in entry.parts
@@ -210,6 +223,8 @@ def described(entry: Entry, schema: Schema) -> dict[str, object]:
         "driver": entry.go.state.driver,
         "duration_us": round(entry.go.seconds * 1e6 / max(1, entry.go.requests)),
         "rows": rows.row_count if rows is not None else None,
+        "rows_read": work[0] if work is not None else None,
+        "tombstones": work[1] if work is not None else None,
         "has_more_pages": rows is not None and rows.paging_state is not None,
         "warnings": list(reply.warnings) if reply is not None else [],
         "error": {"code": type(error).__name__, "message": error.message} if error is not None else None,

@@ -196,10 +196,12 @@ def _reader(
 
 
 def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode, meter: RequestMeter) -> Find:
-    row_at, wire, now_s = store.row_at, projector.wire, node.now_s
+    row_at, wire, now_s, metering = store.row_at, projector.wire, node.now_s, node.metering
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
         row = row_at(key, ck, now_s())
+        if metering.counts_each_read and store.may_have_tombstones(key):
+            return None
         if row is None:
             return 0, b""
         if page_size == 1 < limit:  # a full page has a following one
@@ -235,6 +237,8 @@ def _slice_finder(store: TableStore, projector: Projector, limit: int, node: Rea
         if (count >= page_size and limit > page_size) or view.tombstones > tombstones_max:
             return None
         if view.tombstones:
+            if node.metering.counts_each_read:
+                return None
             meter.tombstones.note(view.tombstones)
         return count, b"".join(parts)
 

@@ -68,6 +68,37 @@ def test_statements_values_and_outcomes(session: Recorded) -> None:
     assert session.taken == [True], "the log must not keep EXECUTE from its short way"
 
 
+def test_rows_read_and_tombstones(session: Recorded) -> None:
+    """Of the general way, and of both fast paths, which leave to it what may have tombstones."""
+    for k in range(6):
+        session.execute(INSERT, number(1), number(k), b"x" if k < 2 else b"y")
+    session.execute(INSERT, number(1), number(6), None)
+    session.ask(Query("DELETE FROM ks.t WHERE k = 1 AND c = 5"))
+    session.ask(Query("SELECT * FROM ks.t WHERE k = 1 AND v = 'x' ALLOW FILTERING"))
+    session.ask(Query("SELECT count(*) FROM ks.t"))
+    session.ask(Query("SELECT c FROM ks.t WHERE k = 1 LIMIT 2"))
+    session.execute("SELECT v FROM ks.t WHERE k = ?", number(1))
+    for k, c in ((1, 5), (1, 0), (9, 9)):
+        session.execute("SELECT v FROM ks.t WHERE k = ? AND c = ?", number(k), number(c))
+    session.ask(Query("SELECT v FROM ks.t WHERE k = 1 AND c < 'a'"))
+    told = [entry for entry in session.told() if entry["kind"] != "PREPARE"]
+    assert [(entry["rows"], entry["rows_read"], entry["tombstones"]) for entry in told[-8:]] == [
+        (2, 6, 2), (1, 6, 2), (2, 2, 0), (6, 6, 2), (0, 0, 1), (1, 1, 0), (0, 0, 0), (None, None, None)
+    ]  # fmt: skip
+    assert {entry["rows_read"] for entry in told[:-8]} == {None}, "what writes reads nothing"
+    assert session.taken[-4:] == [False, False, False, True], "fast paths take what has none for sure"
+
+
+def test_rows_read_by_what_takes_several_steps(session: Recorded) -> None:
+    for k in range(1_000):
+        session.execute(INSERT, number(k), number(1), b"x")
+    session.session.receive(_envelope(Query("SELECT * FROM ks.t WHERE v = 'y' ALLOW FILTERING")))
+    assert session.told()[-1]["kind"] == "EXECUTE"
+    session.session.finish()
+    last = session.told()[-1]
+    assert (last["kind"], last["rows"], last["rows_read"], last["tombstones"]) == ("QUERY", 0, 1_000, 0)
+
+
 def test_a_batch_is_one_entry_with_all_its_statements(session: Recorded) -> None:
     session.execute(INSERT, number(1), number(2), b"x")
     session.ask(Batch(1, (BatchEntry(session.ids[INSERT], (number(1), number(3), None)),
