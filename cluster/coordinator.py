@@ -11,6 +11,7 @@ Nothing is remembered of a failed lookup, and everything is forgotten when the r
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import partial
 from ipaddress import ip_address
 
 from cluster.consistency import (
@@ -69,9 +70,7 @@ class ReplicaPlan:
 
     def to_write(self, token: int) -> WritePlan:
         """Raises Unavailable."""
-        topology = self._coordinator.topology
-        ranges = self._coordinator.ring if topology is None or topology.is_stable else topology
-        index = ranges.range_index(token)
+        index = self._coordinator.range_index(token)
         plan = self._writes.get(index)
         if plan is None:
             plan = self._make_write(token)
@@ -126,6 +125,24 @@ class ReplicaPlan:
         return plan, end
 
 
+class DecidersByToken:
+    """Who decides about conditional writes of a keyspace at one pair of levels, by token: what `Coordinator.assure_cas`
+    says, worked out once for each range. Made anew as ReplicaPlan is."""
+
+    def __init__(self, assure: Callable[[int], Deciders | None], range_index: Callable[[int], int]) -> None:
+        self._assure, self._range_index = assure, range_index
+        self._known: dict[int, Deciders | None] = {}
+
+    def of(self, token: int) -> Deciders | None:
+        """Raises InvalidRequest, Unavailable."""
+        index = self._range_index(token)
+        try:
+            return self._known[index]
+        except KeyError:
+            deciders = self._known[index] = self._assure(token)
+            return deciders
+
+
 class Levels(dict[int, ReplicaPlan | None]):
     """Consistency level (the protocol's number) -> ReplicaPlan, or None for "the local node, at once". A lookup
     raises InvalidRequest, Unavailable or ProtocolError where the level won't do."""
@@ -165,6 +182,7 @@ class Coordinator:
         self._is_alive = is_alive or (lambda node: True)
         # by keyspace's name, with the parameters that they follow from
         self._local_cas: dict[tuple[str, int, int], KeyspaceParams] = {}
+        self._deciders_of: dict[tuple[str, int, int], tuple[KeyspaceParams, DecidersByToken]] = {}
         self._strategies: dict[str, tuple[KeyspaceParams, ReplicationStrategy]] = {}
         self._levels: dict[tuple[str, RequestKind, str], tuple[KeyspaceParams, Levels]] = {}
         self._held: dict[str, tuple[KeyspaceParams, Holder | None]] = {}
@@ -185,10 +203,17 @@ class Coordinator:
         for _, levels in self._levels.values():
             levels.clear()
         self._local_cas.clear()
+        self._deciders_of.clear()
         self._held.clear()
 
     def is_alive(self, node: Node) -> bool:
         return node == self.local or self._is_alive(node)
+
+    def range_index(self, token: int) -> int:
+        """Of the range whose tokens are all written to the same nodes, those that are about to hold it included."""
+        topology = self.topology
+        ranges = self.ring if topology is None or topology.is_stable else topology
+        return ranges.range_index(token)
 
     def strategy(self, keyspace: KeyspaceMetadata) -> ReplicationStrategy:
         known = self._strategies.get(keyspace.name)
@@ -262,7 +287,7 @@ class Coordinator:
     def forget_keyspace(self, name: str) -> None:
         """The keyspace was dropped."""
         self._strategies.pop(name, None)
-        for cache in (self._levels, self._local_cas):
+        for cache in (self._levels, self._local_cas, self._deciders_of):
             for key in [key for key in cache if key[0] == name]:
                 del cache[key]  # type: ignore[arg-type]
 
@@ -315,6 +340,15 @@ class Coordinator:
             self._local_cas[keyspace.name, serial_code, commit_code] = keyspace.params
         return None
 
+    def deciders(self, keyspace: KeyspaceMetadata, serial_code: int, commit_code: int) -> DecidersByToken:
+        """The same, for whoever asks often."""
+        place = (keyspace.name, serial_code, commit_code)
+        known = self._deciders_of.get(place)
+        if known is None or known[0] is not keyspace.params:
+            assure = partial(self.assure_cas, keyspace, serial_code, commit_code)
+            known = self._deciders_of[place] = (keyspace.params, DecidersByToken(assure, self.range_index))
+        return known[1]
+
     def serial_readers(self, keyspace: KeyspaceMetadata, serial_code: int, token: int) -> Deciders:
         """Who makes sure, before a serial read, that nothing is half decided. Raises Unavailable."""
         serial = consistency_of(serial_code)
@@ -337,7 +371,7 @@ class Coordinator:
         committed = 0 if commit is Consistency.ANY else block_for(commit, strategy, datacenter) + len(pending)
         others = tuple(node for node in live if node not in voters)
         down = tuple(node for node in replicas if node not in live)
-        return Deciders(serial, voters, required, commit, committed, others, down)
+        return Deciders(serial, voters, required, commit, committed, others, down, not pending)
 
     def assure_truncate(self) -> None:
         """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises TruncateError."""

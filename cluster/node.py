@@ -19,6 +19,7 @@ from cluster.consistency import Consistency, unavailable
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.counting import ForwardedCount
 from cluster.coordination.deciding import DecidingOperation
+from cluster.coordination.decisions import Decisions
 from cluster.coordination.errors import write_timeout
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import Deciders, WritePlan, nearest_first
@@ -43,7 +44,7 @@ from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
 from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
 from cluster.paxos.encoding import decode_request as decode_paxos
 from cluster.paxos.encoding import encode_answer as encode_vote
-from cluster.paxos.messages import PaxosAnswer, PaxosRequest
+from cluster.paxos.messages import PaxosAnswer, PaxosRequest, Prepare, Promise
 from cluster.paxos.proposer import Proposer, Quorums
 from cluster.paxos.state import Ballot
 from cluster.paxos.store import PaxosStore
@@ -159,8 +160,9 @@ class ClusterNode:
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
         latencies_of = self.proxy.latencies_of
+        decisions = Decisions(self, self.local)
         self.bundles = Bundles(
-            self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of
+            self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions
         )
         self.when_ready: Callable[[], None] = lambda: None
         """Called when something is outgoing that no message and no tick brought about."""
@@ -584,16 +586,25 @@ class ClusterNode:
 
     # --- compare-and-set ---------------------------------------------------------------------------------------------------
 
-    def decide(self, about: PaxosKey, deciders: Deciders, is_read: bool = False) -> DecidingOperation:
-        """Begins a conditional write, or makes sure that a serial read sees all that was decided."""
+    def decide(
+        self,
+        about: PaxosKey,
+        deciders: Deciders,
+        is_read: bool = False,
+        ck: bytes | None = None,
+        deadline_s: float = inf,
+    ) -> DecidingOperation:
+        """Begins a conditional write, or makes sure that a serial read sees all that was decided. `ck`: of the row that the
+        condition is about, where it is one."""
         clock, rng = self.engine.environment.clock, self._rng
 
         def next_ballot(least: Ballot) -> Ballot:
             return Ballot(max(clock.wall_us(), least.timestamp_us + 1), rng.bytes(TAIL_BYTES))
 
-        deadline_s = self._clock() + self.proxy.timeouts.cas_contention_s
+        deadline_s = min(deadline_s, self._clock() + self.proxy.timeouts.cas_contention_s)
         quorums = Quorums(deciders.quorum, deciders.committed)
-        proposer = Proposer(deciders.voters, quorums, next_ballot, rng, deadline_s)
+        asked = ck if deciders.are_settled else None
+        proposer = Proposer(deciders.voters, quorums, next_ballot, rng, deadline_s, asked)
         operation_id = self.requests.next_id()
 
         def ask(node: Node, verb: int, body: bytes) -> None:
@@ -613,7 +624,11 @@ class ClusterNode:
 
     def _vote(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer | None:
         try:
-            return self.paxos.answer(about, request)
+            answer = self.paxos.answer(about, request)
+            if isinstance(request, Prepare) and request.ck is not None and isinstance(answer, Promise):
+                now_s = request.ballot.timestamp_us // 1_000_000  # of all replicas the same
+                return answer._replace(digest=self.replica.row_digest(about.table_id, about.key, request.ck, now_s))
+            return answer
         except (KeyError, StorageError) as error:
             log.warning("a message of Paxos is not answered: %s", error)
             return None

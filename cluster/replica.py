@@ -23,8 +23,11 @@ from cluster.reading.plain import PlainReads
 from protocol.errors import InvalidRequest, StorageError
 from storage.background import Lane, Task
 from storage.engine import TRUNCATED, Engine, PackedRowWrite
+from storage.keys import row_end
+from storage.memtable.memtable import position_of
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
+from storage.reads import Slice
 from storage.schema.metadata import TableMetadata
 
 TABLE_ID_BYTES: Final = 16
@@ -100,6 +103,19 @@ class Replica:
         except StorageError as error:
             log.warning("a read failed: %s", error)
             raise Failed(FailureReason.UNKNOWN) from error
+
+    def row_digest(self, table_id: UUID, key: bytes, ck: bytes, now_s: int) -> bytes:
+        """Of one row, with all that hides something of it: equal where replicas have the same. Empty where this one is none.
+        Raises KeyError, StorageError."""
+        store = self._engine.stores[table_id]
+        holder = self.maybe_holder(store.table)
+        if holder is not None and not holder.holds(position := position_of(key), position + b"\0"):
+            return b""
+        digest = self._plain.row_digest(store, key, ck)
+        if digest is None:
+            command = ReadCommand.of_partition(table_id, key, now_s, 1, (Slice(ck, row_end(ck)),))
+            digest = execute(store, command).digest
+        return digest
 
     def take_hints(self, hints: Sequence[bytes]) -> None:
         """Raises Failed. What a TRUNCATE came after is left out."""

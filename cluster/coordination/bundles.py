@@ -1,9 +1,11 @@
 """What the fast paths of one go leave to other replicas: plain writes and reads, bundled by the replicas that they have in
-common (`write_bundle`, `read_bundle`), sent when the go has ended and its log is written."""
+common (`write_bundle`, `read_bundle`), and conditional writes (`decisions`), sent when the go has ended and its log is
+written."""
 
 from collections.abc import Callable
 from typing import Final
 
+from cluster.coordination.decisions import Decision, Decisions
 from cluster.coordination.latencies import LatenciesOf, speculation_s
 from cluster.coordination.plans import ReadPlan, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
@@ -35,19 +37,21 @@ class Bundles:
         timeouts: Timeouts,
         hints: Hints,
         latencies: LatenciesOf,
+        decisions: Decisions,
     ) -> None:
+        self._decisions, self._decided = decisions, list[Decision]()
         self._local, self._engine, self._requests = local, engine, requests
         self._clock, self._timeouts, self._hints, self._latencies = clock, timeouts, hints, latencies
         self._writes: dict[WritePlan, WriteBundle] = {}
         self._reads: dict[tuple[ReadPlan, TableStore], ReadBundle] = {}
         self._full_writes: list[WriteBundle] = []
-        self._last: WriteBundle | ReadBundle | None = None
+        self._last: WriteBundle | ReadBundle | Decision | None = None
         self.last_answer_bytes = 0
         """Kept for the request that was added last."""
 
     def __bool__(self) -> bool:
         """Whether there is something to be sent."""
-        return bool(self._writes or self._reads or self._full_writes)
+        return bool(self._writes or self._reads or self._full_writes or self._decided)
 
     def add_write(self, plan: WritePlan, record: bytes, write_type: str = SIMPLE) -> None:
         """A write that the local node has logged and applied, where it is a replica. A plan is for writes of one type."""
@@ -72,6 +76,11 @@ class Bundles:
         bundle.waiters.append(None)
         self._last, self.last_answer_bytes = bundle, len(answer)
 
+    def add_decision(self, decision: Decision) -> None:
+        """A conditional write; the local node is one of those who decide."""
+        self._decided.append(decision)
+        self._last, self.last_answer_bytes = decision, 0
+
     def claim(self, waiter: Waiter) -> None:
         """Has somebody told of the request that was added last."""
         assert self._last is not None
@@ -84,6 +93,11 @@ class Bundles:
             self._send_writes()
         if self._reads:
             self._send_reads()
+        if self._decided:
+            decided, self._decided = self._decided, []
+            deadline_s = self._clock() + self._timeouts.cas_contention_s
+            for decision in decided:
+                self._decisions.begin(decision, self.waiting, deadline_s)
 
     def _send_writes(self) -> None:
         bundles = [*self._full_writes, *self._writes.values()]

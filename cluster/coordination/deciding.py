@@ -51,6 +51,10 @@ class DecidingOperation:
     def start(self, now_s: float) -> None:
         self._act(self._proposer.start(), now_s)
 
+    def abandon(self) -> None:
+        """Nobody cares any more; to be called while it waits for what to propose: nothing is under way then."""
+        self.is_over = True
+
     def propose(self, update: bytes | None, now_s: float) -> None:
         """What the condition leads to, which `event` asked for: an encoded mutation, or None."""
         if self.is_over:  # it failed meanwhile, which `event` says

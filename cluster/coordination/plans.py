@@ -42,7 +42,8 @@ class ReadPlan:
 @dataclass(frozen=True, slots=True)
 class Deciders:
     """Who decides about a partition: `voters` promise and accept, `quorum` of them; `level` is what the client calls that.
-    `committed` of them must acknowledge a commit at `commit_level`; `others` get it too, `down` a hint."""
+    `committed` of them must acknowledge a commit at `commit_level`; `others` get it too, `down` a hint. `are_settled`: no
+    voter is about to become or to cease to be a replica, so that what a quorum of them has is what a read would find."""
 
     level: Consistency
     voters: tuple[Node, ...]
@@ -51,6 +52,7 @@ class Deciders:
     committed: int
     others: tuple[Node, ...] = ()
     down: tuple[Node, ...] = ()
+    are_settled: bool = False
 
 
 def nearest_first(nodes: Sequence[Node], local: Node) -> list[Node]:

@@ -1,51 +1,50 @@
 """What proposers ask of replicas, and how these answer. Every answer repeats the ballot that it answers, so that a proposer
-can tell what belongs to its current attempt."""
+can tell what belongs to its current attempt.
 
-from dataclasses import dataclass
-from typing import TypeAlias
+Made many thousand times a second, so they are tuples: a frozen dataclass takes three times as long to make."""
+
+from typing import NamedTuple, TypeAlias
 
 from cluster.paxos.state import Ballot, Proposal
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(NamedTuple):
+    """`ck`: whoever promises is to say what it has of the row of that order key; None: it is not asked."""
+
     ballot: Ballot
+    ck: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """`accepted` and `committed` are those from before."""
+class Promise(NamedTuple):
+    """`accepted` and `committed` are those from before. `digest`: of the row that was asked for, empty where it was not, or
+    where the replica can't say; equal where replicas have the same."""
 
     ballot: Ballot
     accepted: Proposal
     committed: Proposal
+    digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Of a Prepare or a Propose: the replica has promised `promised`, which is higher."""
 
     ballot: Ballot
     promised: Ballot
 
 
-@dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(NamedTuple):
     proposal: Proposal
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(NamedTuple):
     ballot: Ballot
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     proposal: Proposal
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     ballot: Ballot
 
 

@@ -3,13 +3,16 @@
     PREPARING  promises of enough replicas are asked for
        -> FINISHING   somebody's proposal was accepted but maybe not decided: it is proposed again, then committed
        -> REFRESHING  a replica that promised lacks the latest commit: it is sent, and the attempt begins anew
-       -> READING     the caller reads what the condition is about, at QUORUM; `decide` says what to propose
+       -> READING     the caller reads what the condition is about, and says with `read` what to propose. What replicas
+                      have of one row they may be asked for with the promise, as Paxos v2 does: where a quorum has the same
+                      that is a read at QUORUM
     PROPOSING  the change, or the empty change where nothing is to be changed
     COMMITTING acknowledgements of as many replicas as the commit's level wants
 
-A refusal means that somebody else is at it with a higher ballot: BACKING_OFF for a random time, then anew with a ballot
-above all that were seen. But where a single replica may have accepted the change, somebody else may get it decided: only if
-all have refused does the attempt begin anew, otherwise nobody knows what will become of it (Unknown; CASSANDRA-6013).
+A refusal means that somebody else is at it with a higher ballot: BACKING_OFF for a random time, the longer the more often
+it was refused, then anew with a ballot above all that were seen. But where a single replica may have accepted the change,
+somebody else may get it decided: only if all have refused does the attempt begin anew, otherwise nobody knows what will
+become of it (Unknown; CASSANDRA-6013).
 
 The machine says what to do (actions), is told what came of it, and names the time at which it wants to be called again. It
 never takes a timeout for success or failure: TimedOut says what is known.
@@ -26,8 +29,10 @@ from storage.environment.environment import Rng
 
 Peer = TypeVar("Peer", bound=Hashable)
 
+BACKOFF_S: Final = 0.002
 BACKOFF_S_MAX: Final = 0.1
-"""As long, at most, is the other proposer given to finish."""
+"""As long, at most, is the other proposer given to finish: after the first refusal, which mostly meets somebody who needs a
+round trip more, and after many, when several are at it or the others are far away."""
 
 
 class Phase(Enum):
@@ -49,9 +54,11 @@ class Send(Generic[Peer]):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read what the condition is about, at the level's quorum, and call `read(data)` with it."""
+    """Read what the condition is about, at the level's quorum, and call `read(data)` with it. `agreeing`: those of whom that
+    is known: they have the same of the row that was asked for."""
 
     ballot: Ballot
+    agreeing: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,8 @@ class Quorums:
 
 class Proposer(Generic[Peer]):
     """See the module. `replicas` are the live ones of the key, at least `quorums.paxos`; `next_ballot(minimum)` makes a
-    ballot of now, above `minimum`; `deadline_s` is when the client's patience ends (cas_contention_timeout)."""
+    ballot of now, above `minimum`; `deadline_s` is when the client's patience ends (cas_contention_timeout); `ck`: of the
+    row that whoever promises is asked for, None: of none."""
 
     def __init__(
         self,
@@ -105,8 +113,9 @@ class Proposer(Generic[Peer]):
         next_ballot: Callable[[Ballot], Ballot],
         rng: Rng,
         deadline_s: float,
+        ck: bytes | None = None,
     ) -> None:
-        self._replicas, self._quorums = tuple(replicas), quorums
+        self._replicas, self._quorums, self._ck = tuple(replicas), quorums, ck
         self._next_ballot, self._rng, self._deadline_s = next_ballot, rng, deadline_s
         self.phase = Phase.BACKING_OFF
         self._ballot = NO_BALLOT
@@ -173,7 +182,7 @@ class Proposer(Generic[Peer]):
         self._ballot = self._next_ballot(self._seen)
         assert self._ballot > self._seen, (self._ballot, self._seen)
         self._promises = {}
-        return self._to_all(Prepare(self._ballot))
+        return self._to_all(Prepare(self._ballot, self._ck))
 
     def _prepared(self) -> list[Action[Peer]]:
         promises = self._promises.values()
@@ -188,7 +197,9 @@ class Proposer(Generic[Peer]):
             refreshed: list[Action[Peer]] = [Send(peer, Commit(committed)) for peer in behind]
             return refreshed + self._prepare()
         self.phase = Phase.READING
-        return [Read(self._ballot)]
+        digests = {promise.digest for promise in promises}
+        is_agreed = len(digests) == 1 and b"" not in digests
+        return [Read(self._ballot, tuple(self._promises) if is_agreed else ())]
 
     def _propose(self, phase: Phase) -> list[Action[Peer]]:
         self.phase, self._acks, self._refused = phase, {}, {}
@@ -225,9 +236,10 @@ class Proposer(Generic[Peer]):
         return [Decided(self._is_applying, self._ballot, self._contentions)]
 
     def _back_off(self, now_s: float) -> list[Action[Peer]]:
+        longest_s = min(BACKOFF_S_MAX, BACKOFF_S * 2**self._contentions)
         self._contentions += 1
         self.phase = Phase.BACKING_OFF
-        self.wake_s = min(self._deadline_s, now_s + self._rng.float() * BACKOFF_S_MAX)
+        self.wake_s = min(self._deadline_s, now_s + self._rng.float() * longest_s)
         return []
 
     def _time_out(self) -> list[Action[Peer]]:

@@ -1,6 +1,5 @@
 """What a replica must never forget of a partition's Paxos rounds (system.paxos; service/paxos/PaxosState.java)."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -27,8 +26,7 @@ class Proposal(NamedTuple):
 NOTHING = Proposal(NO_BALLOT, b"")
 
 
-@dataclass(frozen=True, slots=True)
-class PaxosState:
+class PaxosState(NamedTuple):
     """`promised`: nothing below is accepted any more; `accepted`: the latest proposal taken, decided or not; `committed`:
     the latest one known to be decided, whose change is in the table."""
 

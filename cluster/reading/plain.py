@@ -131,12 +131,7 @@ class PlainReads:
 
     def digests(self, store: TableStore, commands: Sequence[bytes], holder: Holder | None = None) -> bytes:
         """Of what each finds, one behind the other; what is not held here is left to the general way. Raises PeerError."""
-        if self._schema is not self._engine.schema:
-            self._schema = self._engine.schema
-            self._digests.clear()
-        digests = self._digests.get(store)
-        if digests is None:
-            digests = self._digests[store] = Digests(store.layouts)
+        digests = self._digests_of(store)
         found = []
         for command in commands:
             key, ck, limit = decode_plain(command)
@@ -146,6 +141,20 @@ class PlainReads:
             rows = maybe_plain_rows(store, key, ck, limit)
             found.append(NOT_PLAIN if rows is None else digests.of(rows))
         return b"".join(found)
+
+    def row_digest(self, store: TableStore, key: bytes, ck: bytes) -> bytes | None:
+        """Of the row of one full clustering; None where it is not plain."""
+        rows = maybe_plain_rows(store, key, ck, 1)
+        return None if rows is None else self._digests_of(store).of(rows)
+
+    def _digests_of(self, store: TableStore) -> Digests:
+        if self._schema is not self._engine.schema:
+            self._schema = self._engine.schema
+            self._digests.clear()
+        digests = self._digests.get(store)
+        if digests is None:
+            digests = self._digests[store] = Digests(store.layouts)
+        return digests
 
 
 def _first_digest(data: bytes) -> bytes:

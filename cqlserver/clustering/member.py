@@ -11,7 +11,7 @@ from uuid import UUID
 from cluster.coordination.outcome import all_of
 from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
-from cluster.coordinator import READ_LEVELS, Levels, ReplicaPlan, RequestKind
+from cluster.coordinator import READ_LEVELS, DecidersByToken, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberMoved, MemberUp, Warned
 from cluster.movements.mode import BootstrapState
@@ -35,7 +35,6 @@ from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
 from storage.engine import DROPPED
 from storage.environment.strands import commit, undisturbed, wait_for
-from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.changes import changed_tables
 from storage.schema.metadata import Schema, TableMetadata
@@ -46,7 +45,7 @@ from storage.token import token
 if TYPE_CHECKING:
     from cqlserver.connections.session import Session
 
-Condition = Callable[[TableStore, int], PartitionUpdate | None]
+Condition = Callable[[TableStore, int], bytes | None]
 CAS_ROWS: Final = 32
 """Read at once for a condition."""
 
@@ -102,6 +101,10 @@ class Member(Owner):
         """Who has to answer, by level; to be kept by a plan until the schema changes."""
         return self.cluster.coordinator.levels(self._node.keyspace_of(table), kind, table.name)
 
+    def deciders(self, table: TableMetadata, serial: int, commit: int) -> DecidersByToken:
+        """Who decides about conditional writes, by token; anew for each request."""
+        return self.cluster.coordinator.deciders(self._node.keyspace_of(table), serial, commit)
+
     # --- what plans ask --------------------------------------------------------------------------------------------------
 
     def store(self, table: TableMetadata, plans: ReplicaPlan, rows: int, serial: int | None = None) -> TableStore:
@@ -121,22 +124,26 @@ class Member(Owner):
                 return
             undisturbed(lambda: cluster.propose(operation, None))
 
-    def decide(self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition) -> bool:
+    def decide(
+        self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition, ck: bytes | None
+    ) -> bool:
         """A conditional write, to be called undisturbed: whether it was applied. `condition` is asked with a store to read
-        from and the ballot's time: what to write, or None; again, where others were faster. Raises RequestError."""
+        from and the ballot's time: what to write, or None; again, where others were faster. `ck`: of the row that it is
+        about, where that is one. Raises RequestError."""
         node, cluster = self._node, self.cluster
         level = READ_LEVELS[deciders.level]
         plans = cluster.coordinator.levels(node.keyspace_of(table), RequestKind.READ)[level]
         assert plans is not None, table
-        store = self.store(table, plans, CAS_ROWS)
+        among_replicas = self.store(table, plans, CAS_ROWS)
         commit()
-        operation = cluster.decide(PaxosKey(table.id, key), deciders)
+        operation = cluster.decide(PaxosKey(table.id, key), deciders, ck=ck)
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
                 return event.result.was_applied
-            update = condition(store, event.result.ballot.timestamp_us)
-            cluster.propose(operation, None if update is None else update.encode())
+            is_known = cluster.local in event.result.agreeing
+            store = node.engine.stores[table.id] if is_known else among_replicas
+            cluster.propose(operation, condition(store, event.result.ballot.timestamp_us))
 
     def write(self, mutations: Iterable[Mutation], level: int, write_type: str) -> None:
         """Has the replicas take what one request changes, and waits for as many as the level wants. Raises RequestError."""

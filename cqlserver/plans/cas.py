@@ -128,22 +128,27 @@ class CasPlan:
         guarded = guarding.get()
         if guarded is not None:
             guard_write(guarded, self.node, (modification,), options)
-        request = CasRequest(self.node, self._shape, options)
+        request = CasRequest(self.node, self.shape, options)
         request.add(modification, modification.with_json(options.values))
         result = request.execute(state.trace)
-        if result is not self._shape.applied:
+        if result is not self.shape.applied:
             for literal in self.literals:
                 literal.bind(options.values)
         return result
 
     @cached_property
-    def _shape(self) -> CasShape:
+    def shape(self) -> CasShape:
         return CasShape(self.node, (self.modification,), False)
 
     def maybe_fast(self, version: int) -> FastPath | None:
-        packed = self._shape.packed if self.modification.conditions == NOT_EXISTS else None
+        member = self.node.maybe_member(self.modification.table)
+        if member is not None:
+            from cqlserver.plans.fast.deciding import replicated_cas
+
+            return replicated_cas(self.node, member, self, version)
+        packed = self.shape.packed if self.modification.conditions == NOT_EXISTS else None
         row = maybe_fast_row(packed, self.bind_specs) if packed is not None else None
-        return fast_insert_if_not_exists(self.node, row, self._shape.applied, version) if row is not None else None
+        return fast_insert_if_not_exists(self.node, row, self.shape.applied, version) if row is not None else None
 
 
 class CasRequest:
@@ -252,6 +257,14 @@ class CasRequest:
         return self._shape.applied if node.write(built, table, options.consistency, "CAS", seen) else None
 
     @property
+    def maybe_row(self) -> tuple[bytes, bytes] | None:
+        """Key and order key of the row that all conditions are about; None where more is to be read."""
+        if self._shape.statics or len(self._conditions) != 1 or self._key is None:
+            return None
+        (ck,) = self._conditions
+        return None if ck == STATIC_ROW else (self._key, ck)
+
+    @property
     def _now_s(self) -> int:
         return self._options.now_s if self._options.now_s is not None else self._node.environment.clock.now_s()
 
@@ -268,21 +281,34 @@ class CasRequest:
 
     def _among_replicas(self, key: bytes, deciders: "Deciders") -> Result:
         """The same, decided by Paxos."""
-        node, table, now_s = self._node, self._shape.table, self._now_s
-        assert node.member is not None
-        refusal = self._shape.refused
+        member, row = self._node.member, self.maybe_row
+        assert member is not None
+        answer = self._shape.refused
 
-        def condition(store: TableStore, ballot_us: int) -> PartitionUpdate | None:
-            nonlocal refusal
-            current = CurrentRows(key, now_s, self._shape, self._conditions, store)
-            if not current.all_hold():
-                refusal = current.refusal()
-                return None
-            node.check_cas_commit(table, self._options.consistency, key)
-            built = self._built(current, ballot_us, now_s)
-            return built[0] if built else PartitionUpdate(table.id, key)
+        def condition(store: TableStore, ballot_us: int) -> bytes | None:
+            nonlocal answer
+            update, answer = self.on_ballot(store, ballot_us)
+            return update
 
-        return self._shape.applied if node.member.decide(table, key, deciders, condition) else refusal
+        member.decide(self._shape.table, key, deciders, condition, None if row is None else row[1])
+        return answer
+
+    def on_ballot(self, store: TableStore, ballot_us: int) -> tuple[bytes | None, Result]:
+        """What is to be written at a ballot's time, as a mutation; None where the conditions do not hold. And the answer
+        when that has been decided. Raises RequestError."""
+        node, shape, key = self._node, self._shape, self._key
+        assert key is not None
+        now_s = self._now_s
+        current = CurrentRows(key, now_s, shape, self._conditions, store)
+        if not current.all_hold():
+            return None, current.refusal()
+        node.check_cas_commit(shape.table, self._options.consistency, key)
+        if shape.packed is not None and guarding.get() is None:
+            packed = shape.packed.maybe_write(self._changes[0][1], ballot_us)
+            if packed is not None:
+                return packed.record, shape.applied
+        built = self._built(current, ballot_us, now_s)
+        return (built[0] if built else PartitionUpdate(shape.table.id, key)).encode(), shape.applied
 
 
 def _write_if(seen: Seen | None, write: Callable[[], None]) -> bool:

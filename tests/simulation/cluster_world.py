@@ -8,6 +8,7 @@ node is back at once, or a while later. `Bugs` plants faults, to see that the ch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol, cast
 from uuid import UUID
 
 from cluster.coordination.outcome import Outcome
@@ -94,11 +95,17 @@ class Bugs:
     the_ring_is_forgotten: bool = False
 
 
-class Outcomes:
-    """Whoever waits for a bundled request is an outcome: of a write None, of a read a page."""
+class Waiter(Protocol):
+    """Whoever waits for a bundled request."""
 
-    def __init__(self, node: "WorldNode") -> None:
-        self._node = node
+    def answered(self, answer: bytes) -> None: ...
+    def refused(self, error: Exception) -> None: ...
+    def again(self) -> None:
+        """It goes the general way."""
+
+
+class Outcomes:
+    """Of a write an outcome waits, of a read or a conditional write a `Waiter`."""
 
     def written(self, waiters: Sequence[object]) -> None:
         for outcome in waiters:
@@ -107,29 +114,37 @@ class Outcomes:
 
     def read(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
         for waiter, answer in zip(waiters, answers, strict=True):
-            assert isinstance(waiter, PlainRead)
-            self._node.agreed += 1
-            waiter.outcome.settle(answer)
+            cast(Waiter, waiter).answered(answer)
 
     def refused(self, waiters: Sequence[object], error: Exception) -> None:
         for waiter in waiters:
-            outcome = waiter.outcome if isinstance(waiter, PlainRead) else waiter
-            assert isinstance(outcome, Outcome)
-            outcome.fail(error)
+            if isinstance(waiter, Outcome):
+                waiter.fail(error)
+            else:
+                cast(Waiter, waiter).refused(error)
 
     def again(self, waiters: Sequence[object]) -> None:
         for waiter in waiters:
-            assert isinstance(waiter, PlainRead)
-            self._node.differed += 1
-            waiter.again()
+            cast(Waiter, waiter).again()
 
 
-@dataclass(frozen=True)
 class PlainRead:
-    """`again`: does it the general way."""
+    """Its outcome is the row's value. `again`: does it the general way."""
 
-    outcome: Outcome[bytes]
-    again: Callable[[], None]
+    def __init__(self, node: "WorldNode", go_on: Callable[[], None]) -> None:
+        self._node, self._go_on = node, go_on
+        self.outcome: Outcome[bytes] = Outcome()
+
+    def answered(self, answer: bytes) -> None:
+        self._node.agreed += 1
+        self.outcome.settle(answer)
+
+    def refused(self, error: Exception) -> None:
+        self.outcome.fail(error)
+
+    def again(self) -> None:
+        self._node.differed += 1
+        self._go_on()
 
 
 class SimulatedClock:
@@ -186,8 +201,7 @@ class WorldNode(Owner):
             ring_delay_s=RING_DELAY_S,
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
-        self.outcomes = Outcomes(self)
-        self.cluster.bundles.waiting = self.outcomes
+        self.cluster.bundles.waiting = Outcomes()
         if self.world.bugs.promises_are_forgotten:
             self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
         if self.world.bugs.hints_are_lost:
@@ -365,11 +379,11 @@ class WorldNode(Owner):
         plans = self.coordinator.levels(KEYSPACE, RequestKind.READ)[level]
         assert plans is not None
         plan, store = plans.to_read(token(key)), self.engine.stores[VALUES.id]
-        outcome: Outcome[bytes] = Outcome()
 
         def again() -> None:
-            self._value_of(self.cluster.proxy.read(plans, self.command(key)), key, outcome)
+            self._value_of(self.cluster.proxy.read(plans, self.command(key)), key, waiter.outcome)
 
+        waiter = PlainRead(self, again)
         rows = maybe_plain_rows(store, key, b"", ALL_ROWS) if plan.has_local else None
         if rows is None:
             again()
@@ -377,9 +391,9 @@ class WorldNode(Owner):
             value = store.layouts.explode(rows[0]).columns["v"].value or b"" if rows else b""  # type: ignore[union-attr]
             digest = Digests(store.layouts).of(rows)
             self.cluster.bundles.add_read(plan, store, encode_plain(key, b"", ALL_ROWS), digest, value)
-            self.cluster.bundles.claim(PlainRead(outcome, again))
+            self.cluster.bundles.claim(waiter)
         self.settle()
-        return outcome
+        return waiter.outcome
 
     def command(self, key: bytes) -> ReadCommand:
         return ReadCommand.of_partition(VALUES.id, key, self.clock.now_s(), 10)

@@ -44,10 +44,18 @@ class Request:
     """None: the register is to be read."""
 
 
+@dataclass(frozen=True, order=True)
+class Stored:
+    """A replica's register: the ballot it was last set at, and its value."""
+
+    ballot: Ballot
+    value: str
+
+
 @dataclass(frozen=True)
 class Answer:
     id: int
-    answer: PaxosAnswer | tuple[Ballot, str]
+    answer: PaxosAnswer | Stored
 
 
 class Replica:
@@ -56,9 +64,9 @@ class Replica:
         self.paxos: PaxosState = UNTOUCHED
         self.ballot, self.value = NO_BALLOT, KEY_INITIAL
 
-    def answer(self, message: PaxosRequest | None) -> PaxosAnswer | tuple[Ballot, str]:
+    def answer(self, message: PaxosRequest | None) -> PaxosAnswer | Stored:
         if message is None:
-            return self.ballot, self.value
+            return Stored(self.ballot, self.value)
         if isinstance(message, Commit) and message.proposal.ballot > self.ballot:
             self.ballot, self.value = message.proposal.ballot, message.proposal.update.decode()
         if self.forgives and isinstance(message, Propose):
@@ -77,7 +85,7 @@ class Attempt:
     began: float
     proposer: Proposer[int]
     done: Callable[[str | None], None]
-    read: dict[int, tuple[Ballot, str]] = field(default_factory=dict)
+    read: dict[int, Stored] = field(default_factory=dict)
     found: str | None = None
 
 
@@ -161,7 +169,7 @@ class RegisterWorld:
         attempt = self._attempts.get(answer.id)
         if attempt is None:
             return
-        if isinstance(answer.answer, tuple):
+        if isinstance(answer.answer, Stored):
             self._received_read(answer.id, attempt, sender, answer.answer)
             return
         told = answer.answer
@@ -171,11 +179,11 @@ class RegisterWorld:
         if answer.id in self._attempts:
             self.schedule.at(attempt.proposer.wake_s, lambda: self._wake(answer.id))
 
-    def _received_read(self, number: int, attempt: Attempt, sender: int, read: tuple[Ballot, str]) -> None:
+    def _received_read(self, number: int, attempt: Attempt, sender: int, read: Stored) -> None:
         attempt.read[sender] = read
         if len(attempt.read) != REPLICAS // 2 + 1:
             return
-        attempt.found = max(attempt.read.values())[1]
+        attempt.found = max(attempt.read.values()).value
         if attempt.expected is None and self.bugs.reads_only_look:
             self._finished(number, True)
             return

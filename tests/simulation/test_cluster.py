@@ -1,21 +1,18 @@
 """The code that servers run, under loss, partitions, crashes and skewed clocks: no acknowledged write is lost, reads never
 go back, conditional writes are linearizable, counters are exact; and the checkers see planted bugs."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from math import inf
 
 import pytest
 
 from cluster.consistency import Consistency
 from cluster.coordination.write_bundle import WriteBundle
 from cluster.coordinator import RequestKind
-from cluster.paxos.encoding import PaxosKey
-from cluster.paxos.proposer import Decided, Read
 from cluster.reading.command import ReadCommand
 from cluster.ring import Node
-from protocol.errors import RequestError, Unavailable
-from simulation.cluster_world import COUNTS, KEYSPACE, VALUES, Bugs, World, WorldNode, value_of
+from protocol.errors import RequestError
+from simulation.cluster_world import COUNTS, KEYSPACE, Bugs, World, WorldNode, value_of
+from simulation.conditional import INITIAL, Register
 from simulation.linearizable import Operation, Undecided, is_linearizable
 from simulation.network import Weather
 from simulation.overwrites import Overwrites, put
@@ -27,7 +24,6 @@ pytestmark = pytest.mark.slow
 QUORUM, ALL = Consistency.QUORUM, Consistency.ALL
 STORM = Weather(delay_s_max=0.02, loss=0.03)
 SECONDS = 8.0
-INITIAL = "-"
 
 
 # --- one register, overwritten --------------------------------------------------------------------------------------------
@@ -76,104 +72,6 @@ def test_hints_bring_what_a_node_missed() -> None:
 # --- compare-and-set --------------------------------------------------------------------------------------------------
 
 
-class Register:
-    """Clients that set a register to something new if it is what they last saw, or read it, each through any node."""
-
-    def __init__(self, world: World, clients: int) -> None:
-        self.world, self.key, self.history = world, b"register", list[Operation]()
-        for number in range(clients):
-            self._client(number)
-
-    def _client(self, number: int) -> None:
-        rng, schedule = self.world.rng.fork(f"client {number}"), self.world.schedule
-        seen, count = INITIAL, 0
-
-        def again(found: str | None) -> None:
-            nonlocal seen
-            seen = found if found is not None else seen
-            schedule.after(rng.float() * 0.3, operate)
-
-        def operate() -> None:
-            nonlocal count
-            count += 1
-            node = self.world.any_up(rng)
-            if node is None:
-                again(None)
-                return
-            reads = rng.float() < 0.4
-            self._begin(node, None if reads else seen, None if reads else f"{number}.{count}", again)
-
-        schedule.after(rng.float(), operate)
-
-    def _begin(self, node: WorldNode, expected: str | None, new: str | None, done: Callable[[str | None], None]) -> None:
-        schedule, began = self.world.schedule, self.world.schedule.now_s
-        found: str | None = None
-        life = node.life
-        is_told = False
-
-        def told(applied: bool | None, is_unknown: bool) -> None:
-            nonlocal is_told
-            if is_told:
-                return
-            is_told = True
-            ended = inf if is_unknown else schedule.now_s
-            if expected is not None or not is_unknown:
-                self.history.append(Operation(began, ended, expected, new, applied, found))
-            done(new if applied and new is not None else found)
-
-        try:
-            deciders = node.coordinator.assure_cas(*_LEVELS, token(self.key))
-        except Unavailable:
-            done(None)
-            return
-        assert deciders is not None
-        operation = node.cluster.decide(PaxosKey(VALUES.id, self.key), deciders, is_read=expected is None)
-
-        def follow() -> None:
-            event = operation.event
-
-            def happened() -> None:
-                if event.error is not None:
-                    told(None, True)
-                elif isinstance(event.result, Decided):
-                    told(event.result.was_applied if expected is not None else True, False)
-                else:
-                    condition(event.result)
-
-            event.when_done(happened)
-
-        def condition(read: Read) -> None:
-            nonlocal found
-            try:
-                outcome = node.read(self.key, QUORUM)
-            except Unavailable:
-                told(None, True)
-                return
-
-            def was_read() -> None:
-                nonlocal found
-                if not node.is_up or node.life != life or outcome.error is not None:
-                    told(None, True)
-                    return
-                value = value_of(outcome.result, self.key, node.clock.now_s())
-                found = INITIAL if value is None else value.decode()
-                update = None
-                if expected == found and new is not None:
-                    update = put(self.key, new.encode(), read.ballot.timestamp_us).encode()
-                node.cluster.propose(operation, update)
-                follow()
-                node.settle()
-
-            outcome.when_done(was_read)
-
-        follow()
-        node.settle()
-        schedule.after(3.0, lambda: told(None, True))  # the node may be gone
-
-
-_LEVELS = (KEYSPACE, Consistency.SERIAL, Consistency.QUORUM)
-
-
 def lived(seed: int, bugs: Bugs | None = None) -> Register:
     world = World(seed, STORM, bugs)
     register = Register(world, 3)
@@ -192,8 +90,10 @@ def is_fine(history: list[Operation]) -> bool:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_conditional_writes_are_linearizable(seed: int) -> None:
-    history = lived(seed).history
+    register = lived(seed)
+    history = register.history
     assert sum(operation.applied is True for operation in history) > 5
+    assert register.fast > 5, f"seed {seed}: {register.fast} fast, {register.slow} slow"
     assert is_fine(history), f"seed {seed}: {history}"
 
 

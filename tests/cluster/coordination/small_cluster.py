@@ -9,6 +9,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from cluster.coordination.bundles import Bundles
+from cluster.coordination.decisions import Decisions
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import WritePlan
 from cluster.coordination.proxy import Proxy, Timeouts
@@ -100,7 +101,10 @@ class SmallNode:
         clock = cluster.clock.monotonic
         self.proxy = Proxy(node, self.engine, self.replica, self.requests, clock, Timeouts(), self.hints)
         latencies_of = self.proxy.latencies_of
-        self.bundles = Bundles(node, self.engine, self.requests, clock, Timeouts(), self.hints, latencies_of)
+        nothing_is_decided = Decisions(None, node)  # type: ignore[arg-type]
+        self.bundles = Bundles(
+            node, self.engine, self.requests, clock, Timeouts(), self.hints, latencies_of, nothing_is_decided
+        )
         self.bundles.waiting = Outcomes()
 
     def _send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
