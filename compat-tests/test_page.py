@@ -21,6 +21,7 @@ CHECKS = {
     "console_by_keyboard_alone",
     "a_slow_answer_does_not_keep_the_section_before",
     "it_only_reads",
+    "it_asks_for_the_token_once",
     "a_server_that_is_gone_is_told",
 }
 SCHEMA = (
@@ -53,14 +54,17 @@ def test_page(tmp_path: Path) -> None:
     need("node", "npm")
     chromium, folder = browser(), modules()
     shutil.copy(PROJECT / "checks.js", folder)
-    with cqlserver.start(data=tmp_path / "data") as server:
+    with cqlserver.start(data=tmp_path / "data") as server, cqlserver.start(control_auth=True) as locked:
         server.execute(SCHEMA)
         for n in range(120):
             values = f"'customer {n % 7}', {1_700_000_000_000 + n}, ['apple', 'pear'], {n}.5"
             server.execute(f"INSERT INTO shop.orders (customer, at, items, total) VALUES ({values})")
-        url = f"http://127.0.0.1:{server.control_port}/"
+        urls = [f"http://127.0.0.1:{one.control_port}/" for one in (server, locked)]
+        token_file = locked.access.token_file
+        assert token_file is not None
+        token = Path(token_file).read_text().strip()
         done = subprocess.run(
-            ["node", str(folder / "checks.js"), chromium, url, str(tmp_path)],
+            ["node", str(folder / "checks.js"), chromium, urls[0], str(tmp_path), urls[1], token],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

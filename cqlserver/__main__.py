@@ -4,11 +4,16 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cqlserver.commands import COMMANDS
 from cqlserver.program import logs
 from cqlserver.program.auth_settings import check_together
 from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, check_tokens, placed, read_yaml
+from cqlserver.program.control_settings import ControlSettings
+
+if TYPE_CHECKING:
+    from cqlserver.program.tls_settings import TlsSettings
 
 _EPILOG = """\
 examples:
@@ -47,12 +52,13 @@ def _arguments() -> argparse.ArgumentParser:
         "--control-port",
         default=None,
         metavar="N",
-        help="port on 127.0.0.1 for the verbs (reset, snapshot, ...), 0 for any free one, or none "
+        help="port for nodetool, the verbs (reset, snapshot, ...) and a page for browsers, 0 for any free one, or none "
         "(default 7199, or a free one where that is taken)",
     )
     parser.add_argument(
         "--control-writes", action="store_true", help="let the control port's page (http://127.0.0.1:7199) change data too"
     )
+    _add_control_options(parser)
     cluster = parser.add_argument_group("one node of a cluster")
     cluster.add_argument(
         "--seeds",
@@ -125,6 +131,27 @@ def _arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_control_options(parser: argparse.ArgumentParser) -> None:
+    control = parser.add_argument_group("who may use the control port")
+    control.add_argument(
+        "--control-host",
+        metavar="X",
+        help="address where it listens (default 127.0.0.1); beyond loopback it asks for a token",
+    )
+    control.add_argument("--control-auth", action="store_true", help="ask for the token on loopback, too")
+    control.add_argument(
+        "--control-token-file",
+        type=Path,
+        metavar="FILE",
+        help="where the token stands, made where there is none (default control-token in the data folder)",
+    )
+    control.add_argument(
+        "--control-tls",
+        metavar="CERT:KEY",
+        help="encrypt connections to it with this certificate and key, two PEM files; clients: as those of clients are",
+    )
+
+
 def configure(arguments: list[str]) -> Config:
     """The configuration that the command line (and the file that it names) asks for. Raises ConfigError."""
     options = _arguments().parse_args(arguments)
@@ -144,6 +171,7 @@ def configure(arguments: list[str]) -> Config:
     config = _placed(config, options)
     if options.control_port is not None:
         config = replace(config, control_port=_control_port(options.control_port))
+    config = replace(config, control=_control(config, options))
     if options.data is not None:
         config = replace(config, data=options.data)
     if options.memory:
@@ -186,13 +214,30 @@ def _secured(config: Config, options: argparse.Namespace) -> Config:
     if options.mtls or options.tls == "auto":
         return replace(config, own_certificates=True, requires_client_certificate=options.mtls)
     if options.tls is not None:
-        from cqlserver.program.tls_settings import TlsSettings
-
-        certificate, colon, key = options.tls.partition(":")
-        if not certificate or not colon or not key:
-            raise ConfigError("--tls takes CERT:KEY, two PEM files, or auto")
-        config = replace(config, tls=TlsSettings(Path(certificate), key_file=Path(key)))
+        config = replace(config, tls=_certificate("--tls", options.tls, "auto"))
     return config
+
+
+def _certificate(option: str, text: str, other: str) -> "TlsSettings":
+    """CERT:KEY of an option, which may also be `other`. Raises ConfigError."""
+    from cqlserver.program.tls_settings import TlsSettings
+
+    certificate, colon, key = text.partition(":")
+    if not certificate or not colon or not key:
+        raise ConfigError(f"{option} takes CERT:KEY, two PEM files, or {other}")
+    return TlsSettings(Path(certificate), key_file=Path(key), option=option)
+
+
+def _control(config: Config, options: argparse.Namespace) -> ControlSettings:
+    """Who may use the control port. Raises ConfigError."""
+    control = config.control
+    if options.control_host is not None:
+        control = replace(control, host=options.control_host)
+    if options.control_tls == "clients":
+        control = replace(control, tls=None, is_tls_as_clients=True)
+    elif options.control_tls is not None:
+        control = replace(control, tls=_certificate("--control-tls", options.control_tls, "clients"))
+    return replace(control, asks_for_token=options.control_auth, token_file=options.control_token_file)
 
 
 def _placed(config: Config, options: argparse.Namespace) -> Config:

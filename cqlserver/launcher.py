@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from cqlserver.running import Running, ServerDied, StrPath
+from cqlserver.control.client import Access
+from cqlserver.running import HOST, Running, ServerDied, StrPath
 
 if TYPE_CHECKING:
     import ssl
@@ -47,9 +48,10 @@ class NodetoolError(RuntimeError):
 class ClusterNode:
     """One node of a cluster that was started with `nodes=`; `number` counts from 1, clients connect to `host` and `port`."""
 
-    def __init__(self, server: "Server", number: int, host: str, port: int, control_port: int) -> None:
-        self._server, self.number, self.host, self.port = server, number, host, port
-        self.control_port = control_port
+    def __init__(self, server: "Server", number: int, told: Mapping[str, object]) -> None:
+        self._server, self.number = server, number
+        self.host, self.port, self.control_port = str(told["host"]), _port(told["port"]), _port(told["control_port"])
+        self.access = _access(told) if "control_token_file" in told else server.access
 
     def __repr__(self) -> str:
         return f"<node {self.number} at {self.host}:{self.port}>"
@@ -73,7 +75,8 @@ class ClusterNode:
     def nodetool(self, *arguments: str) -> str:
         """What `nodetool` prints of this node. Raises NodetoolError where it does not end with status 0."""
         command = [sys.executable, "-P", "-m", "cqlserver", "nodetool", "-p", str(self.control_port), *arguments]
-        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+        variables = {**_environment(), **self.access.variables()}
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NodetoolError(done.returncode, done.stdout + done.stderr)
         return done.stdout
@@ -93,22 +96,24 @@ class ClusterNode:
 class Server(Running):
     """A running server. `host` and `port` are where clients connect, `control_port` is where the verbs (`reset`, ...) go;
     `tls`: the files that clients need where it made its own certificates (`ca`, `client` with key and certificate, in PEM;
-    `truststore`, `keystore` and their `password` for Java); `nodes`: of a cluster. Leaving the `with` block stops it."""
+    `truststore`, `keystore` and their `password` for Java); `nodes`: of a cluster;
+    `access`: what its control port asks for. Leaving the `with` block stops it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", told: Mapping[str, object], log: int) -> None:
-        super().__init__(str(told["host"]), _port(told["port"]), _port(told["control_port"]))
+        self.access = _access(told)
+        control_host = str(told.get("control_host", HOST))
+        control_host = {"0.0.0.0": HOST, "::": "::1"}.get(control_host, control_host)  # everywhere, so here
+        super().__init__(str(told["host"]), _port(told["port"]), _port(told["control_port"]), control_host, self.access)
         nodes = told.get("nodes", [])
         assert isinstance(nodes, list), nodes
-        self.nodes = [
-            ClusterNode(self, number, str(node["host"]), _port(node["port"]), _port(node["control_port"]))
-            for number, node in enumerate(nodes, 1)
-        ]
+        self.nodes = [ClusterNode(self, number, node) for number, node in enumerate(nodes, 1)]
         self.process, self._log = process, log
         weakref.finalize(self, os.close, log)
-        tls, temporary = told.get("tls"), told.get("temporary")
+        tls, temporary = told.get("tls"), told.get("temporary", [])
         assert tls is None or isinstance(tls, dict), tls
+        assert isinstance(temporary, list), temporary
         self.tls: dict[str, str] | None = tls
-        self._end = weakref.finalize(self, _end, process, temporary if isinstance(temporary, str) else None)
+        self._end = weakref.finalize(self, _end, process, temporary)
 
     def __repr__(self) -> str:
         status = self.process.poll()
@@ -171,9 +176,7 @@ class Server(Running):
     def add_node(self) -> ClusterNode:
         """Starts one more, which is there when it has its data."""
         told = self.call("add_node")
-        node = ClusterNode(
-            self, _port(told["node"]), str(told["host"]), _port(told["port"]), _port(told["control_port"])
-        )
+        node = ClusterNode(self, _port(told["node"]), told)
         self.nodes.append(node)
         return node
 
@@ -227,6 +230,7 @@ def start(
     copy_of: StrPath | None = None,
     query_log: bool = False,
     control_writes: bool = False,
+    control_auth: bool = False,
     tls: bool = False,
     mtls: bool = False,
     nodes: int | None = None,
@@ -237,7 +241,8 @@ def start(
 
     `init`: files of CQL or rows, or folders of them, that are executed first, one or several; `settings`: names and values
     of cassandra.yaml; `copy_of`: a folder that `export` made, to begin with what is in it; `query_log`: what clients ask is
-    recorded, for `queries`; `control_writes`: the control port's page may change data; `tls`: connections are encrypted,
+    recorded, for `queries`; `control_writes`: the control port's page may change data; `control_auth`: it asks for a token
+    (which this object knows, and tools find in `access.token_file`); `tls`: connections are encrypted,
     with certificates that the server makes (its clients take `ssl_context()`); `mtls`: clients must show theirs; `nodes`: so
     many are started, which are one cluster, on `host` and the addresses behind it (`server.nodes`).
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
@@ -255,6 +260,8 @@ def start(
         command.append("--query-log")
     if control_writes:
         command.append("--control-writes")
+    if control_auth:
+        command.append("--control-auth")
     if mtls:
         command.append("--mtls")
     elif tls:
@@ -288,14 +295,14 @@ def launch(command: list[str], ready_timeout_s: float = READY_TIMEOUT_S) -> Serv
         told = _wait_ready(process, log, ready_timeout_s)
     except BaseException:
         process.kill()
-        _end(process, None)
+        _end(process, [])
         os.close(log)
         raise
     return Server(process, told, log)
 
 
-def _end(process: "subprocess.Popen[bytes]", temporary: str | None) -> None:
-    """Lets go of a server: where it still runs, that tells it to stop. What it left behind, if it was killed, goes."""
+def _end(process: "subprocess.Popen[bytes]", temporary: "Iterable[str]") -> None:
+    """Lets go of a server: where it still runs, that tells it to stop. The folders that it left, if it was killed, go."""
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
@@ -304,8 +311,8 @@ def _end(process: "subprocess.Popen[bytes]", temporary: str | None) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if temporary is not None:
-        shutil.rmtree(temporary, ignore_errors=True)
+    for folder in temporary:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _environment() -> dict[str, str]:
@@ -344,6 +351,12 @@ def _log_text(log: int) -> str:
 
 def _numbers(nodes: "Iterable[ClusterNode]") -> str:
     return ",".join(str(node.number) for node in nodes)
+
+
+def _access(told: Mapping[str, object]) -> Access:
+    """What the control port of a server or a node asks for."""
+    token_file, ca = told.get("control_token_file"), told.get("control_ca")
+    return Access.of_environment(str(token_file) if token_file else None, str(ca) if ca else None)
 
 
 def _port(told: object) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from cqlserver.control.client import ControlClient
+from cqlserver.control.client import Access, ControlClient
 
 if TYPE_CHECKING:
     from cqlserver.launcher import Server
@@ -25,9 +25,11 @@ class Running:
     """`host` and `port` are where clients connect, `control_port` is where the verbs go. All of them raise
     cqlserver.ControlError where the server refuses, and ServerDied where it is gone."""
 
-    def __init__(self, host: str, port: int, control_port: int) -> None:
+    def __init__(
+        self, host: str, port: int, control_port: int, control_host: str = HOST, access: Access | None = None
+    ) -> None:
         self.host, self.port, self.control_port = host, port, control_port
-        self._control = ControlClient(HOST, control_port)
+        self._control = ControlClient(control_host, control_port, access or Access.of_environment())
 
     def __repr__(self) -> str:
         return f"<cqlserver.Running {self.contact}, control port {self.control_port}>"
@@ -163,8 +165,17 @@ def shown(query: dict[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def attach(control_port: int) -> Running:
-    """The running server that has this control port. Raises ServerDied where there is none."""
-    first = Running(HOST, 0, control_port)
-    about = first.about()
-    return Running(about["host"], about["port"], control_port)
+def attach(
+    control_port: int, *, host: str = HOST, token_file: StrPath | None = None, ca: StrPath | None = None
+) -> Running:
+    """The running server that has this control port. `token_file`: has the token, where it asks for one; `ca`: whose
+    certificates to believe, where it is encrypted; else what the environment says of both. Raises ServerDied where there is
+    none, ControlError where it wants another token."""
+    paths = (None if path is None else os.fspath(path) for path in (token_file, ca))
+    access = Access.of_environment(*paths)
+    first = Running(HOST, 0, control_port, host, access)
+    try:
+        about = first.about()
+    finally:
+        first.close()
+    return Running(about["host"], about["port"], control_port, host, access)

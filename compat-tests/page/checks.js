@@ -1,7 +1,8 @@
-// Checks of the control port's page: node checks.js BROWSER URL FOLDER prints "ok name" or "FAIL name: why" for each, and
-// leaves pictures in FOLDER. The server has a table shop.orders of 120 rows.
+// Checks of the control port's page: node checks.js BROWSER URL FOLDER LOCKED-URL TOKEN prints "ok name" or "FAIL name: why" for each, and
+// leaves pictures in FOLDER. The server has a table shop.orders of 120 rows; the
+// one at LOCKED-URL asks for the token.
 const { chromium } = require('playwright-core');
-const [executablePath, url, folder] = process.argv.slice(2);
+const [executablePath, url, folder, lockedUrl, token] = process.argv.slice(2);
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const SECTIONS = ['overview', 'tables', 'console', 'live', 'compactions', 'snapshots', 'cluster', 'log'];
 
@@ -93,6 +94,29 @@ const checks = {
     await page.fill('#cql', 'SELECT count(*) FROM shop.orders');
     await page.click('text=Run');
     await page.waitForSelector('td:has-text("120")');
+  },
+  async it_asks_for_the_token_once(browser) {
+    const page = await browser.newPage({ viewport: { width: 360, height: 740 } });
+    const urls = [], faults = [];
+    page.on('request', request => urls.push(request.url()));
+    page.on('pageerror', error => faults.push(error.message));
+    await page.goto(lockedUrl);
+    await page.waitForSelector('#token');
+    await page.screenshot({ path: `${folder}/phone-locked.png` });
+    await page.waitForTimeout(1500);
+    assert(await page.$('#token'), 'it asks again and again');
+    await page.keyboard.type('not the token');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.fault:has-text("This is not the token.")');
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.card');
+    await page.waitForSelector('#state.up:has-text("connected")');
+    await page.reload();
+    await page.waitForSelector('.card');
+    assert(!(await page.$('#token')), 'it asks again');
+    assert(!urls.some(one => one.includes(token)), 'the token is in a URL');
+    assert(!faults.length, faults.join());
   },
   async a_server_that_is_gone_is_told(browser) {
     const page = await opened(browser, { width: 1280, height: 800 });

@@ -30,6 +30,8 @@ from protocol.errors import MovementRefused
 if TYPE_CHECKING:
     import socket
 
+    from cqlserver.control.access import Access
+
 log = logging.getLogger("cqlserver.cluster")
 
 T = TypeVar("T")
@@ -67,6 +69,8 @@ class LocalCluster:
 
     def __init__(self, configs: Sequence[Config]) -> None:
         self.parts = [Part(config) for config in configs]
+        self.access: Access | None = None
+        """Who may use the control ports of all of them."""
         self._network = LocalNetwork()
         self._seeds = [part.endpoint for part in self.parts[:SEEDS]]
         self._nursery: trio.Nursery | None = None
@@ -155,7 +159,7 @@ class LocalCluster:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(station.keep_time)
                 if part.control is not None:
-                    nursery.start_soon(serve_control, part.control, node, listener, self)
+                    nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
                 if node.durable or node.member is not None:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 await trio.sleep_forever()

@@ -16,6 +16,7 @@ from cqlserver.program.server import (
     StartupError,
     announce,
     check_packages,
+    maybe_access,
     open_control_socket,
     raise_file_limit,
     stop_when_stdin_ends,
@@ -50,6 +51,8 @@ async def _serve(config: Config, cluster: LocalCluster) -> None:
     if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
         config.ready_file.unlink(missing_ok=True)
     control: socket.socket | None = open_control_socket(config)
+    access = maybe_access(config, control)
+    cluster.access = access
     try:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async with trio.open_nursery() as nursery:
@@ -58,7 +61,7 @@ async def _serve(config: Config, cluster: LocalCluster) -> None:
                 assert first is not None
                 nursery.start_soon(garbage.collect_forever, first.environment.clock.monotonic)
                 if control is not None:
-                    nursery.start_soon(serve_control, control, first, cluster, cluster)
+                    nursery.start_soon(serve_control, control, first, cluster, cluster, access)
                 if config.until_stdin_ends:
                     nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
                 nodes: list[dict[str, object]] = []
@@ -67,12 +70,14 @@ async def _serve(config: Config, cluster: LocalCluster) -> None:
                     if number == 0 and control is not None:
                         control_port = control.getsockname()[1]
                     nodes.append({"host": part.config.host, "port": first.port, "control_port": control_port})
-                announce(first, cluster.parts[0].config, control, facts={"nodes": nodes})
+                announce(first, cluster.parts[0].config, control, facts={"nodes": nodes}, access=access)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
                 nursery.cancel_scope.cancel()
     finally:
+        if access is not None:
+            access.close()
         if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
             config.ready_file.unlink(missing_ok=True)

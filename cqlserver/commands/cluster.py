@@ -68,12 +68,18 @@ def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
                 servers.append(stack.enter_context(launch([*command, "--ready-file", "-", "--until-stdin-ends"])))
         except StartError as error:
             raise StartupError(str(error)) from error
-        nodes = [
-            {"host": server.host, "port": server.port, "control_port": server.control_port, "pid": server.pid}
-            for server in servers
-        ]
+        nodes = [_told(server) for server in servers]
         _tell(configs[0].ready_file, {**nodes[0], "nodes": nodes})
         stopped.wait()
+
+
+def _told(server: "Server") -> dict[str, object]:
+    told: dict[str, object] = {
+        "host": server.host, "port": server.port, "control_port": server.control_port, "pid": server.pid
+    }  # fmt: skip
+    if server.access.token_file is not None:
+        told["control_token_file"] = server.access.token_file
+    return told
 
 
 def _without_own(arguments: list[str]) -> list[str]:

@@ -119,6 +119,7 @@ def environment(server: Server, keyspace: str) -> dict[str, str]:
         "CQLSH_HOST": host,
         "CQLSH_PORT": port,
         "CQLSERVER_CONTROL_PORT": str(server.control_port),
+        **server.access.variables(),
         **_tls_environment(server.tls),
     }
 

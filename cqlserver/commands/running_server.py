@@ -4,7 +4,15 @@ import argparse
 import os
 import sys
 
-from cqlserver.control.client import DEFAULT_PORT, PORT_VARIABLE
+from cqlserver.control.client import (
+    CA_VARIABLE,
+    CERTIFICATE_VARIABLE,
+    DEFAULT_PORT,
+    PORT_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    Access,
+    ControlClient,
+)
 
 
 def add_control_port(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +23,22 @@ def add_control_port(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"the running server's control port (default {PORT_VARIABLE}, or {DEFAULT_PORT})",
     )
+    parser.add_argument("--control-host", default="127.0.0.1", metavar="X", help="where that is (default 127.0.0.1)")
+    parser.add_argument(
+        "--control-token-file", metavar="FILE", help=f"has its token, where it asks for one (default {TOKEN_FILE_VARIABLE})"
+    )
+    parser.add_argument(
+        "--control-ca",
+        metavar="FILE",
+        help=f"PEM; whose certificates to believe, where it is encrypted (default {CA_VARIABLE}; to show one, too: "
+        f"{CERTIFICATE_VARIABLE})",
+    )
+
+
+def client_of(options: argparse.Namespace) -> ControlClient:
+    """A client of the server that the options of `add_control_port` name."""
+    access = Access.of_environment(options.control_token_file, options.control_ca)
+    return ControlClient(options.control_host, options.control_port, access)
 
 
 def tell_no_server(name: str, port: int, error: Exception) -> None:

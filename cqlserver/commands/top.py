@@ -6,8 +6,8 @@ import time
 from importlib.util import find_spec
 from typing import Final
 
-from cqlserver.commands.running_server import add_control_port, tell_no_server
-from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.commands.running_server import add_control_port, client_of, tell_no_server
+from cqlserver.control.client import ControlError
 from cqlserver.top.picture import picture, plain
 from cqlserver.top.samples import SORTS, taken
 
@@ -26,7 +26,7 @@ def main(name: str, arguments: list[str]) -> int:
     parser.add_argument("--sort", choices=tuple(SORTS), default="rate", help="what comes first (rate)")
     parser.add_argument("--filter", default="", metavar="TEXT", help="tables alone whose name has this in it")
     options = parser.parse_args(arguments)
-    client = ControlClient("127.0.0.1", options.control_port)
+    client = client_of(options)
     try:
         if options.once:
             before = taken(client, time.monotonic())
@@ -43,7 +43,10 @@ def main(name: str, arguments: list[str]) -> int:
 
         Terminal(lambda: taken(client, time.monotonic()), options.sort, options.filter).run()
         return 0
-    except (OSError, ControlError) as error:
+    except ControlError as error:
+        print(f"cqlserver {name}: {error.message}", file=sys.stderr)
+        return 1
+    except OSError as error:
         tell_no_server(name, options.control_port, error)
         return 1
     finally:

@@ -7,8 +7,8 @@ import argparse
 import json
 import sys
 
-from cqlserver.commands.running_server import add_control_port, tell_no_server
-from cqlserver.control.client import ControlClient, ControlError
+from cqlserver.commands.running_server import add_control_port, client_of, tell_no_server
+from cqlserver.control.client import ControlError
 from cqlserver.control.operation import BOOLEAN, Operation
 from cqlserver.control.operations import BY_NAME
 
@@ -17,7 +17,7 @@ def main(name: str, arguments: list[str]) -> int:
     operation = BY_NAME[name]
     options = _parser(operation).parse_args(arguments)
     given = {argument.name: getattr(options, argument.name) for argument in operation.arguments}
-    client = ControlClient("127.0.0.1", options.control_port)
+    client = client_of(options)
     try:
         answer = client.call(name, given)
     except ControlError as error:

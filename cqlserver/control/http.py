@@ -6,15 +6,18 @@
     GET /metrics         for Prometheus
     GET /health/live, /health/ready, /health/cluster      for probes
 
-A request is answered 200 and JSON, or with {"error": {"code": ..., "message": ...}}. The port is for programs of this
-machine: a request under another host's name (a web page whose name was made to lead here) or from a web page is refused, but
-for its own page, which only reads unless the server was started with --control-writes.
+A request is answered 200 and JSON, or with {"error": {"code": ..., "message": ...}}. Requests from web pages are refused,
+but for the port's own page, which only reads unless the server was started with --control-writes. A port without a token is
+for programs of this machine: a request under another host's name (a web page whose name was made to lead here) is refused,
+too. One with a token (access.py) gives to those who do not show it nothing but the page, which has no data, and health.
 """
 
 import json
 import logging
+import math
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -33,6 +36,7 @@ from protocol.errors import RequestError, StorageError
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.control.access import Access
     from cqlserver.metrics.exposition import Exposition
 
 log = logging.getLogger("cqlserver")
@@ -41,59 +45,120 @@ RECEIVE_BYTES: Final = 1 << 16
 BODY_BYTES_MAX: Final = 16 << 20
 REQUEST_S_MAX: Final = 30.0
 """From a request's first byte to its last."""
+STRANGER_S_MAX: Final = 30.0
+"""How long a connection may last on which nobody has shown the token."""
+REFUSALS_TOLD_S: Final = 60.0
+"""The log tells of strangers once in that time."""
 METRICS: Final = "metrics"
 PAGES: Final = ("", "openapi.json", METRICS, *health.PAGES)
 """What is no operation."""
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
+_HEADERS: Final = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""Of every answer: for browsers."""
 _Answer = tuple[HTTPStatus, str, str]
 """Status, text, content type."""
+_OWN_SITES: Final = (b"none", b"same-origin")
+"""What browsers say of requests that no other site's page makes."""
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 class _Status(Exception):
     """A request that is answered with something else than 200."""
 
-    def __init__(self, status: HTTPStatus, message: str, allow: str | None = None) -> None:
+    def __init__(self, status: HTTPStatus, message: str, *headers: tuple[str, str]) -> None:
         super().__init__(message)
-        self.status, self.message, self.allow = status, message, allow
+        self.status, self.message, self.headers = status, message, headers
+
+
+@dataclass(slots=True)
+class _Guest:
+    """A connection. `patience` ends it, unless somebody shows the token on it before."""
+
+    stream: trio.abc.Stream
+    address: str
+    patience: trio.CancelScope
+    http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.SERVER))
 
 
 class ControlServer:
     """Everything that the connections of one control port share."""
 
-    def __init__(self, node: Node, listener: Exclusive, port: int, cluster: "LocalCluster | None" = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        listener: Exclusive,
+        port: int,
+        cluster: "LocalCluster | None" = None,
+        access: "Access | None" = None,
+    ) -> None:
         self.control = Control(node, listener, cluster)
         self._exposition: Exposition | None = None
         self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
         self._port = port
+        self._access = access
+        self._token = access.token if access is not None else None
+        self._refusals, self._tell_from_s = 0, 0.0
 
     async def serve(self, sock: socket.socket) -> None:
         """One connection, until either side ends it."""
         sock.setblocking(False)
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-        connection = h11.Connection(h11.SERVER)
-        async with stream:
-            try:
-                while await self._serve_request(stream, connection):
-                    connection.start_next_cycle()
-            except _BROKEN:
-                log.debug("a client of the control port left")
-            except Exception as error:  # noqa: BLE001 - told; it ends this connection
-                self.control.node.border.tell(error)
+        with trio.CancelScope() as patience:
+            if self._token is not None:
+                patience.deadline = trio.current_time() + STRANGER_S_MAX
+            plain = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            async with plain:
+                try:
+                    guest = _Guest(await self._encrypted(plain), str(sock.getpeername()[0]), patience)
+                    async with guest.stream:
+                        while await self._serve_request(guest):
+                            guest.http.start_next_cycle()
+                except (*_BROKEN, OSError):
+                    log.debug("a client of the control port left")
+                except Exception as error:  # noqa: BLE001 - told; it ends this connection
+                    self.control.node.border.tell(error)
 
-    async def _serve_request(self, stream: trio.SocketStream, connection: h11.Connection) -> bool:
+    async def _encrypted(self, plain: trio.SocketStream) -> trio.abc.Stream:
+        """The stream as requests are to be read from it."""
+        access = self._access
+        if access is None or access.tls is None:
+            return plain
+        from cqlserver.connections.tls import HANDSHAKE
+
+        if access.is_tls_optional and await plain.socket.recv(1, socket.MSG_PEEK) != HANDSHAKE:
+            return plain
+        stream = trio.SSLStream(plain, access.tls, server_side=True, https_compatible=True)
+        await stream.do_handshake()
+        return stream
+
+    async def _serve_request(self, guest: _Guest) -> bool:
         """One request; whether there may be another."""
+        stream, connection = guest.stream, guest.http
         try:
-            request, body = await _request(stream, connection)
+            request = await _head(stream, connection)
             if request is None:
                 return False
-            await _respond(stream, connection, *await self._answer(request, body))
+            headers = dict(request.headers)
+            self._check_origin(request, headers)
+            may_all = self._token is None or self._token.is_shown_by(headers.get(b"authorization", b""))
+            if may_all:
+                guest.patience.deadline = math.inf
+            body = await _body(stream, connection, may_all)
+            if body is None:
+                return False
+            if not may_all and not _is_open(request, headers):
+                raise self._unauthorized(guest, b"authorization" in headers)
+            await _respond(stream, connection, *await self._answer(request, headers, body))
         except h11.RemoteProtocolError as error:
             await _respond(stream, connection, HTTPStatus(error.error_status_hint), _error("BadRequest", str(error)))
         except _Status as refused:
             text = _error(refused.status.phrase.replace(" ", ""), refused.message)
-            await _respond(stream, connection, refused.status, text, allow=refused.allow)
+            await _respond(stream, connection, refused.status, text, headers=refused.headers)
         except Refused as refused:
             await _respond(stream, connection, HTTPStatus.BAD_REQUEST, _error(refused.code, refused.message))
         except RequestError as error:
@@ -109,22 +174,19 @@ class ControlServer:
             await _respond(stream, connection, HTTPStatus.INTERNAL_SERVER_ERROR, text)
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
-    async def _answer(self, request: h11.Request, body: bytes) -> _Answer:
-        headers = dict(request.headers)
-        self._check_origin(headers)
-        method = request.method.decode()
-        parts = urlsplit(request.target.decode("latin-1"))
-        name = parts.path.strip("/")
-        if not name and method == "GET" and b"text/html" in headers.get(b"accept", b""):
+    async def _answer(self, request: h11.Request, headers: Mapping[bytes, bytes], body: bytes) -> _Answer:
+        if _wants_page(request, headers):
             return HTTPStatus.OK, page.page(), page.HTML
+        method, query = request.method.decode(), urlsplit(request.target.decode("latin-1")).query
+        name = _name(request)
         if name in PAGES:
             if method != "GET":
-                raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"/{name} is only read: use GET", "GET")
+                raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"/{name} is only read: use GET", ("Allow", "GET"))
             return await self._page(name)
         operation = BY_NAME.get(name)
         if operation is None:
             raise _Status(HTTPStatus.NOT_FOUND, f"there is no operation {name!r}; there are: {', '.join(BY_NAME)}")
-        arguments = _arguments(operation, method, parts.query, body)
+        arguments = _arguments(operation, method, query, body)
         if not self.control.node.config.control_writes and (b"origin" in headers or b"sec-fetch-site" in headers):
             page.check_reads(operation, arguments)
         if operation.is_for_single_nodes and self.control.cluster is not None:
@@ -150,23 +212,56 @@ class ControlServer:
             return HTTPStatus.OK, _overview(), TEXT
         return HTTPStatus.OK, json.dumps(document(self._port)), JSON
 
-    def _check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+    def _check_origin(self, request: h11.Request, headers: Mapping[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
-        if host not in self._hosts:
+        if self._token is None and host not in self._hosts:
             raise _Status(HTTPStatus.FORBIDDEN, f"the control port answers to 127.0.0.1:{self._port}, not to {host!r}")
         origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1").partition("://")[2] not in self._hosts:
+        hosts = self._hosts if self._token is None else {host}
+        is_other = origin is not None and origin.decode("latin-1").partition("://")[2] not in hosts
+        site = headers.get(b"sec-fetch-site", b"none")
+        is_link = headers.get(b"sec-fetch-mode") == b"navigate" and _wants_page(request, headers)
+        if is_other or (site not in _OWN_SITES and not is_link):
             raise _Status(HTTPStatus.FORBIDDEN, "the control port does not answer to web pages")
+
+    def _unauthorized(self, guest: _Guest, has_tried: bool) -> _Status:
+        """What is answered to who has not shown the token; the log tells, but not of each."""
+        self._refusals += 1
+        now_s = trio.current_time()
+        if now_s >= self._tell_from_s:
+            log.warning(
+                "The control port refused requests that did not show its token: %d since it was last told, now from %s",
+                self._refusals,
+                guest.address,
+            )
+            self._refusals, self._tell_from_s = 0, now_s + REFUSALS_TOLD_S
+        told = "this is not the control port's token" if has_tried else "the control port asks for its token"
+        message = f"{told}; the server's log says in which file it is"
+        return _Status(HTTPStatus.UNAUTHORIZED, message, ("WWW-Authenticate", 'Bearer realm="cqlserver"'))
+
+
+def _name(request: h11.Request) -> str:
+    return urlsplit(request.target.decode("latin-1")).path.strip("/")
+
+
+def _wants_page(request: h11.Request, headers: Mapping[bytes, bytes]) -> bool:
+    return request.method == b"GET" and not _name(request) and b"text/html" in headers.get(b"accept", b"")
+
+
+def _is_open(request: h11.Request, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether it is answered without the token."""
+    return _wants_page(request, headers) or _name(request) in health.PAGES
 
 
 def _arguments(operation: Operation, method: str, query: str, body: bytes) -> dict[str, object]:
     if method == "GET":
         if not operation.reads:
-            raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"{operation.name} changes something: use POST", "POST")
+            changes = f"{operation.name} changes something: use POST"
+            raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, changes, ("Allow", "POST"))
         return operation.of_texts(dict(parse_qsl(query, keep_blank_values=True)))
     if method != "POST":
         allow = "GET, POST" if operation.reads else "POST"
-        raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} means nothing here: use {allow}", allow)
+        raise _Status(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} means nothing here: use {allow}", ("Allow", allow))
     try:
         given = json.loads(body) if body.strip() else {}
     except ValueError as error:
@@ -176,11 +271,14 @@ def _arguments(operation: Operation, method: str, query: str, body: bytes) -> di
     return operation.checked(given)
 
 
-async def _request(stream: trio.SocketStream, connection: h11.Connection) -> tuple[h11.Request | None, bytes]:
-    """The next request with its body; None where the client ended instead."""
+async def _head(stream: trio.abc.Stream, connection: h11.Connection) -> h11.Request | None:
+    """The next request; None where the client ended instead."""
     event = await _next_event(stream, connection)
-    if not isinstance(event, h11.Request):
-        return None, b""
+    return event if isinstance(event, h11.Request) else None
+
+
+async def _body(stream: trio.abc.Stream, connection: h11.Connection, is_kept: bool) -> bytes | None:
+    """Its body, of which nothing `is_kept` of those who may not send one; None where the client ended instead."""
     parts: list[bytes] = []
     size = 0
     with trio.move_on_after(REQUEST_S_MAX):
@@ -190,39 +288,38 @@ async def _request(stream: trio.SocketStream, connection: h11.Connection) -> tup
                 await stream.send_all(go_on or b"")
             part = await _next_event(stream, connection)
             if isinstance(part, h11.EndOfMessage):
-                return event, b"".join(parts)
+                return b"".join(parts)
             if not isinstance(part, h11.Data):
-                return None, b""
-            parts.append(bytes(part.data))
+                return None
+            if is_kept:
+                parts.append(bytes(part.data))
             size += len(part.data)
             if size > BODY_BYTES_MAX:
                 raise _Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
     raise _Status(HTTPStatus.REQUEST_TIMEOUT, f"the request was not complete after {REQUEST_S_MAX:g} s")
 
 
-async def _next_event(stream: trio.SocketStream, connection: h11.Connection) -> object:
+async def _next_event(stream: trio.abc.Stream, connection: h11.Connection) -> object:
     while True:
         event = connection.next_event()
         if event is not h11.NEED_DATA:
             return event
-        connection.receive_data(await stream.receive_some(RECEIVE_BYTES))
+        connection.receive_data(bytes(await stream.receive_some(RECEIVE_BYTES)))
 
 
 async def _respond(
-    stream: trio.SocketStream,
+    stream: trio.abc.Stream,
     connection: h11.Connection,
     status: HTTPStatus,
     text: str,
     content_type: str = JSON,
-    allow: str | None = None,
+    headers: Iterable[tuple[str, str]] = (),
 ) -> None:
     if connection.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
         return
     content = text.encode()
-    headers = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
-    if allow is not None:
-        headers.append(("Allow", allow))
-    response = h11.Response(status_code=status, headers=headers, reason=status.phrase.encode())
+    told = [("Content-Type", content_type), ("Content-Length", str(len(content))), *headers, *_HEADERS]
+    response = h11.Response(status_code=status, headers=told, reason=status.phrase.encode())
     pieces = [connection.send(event) for event in (response, h11.Data(data=content), h11.EndOfMessage())]
     await stream.send_all(b"".join(piece for piece in pieces if piece))
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from cqlserver.control.client import DEFAULT_PORT, PORT_VARIABLE, ControlClient, ControlError
+from cqlserver.control.client import DEFAULT_PORT, PORT_VARIABLE, UNAUTHORIZED, Access, ControlClient, ControlError
 from cqlserver.nodetool.arguments import Command, UsageError, parse
 from cqlserver.nodetool.cluster_commands import GROUPS
 from cqlserver.nodetool.commands import COMMANDS
@@ -124,7 +124,7 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
     host = options["host"] or DEFAULT_HOST
     text = options["port"] or os.environ.get(PORT_VARIABLE) or DEFAULT_PORT
     try:
-        client = ControlClient(host, int(text))
+        client = ControlClient(host, int(text), Access.of_environment(options["password_file"]))
     except ValueError:
         raise UsageError(f'port: can not convert "{text}" to a int') from None
     name = command.name.replace(" ", "_")
@@ -139,6 +139,10 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
     except ControlError as error:
         if error.code in USAGE_CODES:
             return _misused(error.message)
+        if error.code == UNAUTHORIZED:
+            print(f"nodetool: Failed to connect to '{host}:{text}' - SecurityException: '{error.message}'.", file=sys.stderr)
+            print("Name the file that has the token: nodetool -pwf FILE, or CQLSERVER_CONTROL_TOKEN_FILE.", file=sys.stderr)
+            return 1
         tool.error(error.message)
         return 2
     except ConnectionRefusedError:

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of
-from cqlserver.program.config_names import CASSANDRA_NAMES
+from cqlserver.program.config_names import CASSANDRA_NAMES, CONTROL_OPTIONS, OWN_NAMES
+from cqlserver.program.control_settings import ControlSettings
 from cqlserver.program.ring_settings import RingSettings, read_ring, set_property
 from cqlserver.program.storage_settings import StorageSettings, read_storage
 
@@ -48,6 +49,7 @@ class Config:
     init: tuple[Path, ...] = ()
     control_port: int | None = 7199
     control_writes: bool = False
+    control: ControlSettings = field(default_factory=ControlSettings)
     until_stdin_ends: bool = False
     query_log: bool = False
     copy_of: Path | None = None
@@ -146,7 +148,7 @@ def read_yaml(config: Config, path: Path) -> Config:
         return config
     if not isinstance(settings, dict):
         raise ConfigError(f"Invalid yaml: {path} must hold names and values, like `cluster_name: Test`.")
-    unknown = [str(name) for name in settings if name not in CASSANDRA_NAMES]
+    unknown = [str(name) for name in settings if name not in CASSANDRA_NAMES | OWN_NAMES]
     if unknown:
         raise ConfigError(f"Invalid yaml. Please remove properties [{', '.join(unknown)}] from your cassandra.yaml")
     return _apply(config, {str(name): value for name, value in settings.items() if value is not None})
@@ -172,7 +174,7 @@ def apply_setting(config: Config, text: str) -> Config:
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set {text}: write a name of cassandra.yaml and its value, like num_tokens=4")
-    if name not in CASSANDRA_NAMES:
+    if name not in CASSANDRA_NAMES | OWN_NAMES:
         raise ConfigError(f"--set {text}: cassandra.yaml knows no {name}")
     try:
         setting = yaml.safe_load(value)
@@ -198,13 +200,7 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         config = replace(config, ring=read_ring(config.ring, settings))
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    if "client_encryption_options" in settings:
-        from cqlserver.program.tls_settings import TlsError, read_tls
-
-        try:
-            config = replace(config, tls=read_tls(settings["client_encryption_options"]))
-        except TlsError as error:
-            raise ConfigError(str(error)) from None
+    config = _apply_encryption(config, settings)
     partitioner = str(settings.get("partitioner", "Murmur3Partitioner")).rsplit(".", 1)[-1]
     if partitioner != "Murmur3Partitioner":
         raise ConfigError(f"partitioner: {partitioner} is not supported; use Murmur3Partitioner")
@@ -257,6 +253,22 @@ def _apply_network(config: Config, settings: Mapping[str, object]) -> Config:
 
             config = replace(config, snitch=snitch_named(str(settings["endpoint_snitch"])))
     except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return config
+
+
+def _apply_encryption(config: Config, settings: Mapping[str, object]) -> Config:
+    if not settings.keys() & {"client_encryption_options", CONTROL_OPTIONS}:
+        return config
+    from cqlserver.program.tls_settings import TlsError, read_tls
+
+    try:
+        if "client_encryption_options" in settings:
+            config = replace(config, tls=read_tls(settings["client_encryption_options"]))
+        if CONTROL_OPTIONS in settings:
+            tls = read_tls(settings[CONTROL_OPTIONS], CONTROL_OPTIONS)
+            config = replace(config, control=replace(config.control, tls=tls))
+    except TlsError as error:
         raise ConfigError(str(error)) from None
     return config
 

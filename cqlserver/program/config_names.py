@@ -1,8 +1,12 @@
 """The names that a cassandra.yaml of Cassandra 5.0 may hold (config/Config.java, replaced old names included).
 
 A name outside this list is refused, as Cassandra does; one inside it that means nothing here is accepted, so that a
-file written for Cassandra serves unchanged.
+file written for Cassandra serves unchanged. OWN_NAMES are those that Cassandra does not know.
 """
+
+CONTROL_OPTIONS = "control_encryption_options"
+"""As client_encryption_options, of the control port."""
+OWN_NAMES = frozenset((CONTROL_OPTIONS,))
 
 CASSANDRA_NAMES = frozenset(
     """

@@ -27,6 +27,7 @@ from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program import allocator
 from cqlserver.program.config import Config
+from cqlserver.program.control_settings import LOOPBACK, ControlSettings, is_loopback
 from cqlserver.program.stacks import tell_on_quit
 from cqlserver.system.definitions import stored_system_keyspaces
 from cqlserver.system.virtual_definitions import virtual_keyspaces
@@ -43,6 +44,7 @@ from storage.local_node import LocalNode, maybe_local_node, save_local_node, sto
 if TYPE_CHECKING:
     from cqlserver.audit.options import AuditLogOptions
     from cqlserver.connections.tls import Tls
+    from cqlserver.control.access import Access
     from cqlserver.program.own_certificates import OwnCertificates
 
 log = logging.getLogger("cqlserver")
@@ -130,6 +132,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
     sockets = open_sockets(config)
     control = open_control_socket(config)
     log.info("Data is kept in %s", config.data.resolve() if config.data is not None else "memory alone")
+    access = None
     try:
         node = open_node(config)
     except BaseException:
@@ -138,6 +141,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         raise
     try:
         node.port = sockets[0].getsockname()[1]
+        access = maybe_access(config, control)
         connected = None
         if config.seeds:
             from cqlserver.clustering.process import Connected
@@ -171,7 +175,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 if node.durable or node.member is not None:
                     nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
                 if control is not None:
-                    nursery.start_soon(serve_control, control, node, listener)
+                    nursery.start_soon(serve_control, control, node, listener, None, access)
                 if config.until_stdin_ends:
                     nursery.start_soon(stop_when_stdin_ends, nursery.cancel_scope)
                 if connected is not None:  # to come into the ring takes as long as the data that it is to have
@@ -179,7 +183,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                     connected.serve_with(listener)
                     listen(sockets)
                     listener.open()
-                announce(node, config, control, certificates)
+                announce(node, config, control, certificates, access=access)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
@@ -191,6 +195,8 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
     finally:
         if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
             config.ready_file.unlink(missing_ok=True)
+        if access is not None:
+            access.close()
         if node.audit_logs is not None:
             node.audit_logs.close()
         node.engine.close()
@@ -221,13 +227,25 @@ def open_control_socket(config: Config) -> socket.socket | None:
     if config.control_port is None:
         return None
     try:
-        return control_port.open_control_socket(config.control_port)
+        return control_port.open_control_socket(config.control_port, config.control.host)
     except OSError as error:
         port = config.control_port
         raise StartupError(
-            f"can't listen on {control_port.HOST}:{port}: {error.strerror}. Choose another --control-port "
+            f"can't listen on {config.control.host}:{port}: {error.strerror}. Choose another --control-port "
             "(0 takes any free one), or none."
         ) from error
+
+
+def maybe_access(config: Config, control: socket.socket | None) -> "Access | None":
+    """Who may use the control port; None where everybody may, or there is none. Raises StartupError."""
+    if control is None or config.control == ControlSettings():
+        return None
+    from cqlserver.control import access
+
+    try:
+        return access.maybe_access(config, control.getsockname()[0])
+    except access.AccessError as error:
+        raise StartupError(str(error)) from error
 
 
 def open_sockets(config: Config) -> list[socket.socket]:
@@ -360,26 +378,52 @@ def announce(
     control: socket.socket | None = None,
     certificates: "OwnCertificates | None" = None,
     facts: Mapping[str, object] | None = None,
+    access: "Access | None" = None,
 ) -> None:
-    """Opens the port and says so, in the words that other tools wait for."""
+    """Says that the port is open, in the words that other tools wait for."""
     host = config.host
     told: dict[str, object] = {"host": host, "port": node.port, "pid": os.getpid(), **(facts or {})}
+    temporary: list[str] = []
     if control is not None:
         told["control_port"] = port = control.getsockname()[1]
         taken = "" if config.control_port in (port, 0) else f" ({config.control_port} is taken)"
-        log.info("The control port is %s:%d%s", control_port.HOST, port, taken)
+        log.info("The control port is %s:%d%s", config.control.host, port, taken)
+        told.update(_control_facts(config, control.getsockname()[0], access, certificates))
     encryption = "unencrypted" if config.tls is None else "optionally encrypted" if config.tls.is_optional else "encrypted"
     if certificates is not None:
         told["tls"] = certificates.told()
         if certificates.is_temporary:
-            told["temporary"] = str(certificates.folder)
+            temporary.append(str(certificates.folder))
         log.info("Certificates for clients are in %s", certificates.folder)
+    if access is not None and access.token is not None and access.token.temporary is not None:
+        temporary.append(str(access.token.temporary))
+    if temporary:
+        told["temporary"] = temporary  # folders that go with the server
     log.info("Starting listening for CQL clients on %s:%d (%s)...", host, node.port, encryption)
     log.info("%s", node.limits.told())
     log.info("Startup complete")
     if config.ready_file is not None:
         _tell_ready(config.ready_file, json.dumps(told) + "\n")
     garbage.set_up()
+
+
+def _control_facts(
+    config: Config, address: str, access: "Access | None", certificates: "OwnCertificates | None"
+) -> dict[str, object]:
+    """What tools need for the control port beside its number, for the ready file; the log says it, too."""
+    told: dict[str, object] = {}
+    if config.control.host != LOOPBACK:
+        told["control_host"] = config.control.host
+    if access is None:
+        return told
+    if access.token is not None:
+        told["control_token_file"] = str(access.token.file)
+        log.info("The control port asks for the token in %s", access.token.file)
+        if access.tls is None and not is_loopback(address):
+            log.warning("The control port is not encrypted: whoever hears the token can do everything; see --control-tls")
+    if access.tls is not None and config.control.is_tls_as_clients and certificates is not None:
+        told["control_ca"] = str(certificates.authority)
+    return told
 
 
 def _tell_ready(file: Path, text: str) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Final
 
 PEM: Final = b"-----BEGIN"
+CLIENT_OPTIONS: Final = "client_encryption_options"
 JKS: Final = b"\xfe\xed\xfe\xed"
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
     """`keystore`: certificate and key, in one store, or with the key in `key_file`. `truststore`: whose certificates of
-    clients are believed. `is_optional`: plain connections are served too."""
+    clients are believed. `is_optional`: plain connections are served too; `option`: what messages call these settings."""
 
     keystore: Path
     keystore_password: str | None = None
@@ -28,28 +29,29 @@ class TlsSettings:
     requires_client_certificate: bool = False
     ciphers: tuple[str, ...] = ()
     protocols: tuple[str, ...] = ()
+    option: str = CLIENT_OPTIONS
 
 
 class TlsError(ValueError):
     """The settings can't be used; the message says which and what to do."""
 
 
-def read_tls(options: object) -> TlsSettings | None:
-    """What `client_encryption_options` say; None: nothing is encrypted. Raises TlsError."""
+def read_tls(options: object, option: str = CLIENT_OPTIONS) -> TlsSettings | None:
+    """What `client_encryption_options`, or others like them, say; None: nothing is encrypted. Raises TlsError."""
     if not isinstance(options, Mapping):
-        raise TlsError("client_encryption_options must hold names and values, like `enabled: true`")
+        raise TlsError(f"{option} must hold names and values, like `enabled: true`")
     factory = options.get("ssl_context_factory")
     parameters = factory.get("parameters") if isinstance(factory, Mapping) else None
     if isinstance(parameters, Mapping) and "private_key" in parameters:
-        raise TlsError("client_encryption_options: write private_key to a PEM file, and name that as keystore")
-    is_enabled = _boolean(options, "enabled")
+        raise TlsError(f"{option}: write private_key to a PEM file, and name that as keystore")
+    is_enabled = _boolean(option, options, "enabled")
     keystore = options.get("keystore")
-    is_optional = _boolean(options, "optional") if "optional" in options else not is_enabled and bool(keystore)
+    is_optional = _boolean(option, options, "optional") if "optional" in options else not is_enabled and bool(keystore)
     if not is_enabled and not (is_optional and keystore):
         return None
     if not keystore:
-        raise TlsError("client_encryption_options: keystore is missing; name a PEM or PKCS12 file")
-    requires_client = _boolean(options, "require_client_auth")
+        raise TlsError(f"{option}: keystore is missing; name a PEM or PKCS12 file")
+    requires_client = _boolean(option, options, "require_client_auth")
     truststore = options.get("truststore") if requires_client else None
     return TlsSettings(
         Path(str(keystore)),
@@ -61,13 +63,14 @@ def read_tls(options: object) -> TlsSettings | None:
         requires_client,
         tuple(map(str, options.get("cipher_suites") or ())),
         tuple(map(str, options.get("accepted_protocols") or ())),
+        option,
     )
 
 
-def _boolean(options: Mapping[str, object], name: str) -> bool:
+def _boolean(option: str, options: Mapping[str, object], name: str) -> bool:
     value = options.get(name, False)
     if not isinstance(value, bool):
-        raise TlsError(f"client_encryption_options: {name}: {value} is neither true nor false")
+        raise TlsError(f"{option}: {name}: {value} is neither true nor false")
     return value
 
 
@@ -90,10 +93,10 @@ def make_context(settings: TlsSettings) -> ssl.SSLContext:
         if settings.ciphers:
             context.set_ciphers(":".join(settings.ciphers))
     except OSError as error:
-        raise TlsError(f"client_encryption_options: {settings.keystore}, {settings.truststore}: {error}") from error
+        raise TlsError(f"{settings.option}: {settings.keystore}, {settings.truststore}: {error}") from error
     if settings.requires_client_certificate:
         if settings.truststore is None:
-            raise TlsError("client_encryption_options: require_client_auth needs a truststore; name a PEM or PKCS12 file")
+            raise TlsError(f"{settings.option}: require_client_auth needs a truststore; name a PEM or PKCS12 file")
         context.verify_mode = ssl.CERT_REQUIRED
     versions = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
     accepted = [versions[name] for name in settings.protocols if name in versions] or list(versions.values())

@@ -3,15 +3,23 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import pytest
 import yaml
 
+from cqlserver.launcher import launch
 from cqlserver.metrics.families import FAMILIES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+PROMETHEUS = DOCS / "monitoring/prometheus.yml"
 ALERTS, DASHBOARD = DOCS / "monitoring/alerts.yml", DOCS / "monitoring/grafana-dashboard.json"
 WORDS = re.compile(r"\b(?:cassandra|cqlserver|process)_\w+")
 
@@ -64,3 +72,44 @@ def test_a_name_that_is_none_is_found_out() -> None:
 def test_promtool_takes_the_rules() -> None:
     done = subprocess.run(["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
+def test_prometheus_scrapes_a_port_that_asks_for_its_token(tmp_path: Path) -> None:
+    """As docs/monitoring/prometheus.yml has it, but for the places; with another token it gets nothing."""
+    config = yaml.safe_load(PROMETHEUS.read_text())
+    (job,) = config["scrape_configs"]
+    words = ["--memory", "--port", "0", "--control-port", "0", "--tls", "auto", "--control-tls", "clients", "--control-auth"]
+    command = [sys.executable, "-P", "-m", "cqlserver", *words, "--ready-file", "-", "--until-stdin-ends"]
+    with launch(command) as server:
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{server.control_port}"]}]
+        job["tls_config"] = {"ca_file": server.access.ca}
+        job["authorization"]["credentials_file"] = server.access.token_file
+        assert scraped(tmp_path / "right", config, 'cqlserver_uptime_seconds{job="cqlserver"}')
+        (tmp_path / "other").write_text("another-token-of-enough-length")
+        job["authorization"]["credentials_file"] = str(tmp_path / "other")
+        assert scraped(tmp_path / "wrong", config, 'up{job="cqlserver"} == 0')
+
+
+def scraped(folder: Path, config: dict[str, object], query: str) -> bool:
+    """Whether a Prometheus with this configuration comes to have something of that query."""
+    folder.mkdir()
+    config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{sock.getsockname()[1]}"
+    words = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    words.append(f"--web.listen-address={address}")
+    url = f"http://{address}/api/v1/query?query={quote(query)}"
+    with subprocess.Popen(["prometheus", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(150):
+                with suppress(OSError), urlopen(url, timeout=5) as answer:
+                    if json.load(answer)["data"]["result"]:
+                        return True
+                time.sleep(0.2)
+            return False
+        finally:
+            process.terminate()
