@@ -5,6 +5,7 @@ what a crash left of the last write: readers end there. Nothing is synced: like 
 death, not the machine's.
 """
 
+import errno
 import logging
 import zlib
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ class BinLog:
         self._cycle_s, self._pattern = ROLL_CYCLES[options.roll_cycle.upper()]
         self._file: AppendFile | None = None
         self._cycle = -1
+        self._looked_s = -1
+        """When it was last looked whether the file is still there."""
         self._waiting: dict[str, tuple[float, int]] = {}
         """Paths to be archived: when, and after how many attempts."""
         self._under_way: dict[str, tuple[Errand[None], int]] = {}
@@ -82,10 +85,14 @@ class BinLog:
 
     def append(self, data: bytes) -> None:
         """Whole records."""
-        cycle = self._clock.now_s() // self._cycle_s
+        now_s = self._clock.now_s()
+        cycle = now_s // self._cycle_s
         if cycle != self._cycle or self._file is None:
             self._roll(cycle)
-        elif self._waiting or self._under_way:
+        elif now_s != self._looked_s:
+            self._looked_s = now_s
+            if not self._disk.exists(self._file.path):
+                raise FileNotFoundError(errno.ENOENT, "it was removed", self._file.path)
             self._tend()
         assert self._file is not None
         self._file.write(data)

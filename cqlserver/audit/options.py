@@ -2,18 +2,33 @@
 fql/FullQueryLoggerOptions.java, utils/binlog/BinLogOptions.java). Faults are ValueErrors with a message for the user."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 ROLL_CYCLES: Final[Mapping[str, tuple[int, str]]] = {
+    "FIVE_MINUTELY": (300, "%Y%m%d-%H%MV"),
+    "TEN_MINUTELY": (600, "%Y%m%d-%H%MX"),
+    "TWENTY_MINUTELY": (1_200, "%Y%m%d-%H%MXX"),
+    "HALF_HOURLY": (1_800, "%Y%m%d-%H%MH"),
+    "FAST_HOURLY": (3_600, "%Y%m%d-%HF"),
+    "TWO_HOURLY": (7_200, "%Y%m%d-%HII"),
+    "FOUR_HOURLY": (14_400, "%Y%m%d-%HIV"),
+    "SIX_HOURLY": (21_600, "%Y%m%d-%HVI"),
+    "FAST_DAILY": (86_400, "%Y%m%dF"),
     "MINUTELY": (60, "%Y%m%d-%H%M"),
     "HOURLY": (3_600, "%Y%m%d-%H"),
     "DAILY": (86_400, "%Y%m%d"),
+    "LARGE_HOURLY": (3_600, "%Y%m%d-%HL"),
     "LARGE_DAILY": (86_400, "%Y%m%dL"),
     "XLARGE_DAILY": (86_400, "%Y%m%dX"),
     "HUGE_DAILY": (86_400, "%Y%m%dH"),
+    "SMALL_DAILY": (86_400, "%Y%m%dS"),
+    "LARGE_HOURLY_SPARSE": (3_600, "%Y%m%d-%HLS"),
+    "LARGE_HOURLY_XSPARSE": (3_600, "%Y%m%d-%HLX"),
+    "HUGE_DAILY_XSPARSE": (86_400, "%Y%m%dHX"),
 }
-"""Seconds, and how a file of the cycle is called."""
+"""Seconds, and how a file of the cycle is called (net.openhft.chronicle.queue.RollCycles, but for those of its tests)."""
 CATEGORIES: Final = ("QUERY", "DML", "DDL", "DCL", "OTHER", "AUTH", "ERROR", "PREPARE")
 FILTERS: Final = tuple(
     f"{side}_{what}" for side in ("included", "excluded") for what in ("keyspaces", "categories", "users")
@@ -75,6 +90,13 @@ def read_full_query_log_options(value: object) -> FullQueryLogOptions:
     """Of what cassandra.yaml has there. Raises ValueError."""
     name = "full_query_logging_options"
     return checked(_read(FullQueryLogOptions, name, _mapping(name, value)))
+
+
+def placed_audit(options: AuditLogOptions, data: Path | None) -> AuditLogOptions:
+    """Files are beside the data where nothing else is said."""
+    if options.audit_logs_dir:
+        return options
+    return replace(options, audit_logs_dir=str((data or Path()).resolve() / "audit"))
 
 
 def checked_audit(options: AuditLogOptions) -> AuditLogOptions:

@@ -7,6 +7,8 @@ memory it has again when it is started. A killed one has not said that it goes: 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -23,13 +25,14 @@ from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
-from cqlserver.program.server import StartupError, listen, open_control_socket, open_node, open_sockets
+from cqlserver.program.server import StartupError, begin_audit, listen, open_control_socket, open_node, open_sockets
 from cqlserver.system.movements import maybe_bootstrap_state
 from protocol.errors import MovementRefused
 
 if TYPE_CHECKING:
     import socket
 
+    from cqlserver.audit.options import AuditLogOptions
     from cqlserver.control.access import Access
 
 log = logging.getLogger("cqlserver.cluster")
@@ -145,7 +148,9 @@ class LocalCluster:
         assert part.station is not None
         self._network.connect(part.station)
         assert part.node is not None
-        part.listener = Listener(part.node, part.sockets, is_open=False)
+        listener = part.listener = Listener(part.node, part.sockets, is_open=False)
+        part.node.turn_clients_away = partial(self._nursery.start_soon, listener.exclusively, listener.turn_away)
+        begin_audit(part.node)
         part.scope = trio.CancelScope()
         self._nursery.start_soon(self._serve, part, part.listener, part.scope)
         part.station.start()
@@ -170,6 +175,8 @@ class LocalCluster:
         part.node = part.station = part.scope = part.listener = part.control = None
         if node is None:
             return
+        if node.audit_logs is not None:
+            node.audit_logs.close()
         if node.durable:
             node.engine.close()
         else:
@@ -209,8 +216,10 @@ class LocalCluster:
         last = self.parts[-1].config
         prefix, _, number = last.host.rpartition(".")
         data = None if last.data is None else last.data.with_name(f"node{len(self.parts) + 1}")
+        audit_log = _audit_log(last, f"node{len(self.parts) + 1}", is_beside=True)
         control_port = None if last.control_port is None else 0
-        config = replace(last, host=f"{prefix}.{int(number) + 1}", data=data, control_port=control_port)
+        host = f"{prefix}.{int(number) + 1}"
+        config = replace(last, host=host, data=data, audit_log=audit_log, control_port=control_port)
         self.parts.append(part := Part(config))
         try:
             self._open(part, joins=True)
@@ -309,9 +318,19 @@ def node_configs(config: Config, count: int) -> list[Config]:
             port=port,
             control_port=config.control_port if number == 1 or config.control_port is None else 0,
             data=None if config.data is None else config.data / f"node{number}",
+            audit_log=_audit_log(config, f"node{number}"),
         )
         for number, host in enumerate(hosts, 1)
     ]
+
+
+def _audit_log(config: Config, name: str, is_beside: bool = False) -> "AuditLogOptions | None":
+    """With a folder of that name in the one that the nodes have together, or `is_beside` the one that is another's."""
+    options = config.audit_log
+    if options is None or not options.audit_logs_dir:
+        return options
+    folder = Path(options.audit_logs_dir)
+    return replace(options, audit_logs_dir=str(folder.with_name(name) if is_beside else folder / name))
 
 
 def _free_port(config: Config, hosts: Sequence[str]) -> int:

@@ -1,10 +1,9 @@
 """The audit log and the full query log: on, off, and what they are set to (service/StorageService.java)."""
 
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from cqlserver.audit.logs import audit_logs_of
-from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions, checked, checked_audit
+from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions, checked, checked_audit, placed_audit
 from cqlserver.control.context import Control, Refused
 
 
@@ -78,12 +77,8 @@ def _chosen(given: dict[str, object], archive_command: str | None) -> dict[str, 
 
 
 def _audit_options(control: Control) -> AuditLogOptions:
-    """As configured; files beside the data where nothing else is said."""
     config = control.node.config
-    options = config.audit_log or AuditLogOptions()
-    if options.audit_logs_dir:
-        return options
-    return replace(options, audit_logs_dir=str((config.data or Path()).resolve() / "audit"))
+    return placed_audit(config.audit_log or AuditLogOptions(), config.data)
 
 
 def _full_query_options(control: Control) -> FullQueryLogOptions:

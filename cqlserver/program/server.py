@@ -42,7 +42,6 @@ from storage.exercise import EXERCISE_VARIABLE, StorageExercise
 from storage.local_node import LocalNode, maybe_local_node, save_local_node, stored_place, stored_truncations
 
 if TYPE_CHECKING:
-    from cqlserver.audit.options import AuditLogOptions
     from cqlserver.connections.tls import Tls
     from cqlserver.control.access import Access
     from cqlserver.program.own_certificates import OwnCertificates
@@ -160,8 +159,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
             from cqlserver.query_log.recording import QueryLog
 
             node.record(QueryLog({}))
-        if config.audit_log is not None and config.audit_log.enabled:
-            begin_audit(node, config.audit_log)
+        begin_audit(node)
         listener = Listener(node, sockets, make_tls(config), is_open=connected is None)
         if node.durable and (exercise := os.environ.get(EXERCISE_VARIABLE)):
             listener.after_go = StorageExercise(node.engine, exercise == "compact")
@@ -202,12 +200,16 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         node.engine.close()
 
 
-def begin_audit(node: Node, options: "AuditLogOptions") -> None:
-    """Raises StartupError."""
+def begin_audit(node: Node) -> None:
+    """Has the audit log on from the start, where the configuration says so. Raises StartupError."""
+    options = node.config.audit_log
+    if options is None or not options.enabled:
+        return
     from cqlserver.audit.logs import audit_logs_of
+    from cqlserver.audit.options import placed_audit
 
     try:
-        audit_logs_of(node).enable_audit(options)
+        audit_logs_of(node).enable_audit(placed_audit(options, node.config.data))
     except (OSError, ValueError) as error:
         raise StartupError(f"audit_logging_options: {error}; choose another audit_logs_dir") from error
 

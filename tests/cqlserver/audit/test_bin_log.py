@@ -3,7 +3,7 @@
 import pytest
 
 from cqlserver.audit.bin_log import MAGIC, BinLog, BinLogDamaged, framed, records
-from cqlserver.audit.options import BinLogOptions
+from cqlserver.audit.options import ROLL_CYCLES, BinLogOptions
 from storage.environment.environment import Environment, Rng
 from storage.environment.memory import MemoryDisk
 from storage.environment.strands import InlineWorkers
@@ -98,6 +98,28 @@ def test_full_files_are_archived_and_tried_again() -> None:
     files.log.close()
     assert files.commands[-1] == "/bin/keep /audit/20231114-2221.binlog"
     assert len(files.commands) == 4
+
+
+def test_a_file_that_is_gone_is_told_within_a_second() -> None:
+    """It was written to for the rest of its cycle, and nobody knew that nothing was kept."""
+    files = Files(roll_cycle="DAILY")
+    files.log.append(framed(1, b"one"))
+    (name,) = files.names()
+    files.disk.unlink(f"/audit/{name}")
+    files.clock.seconds += 1
+    with pytest.raises(FileNotFoundError, match="it was removed"):
+        files.log.append(framed(1, b"two"))
+
+
+@pytest.mark.parametrize("cycle", ROLL_CYCLES)
+def test_files_of_each_roll_cycle(cycle: str) -> None:
+    files = Files(roll_cycle=cycle.lower())  # 22:13:20 of a Tuesday
+    files.log.append(framed(1, b"one"))
+    files.clock.seconds += ROLL_CYCLES[cycle][0]
+    files.log.append(framed(1, b"two"))
+    first, second = files.names()
+    assert first < second
+    assert first.startswith("20231114")
 
 
 def test_what_a_crash_left_is_archived_at_the_next_start() -> None:

@@ -1,6 +1,8 @@
 """Both logs from nodetool on, and the commands that read them, against real servers."""
 
 import io
+import shutil
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -96,3 +98,52 @@ def test_full_query_log_replayed_on_two_servers(tmp_path: Path) -> None:
         assert command("fql", "compare", *folders) == (0, "7 results, 0 differ\n")
     assert command("fql", "compare", folders[0])[0] == 2
     assert command("fql", "replay", str(log), "--target", "127.0.0.1:1")[0] == 2
+
+
+def wait_gone(server: cqlserver.Server, number: int) -> None:
+    """Until this node's clients are turned away; a moment goes by until the log is found to be gone."""
+    node = server.nodes[number]
+    for _ in range(300):
+        try:
+            with connect(node.host, node.port) as client:
+                client.query("SELECT cluster_name FROM system.local")
+        except OSError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("clients are served on")
+
+
+def test_each_node_of_a_process_has_a_log_and_is_closed_without(tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    options = {"enabled": True, "audit_logs_dir": str(folder), "logger": {"class_name": "FileAuditLogger"}}
+    options["excluded_keyspaces"] = ""
+    with cqlserver.start(nodes=2, settings={"audit_logging_options": options}) as server:
+        for number, node in enumerate(server.nodes, 1):
+            with connect(node.host, node.port) as client:
+                client.query(f"SELECT cluster_name FROM system.local WHERE key = 'local' /* {number} */")
+        texts = ["".join(file.read_text() for file in (folder / f"node{number}").iterdir()) for number in (1, 2)]
+        assert [[f"/* {n} */" in text for n in (1, 2)] for text in texts] == [[True, False], [False, True]]
+        assert "|host:/127.0.0.2:7000|" in texts[1]
+        shutil.rmtree(folder / "node2")
+        wait_gone(server, 1)
+        assert "The audit log can't be written" in server.log
+        with connect(server.nodes[0].host, server.nodes[0].port) as client:
+            client.query("SELECT cluster_name FROM system.local")
+        assert server.nodes[1].nodetool("statusbinary") == "not running\n"
+        server.nodes[1].stop()
+        server.nodes[1].start()  # as its settings say, again
+        with connect(server.nodes[1].host, server.nodes[1].port) as client:
+            client.query("SELECT cluster_name FROM system.local")
+        assert (folder / "node2").exists()
+        server.add_node()
+        assert (folder / "node3").exists()
+
+
+def test_files_are_beside_the_data_where_nothing_else_is_said(tmp_path: Path) -> None:
+    """The log that settings alone began was written to the root of the file system."""
+    with cqlserver.start(data=tmp_path / "data", settings={"audit_logging_options": {"enabled": True}}) as server:
+        server.execute("CREATE ROLE r")
+        with connect(server.host, server.port) as client:
+            client.query("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    (file,) = (tmp_path / "data" / "audit").iterdir()
+    assert b"CREATE KEYSPACE ks" in file.read_bytes()
