@@ -11,6 +11,7 @@ from random import Random
 
 from cqlserver.node import Node
 from hunt.hunting import Fuzzer, told_bugs
+from hunt.operating import LOOK, OBSERVED, RESTORE, SNAPSHOT, VERBS, Operator, look, observe
 from hunt.small_node import COMPACT, FLUSH, SCHEMA, WITH_ROLES, Client, new_node, stored
 from protocol.responses import Error, RowsResult
 from storage.environment.environment import ManualClock
@@ -116,9 +117,12 @@ def histories_of_roles(rng: Random) -> list[str]:
 
 
 def _history(rng: Random, statement: Callable[[], str]) -> list[str]:
-    parts = []
+    parts = [OBSERVED] if rng.random() < 0.2 else []
     for _ in range(rng.randrange(10, 80)):
         drawn = rng.random()
+        if drawn > 0.96:
+            parts.append(rng.choice((LOOK, *VERBS, SNAPSHOT, RESTORE)))
+            continue
         if drawn < 0.15:
             failing = f"{FAILING_FLUSH}{rng.choice(FAILURES)} {rng.randrange(40)}"
             cut = f"{POWER_CUT}{rng.randrange(1000)}"
@@ -156,9 +160,14 @@ def _fault(
     parts: Sequence[str], opened: Callable[[FaultyDisk | None, ManualClock], Node], compared: Sequence[str]
 ) -> str | None:
     disk, clocks = FaultyDisk(), (ManualClock(), ManualClock())
-    node, twin = opened(disk, clocks[0]), Client(opened(None, clocks[1]))
-    client, is_synced = Client(node), False
+    node, twin_node = opened(disk, clocks[0]), opened(None, clocks[1])
+    if OBSERVED in parts:
+        observe(node)
+    client, twin, is_synced = Client(node), Client(twin_node), False
+    operators = Operator(node), Operator(twin_node)
     for text in (*SCHEMA, *parts, KILL):
+        if text == OBSERVED:
+            continue
         if text == KILL or text.startswith((POWER_CUT, FAILING_FLUSH)):
             if text.startswith(FAILING_FLUSH):
                 _flush_while_failing(node, disk, text.removeprefix(FAILING_FLUSH))
@@ -173,7 +182,9 @@ def _fault(
                 node = opened(disk, clocks[0])
             except Exception as error:  # noqa: BLE001 - it is what is looked for
                 return f"the server does not start after {text}: {type(error).__name__}: {error}"
-            client = Client(node)
+            if OBSERVED in parts:
+                observe(node)
+            client, operators = Client(node), (Operator(node), Operator(twin_node))
             if is_cut and not is_synced:
                 return _unreadable(client, compared)
             different = _difference(client, twin, compared, text)
@@ -187,6 +198,14 @@ def _fault(
                 return f"{text}: {type(error).__name__}: {error}"
             continue
         assert node.commit_log is not None
+        if text in (LOOK, *VERBS):
+            try:
+                for one, operator in zip((node, twin_node), operators, strict=True):
+                    look(one) if text == LOOK else operator.do(text)
+            except Exception as error:  # noqa: BLE001 - it is what is looked for
+                return f"{text}: {type(error).__name__}: {error}"
+            is_synced = is_synced and text == LOOK
+            continue
         if text == SYNC:
             node.commit_log.sync()
             is_synced = True

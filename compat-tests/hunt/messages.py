@@ -7,6 +7,7 @@ from struct import error as StructError
 from cqlserver.connections.session import Session
 from cqlserver.paging import NO_LIMIT, PagingState
 from hunt.hunting import Fuzzer, told_bugs
+from hunt.operating import look, observe
 from hunt.small_node import SCHEMA, Client, new_node
 from protocol import requests
 from protocol.compression import Lz4Compressor
@@ -165,8 +166,10 @@ def segments(rng: Random) -> list[bytes]:
 
 
 def fault(parts: Sequence[bytes]) -> str | None:
-    """What a server does of it that none should."""
+    """What a server does of it that none should. Of half of the cases clients are listened to."""
     node = new_node()
+    if len(parts) % 2:
+        observe(node)
     other = Client(node)
     for statement in (*SCHEMA, *ROWS):
         other.ask(statement)
@@ -187,6 +190,10 @@ def fault(parts: Sequence[bytes]) -> str | None:
             if session.closing:
                 break
         session.close()
+        try:
+            look(node)
+        except Exception as error:  # noqa: BLE001 - it is what is looked for
+            return f"metrics and logs: {type(error).__name__}: {error}"
         if not isinstance(other.ask("SELECT key FROM system.local"), RowsResult):
             return "another client gets no answer"
     return told[0] if told else None

@@ -1,7 +1,7 @@
 """A fuzzer of texts: statements of the recorded scripts, with words left out, doubled, exchanged, and nasty ones put in.
 
 Half of the cases go to a server where clients log in, as its superuser; in some the tables are flushed or compacted now and
-then.
+then, in some what clients ask is logged, in some operators keep the state and bring it back.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from hunt.hunting import Fuzzer, told_bugs
+from hunt.operating import LOOK, OBSERVED, VERBS, Operator, look, observe
 from hunt.small_node import COMPACT, FLUSH, SCHEMA, WITH_ROLES, WITHOUT_ROLES, Client, new_node, stored
 from storage.environment.memory import FaultyDisk
 
@@ -50,11 +51,14 @@ def seeds() -> list[str]:
 
 def statements(rng: Random) -> list[str]:
     parts = [LOGGING_IN] if rng.random() < 0.5 else []
+    parts += [OBSERVED] if rng.random() < 0.3 else []
     parts += PREPARATIONS if rng.random() < 0.5 else ()
-    stores = rng.random() < 0.3
+    stores, operates = rng.random() < 0.3, rng.random() < 0.3
     for _ in range(20):
         if stores and rng.random() < 0.3:
             parts.append(rng.choice((FLUSH, COMPACT)))
+        if operates and rng.random() < 0.3:
+            parts.append(rng.choice((LOOK, *VERBS)))
         parts.append(mutated(rng, rng.choice(seeds())))
     return parts
 
@@ -82,16 +86,24 @@ def mutated(rng: Random, text: str) -> str:
 def fault(parts: Sequence[str]) -> str | None:
     is_logging_in, stores = LOGGING_IN in parts, FLUSH in parts or COMPACT in parts
     node = new_node(FaultyDisk() if stores else None, auth=WITH_ROLES if is_logging_in else WITHOUT_ROLES)
-    client = Client(node)
+    if OBSERVED in parts:
+        observe(node)
+    client, operator = Client(node), Operator(node)
     for statement in (*SCHEMA, "USE ks"):
         client.ask(statement)
     with told_bugs() as told:
         for text in parts:
-            if text == LOGGING_IN:
+            if text in (LOGGING_IN, OBSERVED):
                 continue
             try:
                 if text in (FLUSH, COMPACT):
                     stored(node, text)
+                    continue
+                if text == LOOK:
+                    look(node)
+                    continue
+                if text in VERBS:
+                    operator.do(text)
                     continue
                 client.ask(text.encode("utf-8", "replace").decode())
             except Exception as error:  # noqa: BLE001 - it is what is looked for
