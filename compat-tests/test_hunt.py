@@ -5,6 +5,12 @@ from random import Random
 import pytest
 from hunt import histories, messages, statements
 from hunt.hunting import Fuzzer, hunt
+from hunt.operating import LOOK, OBSERVED, RESTORE, SNAPSHOT
+from hunt.small_node import FLUSH
+
+from cqlserver.audit.audit_log import AuditLog
+from cqlserver.control import kept_state
+from protocol.frames import Envelope
 
 SECONDS = 8.0
 SEED = 1
@@ -29,3 +35,27 @@ def test_what_is_found_is_shrunk() -> None:
     assert found is not None
     assert found.parts == [7]
     assert 7 in case(Random(found.seed))
+
+
+def test_what_operators_bring_back_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    insert, delete = "INSERT INTO ks.t (k, c, v) VALUES (1, 1, 'w')", "DELETE FROM ks.t WHERE k = 1"
+    parts = [OBSERVED, insert, FLUSH, insert, SNAPSHOT, delete, LOOK, RESTORE]
+    assert histories.fault(parts) is None
+
+    async def nothing(*_arguments: object) -> None:
+        pass
+
+    monkeypatch.setattr(kept_state, "bring_back", nothing)
+    assert "should be" in (histories.fault(parts) or "")
+
+
+def test_what_listens_to_clients_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [OBSERVED, "SELECT * FROM ks.t"]
+    assert statements.fault(parts) is None
+
+    def fail(_log: AuditLog, _session: object, envelopes: list[Envelope], *_: object) -> None:
+        if any(b"SELECT" in envelope[4] for envelope in envelopes):
+            raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(AuditLog, "served", fail)
+    assert "a bug" in (statements.fault(parts) or "")
