@@ -184,6 +184,7 @@ class _Peer:
     async def run(self) -> None:
         """Connects when there is something to send, and again when that broke."""
         while True:
+            self._is_sending = False
             await self._wanted.wait()
             self._is_sending, self._is_astray = True, False
             self._reached_at = self._route(self._endpoint)
@@ -192,16 +193,15 @@ class _Peer:
                     stream = await trio.open_tcp_stream(self._reached_at.address, self._reached_at.port)
                 async with stream:
                     await self._shake_hands(stream)
-                    await self._send(stream)
+                    if await self._send(stream):
+                        continue
             except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 log.debug("%s: %s", self._endpoint, error)
             except PeerError as error:
                 if str(error) != self._refusal:
                     self._refusal = str(error)
                     log.error("%s: %s", self._endpoint, error)
-            self._is_sending, self._is_gone = False, not self._is_astray
-            if self._is_astray and not self._queue:
-                continue
+            self._is_gone = True
             self._take()  # nobody knows how much of it arrived
             await trio.sleep(RETRY_S)
 
@@ -219,15 +219,18 @@ class _Peer:
             raise PeerError(f"refuses this node: {answer.reason}")
         self._refusal, self._is_gone = "", False
 
-    async def _send(self, stream: trio.SocketStream) -> None:
+    async def _send(self, stream: trio.SocketStream) -> bool:
+        """Until the connection breaks, or goes astray: whether everything has left that was to."""
+        has_left = False
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, nursery.cancel_scope)
                 while True:
                     if not self._queue:
                         if self._is_astray:
+                            has_left = True
                             nursery.cancel_scope.cancel()
-                            return
+                            break
                         self._is_sending, self._fd = False, stream.socket.fileno()
                         self._wanted = trio.Event()
                         await self._wanted.wait()
@@ -236,6 +239,7 @@ class _Peer:
                     await stream.send_all(frames + self._encoder.encode(self._take()))
         finally:
             self._fd, self._rest = -1, b""  # before the number may be another's
+        return has_left
 
     def _take(self) -> list[Message]:
         queue, self._queue, self._queued_bytes = self._queue, [], 0
