@@ -37,6 +37,7 @@ class Verdict(IntEnum):
     WRONG_CLUSTER = 1
     WRONG_VERSION = 2
     WRONG_ADDRESS = 3
+    NOT_ENCRYPTED = 4
 
 
 class Hello(NamedTuple):
@@ -118,6 +119,11 @@ def judged(hello: Hello, cluster_name: str, local: Endpoint) -> Answer:
     if hello.callee != local:
         return Answer(Verdict.WRONG_ADDRESS, f"{hello.caller} calls {hello.callee}, this is {local}")
     return Answer(Verdict.WELCOME)
+
+
+def not_encrypted(local: Endpoint) -> Answer:
+    reason = f"{local} takes encrypted connections alone (server_encryption_options)"
+    return Answer(Verdict.NOT_ENCRYPTED, reason)
 
 
 def wrong_version(version: int) -> Answer:

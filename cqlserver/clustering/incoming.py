@@ -6,12 +6,13 @@ The listener serves it together with the clients' sockets, once there is one (`s
 
 import os
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
 from cluster.gossip.endpoint import Endpoint
-from cluster.internode.frames import FrameDecoder
+from cluster.internode.frames import Decompress, FrameDecoder
+from cqlserver.clustering.connecting import TlsEnd
 from cqlserver.clustering.station import Station
 from cqlserver.connections.listener import Listener
 from cqlserver.connections.poller import open_poller
@@ -19,6 +20,16 @@ from protocol.errors import PeerError
 
 RECEIVE_BYTES: Final = 1 << 18
 """Read from one connection in one go."""
+
+
+class Caller(NamedTuple):
+    """A connection whose handshake is done. `rest`: what came behind it; `decompress` None: frames come as they are; `tls`
+    None: the connection is not encrypted."""
+
+    sender: Endpoint
+    rest: bytes
+    decompress: Decompress | None = None
+    tls: TlsEnd | None = None
 
 
 class Incoming:
@@ -49,22 +60,32 @@ class Incoming:
         self._scope.cancel()
         listener.also_serve(self._poller.fileno(), self._serve)
 
-    async def receive(self, stream: trio.SocketStream, sender: Endpoint, data: bytes) -> None:
-        """Takes what a peer sends on this connection, `data` first, until it ends. Raises PeerError."""
-        decoder = FrameDecoder()
+    async def receive(self, stream: trio.SocketStream, caller: Caller) -> None:
+        """Takes what a peer sends on this connection until it ends. Raises PeerError."""
+        decoder, sender, tls = FrameDecoder(caller.decompress), caller.sender, caller.tls
         fd = stream.socket.fileno()
         ended = trio.Event()
         failures: list[PeerError] = []
 
-        def take(received: bytes) -> None:
+        def take(plain: bytes) -> None:
+            messages = decoder.receive_data(plain)
+            if messages and not self._station.take_or_tell(sender, messages):
+                ended.set()
+
+        def take_encrypted(received: bytes) -> None:
+            assert tls is not None
+            take(tls.decrypted(received))
+            if tls.has_ended:
+                ended.set()
+
+        def attempt(take: Callable[[bytes], None], received: bytes) -> None:
             try:
-                messages = decoder.receive_data(received)
+                take(received)
             except PeerError as error:
                 failures.append(error)
                 ended.set()
-                return
-            if messages and not self._station.take_or_tell(sender, messages):
-                ended.set()
+
+        take_received = take if tls is None else take_encrypted
 
         def read() -> None:
             try:
@@ -74,13 +95,13 @@ class Incoming:
             except OSError:
                 received = b""
             if received:
-                take(received)
+                attempt(take_received, received)
             else:
                 ended.set()
             if ended.is_set():
                 self._forget(fd)
 
-        take(data)
+        attempt(take, caller.rest)
         self._station.flush()
         if not ended.is_set():
             self._connections[fd] = read

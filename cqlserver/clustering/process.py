@@ -8,6 +8,7 @@ import trio
 
 from cluster.gossip.endpoint import ApplicationState, Endpoint
 from cluster.gossip.gossiper import INTERVAL_S
+from cqlserver.clustering.connecting import PLAIN, Connecting, Place, WireTls, is_in_scope
 from cqlserver.clustering.incoming import Incoming
 from cqlserver.clustering.joining import join, place_in_ring
 from cqlserver.clustering.member import Member
@@ -41,12 +42,41 @@ class Connected:
         self._node, self._config = node, config
         self._member = Member(node, seeds)
         cluster = self._member.cluster
-        self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id)
+        self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id, self._connecting())
         self._station = Station(node, self._member, self._wire.carry)
         self._incoming = self._wire.incoming = Incoming(self._station)
         self._is_seed = cluster.endpoint in seeds
         if config.prefers_local:
             self._wire.route = self._local_route
+
+    def _connecting(self) -> Connecting:
+        """Raises StartupError."""
+        config, settings = self._config, self._config.internode_tls
+        if settings is None and config.internode_compression == "none":
+            return PLAIN
+        own = config.datacenter, config.rack
+        tls = None
+        if settings is not None:
+            from cqlserver.program.tls_settings import TlsError, make_internode_contexts
+
+            try:
+                contexts = make_internode_contexts(settings)
+            except TlsError as error:
+                raise StartupError(str(error)) from None
+            tls = WireTls(*contexts, settings.accepting.is_optional, settings.verifies_endpoint)
+        encryption = "none" if settings is None else settings.scope
+        return Connecting(
+            lambda endpoint: is_in_scope(config.internode_compression, own, self._maybe_place(endpoint)),
+            lambda endpoint: is_in_scope(encryption, own, self._maybe_place(endpoint)),
+            tls,
+        )
+
+    def _maybe_place(self, endpoint: Endpoint) -> Place | None:
+        """Where a node is, once that is known."""
+        state = self._member.cluster.gossiper.maybe_state(endpoint)
+        datacenter = None if state is None else state.get(ApplicationState.DC)
+        rack = None if state is None else state.get(ApplicationState.RACK)
+        return None if datacenter is None or rack is None else (datacenter, rack)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Tells when it has found the others, and goes on until cancelled. Raises StartupError."""

@@ -27,10 +27,12 @@ from cluster.internode.handshake import (
     judged,
     maybe_answer,
     maybe_hello,
+    not_encrypted,
     version_of,
     wrong_version,
 )
-from cqlserver.clustering.incoming import RECEIVE_BYTES, Incoming
+from cqlserver.clustering.connecting import PLAIN, TLS_HANDSHAKE, Connecting, TlsEnd, WireTls, lz4
+from cqlserver.clustering.incoming import RECEIVE_BYTES, Caller, Incoming
 from protocol.errors import PeerError
 
 log = logging.getLogger("cqlserver.cluster")
@@ -49,8 +51,8 @@ BACKLOG: Final = 128
 class Wire:
     """One node's. `incoming` is set before `run`."""
 
-    def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID) -> None:
-        self._local, self._cluster_name, self._host_id = local, cluster_name, host_id
+    def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID, how: Connecting = PLAIN) -> None:
+        self._local, self._cluster_name, self._host_id, self._how = local, cluster_name, host_id, how
         self.incoming: Incoming | None = None
         self.route: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint
         """Where a node is reached that others know by this endpoint."""
@@ -72,7 +74,7 @@ class Wire:
             if self._nursery is None:
                 return
             hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
-            peer = self._peers[endpoint, kind] = _Peer(endpoint, hello, self.route)
+            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how)
             self._nursery.start_soon(peer.run)
         peer.add(messages, size)
 
@@ -102,51 +104,99 @@ class Wire:
                 greeted = await self._greet(stream)
                 if greeted is not None:
                     assert self.incoming is not None
-                    await self.incoming.receive(stream, *greeted)
+                    await self.incoming.receive(stream, greeted)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 pass
             except PeerError as error:
                 log.warning("a connection on the storage port is closed: %s", error)
 
-    async def _greet(self, stream: trio.SocketStream) -> tuple[Endpoint, bytes] | None:
+    async def _greet(self, stream: trio.SocketStream) -> Caller | None:
         """Who calls, and what came behind the Hello. Raises PeerError."""
-        data = b""
         with trio.move_on_after(HANDSHAKE_S):
-            while True:
-                version = version_of(data)
-                try:
-                    found = maybe_hello(data)
-                except PeerError:
-                    if version is not None:
-                        await stream.send_all(encode_answer(wrong_version(version)))
-                    raise
-                if found is not None:
-                    hello, end = found
-                    answer = judged(hello, self._cluster_name, self._local)
-                    is_welcome = answer.verdict is Verdict.WELCOME
-                    if not is_welcome:
-                        log.warning("refused %s: %s", hello.caller, answer.reason)
-                    await stream.send_all(encode_answer(answer))
-                    return (hello.caller, data[end:]) if is_welcome else None
-                received = await stream.receive_some(RECEIVE_BYTES)
-                if not received:
-                    return None
-                data += received
+            received = await stream.receive_some(RECEIVE_BYTES)
+            tls = None
+            if received.startswith(TLS_HANDSHAKE):
+                tls = await self._accept_encrypted(stream, received)
+                received = tls.decrypted(b"")
+            return await self._answer(stream, received, tls)
         return None
+
+    async def _accept_encrypted(self, stream: trio.SocketStream, received: bytes) -> TlsEnd:
+        """Raises PeerError."""
+        settings = self._how.tls
+        if settings is None:
+            raise PeerError(f"{_address(stream)} encrypts, and this node does not (server_encryption_options)")
+        tls = TlsEnd(settings.accepting, is_caller=False)
+        await _agree(tls, stream, received)
+        if settings.verifies_endpoint and _address(stream) not in (addresses := tls.addresses()):
+            told = ", ".join(addresses) or "none"
+            raise PeerError(f"the certificate of {_address(stream)} is for other addresses: {told}")
+        return tls
+
+    async def _answer(self, stream: trio.SocketStream, data: bytes, tls: TlsEnd | None) -> Caller | None:
+        """Raises PeerError."""
+
+        async def send(answer: Answer) -> None:
+            encoded = encode_answer(answer)
+            await stream.send_all(encoded if tls is None else tls.encrypted(encoded))
+
+        while True:
+            version = version_of(data)
+            try:
+                found = maybe_hello(data)
+            except PeerError:
+                if version is not None:
+                    await send(wrong_version(version))
+                raise
+            if found is not None:
+                break
+            received = await stream.receive_some(RECEIVE_BYTES)
+            if not received:
+                return None
+            data += received if tls is None else tls.decrypted(received)
+        hello, end = found
+        answer = judged(hello, self._cluster_name, self._local)
+        settings = self._how.tls
+        if tls is None and settings is not None and not settings.is_optional:
+            answer = not_encrypted(self._local)
+        is_welcome = answer.verdict is Verdict.WELCOME
+        if not is_welcome:
+            log.warning("refused %s: %s", hello.caller, answer.reason)
+        await send(answer)
+        decompress = lz4()[1] if hello.compression is Compression.LZ4 else None
+        return Caller(hello.caller, data[end:], decompress, tls) if is_welcome else None
+
+
+async def _agree(tls: TlsEnd, stream: trio.SocketStream, received: bytes = b"") -> None:
+    """Shakes hands. Raises PeerError."""
+    while True:
+        to_send = tls.shake_hands(received)
+        if to_send:
+            await stream.send_all(to_send)
+        if tls.is_ready:
+            return
+        received = await stream.receive_some(RECEIVE_BYTES)
+        if not received:
+            raise PeerError(f"{_address(stream)} ends the connection instead of agreeing on how to encrypt it")
+
+
+def _address(stream: trio.SocketStream) -> str:
+    """Of the other end."""
+    return str(stream.socket.getpeername()[0])
 
 
 class _Peer:
     """What is for one peer, and the connection to it."""
 
-    def __init__(self, endpoint: Endpoint, hello: Hello, route: Callable[[Endpoint], Endpoint]) -> None:
-        self._endpoint, self._hello, self._route = endpoint, hello, route
-        self._reached_at = endpoint
+    def __init__(self, hello: Hello, route: Callable[[Endpoint], Endpoint], how: Connecting) -> None:
+        self._endpoint, self._hello, self._route, self._how = hello.callee, hello, route, how
+        self._reached_at = hello.callee
         self._queue: list[Message] = []
         self._queued_bytes = 0
         self._wanted = trio.Event()
         self._is_sending = False
         self._refusal = ""
-        self._encoder = FrameEncoder()
+        self._encode: Callable[[Sequence[Message]], bytes] = FrameEncoder().encode
         self._fd = -1  # of a connection that is idle: what it takes at once is sent without a task
         self._rest = b""  # of a frame that it did not take wholly
         self._is_astray = False
@@ -160,7 +210,7 @@ class _Peer:
         if self._queued_bytes + size > QUEUE_BYTES_MAX:
             return
         if self._fd >= 0:
-            self._rest = self._written(self._encoder.encode(messages))
+            self._rest = self._written(self._encode(messages))
             if not self._rest:
                 return
             self._fd = -1
@@ -192,8 +242,8 @@ class _Peer:
                 with trio.fail_after(CONNECT_S):
                     stream = await trio.open_tcp_stream(self._reached_at.address, self._reached_at.port)
                 async with stream:
-                    await self._shake_hands(stream)
-                    if await self._send(stream):
+                    tls = await self._shake_hands(stream)
+                    if await self._send(stream, tls):
                         continue
             except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 log.debug("%s: %s", self._endpoint, error)
@@ -205,26 +255,44 @@ class _Peer:
             self._take()  # nobody knows how much of it arrived
             await trio.sleep(RETRY_S)
 
-    async def _shake_hands(self, stream: trio.SocketStream) -> None:
+    async def _shake_hands(self, stream: trio.SocketStream) -> TlsEnd | None:
+        """Agrees on how to speak. Raises PeerError."""
+        how, compression = self._how, Compression.NONE
+        encoder = FrameEncoder()
+        if how.compresses(self._endpoint):
+            compression, encoder = Compression.LZ4, FrameEncoder(lz4()[0])
+        tls = None
         with trio.fail_after(HANDSHAKE_S):
-            await stream.send_all(encode_hello(self._hello))
+            if how.tls is not None and how.encrypts(self._endpoint):
+                tls = await self._call_encrypted(stream, how.tls)
+            hello = encode_hello(self._hello._replace(compression=compression))
+            await stream.send_all(hello if tls is None else tls.encrypted(hello))
             data = b""
             while (found := maybe_answer(data)) is None:
                 received = await stream.receive_some(RECEIVE_BYTES)
                 if not received:
                     raise trio.BrokenResourceError
-                data += received
+                data += received if tls is None else tls.decrypted(received)
         answer: Answer = found[0]
         if answer.verdict is not Verdict.WELCOME:
             raise PeerError(f"refuses this node: {answer.reason}")
         self._refusal, self._is_gone = "", False
+        encode = encoder.encode
+        self._encode = encode if tls is None else lambda messages: tls.encrypted(encode(messages))
+        return tls
 
-    async def _send(self, stream: trio.SocketStream) -> bool:
+    async def _call_encrypted(self, stream: trio.SocketStream, settings: WireTls) -> TlsEnd:
+        hostname = self._reached_at.address if settings.verifies_endpoint else None
+        tls = TlsEnd(settings.calling, is_caller=True, hostname=hostname)
+        await _agree(tls, stream)
+        return tls
+
+    async def _send(self, stream: trio.SocketStream, tls: TlsEnd | None) -> bool:
         """Until the connection breaks, or goes astray: whether everything has left that was to."""
         has_left = False
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch, stream, nursery.cancel_scope)
+                nursery.start_soon(self._watch, stream, tls, nursery.cancel_scope)
                 while True:
                     if not self._queue:
                         if self._is_astray:
@@ -236,7 +304,7 @@ class _Peer:
                         await self._wanted.wait()
                         self._is_sending = True
                     frames, self._rest = self._rest, b""
-                    await stream.send_all(frames + self._encoder.encode(self._take()))
+                    await stream.send_all(frames + self._encode(self._take()))
         finally:
             self._fd, self._rest = -1, b""  # before the number may be another's
         return has_left
@@ -246,8 +314,11 @@ class _Peer:
         self._wanted = trio.Event()
         return queue
 
-    async def _watch(self, stream: trio.SocketStream, scope: trio.CancelScope) -> None:
-        """The peer says nothing on this connection: what comes is its end."""
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await stream.receive_some(1)
+    async def _watch(self, stream: trio.SocketStream, tls: TlsEnd | None, scope: trio.CancelScope) -> None:
+        """The peer says nothing on this connection, but for what belongs to its encryption: what else comes is its end."""
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError, PeerError):
+            while (received := await stream.receive_some(RECEIVE_BYTES)) and tls is not None:
+                if tls.decrypted(received) or tls.has_ended:
+                    break
+        self._fd = -1  # what is sent from here on waits for the next connection
         scope.cancel()

@@ -19,7 +19,7 @@ from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
     from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions
-    from cqlserver.program.tls_settings import TlsSettings
+    from cqlserver.program.tls_settings import InternodeTlsSettings, TlsSettings
     from storage.commitlog.archiving import ArchivingOptions
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -108,6 +108,8 @@ class Config:
     given: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     guardrails: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     tls: "TlsSettings | None" = None
+    internode_tls: "InternodeTlsSettings | None" = None
+    internode_compression: str = "none"
     own_certificates: bool = False
     requires_client_certificate: bool = False
     audit_log: "AuditLogOptions | None" = None
@@ -201,6 +203,7 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     config = _apply_encryption(config, settings)
+    config = _apply_internode(config, settings)
     partitioner = str(settings.get("partitioner", "Murmur3Partitioner")).rsplit(".", 1)[-1]
     if partitioner != "Murmur3Partitioner":
         raise ConfigError(f"partitioner: {partitioner} is not supported; use Murmur3Partitioner")
@@ -270,6 +273,23 @@ def _apply_encryption(config: Config, settings: Mapping[str, object]) -> Config:
             config = replace(config, control=replace(config.control, tls=tls))
     except TlsError as error:
         raise ConfigError(str(error)) from None
+    return config
+
+
+def _apply_internode(config: Config, settings: Mapping[str, object]) -> Config:
+    """How connections to other nodes are made."""
+    if "internode_compression" in settings:
+        scope = str(settings["internode_compression"])
+        if scope not in ("none", "dc", "all"):
+            raise ConfigError(f"internode_compression: {scope} is none of none, dc, all")
+        config = replace(config, internode_compression=scope)
+    if "server_encryption_options" in settings:
+        from cqlserver.program.tls_settings import TlsError, read_internode_tls
+
+        try:
+            config = replace(config, internode_tls=read_internode_tls(settings["server_encryption_options"]))
+        except TlsError as error:
+            raise ConfigError(str(error)) from None
     return config
 
 

@@ -5,9 +5,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import trustme
 from process_ring import ALL, ONE, ProcessRing, ask, count
 
-from cqlserver.launcher import Server, launch
+from cqlserver.launcher import Server, StartError, launch
 
 pytestmark = pytest.mark.slow
 
@@ -22,6 +23,18 @@ listen_address: 127.0.0.{number}
 data_file_directories: ["{folder}/data{number}"]
 """
 RACKDC = "dc={dc}\nrack=r{number}\nprefer_local=true\n"
+
+
+ENCRYPTED = """\
+internode_compression: all
+server_encryption_options:
+  internode_encryption: all
+  keystore: {folder}/node.pem
+  truststore: {folder}/ca.pem
+  require_client_auth: true
+  require_endpoint_verification: true
+"""
+TEXT = "a text that compresses, for it says the same thing again and again " * 20
 
 
 def start(ring: ProcessRing, number: int, datacenter: str, more: str) -> Server:
@@ -65,3 +78,22 @@ def test_the_files_place_nodes(tmp_path: Path) -> None:
         for key in range(5):
             ask(third, f"INSERT INTO ks.t (k) VALUES ({key})", ALL)
         assert [count(server, "SELECT k FROM ks.t", ALL) for server in ring.servers] == [5, 5, 5]
+
+
+def test_nodes_that_encrypt_and_compress_are_one_ring(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    certificate = ca.issue_cert(*(f"127.0.0.{number}" for number in (1, 2)))
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "node.pem")
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with ProcessRing(tmp_path) as ring:
+        first = start(ring, 1, "east", ENCRYPTED.format(folder=tmp_path))
+        ask(first, "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", ONE)
+        ask(first, "CREATE TABLE ks.t (k int PRIMARY KEY, v text)", ONE)
+        for key in range(100):
+            ask(first, f"INSERT INTO ks.t (k, v) VALUES ({key}, '{TEXT}')", ONE)
+        second = start(ring, 2, "east", ENCRYPTED.format(folder=tmp_path))  # and has its data streamed
+        assert [count(server, "SELECT k FROM ks.t", ONE) for server in ring.servers] == [100, 100]
+        ask(second, f"INSERT INTO ks.t (k, v) VALUES (100, '{TEXT}')", ALL)
+        with pytest.raises(StartError, match="Unable to gossip with any peers"):
+            start(ring, 3, "east", "")
+        assert "takes encrypted connections alone (server_encryption_options)" in first.log
