@@ -38,8 +38,9 @@ from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import REPAIR_VERBS, STREAM_VERBS, FailureReason, Verb
-from cluster.membership import MemberDown, MemberEvent, MemberLeft, Membership, MemberUp, own_states
+from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, own_states
 from cluster.movements.tokens import TokensWanted
+from cluster.owner import Owner
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
 from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
 from cluster.paxos.encoding import decode_request as decode_paxos
@@ -57,15 +58,13 @@ from storage.engine import Engine
 from storage.environment.environment import TimeUuidSource
 from storage.environment.strands import TooLong, in_go
 from storage.mutation import PartitionUpdate
-from storage.schema.metadata import Schema, TableMetadata
+from storage.schema.metadata import TableMetadata
 from storage.schema.writes import SchemaWrite
 from storage.token import token
 
 if TYPE_CHECKING:
-    from cluster.movements.mode import BootstrapState
     from cluster.movements.movements import Movements
     from cluster.repair.repairs import Repairs
-    from cluster.streaming.ranges import TokenRange
     from cluster.streaming.streams import Streams
 
 log = logging.getLogger("cqlserver.cluster")
@@ -102,38 +101,6 @@ class ClusterOptions:
     """cassandra.consistent.rangemovement."""
     stream_bytes_per_s: int = 0
     """As fast may what is streamed here come; 0: as it does."""
-
-
-class Owner:
-    """What a cluster's node asks of whoever owns it."""
-
-    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
-        """Another node made this the schema."""
-        raise NotImplementedError
-
-    def members_changed(self, events: Sequence[MemberEvent]) -> None:
-        """The ring, or who of it is up."""
-        raise NotImplementedError
-
-    def peer_changed(self, node: Node) -> None:
-        """A member said something new of itself."""
-        raise NotImplementedError
-
-    def load_bytes(self) -> int:
-        """What the node keeps on disk."""
-        raise NotImplementedError
-
-    def tokens_changed(self, node: Node) -> None:
-        """The local node has other tokens from now on."""
-        raise NotImplementedError
-
-    def bootstrap_is(self, state: "BootstrapState") -> None:
-        """How far the local node has come into the ring, or out of it: to be kept."""
-        raise NotImplementedError
-
-    def ranges_received(self, keyspace: str, ranges: "Sequence[TokenRange]") -> None:
-        """Of a bootstrap: to be kept."""
-        raise NotImplementedError
 
 
 class ClusterNode:

@@ -16,7 +16,8 @@ from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberMoved, MemberUp, Warned
 from cluster.movements.mode import BootstrapState
 from cluster.movements.tokens import TokensWanted
-from cluster.node import ClusterNode, ClusterOptions, Owner
+from cluster.node import ClusterNode, ClusterOptions
+from cluster.owner import Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode

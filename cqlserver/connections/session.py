@@ -406,10 +406,10 @@ class Session(Client):
         answer = self._with_room(answer, version, stream)
         if is_for_apart(answer, self._encoder) and self._appended == appended:
             self._encode_apart(envelope, answer, began, state.read_work)
-            return
-        if state.read_work is not None and self.observer is not None:
-            self.reads[stream] = state.read_work
-        self._answers.append(answer)
+        else:
+            self._answers.append(answer)
+            if state.read_work is not None and self.observer is not None:
+                self.reads[stream] = state.read_work
 
     def _put_off(self, envelope: Envelope) -> None:
         """A fast path left the request to other nodes."""
@@ -458,8 +458,7 @@ class Session(Client):
     @property
     def _appended(self) -> int:
         """How much was written to the log so far."""
-        commit_log = self.node.commit_log
-        return commit_log.appended if commit_log is not None else 0
+        return self.node.commit_log.appended if self.node.commit_log is not None else 0
 
     def _encode_apart(self, envelope: Envelope, answer: bytes, began: float, read_work: ReadWork | None = None) -> None:
         unanswered = Unanswered(envelope, self.state.keyspace, read_work=read_work)
@@ -468,7 +467,7 @@ class Session(Client):
 
     def _await(self, unanswered: Unanswered, began: float) -> None:
         if unanswered.pending is None:
-            unanswered.pending = Pending(self._turns(unanswered))
+            self._begin_turns(unanswered)
         self.state.trace = None  # until its next step
         unanswered.began = began
         self._pending.append(unanswered)
@@ -476,8 +475,9 @@ class Session(Client):
         self.pending_bytes += len(unanswered.envelope[4])
         self.is_odd = True
 
-    def _turns(self, unanswered: Unanswered) -> Steps[Response | bytes]:
-        return unanswered.in_turns(self.node, self._work_on, self._finished, self.state.warnings.clear)
+    def _begin_turns(self, unanswered: Unanswered) -> None:
+        turns = unanswered.in_turns(self.node, self._work_on, self._finished, self.state.warnings.clear)
+        unanswered.pending = Pending(turns)
 
     def _work_on(self, unanswered: Unanswered) -> Response | bytes | Pending[Response]:
         """What a strand does for a request: all of it, or as much as there is to do before an errand is done."""
@@ -575,9 +575,8 @@ class Session(Client):
     def _maybe_answer(self, unanswered: Unanswered) -> bytes | None:
         """Does the next step, in the state in which the request came; the answer, if that was the last one."""
         assert unanswered.pending is not None
-        state = self.state
+        state, (version, _, stream, _, _) = self.state, unanswered.envelope
         others = unanswered.take_place(state)
-        version, _, stream, _, _ = unanswered.envelope
         try:
             if not in_go(Pending.step, unanswered.pending):
                 return None
@@ -588,7 +587,7 @@ class Session(Client):
                 unanswered.rows = response.row_count
             return self._encoded(response, version, stream, unanswered.trace, state.warnings)
         except TooLong:  # a row takes long: all is read again, by a strand
-            unanswered.pending = Pending(self._turns(unanswered))
+            self._begin_turns(unanswered)
             return None
         except Exception as error:  # noqa: BLE001 - told to the client
             unanswered.error_name = type(error).__name__

@@ -20,7 +20,8 @@ from cluster.hint_table import HINTS_TABLE
 from cluster.internode.frames import Message
 from cluster.membership import MemberEvent, MemberJoined, MemberLeft
 from cluster.movements.mode import BootstrapState
-from cluster.node import ClusterNode, ClusterOptions, Owner
+from cluster.node import ClusterNode, ClusterOptions
+from cluster.owner import Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.messages import PaxosAnswer, PaxosRequest, Prepare
 from cluster.paxos.replica import answered
