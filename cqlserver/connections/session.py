@@ -476,8 +476,7 @@ class Session(Client):
         self.is_odd = True
 
     def _begin_turns(self, unanswered: Unanswered) -> None:
-        turns = unanswered.in_turns(self.node, self._work_on, self._finished, self.state.warnings.clear)
-        unanswered.pending = Pending(turns)
+        unanswered.begin_turns(self.node, self._work_on, self._finished, self.state.warnings.clear)
 
     def _work_on(self, unanswered: Unanswered) -> Response | bytes | Pending[Response]:
         """What a strand does for a request: all of it, or as much as there is to do before an errand is done."""

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from cqlserver.node import Node
 
 
+WorkOn = Callable[["Unanswered"], Response | bytes | Pending[Response]]
+Finished = Callable[[Pending[Response], "Unanswered"], Response | bytes | Pending[Response]]
+
+
 class Served(NamedTuple):
     """Requests and refused bytes that were answered, and the keyspace that was in use before the first of them."""
 
@@ -71,12 +75,12 @@ class Unanswered:
         """What must be done before the next step is."""
         return self.pending.awaited if self.pending is not None else None
 
-    def in_turns(
-        self,
-        node: "Node",
-        work_on: Callable[["Unanswered"], Response | bytes | Pending[Response]],
-        finished: Callable[[Pending[Response], "Unanswered"], Response | bytes | Pending[Response]],
-        forget: Callable[[], None],
+    def begin_turns(self, node: "Node", work_on: WorkOn, finished: Finished, forget: Callable[[], None]) -> None:
+        """It is done in turns from now on."""
+        self.pending = Pending(self._turns(node, work_on, finished, forget))
+
+    def _turns(
+        self, node: "Node", work_on: WorkOn, finished: Finished, forget: Callable[[], None]
     ) -> Steps[Response | bytes]:
         """Has a strand do the work, a turn at each step, and what is `finished` when an errand is done. What was compiled
         against one schema must not meet another: where the schema changes before anything is done, it is forgotten and begun

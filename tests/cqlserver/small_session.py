@@ -28,6 +28,7 @@ class SmallSession:
 
     def ask(self, request: requests.Request) -> responses.Response:
         self.session.receive(requests.encode(request, VERSION, 0))
+        self.session.finish()
         self.session.forget_served()
         output = self.session.take_later() + self.session.take_output()
         version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
