@@ -56,7 +56,19 @@ _TABLE_ID_OFFSETS: Final = {KIND_PACKED: 4, KIND_FULL: 2}
 _NO_LAYOUT: Final = bytes(2)
 
 _ApplyPacked = Callable[[bytes, bytes, bytes], None]
-_NO_TARGETS: Final[dict[bytes, tuple[_ApplyPacked, bytes]]] = {}
+
+
+class _Target(NamedTuple):
+    """Of packed records with one prefix: where their rows go, unless the log has them before `written`."""
+
+    apply_packed: _ApplyPacked
+    row_prefix: bytes
+    written: int
+
+
+_NO_TARGETS: Final[dict[bytes, _Target]] = {}
+_ALWAYS: Final = CommitLogPosition(1 << 96)
+"""Behind every position."""
 
 
 class ReplayFiles(Protocol):
@@ -185,30 +197,31 @@ class Replay:
         for one in ordered:
             self._ordered.setdefault(one.order.table_id, deque()).append(one)
         self._stores, self._dropped, self._truncations, self._misfit = stores, dropped, truncations, misfit
-        self._schema_ids = {table.id for table in schema_tables().values()}
         self._position = CommitLogPosition(0)  # of what is applied just now
         self._number = -1
         self._last_drop = max(dropped.values(), default=-1)
-        self._targets: dict[bytes, tuple[_ApplyPacked, bytes]] = {}
+        self._targets: dict[bytes, _Target] = {}
         self._files = files
         self._written = files.written_until() if files is not None else {}
-        self._written_max = max(self._written.values(), default=0)
+        self._written |= {table.id: _ALWAYS for table in schema_tables().values()}  # the first reading took theirs
         self.skipped = 0
         self.unknown: dict[UUID, int] = {}
 
     def apply(self, records: list[bytes], position: CommitLogPosition) -> None:
         """One section of the log. Raises what `misfit` raises."""
         self._position = position
-        targets = self._targets if position > self._written_max and self._number >= self._last_drop else _NO_TARGETS
+        targets = self._targets if self._number >= self._last_drop else _NO_TARGETS
         for record in records:
             self._number += 1
             if record[1] == KIND_PACKED and record[0] == FORMAT_VERSION:
                 length = record[2] << 8 | record[3]
                 target = targets.get(record[:length])
                 if target is not None:
+                    apply_packed, row_prefix, written = target
+                    if position <= written:
+                        continue
                     key_end = length + 2 + (record[length] << 8 | record[length + 1])
                     layout_at = key_end + 2 + (record[key_end] << 8 | record[key_end + 1])
-                    apply_packed, row_prefix = target
                     head = record[key_end:layout_at] + row_prefix + record[layout_at + 2 : layout_at + VALUES]
                     apply_packed(record[length + 2 : key_end], head, head + record[layout_at + VALUES :])
                     continue
@@ -245,17 +258,17 @@ class Replay:
         elif kind in (RECORD_KEPT, RECORD_ADOPTED):
             pass  # the first reading knows
         elif kind == RECORD_ROWS:
-            store = self._maybe_store(rows_table(record))
-            if store is not None:
+            table_id = UUID(bytes=rows_table(record))
+            store = self._maybe_store(table_id)
+            if store is not None and self._position > self._written.get(table_id, 0):
                 apply_rows(store, split_rows(record))
         else:
             self._apply_mutation(record)
 
-    def _maybe_store(self, raw_id: bytes) -> TableStore | None:
-        """The table of a record; None where it is no more, or has the record in an SSTable, or the first reading took it."""
-        table_id = UUID(bytes=raw_id)
+    def _maybe_store(self, table_id: UUID) -> TableStore | None:
+        """The table of a record; None where it is no more."""
         if ordered := self._ordered.get(table_id):  # what takes the rows away comes with the order
-            return None if self._position <= self._written.get(table_id, 0) else ordered[0].store
+            return ordered[0].store
         store, dropped = self._stores.get(table_id), self._dropped.get(table_id)
         if dropped is not None and (store is None or self._number < dropped):
             self.skipped += 1
@@ -263,25 +276,26 @@ class Replay:
         if store is None:
             self.unknown[table_id] = self.unknown.get(table_id, 0) + 1
             return None
-        if table_id in self._schema_ids or self._position <= self._written.get(table_id, 0):
-            return None
         return store
 
     def _apply_mutation(self, record: bytes) -> None:
         at = _TABLE_ID_OFFSETS.get(record[1])
         if at is None or record[0] != FORMAT_VERSION:
             raise CorruptionError(f"the commit log holds a record of unknown kind {record[:2].hex()}")
-        store = self._maybe_store(record[at : at + 16])
+        table_id = UUID(bytes=record[at : at + 16])
+        store, written = self._maybe_store(table_id), self._written.get(table_id, 0)
         if store is None:
             return
         packed = maybe_packed(record)
-        if packed is not None:
-            layout = store.layouts.maybe_of_record(packed.prefix)
-            if layout is not None:
-                self._targets[packed.prefix] = (store.memtable.apply_packed, layout.row_prefix)
-                store.apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
-                return
-        store.memtable.apply(PartitionUpdate.decode(record))
+        layout = store.layouts.maybe_of_record(packed.prefix) if packed is not None else None
+        if packed is not None and layout is not None:
+            self._targets[packed.prefix] = _Target(store.memtable.apply_packed, layout.row_prefix, written)
+        if self._position <= written:
+            return  # an SSTable has it, or the first reading took it
+        if packed is not None and layout is not None:
+            store.apply_packed(packed.key, packed.ck, layout.row_prefix + packed.body)
+        else:
+            store.memtable.apply(PartitionUpdate.decode(record))
 
     def _take_snapshot(self, order: SnapshotOrder) -> None:
         ordered = self._ordered.get(order.table_id)
