@@ -166,7 +166,7 @@ class LocalCluster:
                 if part.control is not None:
                     nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
                 if node.durable or node.member is not None:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
                 await trio.sleep_forever()
 
     def _close(self, part: Part) -> None:

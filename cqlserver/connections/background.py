@@ -10,16 +10,23 @@ from storage.engine import Engine
 TICK_S: Final = 0.5
 """How often is looked whether memtables have grown too large: at the fastest they grow by some 20 MB meanwhile."""
 TURN_S: Final = 0.002
-HURRIED_TURNS_S: Final = ((3.0, 0.016), (2.0, 0.008), (1.5, 0.004))
-"""Of a turn while memtables take so many times what they should: writes come faster than they are flushed, and clients are
-held up the more the further behind flushes are."""
+HELD_UP_S: Final = ((2.0, 0.032), (1.5, 0.016), (1.1, 0.004))
+"""How long clients wait after each of their turns (listener.py's TURN_S) while memtables take so many times what they
+should: writes come faster than they are flushed, and clients are held up the more the further behind flushes are. So
+memtables stay below two and a half times that, also where a flush waits for the disk, and turns stay short."""
 LOOK_S: Final = 0.05
 """How often is looked how far that is."""
 WAIT_S: Final = 0.002
 
 
-async def work_forever(engine: Engine, note_stall: Callable[[float], None], want_sync: Callable[[], None]) -> None:
-    """Until cancelled. `note_stall` is told how long each turn took, in seconds; `want_sync` has the commit log synced."""
+async def work_forever(
+    engine: Engine,
+    note_stall: Callable[[float], None],
+    want_sync: Callable[[], None],
+    hold_up: Callable[[float], None],
+) -> None:
+    """Until cancelled. `note_stall` is told how long each turn took, in seconds; `want_sync` has the commit log synced;
+    `hold_up` is told how long clients are to wait after each of their turns."""
     clock, background, commit_log = engine.environment.clock.monotonic, engine.background, engine.commit_log
     wanted, token = trio.Event(), trio.lowlevel.current_trio_token()
 
@@ -29,7 +36,6 @@ async def work_forever(engine: Engine, note_stall: Callable[[float], None], want
     background.on_wanted = lambda: token.run_sync_soon(want)  # a strand may be who adds something
     next_tick = clock() + TICK_S
     next_look = 0.0
-    turn_s = TURN_S
     while True:
         now = clock()
         if now >= next_tick:
@@ -38,14 +44,14 @@ async def work_forever(engine: Engine, note_stall: Callable[[float], None], want
         if now >= next_look:
             next_look = now + LOOK_S
             backlog = engine.backlog
-            turn_s = next((hurried_s for least, hurried_s in HURRIED_TURNS_S if backlog >= least), TURN_S)
+            hold_up(next((held_s for least, held_s in HELD_UP_S if backlog >= least), 0.0))
         if background.is_idle:
             wanted = trio.Event()
             with trio.move_on_after(max(next_tick - clock(), 0.0)):
                 await wanted.wait()
             continue
         began = clock()
-        has_worked = background.step(began + turn_s)
+        has_worked = background.step(began + TURN_S)
         if commit_log is not None and commit_log.is_sync_wanted:
             commit_log.is_sync_wanted = False
             want_sync()

@@ -96,6 +96,7 @@ class Listener:
         self._accept_paused = trio.Event()
         self._waker, self._wakened = socket.socketpair()
         self._gate: trio.Event | None = None  # what is served waits for it
+        self._held_up_s = 0.0
         self.longest_stall_ms = 0.0
         self.after_go: Callable[[], None] | None = None
         """For tests: called when what was written in a go is in the log."""
@@ -154,7 +155,8 @@ class Listener:
         while True:
             if not self._events:
                 # other tasks that have something to do are not kept waiting
-                lingers = has_served and not self._behind and not self._steps and not self._held and self._node.is_alone
+                lingers = has_served and not (self._behind or self._steps or self._held or self._held_up_s)
+                lingers = lingers and self._node.is_alone
                 self._events = poller.ready(LINGER_S if lingers else 0)
                 if self._behind:
                     reported = {event[0] for event in self._events}
@@ -175,7 +177,10 @@ class Listener:
             ended = clock()
             self.note_stall(ended - began)
             if ended - turn_began > TURN_S:
-                await trio.lowlevel.checkpoint()
+                if self._held_up_s:
+                    await trio.sleep(self._held_up_s)
+                else:
+                    await trio.lowlevel.checkpoint()
                 turn_began = clock()
 
     async def exclusively(self, action: Callable[[], T]) -> T:
@@ -233,6 +238,10 @@ class Listener:
     def want_sync(self) -> None:
         """Has the commit log synced soon, whatever commitlog_sync says."""
         self._sync_wanted.set()
+
+    def hold_up(self, seconds: float) -> None:
+        """So long do clients wait after each of their turns from now on, because the background is behind; 0 for not."""
+        self._held_up_s = seconds
 
     def note_stall(self, seconds: float) -> None:
         self.longest_stall_ms = max(self.longest_stall_ms, seconds * 1000)

@@ -171,7 +171,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 if sys.platform != "win32":
                     nursery.start_soon(tell_on_quit)
                 if node.durable or node.member is not None:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync)
+                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
                 if control is not None:
                     nursery.start_soon(serve_control, control, node, listener, None, access)
                 if config.until_stdin_ends:

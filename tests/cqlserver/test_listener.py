@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 import pytest
+import trio
 from small_server import KEYSPACE, TABLE, GatedDisk, SmallServer, done, failed, serving
 
 from cqlserver.connections.listener import _held_bytes, _rest
@@ -227,6 +228,33 @@ def test_many_pipelined_requests_are_all_answered(server: SmallServer) -> None:
         count = 1_500
         streams = connection.send_many([Query("SELECT v FROM ks.t WHERE k = 1 AND c = 0")] * count)
         assert sum(done(connection.receive(stream)).response.row_count for stream in streams) == count
+
+
+def test_clients_wait_after_each_of_their_turns_while_they_are_held_up(
+    server: SmallServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = 0
+    sleep = trio.sleep
+
+    async def counted_sleep(seconds: float) -> None:
+        nonlocal waits
+        waits += seconds == 0.25
+        await (trio.lowlevel.checkpoint() if seconds == 0.25 else sleep(seconds))
+
+    monkeypatch.setattr(trio, "sleep", counted_sleep)
+    server.listener.after_go = lambda: server.clock.advance(0.01)
+    with server.connect() as connection:
+        done(connection.query(INSERT.format(1)))
+        assert not waits
+        server.listener.hold_up(0.25)
+        for c in range(3):
+            done(connection.query(INSERT.format(c)))
+        server.listener.hold_up(0.0)
+        done(connection.query(INSERT.format(1)))
+        held = waits
+        done(connection.query(INSERT.format(1)))
+    assert 2 <= held <= 4
+    assert waits == held
 
 
 def test_scans_beyond_the_limit_wait_for_their_turn(server: SmallServer) -> None:

@@ -1,0 +1,46 @@
+"""The task that gives the background its turns."""
+
+from types import SimpleNamespace
+
+import trio
+import trio.testing
+
+from cqlserver.connections.background import HELD_UP_S, LOOK_S, work_forever
+from storage.background import Background
+from storage.environment.strands import InlineWorkers
+
+
+class Engine:
+    """Whose backlog is another one each time it is asked."""
+
+    def __init__(self, backlogs: list[float]) -> None:
+        self._backlogs = iter(backlogs)
+        self.environment = SimpleNamespace(clock=SimpleNamespace(monotonic=trio.current_time))
+        self.background, self.commit_log = Background(InlineWorkers(), trio.current_time), None
+        self.asked = 0
+
+    @property
+    def backlog(self) -> float:
+        self.asked += 1
+        return next(self._backlogs, 0.0)
+
+    def tick(self) -> None:
+        pass
+
+
+def test_clients_are_held_up_the_more_the_further_behind_flushes_are() -> None:
+    backlogs = [0.0, 1.0, *(least for least, _ in reversed(HELD_UP_S)), 9.0, 0.5]
+    held: list[float] = []
+
+    async def main() -> None:
+        engine = Engine(backlogs)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work_forever, engine, lambda seconds: None, lambda: None, held.append)
+            while engine.asked < len(backlogs):
+                await trio.sleep(LOOK_S)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert held[: len(backlogs)] == [0.0, 0.0, *(seconds for _, seconds in reversed(HELD_UP_S)), HELD_UP_S[0][1], 0.0]
+    assert sorted(held[2:5]) == held[2:5]
+    assert held[2] > 0
