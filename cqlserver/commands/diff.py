@@ -50,6 +50,9 @@ def main(name: str, arguments: list[str]) -> int:
             connect(server.host, server.port, timeout_s=REQUEST_S) as here,
         ):
             return _compare(here, there, options.files)
+    except ConnectionError as error:
+        print(f"cqlserver diff: no Cassandra answers at {options.contact}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except (OSError, CqlServerError, SeedError, ValueError) as error:
         print(f"cqlserver diff: {error}", file=sys.stderr)
         return 2

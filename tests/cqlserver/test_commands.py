@@ -92,3 +92,11 @@ def test_diff_shows_where_answers_differ(tmp_path: Path) -> None:
     nobody = run("diff", other.contact, str(file))
     assert nobody.returncode == 2
     assert "Connection refused" in nobody.stderr
+
+
+def test_diff_says_so_where_nobody_answers(tmp_path: Path) -> None:
+    (tmp_path / "s.cql").write_text("SELECT key FROM system.local;")
+    with cqlserver.start() as server:
+        contact = server.contact
+    done = run("diff", contact, str(tmp_path / "s.cql"))
+    assert (done.returncode, done.stderr) == (2, f"cqlserver diff: no Cassandra answers at {contact}: Connection refused\n")
