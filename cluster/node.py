@@ -566,7 +566,7 @@ class ClusterNode:
         clock, rng = self.engine.environment.clock, self._rng
 
         def next_ballot(least: Ballot) -> Ballot:
-            return Ballot(max(clock.wall_us(), least.timestamp_us + 1), rng.bytes(TAIL_BYTES))
+            return Ballot.of(max(clock.wall_us(), least.timestamp_us + 1), rng.bytes(TAIL_BYTES))
 
         deadline_s = min(deadline_s, self._clock() + self.proxy.timeouts.cas_contention_s)
         quorums = Quorums(deciders.quorum, deciders.committed)

@@ -104,16 +104,16 @@ class Replica:
             log.warning("a read failed: %s", error)
             raise Failed(FailureReason.UNKNOWN) from error
 
-    def row_digest(self, table_id: UUID, key: bytes, ck: bytes, now_s: int) -> bytes:
+    def row_digest(self, table_id: bytes, key: bytes, ck: bytes, now_s: int) -> bytes:
         """Of one row, with all that hides something of it: equal where replicas have the same. Empty where this one is none.
         Raises KeyError, StorageError."""
-        store = self._engine.stores[table_id]
+        store = self._plain.store(table_id)
         holder = self.maybe_holder(store.table)
         if holder is not None and not holder.holds(position := position_of(key), position + b"\0"):
             return b""
         digest = self._plain.row_digest(store, key, ck)
         if digest is None:
-            command = ReadCommand.of_partition(table_id, key, now_s, 1, (Slice(ck, row_end(ck)),))
+            command = ReadCommand.of_partition(store.table.id, key, now_s, 1, (Slice(ck, row_end(ck)),))
             digest = execute(store, command).digest
         return digest
 

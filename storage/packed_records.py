@@ -13,7 +13,7 @@ from uuid import UUID
 
 from protocol.errors import StorageError
 from storage.commitlog.log import RecordTooLarge
-from storage.commitlog.records import RECORD_GROUP, RECORD_ROWS, rows_table, split_group, split_rows
+from storage.commitlog.records import RECORD_GROUP, RECORD_ROWS, group_record, rows_table, split_group, split_rows
 from storage.commitlog.replay import apply_rows
 from storage.engine import Engine
 from storage.keys import clustering_order_key
@@ -82,6 +82,26 @@ class _Target(NamedTuple):
     values: range
 
 
+_Parsed = tuple[TableStore, bytes, bytes, bytes]
+"""(store, key, how a partition of just this row begins, that partition): what a memtable takes."""
+
+
+def _parsed(target: _Target, record: bytes) -> _Parsed | None:
+    """A packed record of that target; None where it does not end with its values."""
+    store, row_prefix, values = target
+    key_at = (record[2] << 8 | record[3]) + 2
+    key_end = key_at + (record[key_at - 2] << 8 | record[key_at - 1])
+    layout_at = key_end + 2 + (record[key_end] << 8 | record[key_end + 1])
+    values_at = at = layout_at + VALUES
+    for _ in values:
+        at += 4 + _unpack_length(record, at)[0]
+    if at != len(record):
+        return None
+    # layouts are numbered by each node for itself
+    head = record[key_end:layout_at] + row_prefix + record[layout_at + TIMESTAMP : values_at]
+    return store, record[key_at:key_end], head, head + record[values_at:]
+
+
 class RecordTaker:
     """Of one node: takes what others made."""
 
@@ -90,12 +110,36 @@ class RecordTaker:
         self._schema: Schema | None = None
         self._targets: dict[bytes, _Target] = {}
 
-    def take(self, records: Sequence[bytes]) -> list[int]:
-        """Logs and applies each by itself. The indexes of those that are for the general way, because they are not plain or
-        can't be taken: nothing was done with these. Raises CorruptionError."""
+    def take_with(self, record: bytes, other: bytes) -> bool:
+        """Logs two packed rows as one, and applies both. False: nothing was done, they are for the general way. Raises
+        CorruptionError, CommitLogFailed."""
+        self._follow_schema()
+        try:
+            first, second = self._maybe_parsed(record), self._maybe_parsed(other)
+        except (StructError, IndexError):
+            return False
+        if first is None or second is None:
+            return False
+        logged = [one for one, (store, *_) in ((record, first), (other, second)) if self._is_logged(store)]
+        if logged:
+            assert self._engine.commit_log is not None
+            try:
+                self._engine.commit_log.append(logged[0] if len(logged) == 1 else group_record(logged))
+            except RecordTooLarge:
+                return False
+        for store, key, head, partition in (first, second):
+            store.memtable.apply_packed(key, head, partition)
+        return True
+
+    def _follow_schema(self) -> None:
         if self._schema is not self._engine.schema:
             self._schema = self._engine.schema
             self._targets.clear()
+
+    def take(self, records: Sequence[bytes]) -> list[int]:
+        """Logs and applies each by itself. The indexes of those that are for the general way, because they are not plain or
+        can't be taken: nothing was done with these. Raises CorruptionError."""
+        self._follow_schema()
         left: list[int] = []
         targets = self._targets
         for index, record in enumerate(records):
@@ -114,25 +158,26 @@ class RecordTaker:
         return left
 
     def _take_packed(self, target: _Target, record: bytes) -> bool:
-        store, row_prefix, values = target
-        key_at = (record[2] << 8 | record[3]) + 2
-        key_end = key_at + (record[key_at - 2] << 8 | record[key_at - 1])
-        layout_at = key_end + 2 + (record[key_end] << 8 | record[key_end + 1])
-        values_at = at = layout_at + VALUES
-        for _ in values:
-            at += 4 + _unpack_length(record, at)[0]
-        if at != len(record):
+        parsed = _parsed(target, record)
+        if parsed is None:
             return False
+        store, key, head, partition = parsed
         self._log(store, record)
-        # layouts are numbered by each node for itself
-        head = record[key_end:layout_at] + row_prefix + record[layout_at + TIMESTAMP : values_at]
-        store.memtable.apply_packed(record[key_at:key_end], head, head + record[values_at:])
+        store.memtable.apply_packed(key, head, partition)
         return True
 
-    def _log(self, store: TableStore, record: bytes) -> None:
+    def _maybe_parsed(self, record: bytes) -> "_Parsed | None":
+        target = self._targets.get(record[: record[2] << 8 | record[3]]) or self._maybe_target(record)
+        return None if target is None else _parsed(target, record)
+
+    def _is_logged(self, store: TableStore) -> bool:
         engine = self._engine
-        if engine.commit_log is not None and engine.is_logged(store.table.id):
-            engine.commit_log.append(record)
+        return engine.commit_log is not None and engine.is_logged(store.table.id)
+
+    def _log(self, store: TableStore, record: bytes) -> None:
+        if self._is_logged(store):
+            assert self._engine.commit_log is not None
+            self._engine.commit_log.append(record)
 
     def _maybe_store(self, table_id: bytes) -> TableStore | None:
         store = self._engine.stores.get(UUID(bytes=table_id))

@@ -80,13 +80,9 @@ class DecidingOperation:
                     left.extend(self._proposer.receive(self._local, answer, now_s))
                 continue
             match left.popleft():
-                case Send(peer, message) if peer == self._local:
-                    to_local.append(message)
-                    self._tell_others(message)
-                case Send(peer, message):
-                    self._ask(peer, *encode_request(self._about, message))
-                    if self._local not in self._deciders.voters and peer == self._deciders.voters[0]:
-                        self._tell_others(message)
+                case Send(peers, message):
+                    if self._tell(peers, message):
+                        to_local.append(message)
                 case Read() as read:
                     self.event.settle(read)
                 case Decided() as decided:
@@ -97,15 +93,22 @@ class DecidingOperation:
                     message_text = f"CAS operation result is unknown - proposal accepted by {received} but not a quorum."
                     self._fail(CasWriteUnknown(message_text, self._deciders.level.value, received, required))
 
-    def _tell_others(self, message: PaxosRequest) -> None:
-        """A commit is for all replicas."""
-        if not isinstance(message, Commit):
-            return
-        for node in self._deciders.others:
-            self._ask(node, *encode_request(self._about, message))
-        if message.proposal.update:
-            for node in self._deciders.down:
-                self._hints.keep(node, (message.proposal.update,))
+    def _tell(self, peers: tuple[Node, ...], message: PaxosRequest) -> bool:
+        """Sends it to these; a commit to all voters to all replicas, too. Whether the local node is one of them."""
+        encoded = encode_request(self._about, message)
+        is_local = False
+        for peer in peers:
+            if peer == self._local:
+                is_local = True
+            else:
+                self._ask(peer, *encoded)
+        if isinstance(message, Commit) and peers == self._deciders.voters:
+            for node in self._deciders.others:
+                self._ask(node, *encoded)
+            if message.proposal.update:
+                for node in self._deciders.down:
+                    self._hints.keep(node, (message.proposal.update,))
+        return is_local
 
     def _timeout(self, told: TimedOut) -> Exception:
         deciders = self._deciders

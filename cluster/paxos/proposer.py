@@ -48,7 +48,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Send(Generic[Peer]):
-    peer: Peer
+    peers: tuple[Peer, ...]
     message: PaxosRequest
 
 
@@ -194,8 +194,7 @@ class Proposer(Generic[Peer]):
             return self._propose(Phase.FINISHING)
         behind = [peer for peer, promise in self._promises.items() if promise.committed.ballot != committed.ballot]
         if behind:
-            refreshed: list[Action[Peer]] = [Send(peer, Commit(committed)) for peer in behind]
-            return refreshed + self._prepare()
+            return [Send(tuple(behind), Commit(committed)), *self._prepare()]
         self.phase = Phase.READING
         digests = {promise.digest for promise in promises}
         is_agreed = len(digests) == 1 and b"" not in digests
@@ -251,7 +250,7 @@ class Proposer(Generic[Peer]):
         return [TimedOut("SIMPLE" if is_committing else "CAS", received, required, self._contentions)]
 
     def _to_all(self, message: PaxosRequest) -> list[Action[Peer]]:
-        return [Send(peer, message) for peer in self._replicas]
+        return [Send(self._replicas, message)]
 
 
 _REFUSABLE: Final = frozenset((Phase.PREPARING, Phase.PROPOSING, Phase.FINISHING))

@@ -10,18 +10,21 @@ more: the row's timestamp is this node's own time, whatever the ballots say.
 
 from collections.abc import Mapping
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
+from uuid import UUID
 
-from cluster.paxos.encoding import PaxosKey, decode_ballot, encode_ballot
+from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.messages import Commit, PaxosAnswer, PaxosRequest
 from cluster.paxos.replica import answered
-from cluster.paxos.state import UNTOUCHED, PaxosState, Proposal
-from storage.engine import Engine, PackedRowWrite, PackedWriter
+from cluster.paxos.state import UNTOUCHED, Ballot, PaxosState, Proposal
+from storage.engine import Engine
 from storage.keys import clustering_order_key
+from storage.memtable.memtable import single
 from storage.memtable.packed import VALUES, Layout, StoredRow
-from storage.mutation import Cell, ComplexColumn, PartitionUpdate, maybe_packed, parse_packed_prefix
+from storage.mutation import Cell, ComplexColumn, PartitionUpdate, packed_record
+from storage.packed_records import RecordTaker
 from storage.reads import TableStore
-from storage.schema.metadata import TableMetadata
+from storage.schema.metadata import Schema
 
 TTL_S_MIN: Final = 3 * 3600
 """A round is remembered for as long, or for the table's gc_grace where that is longer (paxosTtlSec)."""
@@ -34,6 +37,14 @@ _unpack_length = Struct(">i").unpack_from
 _pack_length = Struct(">i").pack
 
 
+class _Base(NamedTuple):
+    """A table that rounds are about: order key of its rows in system.paxos, and how they begin; how long they count."""
+
+    ck: bytes
+    clustering: bytes
+    ttl_us: int
+
+
 class PaxosStore:
     """One node's."""
 
@@ -42,78 +53,87 @@ class PaxosStore:
         table = engine.schema.maybe_table("system", "paxos")
         assert table is not None, "system.paxos is built in"
         self._table, self._order_key = table, clustering_order_key(table)
+        self._records = RecordTaker(engine)
+        self._schema: Schema | None = None
+        self._bases: dict[bytes, _Base] = {}
         self._bind(engine.stores[table.id])
 
     def _bind(self, store: TableStore) -> None:
         layout = store.layouts.maybe_layout(COLUMNS, True)
         assert layout is not None, "system.paxos has few layouts"
-        self._store, self._layout = store, layout
-        self._write: PackedWriter = self._engine.packed_writer(store, layout)
+        self._store: TableStore = store
+        self._layout: Layout = layout
+        self._write = self._engine.packed_writer(store, layout)
 
     def answer(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer:
         """Once the log is written, what is answered holds. Raises KeyError (the table is not known), StorageError,
         CorruptionError."""
-        engine = self._engine
-        base = engine.stores[about.table_id]
-        if engine.stores[self._table.id] is not self._store:
-            self._bind(engine.stores[self._table.id])
-        ck = self._order_key((about.table_id.bytes,))
-        row = self._store.row_at(about.key, ck, self._clock.now_s())
-        before, written_us = self._state(row, base.table)
+        if self._schema is not self._engine.schema:
+            self._follow_schema()
+        table_id, key = about
+        base = self._bases.get(table_id)
+        if base is None:
+            base = self._bases[table_id] = self._base(table_id)
+        row = self._store.row_at(key, base.ck, self._clock.now_s())
+        before, written_us = (UNTOUCHED, 0) if row is None else self._state(row, base)
         state, answer = answered(before, request)
-        change = self._maybe_change(request)
+        change = self._maybe_change(request) if isinstance(request, Commit) else None
         if change is None and state is before:
             return answer
         timestamp = _pack_timestamp(max(self._clock.wall_us(), written_us + 1))
-        values = _values(about, state)
+        values = base.clustering + _values(state)
         if change is None:
-            self._write(about.key, ck, timestamp, values)
+            self._write(key, base.ck, timestamp, values)
         else:
-            self._apply(change, PackedRowWrite(self._store, self._layout, about.key, ck, timestamp + values))
+            self._apply(change, key, base.ck, timestamp + values)
         return answer
 
-    def _state(self, row: StoredRow | None, table: TableMetadata) -> tuple[PaxosState, int]:
+    def _follow_schema(self) -> None:
+        self._schema = self._engine.schema
+        self._bases.clear()
+        store = self._engine.stores[self._table.id]
+        if store is not self._store:
+            self._bind(store)
+
+    def _base(self, table_id: bytes) -> _Base:
+        """Raises KeyError."""
+        params = self._engine.stores[UUID(bytes=table_id)].table.params
+        ttl_s = max(TTL_S_MIN, params.gc_grace_seconds)
+        return _Base(self._order_key((table_id,)), _TABLE_ID.pack(len(table_id), table_id), ttl_s * 1_000_000)
+
+    def _state(self, row: StoredRow, base: _Base) -> tuple[PaxosState, int]:
         """And when it was written."""
-        if row is None:
-            return UNTOUCHED, 0
-        if type(row) is not bytes or self._store.layouts.of(row) is not self._layout:
+        if type(row) is not bytes or not row.startswith(self._layout.row_prefix):
             return _state_of_columns(self._store.layouts.explode(row).columns)
         (written_us,) = _unpack_timestamp(row, 2)
-        ttl_s = max(TTL_S_MIN, table.params.gc_grace_seconds)
-        if written_us + ttl_s * 1_000_000 < self._clock.now_s() * 1_000_000:
+        if written_us + base.ttl_us < self._clock.now_s() * 1_000_000:
             return UNTOUCHED, written_us
         return _state_of_row(row), written_us
 
-    def _maybe_change(self, request: PaxosRequest) -> bytes | None:
+    def _maybe_change(self, commit: Commit) -> bytes | None:
         """What the table gets by it: nothing that a TRUNCATE came after."""
-        if not isinstance(request, Commit) or not request.proposal.update:
-            return None
+        ballot, update = commit.proposal
         truncations = self._engine.truncations
-        if truncations:
-            truncation = truncations.get(PartitionUpdate.decode(request.proposal.update).table_id)
-            if truncation is not None and truncation.timestamp_us >= request.proposal.ballot.timestamp_us:
+        if update and truncations:
+            truncation = truncations.get(PartitionUpdate.decode(update).table_id)
+            if truncation is not None and truncation.timestamp_us >= ballot.timestamp_us:
                 return None
-        return request.proposal.update
+        return update or None
 
-    def _apply(self, change: bytes, state: PackedRowWrite) -> None:
+    def _apply(self, change: bytes, key: bytes, ck: bytes, body: bytes) -> None:
         """Both as one record."""
-        engine = self._engine
-        packed = maybe_packed(change)
-        if packed is not None:
-            store = engine.stores[parse_packed_prefix(packed.prefix).table_id]
-            layout: Layout | None = store.layouts.maybe_of_record(packed.prefix)
-            if layout is not None:
-                engine.apply_packed_all((PackedRowWrite(store, layout, packed.key, packed.ck, packed.body), state))
-                return
-        row = self._store.layouts.explode(state.row)
-        engine.apply_all([PartitionUpdate.decode(change), PartitionUpdate(self._table.id, state.key, rows={state.ck: row})])
+        row = self._layout.row_prefix + body
+        state = packed_record(self._layout.record_prefix, key, single(ck, row))
+        if not self._records.take_with(change, state):
+            update = PartitionUpdate(self._table.id, key, rows={ck: self._store.layouts.explode(row)})
+            self._engine.apply_all([PartitionUpdate.decode(change), update])
 
 
-def _values(about: PaxosKey, state: PaxosState) -> bytes:
-    """The row's wire values."""
+def _values(state: PaxosState) -> bytes:
+    """The row's wire values behind its clustering."""
     promised, (accepted, proposal), (committed, commit) = state
-    parts = [_TABLE_ID.pack(16, about.table_id.bytes)]
-    for value in (encode_ballot(promised), encode_ballot(accepted), proposal, encode_ballot(committed), commit):
+    parts: list[bytes] = []
+    for value in (promised.timeuuid, accepted.timeuuid, proposal, committed.timeuuid, commit):
         parts += (_pack_length(len(value)), value)
     return b"".join(parts)
 
@@ -125,18 +145,17 @@ def _state_of_row(row: bytes) -> PaxosState:
         start = at + 4
         at = start + _unpack_length(row, at)[0]
         values.append(row[start:at])
+    return _state_of(values)
+
+
+def _state_of(values: list[bytes]) -> PaxosState:
+    of = Ballot.of_timeuuid
     promised, accepted, proposal, committed, commit = values
-    return PaxosState(
-        decode_ballot(promised), Proposal(decode_ballot(accepted), proposal), Proposal(decode_ballot(committed), commit)
-    )
+    return PaxosState(of(promised), Proposal(of(accepted), proposal), Proposal(of(committed), commit))
 
 
 def _state_of_columns(columns: Mapping[str, Cell | ComplexColumn]) -> tuple[PaxosState, int]:
     """Of a row that was written in another way; what has expired in it is not there any more."""
     cells = [columns.get(name) for name in COLUMNS]
-    values = [cell.value or b"" if isinstance(cell, Cell) else b"" for cell in cells]
-    promised, accepted, proposal, committed, commit = values
-    state = PaxosState(
-        decode_ballot(promised), Proposal(decode_ballot(accepted), proposal), Proposal(decode_ballot(committed), commit)
-    )
+    state = _state_of([cell.value or b"" if isinstance(cell, Cell) else b"" for cell in cells])
     return state, max((cell.timestamp_us for cell in cells if isinstance(cell, Cell)), default=0)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from struct import Struct
 from typing import Final
+from uuid import UUID
 
 from cluster.coordinator import Holder
 from protocol.errors import PeerError
@@ -128,6 +129,7 @@ class PlainReads:
         self._engine = engine
         self._schema: Schema | None = None
         self._digests: dict[TableStore, Digests] = {}
+        self._stores: dict[bytes, TableStore] = {}
 
     def digests(self, store: TableStore, commands: Sequence[bytes], holder: Holder | None = None) -> bytes:
         """Of what each finds, one behind the other; what is not held here is left to the general way. Raises PeerError."""
@@ -147,10 +149,22 @@ class PlainReads:
         rows = maybe_plain_rows(store, key, ck, 1)
         return None if rows is None else self._digests_of(store).of(rows)
 
-    def _digests_of(self, store: TableStore) -> Digests:
+    def store(self, table_id: bytes) -> TableStore:
+        """Raises KeyError."""
+        self._follow_schema()
+        store = self._stores.get(table_id)
+        if store is None:
+            store = self._stores[table_id] = self._engine.stores[UUID(bytes=table_id)]
+        return store
+
+    def _follow_schema(self) -> None:
         if self._schema is not self._engine.schema:
             self._schema = self._engine.schema
             self._digests.clear()
+            self._stores.clear()
+
+    def _digests_of(self, store: TableStore) -> Digests:
+        self._follow_schema()
         digests = self._digests.get(store)
         if digests is None:
             digests = self._digests[store] = Digests(store.layouts)

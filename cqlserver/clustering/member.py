@@ -118,7 +118,7 @@ class Member(Owner):
     def _settle(self, table: TableMetadata, serial: int, key: bytes) -> None:
         node, cluster = self._node, self.cluster
         deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
-        operation = undisturbed(lambda: cluster.decide(PaxosKey(table.id, key), deciders, is_read=True))
+        operation = undisturbed(lambda: cluster.decide(PaxosKey(table.id.bytes, key), deciders, is_read=True))
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
@@ -137,7 +137,7 @@ class Member(Owner):
         assert plans is not None, table
         among_replicas = self.store(table, plans, CAS_ROWS)
         commit()
-        operation = cluster.decide(PaxosKey(table.id, key), deciders, ck=ck)
+        operation = cluster.decide(PaxosKey(table.id.bytes, key), deciders, ck=ck)
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):

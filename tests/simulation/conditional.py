@@ -40,7 +40,7 @@ class Attempt:
             self.done(None)
             return
         assert deciders is not None
-        about = PaxosKey(VALUES.id, register.key)
+        about = PaxosKey(VALUES.id.bytes, register.key)
         if is_fast and self.expected is not None:
             node.cluster.bundles.add_decision(Decision(about, deciders, b"", self._decide))
             node.cluster.bundles.claim(self)
@@ -79,7 +79,7 @@ class Attempt:
 
     def again(self) -> None:
         self.register.slow += 1
-        self._go_on(PaxosKey(VALUES.id, self.register.key))
+        self._go_on(PaxosKey(VALUES.id.bytes, self.register.key))
 
     # --- the general way ---------------------------------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class RegisterWorld:
         now_us = int(self.schedule.now_s * 1_000_000)
         now_us = max(now_us, self._last_us[node] + 1, least.timestamp_us + 1)
         self._last_us[node] = now_us
-        return Ballot(now_us, bytes([node]) + rng.bytes(7))
+        return Ballot.of(now_us, bytes([node]) + rng.bytes(7))
 
     def _wake(self, number: int) -> None:
         attempt = self._attempts.get(number)
@@ -194,8 +194,9 @@ class RegisterWorld:
         attempt = self._attempts[number]
         for action in actions:
             match action:
-                case Send(peer, message):
-                    self.network.send(attempt.node, peer, Request(number, message))
+                case Send(peers, message):
+                    for peer in peers:
+                        self.network.send(attempt.node, peer, Request(number, message))
                 case Read():
                     attempt.read = {}
                     for peer in range(REPLICAS):

@@ -43,6 +43,7 @@ def replicated_cas(node: Node, member: "Member", plan: "CasPlan", version: int) 
     heads = plain_heads(LEVELS, len(plan.bind_specs), version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)
+    table_id = table.id.bytes
     meter, add = node.metering.meter(table, Kind.CAS_WRITE), member.cluster.bundles.add_decision
     now_s = node.environment.clock.now_s
     has_collections = any(column.type.is_multicell for column in table.columns)
@@ -74,7 +75,7 @@ def replicated_cas(node: Node, member: "Member", plan: "CasPlan", version: int) 
             update, answer = request.on_ballot(store, ballot_us)
             return update, tail(answer)
 
-        add(Decision(PaxosKey(table.id, key), deciders, ck, decide))
+        add(Decision(PaxosKey(table_id, key), deciders, ck, decide))
         meter.count += 1
         return LATER
 

@@ -17,13 +17,13 @@ from storage.mutation import Cell, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema
 from tests.cluster.coordination.small_cluster import SIMPLE_3, TABLE
 
-ABOUT = PaxosKey(TABLE.id, b"k")
+ABOUT = PaxosKey(TABLE.id.bytes, b"k")
 ROW = Row((b"c",), Liveness(1), columns={"v": Cell(1, b"v")})
 UPDATE = PartitionUpdate(TABLE.id, b"k", rows={TABLE.clustering[0].type.order_key(b"c"): ROW}).encode()
 
 
 def ballot(number: int) -> Ballot:
-    return Ballot(1_700_000_000_000_000 + number, bytes(8))
+    return Ballot.of(1_700_000_000_000_000 + number, bytes(8))
 
 
 @pytest.fixture
