@@ -18,11 +18,10 @@ from cluster.batchlog import REPLAY_S, Batchlog, assure_keepers, encode_batch, k
 from cluster.consistency import Consistency, unavailable
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.counting import ForwardedCount
-from cluster.coordination.deciding import DecidingOperation
 from cluster.coordination.decisions import Decisions
 from cluster.coordination.errors import write_timeout
 from cluster.coordination.outcome import Outcome
-from cluster.coordination.plans import Deciders, WritePlan, nearest_first
+from cluster.coordination.plans import WritePlan, nearest_first
 from cluster.coordination.proxy import COUNTER, Proxy, Timeouts
 from cluster.coordination.requests import Requests
 from cluster.coordination.spreading import Spreading, truncation_error
@@ -42,16 +41,10 @@ from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, own
 from cluster.movements.tokens import TokensWanted
 from cluster.owner import Owner
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
-from cluster.paxos.encoding import TAIL_BYTES, PaxosKey
-from cluster.paxos.encoding import decode_request as decode_paxos
-from cluster.paxos.encoding import encode_answer as encode_vote
-from cluster.paxos.messages import PaxosAnswer, PaxosRequest, Prepare, Promise
-from cluster.paxos.proposer import Proposer, Quorums
-from cluster.paxos.state import Ballot
-from cluster.paxos.store import PaxosStore
 from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
 from cluster.ring import Node, Ring
+from cluster.rounds import Rounds
 from cluster.schema_exchange import change_mutations, last_change_us, merged_schema, replaced_schema, whole_schema
 from protocol.errors import RequestError, StorageError, WriteTimeout
 from storage.engine import Engine
@@ -117,7 +110,6 @@ class ClusterNode:
         self.gossiper = Gossiper(self.endpoint, name, options.seeds, generation, rng, self._is_member)
         self.membership = Membership(self.gossiper)
         self.replica = Replica(engine)
-        self.paxos = PaxosStore(engine)
         self._rng = rng.fork("ballots")
         self.requests = Requests(self._send_to)
         self._timeuuids = TimeUuidSource(environment.clock, rng.fork("timeuuids"))
@@ -127,7 +119,8 @@ class ClusterNode:
             self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
         )
         latencies_of = self.proxy.latencies_of
-        decisions = Decisions(self, self.local)
+        self.rounds = Rounds(engine, self.proxy, self.hints, self._clock, self._rng)
+        decisions = Decisions(self.rounds, self.local)
         self.bundles = Bundles(
             self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions
         )
@@ -225,7 +218,9 @@ class ClusterNode:
             elif verb in (Verb.STORE_BATCH, Verb.REMOVE_BATCH):
                 self._keep_batch(sender, message)
             elif verb in PAXOS_VERBS:
-                self._answer_paxos(sender, message)
+                vote = self.rounds.maybe_answer(message)
+                if vote is not None:
+                    self._send(sender, vote)
             elif verb == Verb.COUNT:
                 self._lead(sender, message)
             elif verb == Verb.SCHEMA_CHANGED:
@@ -550,61 +545,6 @@ class ClusterNode:
 
     def _answer_failed(self, sender: Endpoint, message_id: int, reason: FailureReason) -> None:
         self._send(sender, Message(Verb.FAILED, message_id, reason.to_bytes(REASON_BYTES, "big")))
-
-    # --- compare-and-set ---------------------------------------------------------------------------------------------------
-
-    def decide(
-        self,
-        about: PaxosKey,
-        deciders: Deciders,
-        is_read: bool = False,
-        ck: bytes | None = None,
-        deadline_s: float = inf,
-    ) -> DecidingOperation:
-        """Begins a conditional write, or makes sure that a serial read sees all that was decided. `ck`: of the row that the
-        condition is about, where it is one."""
-        clock, rng = self.engine.environment.clock, self._rng
-
-        def next_ballot(least: Ballot) -> Ballot:
-            return Ballot.of(max(clock.wall_us(), least.timestamp_us + 1), rng.bytes(TAIL_BYTES))
-
-        deadline_s = min(deadline_s, self._clock() + self.proxy.timeouts.cas_contention_s)
-        quorums = Quorums(deciders.quorum, deciders.committed)
-        asked = ck if deciders.are_settled else None
-        proposer = Proposer(deciders.voters, quorums, next_ballot, rng, deadline_s, asked)
-        operation_id = self.requests.next_id()
-
-        def ask(node: Node, verb: int, body: bytes) -> None:
-            self._send_to(node, verb, operation_id, body)
-
-        operation = DecidingOperation(
-            operation_id, about, deciders, proposer, self.local, self._vote, ask, self.hints, is_read
-        )
-        with self.requests.beginning(operation_id, operation):
-            operation.start(self._clock())
-        return operation
-
-    def propose(self, operation: DecidingOperation, update: bytes | None) -> None:
-        """What the condition of a write leads to, which the operation's `event` asked for."""
-        operation.propose(update, self._clock())
-        self.requests.wake(operation.id)
-
-    def _vote(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer | None:
-        try:
-            answer = self.paxos.answer(about, request)
-            if isinstance(request, Prepare) and request.ck is not None and isinstance(answer, Promise):
-                now_s = request.ballot.timestamp_us // 1_000_000  # of all replicas the same
-                return answer._replace(digest=self.replica.row_digest(about.table_id, about.key, request.ck, now_s))
-            return answer
-        except (KeyError, StorageError) as error:
-            log.warning("a message of Paxos is not answered: %s", error)
-            return None
-
-    def _answer_paxos(self, sender: Endpoint, message: Message) -> None:
-        answer = self._vote(*decode_paxos(message.verb, message.body))
-        if answer is not None:
-            verb, body = encode_vote(answer)
-            self._send(sender, Message(verb, message.id, body))
 
     # --- all nodes ---------------------------------------------------------------------------------------------------------
 

@@ -118,12 +118,12 @@ class Member(Owner):
     def _settle(self, table: TableMetadata, serial: int, key: bytes) -> None:
         node, cluster = self._node, self.cluster
         deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
-        operation = undisturbed(lambda: cluster.decide(PaxosKey(table.id.bytes, key), deciders, is_read=True))
+        operation = undisturbed(lambda: cluster.rounds.decide(PaxosKey(table.id.bytes, key), deciders, is_read=True))
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
                 return
-            undisturbed(lambda: cluster.propose(operation, None))
+            undisturbed(lambda: cluster.rounds.propose(operation, None))
 
     def decide(
         self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition, ck: bytes | None
@@ -137,14 +137,14 @@ class Member(Owner):
         assert plans is not None, table
         among_replicas = self.store(table, plans, CAS_ROWS)
         commit()
-        operation = cluster.decide(PaxosKey(table.id.bytes, key), deciders, ck=ck)
+        operation = cluster.rounds.decide(PaxosKey(table.id.bytes, key), deciders, ck=ck)
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
                 return event.result.was_applied
             is_known = cluster.local in event.result.agreeing
             store = node.engine.stores[table.id] if is_known else among_replicas
-            cluster.propose(operation, condition(store, event.result.ballot.timestamp_us))
+            cluster.rounds.propose(operation, condition(store, event.result.ballot.timestamp_us))
 
     def write(self, mutations: Iterable[Mutation], level: int, write_type: str) -> None:
         """Has the replicas take what one request changes, and waits for as many as the level wants. Raises RequestError."""

@@ -204,7 +204,7 @@ class WorldNode(Owner):
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
         self.cluster.bundles.waiting = Outcomes()
         if self.world.bugs.promises_are_forgotten:
-            self.cluster.paxos.answer = self._forgetful_answer  # type: ignore[method-assign]
+            self.cluster.rounds.store.answer = self._forgetful_answer  # type: ignore[method-assign]
         if self.world.bugs.hints_are_lost:
             self.cluster.hints.keep = lambda node, mutations: True  # type: ignore[method-assign]
         self.is_up, self.is_settled = True, False
@@ -241,7 +241,7 @@ class WorldNode(Owner):
     def _forgetful_answer(self, about: PaxosKey, request: PaxosRequest) -> PaxosAnswer:
         if isinstance(request, Prepare):
             return answered(UNTOUCHED, request)[1]
-        return type(self.cluster.paxos).answer(self.cluster.paxos, about, request)
+        return type(self.cluster.rounds.store).answer(self.cluster.rounds.store, about, request)
 
     def flush(self) -> None:
         """Whatever it has becomes SSTables."""

@@ -91,7 +91,7 @@ class Attempt:
             self.told(None)
             return
         assert deciders is not None
-        operation = node.cluster.decide(about, deciders, is_read=self.expected is None)
+        operation = node.cluster.rounds.decide(about, deciders, is_read=self.expected is None)
 
         def follow() -> None:
             event = operation.event
@@ -122,7 +122,7 @@ class Attempt:
                 update = None
                 if self.expected == self.found and self.new is not None:
                     update = put(self.register.key, self.new.encode(), read.ballot.timestamp_us).encode()
-                node.cluster.propose(operation, update)
+                node.cluster.rounds.propose(operation, update)
                 follow()
                 node.settle()
 
