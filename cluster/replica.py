@@ -14,12 +14,13 @@ from cluster.coordinator import Holder
 from cluster.hints import decode_hint
 from cluster.internode.frames import Message
 from cluster.internode.records import decode_records, encode_failures
-from cluster.internode.texts import decode_texts
+from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, encode_answer
 from cluster.reading.command import ReadCommand, decode_command
-from cluster.reading.execution import execute
+from cluster.reading.execution import ANSWER_BYTES_MAX, execute
 from cluster.reading.plain import PlainReads
+from cluster.reading.sifting import sift
 from protocol.errors import InvalidRequest, StorageError
 from storage.background import Lane, Task
 from storage.engine import TRUNCATED, Engine, PackedRowWrite
@@ -97,7 +98,8 @@ class Replica:
     def read(self, command: ReadCommand) -> DataAnswer:
         """Raises Failed."""
         try:
-            return execute(self._engine.stores[command.table_id], command)
+            store = self._engine.stores[command.table_id]
+            return execute(store, command) if command.criteria is None else sift(store, command)
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except StorageError as error:
@@ -177,8 +179,19 @@ class Replica:
     def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
         return Verb.DIGEST, self._read_for_others(body).digest
 
+    def _fetch(self, body: bytes) -> tuple[Verb, bytes]:
+        answers: list[bytes] = []
+        for command in decode_texts(body):
+            answers.append(encode_answer(self._read_for_others(command)))
+            if sum(map(len, answers)) > ANSWER_BYTES_MAX:
+                break
+        return Verb.FETCHED, encode_texts(answers)
+
     def _read_for_others(self, body: bytes) -> DataAnswer:
-        command = decode_command(body)
+        try:
+            command = decode_command(body, lambda table_id: self._engine.stores[table_id].table)
+        except KeyError:
+            raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         store = self._engine.stores.get(command.table_id)
         holder = None if store is None else self.maybe_holder(store.table)
         if holder is not None and not holder.holds(command.start, command.end):
@@ -213,6 +226,7 @@ _ANSWERS: Final[Mapping[Verb, Callable[[Replica, bytes], tuple[Verb, bytes]]]] =
         Verb.READ: Replica._read,
         Verb.READ_DIGEST: Replica._read_digest,
         Verb.READ_EACH: Replica._read_each,
+        Verb.FETCH: Replica._fetch,
         Verb.TRUNCATE: Replica._truncate,
         Verb.HINTS: Replica._take_hints,
     }

@@ -394,6 +394,12 @@ class Node:
         settings = self.config.storage
         return settings.tombstone_warn_threshold, settings.tombstone_failure_threshold
 
+    @property
+    def protection_thresholds(self) -> tuple[int, int]:
+        """As many rows may be held to complete what replicas filtered before it is told, and before the read fails."""
+        settings = self.config.storage
+        return settings.protected_rows_warn_threshold, settings.protected_rows_fail_threshold
+
     def read_store(self, table: TableMetadata) -> TableStore:
         """Where a table's rows are read: its store, or what a virtual table has at this moment. Not to be kept for tables
         that each node has for itself."""

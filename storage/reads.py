@@ -235,9 +235,9 @@ class TableStore:
                 return None
             if isinstance(found, Partition):
                 row = found.get(ck)
-                return row if row is None or type(row) is bytes else self._live(row, now_s)
+                return row if row is None or type(row) is bytes else self.live(row, now_s)
             assert isinstance(found, SingleRow)
-            return self._live(found.row, now_s) if found.ck == ck else None
+            return self.live(found.row, now_s) if found.ck == ck else None
         return self._row_of_sources(key, ck, now_s)
 
     def may_have_tombstones(self, key: bytes) -> bool:
@@ -270,7 +270,7 @@ class TableStore:
                     whole_us = max(whole_us, timestamp_of(row))
         self.sources_read[found] = self.sources_read.get(found, 0) + 1
         if len(versions) == 1 and type(row := versions[0]) is bytes:
-            return self._live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
+            return self.live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
         explode = self.layouts.explode
         merged = merged_row([explode(version) for version in versions], covering, self._resolve)
         live = None if merged is None else live_row(merged, now_s, self._dropped_us, self._needs_liveness)
@@ -446,7 +446,7 @@ class TableStore:
         self.sources_read[len(found)] = self.sources_read.get(len(found), 0) + 1
         return found if of_memtable is None else [of_memtable, *found]
 
-    def _live(self, row: StoredRow, now_s: int) -> StoredRow | None:
+    def live(self, row: StoredRow, now_s: int) -> StoredRow | None:
         if type(row) is bytes:
             if not self._dropped_us:
                 return row
@@ -460,7 +460,7 @@ class TableStore:
         ck, stored = split_single(found) if isinstance(found, bytes) else found
         for start, end in slices:
             if start <= ck < end:
-                row = self._live(stored, now_s)
+                row = self.live(stored, now_s)
                 dead = _NOTHING if type(stored) is bytes else (_dead_cells(stored, row),)  # type: ignore[arg-type]
                 return PartitionView(key, None, () if row is None else (([ck], [row]),), dead)
         return PartitionView(key, None, ())
@@ -485,7 +485,7 @@ class TableStore:
                 live_cks: list[bytes] = []
                 live_rows: list[StoredRow] = []
                 for ck, row in zip(cks, rows, strict=True):
-                    live = self._live(row, now_s)
+                    live = self.live(row, now_s)
                     if type(row) is not bytes and (count := _dead_cells(row, live)):  # type: ignore[arg-type]
                         if live_cks:  # whoever has enough of those does not pass over this one
                             yield live_cks, live_rows

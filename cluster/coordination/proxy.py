@@ -105,6 +105,8 @@ class Proxy:
         self, plan: ReadPlan, command: ReadCommand, timeout_s: float, speculate_s: float = inf
     ) -> Outcome[Page]:
         store = self._engine.stores[command.table_id]
+        if command.criteria is not None:
+            command = replace(command, criteria=command.criteria.asked_of(plan.required))
         repairs = store.table.params.read_repair == "BLOCKING"
         operation = ReadOperation(plan, command, store, self._clock() + timeout_s, speculate_s, repairs)
         operation_id = self.requests.next_id()

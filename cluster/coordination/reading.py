@@ -5,6 +5,8 @@
       | --digests differ--> COMPARING: all who were asked tell their data
                               --enough--> what each lacks is sent to it: REPAIRING
                                             --acknowledged--> the client gets what was merged (read_repair BLOCKING)
+                              --enough, and they filtered--> PROTECTING: each is asked for the rows that others told
+                                            --all told--> REPAIRING
     too many failures: ReadFailure; the time is over: ReadTimeout. Until then nothing was promised to anybody.
 
 Range reads ask all for data at once (service/reads/range/RangeCommandIterator.java).
@@ -19,13 +21,15 @@ from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import ReadPlan
 from cluster.coordination.writing import REASON_BYTES
 from cluster.internode.frames import Message
-from cluster.internode.texts import encode_texts
+from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, decode_answer
 from cluster.reading.command import ReadCommand, encode_command
-from cluster.reading.merging import Page, merged, page_of
+from cluster.reading.merging import Merged, Page, merged, page_of
+from cluster.reading.protection import Protection
 from cluster.replica import Failed, Replica
 from cluster.ring import Node
+from protocol.errors import PeerError
 from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 
@@ -33,10 +37,9 @@ from storage.reads import TableStore
 class Phase(Enum):
     ASKED = auto()
     COMPARING = auto()
+    PROTECTING = auto()
     REPAIRING = auto()
     OVER = auto()
-
-
 
 
 class ReadOperation:
@@ -62,6 +65,8 @@ class ReadOperation:
         self._digests: dict[Node, bytes] = {}
         self._failures: dict[Node, int] = {}
         self._page: Page | None = None
+        self._protection: Protection[Node] | None = None
+        self._fetching: dict[Node, list[ReadCommand]] = {}
         self._repairing: dict[Node, None] = {}
 
     @property
@@ -86,6 +91,8 @@ class ReadOperation:
             self._digests[sender] = message.body
         elif message.verb == Verb.DONE:
             self._repairing.pop(sender, None)
+        elif message.verb == Verb.FETCHED:
+            self._take_fetched(sender, [decode_answer(text) for text in decode_texts(message.body)])
         elif sender in self._contacts:
             self._fail(sender, int.from_bytes(message.body[:REASON_BYTES], "big"))
         self._judge()
@@ -140,9 +147,10 @@ class ReadOperation:
         if self.phase is Phase.REPAIRING and len(self._data) - len(self._repairing) >= required:
             assert self._page is not None
             self._end(self._page)
-        if self.phase in (Phase.ASKED, Phase.COMPARING) and required + len(self._failures) > len(self._contacts):
+        is_asking = self.phase in (Phase.ASKED, Phase.COMPARING)
+        if (is_asking and required + len(self._failures) > len(self._contacts)) or self._fails_protection:
             self.phase = Phase.OVER
-            received = self._received
+            received = self._received - len(self._fetching.keys() & self._failures.keys())
             self.outcome.fail(read_failure(self._plan.level, received, required, self._failures, bool(self._data)))
 
     def _compare(self) -> None:
@@ -152,22 +160,72 @@ class ReadOperation:
             return
         digests = {node: answer.digest for node, answer in self._data.items()} | self._digests
         if len(set(digests.values())) == 1:
-            self._end(self._page_of(data[0]))
+            is_filtered = self._command.criteria is not None and not self._command.is_of_partition
+            self._end(self._page_of(data[0], len(data) if is_filtered else 0))
             return
         self.phase = Phase.COMPARING
         told = [node for node in self._contacts if node in digests and node not in self._data]
         self._ask_all(dict.fromkeys(told, Verb.READ))
 
-    def _page_of(self, answer: DataAnswer) -> Page:
-        return page_of(answer, self._store.table, self._store.layouts)
+    def _page_of(self, answer: DataAnswer, replicas: int = 0) -> Page:
+        return page_of(answer, self._store.table, self._store.layouts, replicas)
 
     def _merge(self) -> None:
-        found = merged(self._data, self._command, self._store.table, self._store.layouts)
+        command, store = self._command, self._store
+        if command.criteria is not None:
+            self.phase = Phase.PROTECTING
+            self._protection = Protection(self._data, command, store.table, store.layouts)
+            self._protect()
+        else:
+            self._repair_all(merged(self._data, command, store.table, store.layouts))
+
+    def _repair_all(self, found: Merged[Node]) -> None:
         self._page = found.page
         self.phase = Phase.REPAIRING
         if self._repairs:
             for node, lacking in found.repairs.items():
                 self._repair(node, lacking)
+
+    # --- what replicas filtered --------------------------------------------------------------------------------------------
+
+    def _protect(self) -> None:
+        protection = self._protection
+        assert protection is not None
+        while wanted := protection.wanted():
+            for node, commands in wanted.items():
+                if node != self._local:
+                    self._fetch(node, commands)
+            if self._local in wanted:
+                try:
+                    protection.take(self._local, [self._replica.read(command) for command in wanted[self._local]])
+                except Failed as failure:
+                    self._fetching[self._local] = []
+                    self._failures[self._local] = failure.reason
+                    return
+            if self._fetching:
+                return
+        self._repair_all(protection.merged())
+
+    def _fetch(self, node: Node, commands: list[ReadCommand]) -> None:
+        self._fetching[node] = commands
+        self._ask(node, Verb.FETCH, encode_texts(map(encode_command, commands)))
+
+    def _take_fetched(self, node: Node, answers: list[DataAnswer]) -> None:
+        commands = self._fetching.pop(node, None)
+        if commands is None:
+            return
+        if not 0 < len(answers) <= len(commands):
+            raise PeerError(f"{len(answers)} answers to {len(commands)} read commands")
+        assert self._protection is not None
+        self._protection.take(node, answers)
+        if len(answers) < len(commands):
+            self._fetch(node, commands[len(answers) :])
+        elif not self._fetching:
+            self._protect()
+
+    @property
+    def _fails_protection(self) -> bool:
+        return self.phase is Phase.PROTECTING and any(node in self._failures for node in self._fetching)
 
     def _repair(self, node: Node, lacking: list[PartitionUpdate]) -> None:
         mutations = [update.encode() for update in lacking]

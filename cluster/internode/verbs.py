@@ -61,6 +61,10 @@ class Verb(IntEnum):
     READ_EACH = 41
     """Plain reads of a table; answered with DIGESTS or FAILED."""
     DIGESTS = 42
+    FETCH = 43
+    """Read commands of single partitions; answered with FETCHED or FAILED."""
+    FETCHED = 44
+    """The answers to the first of them, as many as there was room for."""
     STATUS_KNOWN = 50
     """The status that the sender has said it has; answered by DONE where the receiver knows that, or by FAILED."""
     RESTORE = 51

@@ -5,19 +5,23 @@ where an answer ended, until he has enough: pages, short reads and limits are th
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from cluster.internode.texts import decode_texts, encode_texts
+from cluster.reading.criteria import Criteria, decode_criteria, encode_criteria
 from protocol.errors import PeerError
 from storage.memtable.memtable import Position, position_of
 from storage.reads import EVERYTHING, Slice
+from storage.schema.metadata import TableMetadata
 
 FORMAT_VERSION: Final = 1
 AFTER_ROW: Final = b"\xff"
 _REVERSED: Final = 1
 _BOUNDED: Final = 2
+_SIFTED: Final = 4
 _HEAD = struct.Struct(">BB16sqI")
 """Version, flags, table, now, limit."""
 
@@ -33,7 +37,8 @@ class Boundary(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ReadCommand:
     """Partitions with start <= position < end (None: to the end of the ring), their rows within `slices`, which are disjoint
-    and ascend; `reverse`: in each partition the last rows first. An answer ends behind the `limit`-th live row."""
+    and ascend; `reverse`: in each partition the last rows first. An answer ends behind the `limit`-th live row of those that
+    the `criteria` take."""
 
     table_id: UUID
     start: Position
@@ -42,6 +47,7 @@ class ReadCommand:
     limit: int
     slices: tuple[Slice, ...] = EVERYTHING
     reverse: bool = False
+    criteria: Criteria | None = None
 
     @classmethod
     def of_partition(
@@ -52,9 +58,10 @@ class ReadCommand:
         limit: int,
         slices: tuple[Slice, ...] = EVERYTHING,
         reverse: bool = False,
+        criteria: Criteria | None = None,
     ) -> "ReadCommand":
         position = position_of(key)
-        return cls(table_id, position, position + b"\0", now_s, limit, slices, reverse)
+        return cls(table_id, position, position + b"\0", now_s, limit, slices, reverse, criteria)
 
     @property
     def is_of_partition(self) -> bool:
@@ -88,21 +95,27 @@ def slices_behind(slices: tuple[Slice, ...], ck: bytes, reverse: bool) -> tuple[
 def encode_command(command: ReadCommand) -> bytes:
     flags = (_REVERSED if command.reverse else 0) | (_BOUNDED if command.end is not None else 0)
     texts = [command.start, *([command.end] if command.end is not None else ())]
+    if command.criteria is not None:
+        flags |= _SIFTED
+        texts.append(encode_criteria(command.criteria))
     for piece in command.slices:
         texts += piece
     return _HEAD.pack(FORMAT_VERSION, flags, command.table_id.bytes, command.now_s, command.limit) + encode_texts(texts)
 
 
-def decode_command(data: bytes) -> ReadCommand:
-    """Raises PeerError."""
+def decode_command(data: bytes, table_of: Callable[[UUID], TableMetadata]) -> ReadCommand:
+    """Raises PeerError; KeyError where `table_of` does, or the table has no column that the criteria are about."""
     if len(data) < _HEAD.size:
         raise PeerError(f"a read command of {len(data)} bytes")
     version, flags, table_id, now_s, limit = _HEAD.unpack_from(data)
-    if version != FORMAT_VERSION or flags & ~(_REVERSED | _BOUNDED):
+    if version != FORMAT_VERSION or flags & ~(_REVERSED | _BOUNDED | _SIFTED):
         raise PeerError(f"a read command of version {version} with flags {flags:#x}")
     start, *texts = decode_texts(data, _HEAD.size) or [b""]
     end = texts.pop(0) if flags & _BOUNDED and texts else None
+    criteria = texts.pop(0) if flags & _SIFTED and texts else None
     if len(texts) % 2 or len(start) < _TOKEN_BYTES:
         raise PeerError("a read command whose bounds do not go together")
     slices = tuple(Slice(texts[i], texts[i + 1]) for i in range(0, len(texts), 2))
-    return ReadCommand(UUID(bytes=table_id), start, end, now_s, limit, slices, bool(flags & _REVERSED))
+    table = UUID(bytes=table_id)
+    wanted = None if criteria is None else decode_criteria(criteria, table_of(table))
+    return ReadCommand(table, start, end, now_s, limit, slices, bool(flags & _REVERSED), wanted)

@@ -5,7 +5,7 @@ What any replica may have purged already is left out (`withoutPurgeableTombstone
 answers whenever they compacted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cluster.reading.answer import DataAnswer
@@ -28,14 +28,19 @@ ANSWER_BYTES_MAX: Final = 4 << 20
 
 
 def execute(store: TableStore, command: ReadCommand) -> DataAnswer:
-    """The answer of this store."""
-    reading = _Reading(store, command)
+    """The answer of this store to a command without criteria (those are for sifting.py)."""
+    reading = Reading(store, command)
+    found = _partitions(store, command)
+    return told(reading, command, ((at, reading.partition(at[_TOKEN_BYTES:], whole)) for at, whole in found))
+
+
+def told(reading: "Reading", command: ReadCommand, encoded: Iterable[tuple[Position, bytes | None]]) -> DataAnswer:
+    """What a reading gives of each partition, until it is full."""
     partitions: list[bytes] = []
-    for position, partition in _partitions(store, command):
+    for position, mutation in encoded:
         pause()
-        encoded = reading.partition(position[_TOKEN_BYTES:], partition)
-        if encoded is not None:
-            partitions.append(encoded)
+        if mutation is not None:
+            partitions.append(mutation)
         if reading.cut_at is not None:
             return DataAnswer(tuple(partitions), Boundary(position, reading.cut_at))
         if reading.is_full:
@@ -55,7 +60,7 @@ def _partitions(store: TableStore, command: ReadCommand) -> Iterator[tuple[Posit
     yield from store.stored_partitions(command.start, command.end)
 
 
-class _Reading:
+class Reading:
     """What is left of the limits from partition to partition. `cut_at`: the last row, of a partition that has more."""
 
     def __init__(self, store: TableStore, command: ReadCommand) -> None:
@@ -93,7 +98,7 @@ class _Reading:
                 cut_at = self.cut_at
                 read = Slice(cut_at, piece.end) if command.reverse else Slice(piece.start, cut_at + AFTER_ROW)
             found = partition.range_tombstones(read.start, read.end)
-            tombstones += self._purger.tombstones(_clipped(tombstone, read) for tombstone in found)
+            tombstones += self._purger.tombstones(clipped(tombstone, read) for tombstone in found)
             if self.cut_at is not None:
                 break
         return sorted(rows, key=lambda item: item[0]) if command.reverse else rows, tombstones
@@ -123,7 +128,7 @@ def _cell_count(row: Row) -> int:
     return sum(len(data.cells) if isinstance(data, ComplexColumn) else 1 for data in row.columns.values())
 
 
-def _clipped(tombstone: RangeTombstone, piece: Slice) -> RangeTombstone:
+def clipped(tombstone: RangeTombstone, piece: Slice) -> RangeTombstone:
     """The part of it that lies in a slice: all replicas tell of the same parts."""
     start, end, deletion, start_values, end_values = tombstone
     if start < piece.start:

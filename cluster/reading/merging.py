@@ -4,7 +4,7 @@ An answer says nothing of what lies behind its end. So what is known of all is k
 from behind it is left out, and whoever reads goes on from there. That is short-read protection, as a matter of course.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,12 +27,21 @@ Peer = TypeVar("Peer", bound=Hashable)
 
 class Page:
     """What a command found, as a store of its own; `end`: where it has to be gone on from, None: that was all. The store is
-    made when somebody reads it, who may pause."""
+    made when somebody reads it, who may pause. `replicas`: so many filtered, and were protected from each other."""
 
-    __slots__ = ("_store", "_updates", "end")
+    __slots__ = ("_store", "_updates", "end", "replicas")
 
-    def __init__(self, store: TableStore, end: Boundary | None, updates: Sequence[bytes] = ()) -> None:
-        self._store, self._updates, self.end = store, updates, end
+    def __init__(
+        self, store: TableStore, end: Boundary | None, updates: Sequence[bytes] = (), replicas: int = 0
+    ) -> None:
+        self._store, self._updates, self.end, self.replicas = store, updates, end, replicas
+
+    @property
+    def held_rows(self) -> int:
+        """How many rows Cassandra holds at once to protect that: those of a partition, of each replica."""
+        if not self.replicas:
+            return 0
+        return self.replicas * max((_row_count(partition) for _, partition in self.store.stored_partitions()), default=0)
 
     @property
     def store(self) -> TableStore:
@@ -43,6 +52,10 @@ class Page:
         return self._store
 
 
+def _row_count(partition: SourcePartition) -> int:
+    return sum(len(cks) for cks, _, _ in partition.chunks(b"", b"\xff", False)) + (partition.static is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Merged(Generic[Peer]):
     """`repairs`: by replica, what it lacks of `page`, as mutations."""
@@ -51,27 +64,42 @@ class Merged(Generic[Peer]):
     repairs: Mapping[Peer, list[PartitionUpdate]]
 
 
-def page_of(answer: DataAnswer, table: TableMetadata, layouts: Layouts) -> Page:
+def page_of(answer: DataAnswer, table: TableMetadata, layouts: Layouts, replicas: int = 0) -> Page:
     """Of one replica's answer, or of one that the others agree with."""
-    return Page(_empty_store(table, layouts), answer.end, answer.partitions)
+    return Page(_empty_store(table, layouts), answer.end, answer.partitions, replicas)
+
+
+Known = Mapping[Position, PartitionUpdate]
+"""What a replica told, by position, in order."""
 
 
 def merged(answers: Mapping[Peer, DataAnswer], command: ReadCommand, table: TableMetadata, layouts: Layouts) -> Merged[Peer]:
     """Of two answers or more. Raises CorruptionError."""
-    end = _first_end([answer.end for answer in answers.values() if answer.end is not None], command.reverse)
-    told = {peer: _known(answer, end, command.reverse) for peer, answer in answers.items()}
-    store = _empty_store(table, layouts)
-    for partitions in told.values():
-        for update in partitions.values():
-            store.memtable.apply(update)
+    end = first_end([answer.end for answer in answers.values() if answer.end is not None], command.reverse)
+    told = {peer: up_to(decoded(answer), end, command.reverse) for peer, answer in answers.items()}
+    store = store_of(told.values(), table, layouts)
+    return Merged(Page(store, end), lacking(store, told))
+
+
+def lacking(store: TableStore, told: Mapping[Peer, Known]) -> dict[Peer, list[PartitionUpdate]]:
+    """What each must be told so that it has all that the store of what all told has."""
     repairs: dict[Peer, list[PartitionUpdate]] = {}
     for position, partition in store.stored_partitions():
         key = position[8:]
         for peer, partitions in told.items():
-            lacking = _lacking(store, key, partition, partitions.get(position))
-            if lacking is not None:
-                repairs.setdefault(peer, []).append(lacking)
-    return Merged(Page(store, end), repairs)
+            lacks = _lacking(store, key, partition, partitions.get(position))
+            if lacks is not None:
+                repairs.setdefault(peer, []).append(lacks)
+    return repairs
+
+
+def store_of(told: Iterable[Known], table: TableMetadata, layouts: Layouts) -> TableStore:
+    """What they told together."""
+    store = _empty_store(table, layouts)
+    for partitions in told:
+        for update in partitions.values():
+            store.memtable.apply(update)
+    return store
 
 
 def _empty_store(table: TableMetadata, layouts: Layouts) -> TableStore:
@@ -82,7 +110,7 @@ def _empty_store(table: TableMetadata, layouts: Layouts) -> TableStore:
     return store
 
 
-def _first_end(ends: Sequence[Boundary], reverse: bool) -> Boundary | None:
+def first_end(ends: Sequence[Boundary], reverse: bool) -> Boundary | None:
     if not ends:
         return None
     position = min(end.position for end in ends)
@@ -92,17 +120,21 @@ def _first_end(ends: Sequence[Boundary], reverse: bool) -> Boundary | None:
     return Boundary(position, max(cks) if reverse else min(cks))
 
 
-def _known(answer: DataAnswer, end: Boundary | None, reverse: bool) -> dict[Position, PartitionUpdate]:
-    """An answer's partitions by position, up to the end that counts."""
+def decoded(answer: DataAnswer) -> dict[Position, PartitionUpdate]:
+    """Raises CorruptionError."""
+    updates = map(PartitionUpdate.decode, answer.partitions)
+    return {position_of(update.key): update for update in updates}
+
+
+def up_to(told: Known, end: Boundary | None, reverse: bool) -> Known:
+    """What an answer told, up to the end that counts."""
+    if end is None:
+        return told
     known: dict[Position, PartitionUpdate] = {}
-    for encoded in answer.partitions:
-        update = PartitionUpdate.decode(encoded)
-        position = position_of(update.key)
-        if end is not None and position > end.position:
+    for position, update in told.items():
+        if position > end.position:
             break
-        if end is not None and position == end.position and end.ck is not None:
-            update = _up_to(update, end.ck, reverse)
-        known[position] = update
+        known[position] = update if position < end.position or end.ck is None else _up_to(update, end.ck, reverse)
     return known
 
 

@@ -7,7 +7,6 @@ strands alone (storage/environment/strands.py), whose caller has to say `long_wo
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 from typing import Final
 
@@ -15,13 +14,14 @@ from cluster.coordination.outcome import Outcome
 from cluster.coordination.proxy import Proxy
 from cluster.coordinator import ReplicaPlan
 from cluster.reading.command import ReadCommand
+from cluster.reading.criteria import Criteria
 from cluster.reading.merging import Page
 from protocol.errors import RequestError
 from storage.environment.strands import wait_for
 from storage.keys import row_end
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import StoredRow
-from storage.reads import FIRST_POSITION, Chunk, PartitionView, Slice, TableStore
+from storage.reads import EVERYTHING, FIRST_POSITION, Chunk, PartitionView, Slice, TableStore
 
 PAGE_ROWS: Final = 5_000
 """Asked for at once where nobody says how many are wanted."""
@@ -35,7 +35,7 @@ class ReplicatedStore(TableStore):
     """See the module. `rows`: about how many will be wanted; `settle`, if any, is called with each key before it is read.
     Reads raise what the coordinator tells clients."""
 
-    __slots__ = ("_ahead", "_expected", "_plans", "_proxy", "_rows", "_settle")
+    __slots__ = ("_ahead", "_criteria", "_expected", "_plans", "_protected", "_proxy", "_rows", "_settle")
 
     def __init__(
         self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int, settle: Callable[[bytes], None] | None
@@ -46,6 +46,13 @@ class ReplicatedStore(TableStore):
         self._rows = max(1, min(rows, PAGE_ROWS))
         self._expected: deque[ReadCommand] = deque()
         self._ahead: dict[ReadCommand, Outcome[Page]] = {}
+        self._criteria: Criteria | None = None
+        self._protected: Callable[[int], None] = lambda rows: None
+
+    def seek(self, criteria: Criteria, protected: Callable[[int], None]) -> None:
+        """From now on gives rows that meet the criteria; others too, so its reader looks at each. `protected` is told how
+        many rows of a page were held so that what replicas left out did no harm."""
+        self._criteria, self._protected = criteria, protected
 
     def prepare_scan(self) -> bool:
         return True
@@ -57,12 +64,17 @@ class ReplicatedStore(TableStore):
     def read(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool = False) -> PartitionView | None:
         if self._settle is not None:
             self._settle(key)
-        return self._read(ReadCommand.of_partition(self.table.id, key, now_s, self._rows, tuple(slices), reverse))
+        return self._read(self._of_partition(key, slices, now_s, reverse))
+
+    def _of_partition(self, key: bytes, slices: Sequence[Slice], now_s: int, reverse: bool) -> ReadCommand:
+        criteria, wanted = self._criteria, tuple(slices)
+        if criteria is not None and criteria.lookup is not None:
+            criteria = replace(criteria, takes_statics=criteria.takes_statics or wanted == EVERYTHING)
+        return ReadCommand.of_partition(self.table.id, key, now_s, self._rows, wanted, reverse, criteria)
 
     def expect(self, keys: Sequence[bytes], slices: Sequence[Slice], now_s: int, reverse: bool = False) -> None:
         if self._settle is None:  # what has to be settled first is read one after the other
-            of = partial(ReadCommand.of_partition, self.table.id)
-            self._expected = deque(of(key, now_s, self._rows, tuple(slices), reverse) for key in keys)
+            self._expected = deque(self._of_partition(key, slices, now_s, reverse) for key in keys)
 
     def _first_page(self, command: ReadCommand) -> Page:
         """With what is expected next under way, too."""
@@ -78,8 +90,14 @@ class ReplicatedStore(TableStore):
             except RequestError:
                 break  # it is told when it is wanted
             expected.popleft()
+        return self._result(outcome)
+
+    def _result(self, outcome: Outcome[Page]) -> Page:
         wait_for(outcome)
-        return outcome.result
+        page = outcome.result
+        if page.replicas:
+            self._protected(page.held_rows)
+        return page
 
     def scan_batches(
         self,
@@ -90,7 +108,8 @@ class ReplicatedStore(TableStore):
         reverse: bool = False,
     ) -> Iterator[PartitionView]:
         """Ranges of different replicas are asked for together, more of them with each that gave less than was wanted."""
-        command = ReadCommand(self.table.id, start or _FIRST_TOKEN, end, now_s, self._rows, tuple(slices), reverse)
+        first, criteria = start or _FIRST_TOKEN, self._criteria
+        command = ReadCommand(self.table.id, first, end, now_s, self._rows, tuple(slices), reverse, criteria)
         following: ReadCommand | None = command
         ahead: deque[tuple[ReadCommand, Outcome[Page]]] = deque()
         window = 1
@@ -111,8 +130,7 @@ class ReplicatedStore(TableStore):
         """Of a range whose replicas are asked together, page by page."""
         whole_end = part.end
         while True:
-            wait_for(outcome)
-            page = outcome.result
+            page = self._result(outcome)
             yield from self._partition_views(page, part)
             if page.end is not None:
                 start = page.end.position + b"\0"
@@ -161,6 +179,4 @@ class ReplicatedStore(TableStore):
             command = command.behind(page.end)
 
     def _page(self, command: ReadCommand) -> Page:
-        outcome = self._proxy.read(self._plans, command)
-        wait_for(outcome)
-        return outcome.result
+        return self._result(self._proxy.read(self._plans, command))

@@ -12,9 +12,10 @@ from cqlserver.functions.factories import (
     Parameter,
 )
 from cqlserver.functions.model import Aggregate, Arguments, CallContext, Function, ScalarFunction
-from cqlserver.terms.packing import pack_collection, split_collection
+from cqlserver.terms.packing import pack_collection
 from protocol.errors import InvalidRequest
 from protocol.types import INT, CqlType, ListType, MapType, SetType
+from storage.collection_items import split_collection
 from storage.environment.strands import paused
 
 

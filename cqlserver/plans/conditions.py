@@ -9,7 +9,7 @@ from struct import error as StructError
 from typing import Final
 
 from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
-from cqlserver.terms.packing import pack_items, split_collection, split_tuple
+from cqlserver.terms.packing import pack_items, split_tuple
 from cqlserver.terms.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
 from grammar import tree
 from grammar.tree import Operator
@@ -30,6 +30,7 @@ from protocol.types import (
     UserType,
     VectorType,
 )
+from storage.collection_items import split_collection
 from storage.environment.strands import in_turns, paused
 from storage.mutation import Cell, ComplexColumn, Row
 from storage.projection import in_order

@@ -11,7 +11,7 @@ from typing import Final
 
 from cluster.consistency import Consistency
 from cqlserver.paging import NO_LIMIT
-from cqlserver.plans.select_rows import RowFilter, Sink
+from cqlserver.plans.select_rows import Sink
 from cqlserver.plans.select_run import ReadShape
 from cqlserver.restrictions.relations import AnnRestriction
 from cqlserver.state import ClientState
@@ -24,6 +24,7 @@ from storage.memtable.memtable import token_position
 from storage.memtable.packed import StoredRow
 from storage.mutation import Cell, Row
 from storage.reads import TableStore
+from storage.row_filter import RowFilter
 
 ROWS_MAX: Final = 1000
 """LIMIT at most."""

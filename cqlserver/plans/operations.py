@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cqlserver.terms.bound_terms import Parts
-from cqlserver.terms.packing import split_collection, split_tuple
+from cqlserver.terms.packing import split_tuple
 from cqlserver.terms.terms import BindContext, Constant, Term, Value, Values, column_spec, compile_term
 from grammar import tree
 from protocol.errors import InvalidRequest, ServerError
@@ -28,6 +28,7 @@ from protocol.types import (
     UserType,
     quoted_identifier,
 )
+from storage.collection_items import split_collection
 from storage.environment.strands import paused, sorted_in_turns
 from storage.mutation import LIVE, NEVER, Cell, ComplexColumn, Deletion, Liveness, Row
 from storage.reconcile import Identity, distinct_cells, reconcile

@@ -80,6 +80,11 @@ class ReadNode(Protocol):
         """As many may a read pass over before it is told, and before it fails."""
         ...
 
+    @property
+    def protection_thresholds(self) -> tuple[int, int]:
+        """As many rows may be held to complete what replicas filtered before it is told, and before the read fails."""
+        ...
+
     def check_read_consistency(self, table: TableMetadata, level: int, is_scan: bool) -> None:
         """Raises InvalidRequest or Unavailable where the level won't do."""
         ...

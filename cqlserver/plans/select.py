@@ -7,7 +7,7 @@ An execution binds what depends on values (limits, keys, slices, filter), then r
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from cqlserver.guarding import guarding
 from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
+from cqlserver.plans.command_text import command_text
 from cqlserver.plans.fast.read import maybe_fast_read
 from cqlserver.plans.index_lookup import maybe_lookup
 from cqlserver.plans.nearest import NearestReading, check_limit, check_nearest, vector_index, wanted_vector
@@ -27,7 +28,6 @@ from cqlserver.plans.select_rows import (
     Grouping,
     GroupSink,
     OrderKey,
-    RowFilter,
     Sink,
     Sorting,
     SortKey,
@@ -59,6 +59,7 @@ from storage.keys import component_order_key
 from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
+from storage.row_filter import FilterExpression, RowFilter
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata, is_system_keyspace
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class SelectPlan:
         vector = wanted_vector(nearest, values) if nearest is not None else b""
         expressions = self.restrictions.row_filter(values)
         shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
-        row_filter = RowFilter(store, expressions, now_s) if expressions else None
+        row_filter = RowFilter(store, expressions) if expressions else None
         if shape is None:
             yield from sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
@@ -199,8 +200,7 @@ class SelectPlan:
         trace = None
         if state.trace is not None and not self.table.is_virtual:
             trace = ReadTrace(state.trace, store, shape.token_range)
-        lookup = maybe_lookup(store, self.restrictions, values, now_s)
-        source = store if lookup is None else IndexedStore(store, lookup, self.restrictions.is_key_range)
+        source = self._sought(store, expressions, values, shape, state)
         reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, options, state))
         yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
         following = reading.paging_state
@@ -214,6 +214,29 @@ class SelectPlan:
             content,
             None if following is None or not self._is_paged(options, shape.row_limit) else following.encode(),
         )
+
+    def _sought(
+        self,
+        store: TableStore,
+        expressions: Sequence[FilterExpression],
+        values: Values,
+        shape: ReadShape,
+        state: ClientState,
+    ) -> TableStore | IndexedStore:
+        """Where to read what meets the expressions: through an index where there is one that helps, and by the replicas
+        where others have a say."""
+        restrictions, node, now_s = self.restrictions, self.node, shape.now_s
+        candidates = restrictions.indexed_values(values)
+        if not expressions or node.maybe_member(self.table) is None or self.table.is_virtual:
+            found = None if store.indexes is None else maybe_lookup(store.indexes, candidates, now_s)
+            return store if found is None else IndexedStore(store, found[1], restrictions.is_key_range)
+        from cqlserver.clustering.seeking import ProtectionGuard, seek
+
+        limit = min(shape.row_limit, shape.page_limit)
+        text = partial(command_text, self.table, self.selection.fetched, limit, None, expressions)
+        guard = ProtectionGuard(node.protection_thresholds, state.warn, text)
+        seek(store, node.read_store(self.table), expressions, candidates, restrictions.is_key_range, now_s, guard)
+        return store
 
     def _maybe_guard(self, shape: ReadShape, options: QueryOptions, state: ClientState) -> TombstoneGuard | None:
         """None where any number of tombstones may be passed over."""

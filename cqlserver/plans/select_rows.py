@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Any
 
-from cqlserver.restrictions.filters import FilterExpression
 from cqlserver.selection.selection import Selection, json_writer
 from cqlserver.selection.selectors import Evaluate, InputRow
 from cqlserver.terms.binding import Values
@@ -86,42 +85,6 @@ class RowSource:
         """Of a group that has no rows."""
         nothing = [None] * len(self._columns)
         return InputRow(nothing, nothing, self.now_s)
-
-
-class RowFilter:
-    """Filter expressions at work: those of the partition first, then those of each row."""
-
-    __slots__ = ("_row_tests", "_source", "_static_tests", "has_row_tests")
-
-    def __init__(self, store: TableStore, expressions: Sequence[FilterExpression], now_s: int) -> None:
-        columns = list(dict.fromkeys(expression.column for expression in expressions))
-        self._source = RowSource(store, columns, False, now_s)
-        tests = [(columns.index(e.column), e.test, e.is_of_partition) for e in expressions]
-        self._static_tests = [(index, test) for index, test, of_partition in tests if of_partition]
-        self._row_tests = [(index, test) for index, test, of_partition in tests if not of_partition]
-        self.has_row_tests = bool(self._row_tests)
-
-    def partition(self, key: bytes, static: Row | None) -> bool:
-        """Whether rows of the partition may pass."""
-        self._source.partition(key, static)
-        return not self._static_tests or self._passes(self._source.values(None), self._static_tests)
-
-    @staticmethod
-    def _passes(values: Sequence[bytes | None], tests: Sequence[tuple[int, Callable[[bytes], bool]]]) -> bool:
-        for index, test in tests:
-            value = values[index]
-            if value is None or not test(value):
-                return False
-        return True
-
-    def rows(self, cks: Sequence[bytes], rows: Sequence[Any]) -> tuple[Sequence[bytes], Sequence[Any]]:
-        if not self._row_tests or not rows:
-            return cks, rows
-        values_of_rows = self._source.values_of(rows)
-        kept: Iterable[int] = range(len(rows))
-        for index, test in self._row_tests:
-            kept = [at for at in kept if (value := values_of_rows[at][index]) is not None and test(value)]
-        return [cks[at] for at in kept], [rows[at] for at in kept]
 
 
 class Sink:

@@ -9,13 +9,14 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from cqlserver.paging import NO_LIMIT, PagingState
-from cqlserver.plans.select_rows import GroupSink, RowFilter, Sink
+from cqlserver.plans.select_rows import GroupSink, Sink
 from cqlserver.plans.tombstones import TombstoneGuard
 from cqlserver.restrictions.restrictions import TokenRange
 from cqlserver.system.tracing import ReadTrace
 from storage.indexes.reading import IndexedStore
 from storage.memtable.memtable import Position, position_of, rows_of_singles, split_single, token_position
 from storage.reads import Chunk, PartitionView, Singles, Slice, TableStore
+from storage.row_filter import RowFilter
 
 STEP_WORK = 400
 """Copied rows (or partitions without rows) between two pauses, dearer rows weighed: two milliseconds at most."""

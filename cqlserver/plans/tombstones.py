@@ -8,16 +8,13 @@ from typing import Final
 from cluster.consistency import Consistency
 from cluster.ring import Node
 from cqlserver.metrics.meters import RequestMeter
-from cqlserver.paging import NO_LIMIT
+from cqlserver.plans.command_text import command_text
 from cqlserver.state import ReadWork
 from protocol.errors import RequestError
-from protocol.types import quoted_identifier
-from storage.keys import split_key
-from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
+from storage.schema.metadata import ColumnMetadata, TableMetadata
 from storage.token import token
 
 QUERY_CHARACTERS_MAX: Final = 512
-_NO_CELLS: Final = frozenset((ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING))
 
 
 class TombstoneGuard:
@@ -78,25 +75,12 @@ class TombstoneGuard:
         self._work.tombstones += self._count
 
     def _tell(self, key: bytes, is_by_key: bool) -> None:
-        query = self._query(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]
+        text = command_text(self._table, self._columns, self._limit, key if is_by_key else None)
+        query = text[:QUERY_CHARACTERS_MAX]
         self._warn(
             f"Read {self.rows} live rows and {self._count} tombstone cells for query {query}; token {token(key)} "
             "(see tombstone_warn_threshold)"
         )
-
-    def _query(self, key: bytes | None) -> str:
-        """As Cassandra prints a command, without the conditions on other columns than the partition's."""
-        table = self._table
-        cells = [quoted_identifier(column.name) for column in self._columns if column.kind not in _NO_CELLS]
-        is_everything = not cells or len(self._columns) == len(table.columns)
-        text = f"SELECT {'*' if is_everything else ', '.join(sorted(cells))} FROM {table}"
-        if key is not None:
-            pairs = zip(table.partition_key, split_key(key, len(table.partition_key)), strict=True)
-            conditions = [f"{quoted_identifier(column.name)} = {column.type.to_literal(value)}" for column, value in pairs]
-            text += " WHERE " + " AND ".join(conditions)
-        if self._limit != NO_LIMIT:
-            text += f" LIMIT {self._limit}"
-        return f"{text} ALLOW FILTERING"
 
     def _failure(self) -> RequestError:
         from cluster.coordination.errors import read_failure

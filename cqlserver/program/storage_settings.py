@@ -12,7 +12,8 @@ _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over."""
+    """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over.
+    `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection)."""
 
     compatibility_mode: str = "CASSANDRA_4"
     selected_format: str = "big"
@@ -21,6 +22,8 @@ class StorageSettings:
     row_cache_bytes: int = 0
     tombstone_warn_threshold: int = 1_000
     tombstone_failure_threshold: int = 100_000
+    protected_rows_warn_threshold: int = 2_000
+    protected_rows_fail_threshold: int = 32_000
 
     @property
     def sstable_version(self) -> str:
@@ -48,8 +51,17 @@ def read_storage(known: StorageSettings, settings: Mapping[str, object]) -> Stor
     changed = replace(known, compatibility_mode=mode, selected_format=selected)
     if throughput is not None:
         changed = replace(changed, compaction_bytes_per_s=_rate("compaction_throughput", throughput))
+    protection = settings.get("replica_filtering_protection", {})
+    if not isinstance(protection, Mapping):
+        raise ValueError(f"replica_filtering_protection: {protection} has no cached_rows_warn_threshold")
     return replace(
         changed,
+        protected_rows_warn_threshold=_integer(
+            protection, "cached_rows_warn_threshold", known.protected_rows_warn_threshold
+        ),
+        protected_rows_fail_threshold=_integer(
+            protection, "cached_rows_fail_threshold", known.protected_rows_fail_threshold
+        ),
         tombstone_warn_threshold=_integer(settings, "tombstone_warn_threshold", known.tombstone_warn_threshold),
         tombstone_failure_threshold=_integer(settings, "tombstone_failure_threshold", known.tombstone_failure_threshold),
     )

@@ -9,15 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.restrictions.filters import (
-    LIKE_CONTAINS,
-    LIKE_MATCHES,
-    LIKE_PREFIX,
-    LIKE_SUFFIX,
-    FilterExpression,
-    filter_expressions,
-    like_expression,
-)
+from cqlserver.restrictions.filters import filter_expressions, like_expression
 from cqlserver.restrictions.relations import (
     SLICE_OPERATORS,
     AnnRestriction,
@@ -36,8 +28,10 @@ from protocol.types import ASCII, BOOLEAN, TEXT, UUID, MapType, SetType, VectorT
 from storage.indexes.analysis import Analyze
 from storage.indexes.attached import SAI_CLASS, analyzer_of, java_class
 from storage.indexes.local import LOCAL_KINDS, VALUE_BYTES_MAX
+from storage.indexes.lookups import Indexed, IndexedRange, IndexedValue
 from storage.indexes.sasi import CONTAINS, SASI_CLASS, sasi_mode
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
+from storage.row_filter import Condition, FilterExpression
 from storage.schema.metadata import ColumnMetadata, IndexMetadata, TableMetadata
 
 IN: Final = "IN"
@@ -55,31 +49,11 @@ class QueryIndex:
     operators: frozenset[Operator | str]
     filters_multiple_contains: bool = True
     analyze: Analyze | None = None
-    likes: frozenset[str] = frozenset()
-    """The forms of LIKE that it answers (filters.LIKE_*)."""
+    likes: frozenset[Condition] = frozenset()
+    """The forms of LIKE that it answers."""
 
     def supports(self, column: ColumnMetadata, operator: Operator | str) -> bool:
         return column == self.target.column and operator in self.operators
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedValue:
-    """A value to be looked up in an index; `map_key`: of an index on entries."""
-
-    index: str
-    value: bytes
-    map_key: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedRange:
-    """Values between two ends, of which None is open."""
-
-    index: str
-    start: bytes | None
-    start_inclusive: bool
-    end: bytes | None
-    end_inclusive: bool
 
 
 class IndexRegistry:
@@ -113,14 +87,11 @@ class IndexRegistry:
             return []
         if isinstance(restriction, LikeRestriction):
             index = next(i for i in self.all if is_supported(restriction, i))
-            return [like_expression(restriction.first, restriction.term.bind(values), index.likes, index.analyze)]
+            return [like_expression(restriction.first, restriction.term.bind(values), index.likes, index.name)]
         analyzed = next((i for i in self.all if i.analyze is not None and is_supported(restriction, i)), None)
-        if analyzed is None:
-            return filter_expressions(restriction, values)
-        assert analyzed.analyze is not None
-        return filter_expressions(restriction, values, analyzed.analyze)
+        return filter_expressions(restriction, values, None if analyzed is None else analyzed.name)
 
-    def values(self, restrictions: Iterable[Restriction], values: Values) -> list[IndexedValue | IndexedRange]:
+    def values(self, restrictions: Iterable[Restriction], values: Values) -> list[Indexed]:
         """Of one execution, what can be looked up: any of it will do."""
         return [found for r in restrictions for index in self.all for found in _indexed_values(r, index, values)]
 
@@ -179,9 +150,9 @@ def _sasi_index(metadata: IndexMetadata, target: IndexTarget) -> QueryIndex:
     if target.column.type not in (TEXT, ASCII):
         ranges = () if mode == CONTAINS else SLICE_OPERATORS
         return QueryIndex(metadata.name, target, frozenset((Operator.EQ, *ranges)))
-    likes = {LIKE_MATCHES, LIKE_PREFIX}
+    likes = {Condition.LIKE_MATCHES, Condition.LIKE_PREFIX}
     if mode == CONTAINS:
-        likes |= {LIKE_SUFFIX, LIKE_CONTAINS}
+        likes |= {Condition.LIKE_SUFFIX, Condition.LIKE_CONTAINS}
     operators = frozenset((Operator.EQ, Operator.LIKE))
     return QueryIndex(metadata.name, target, operators, True, analyzer_of(metadata), frozenset(likes))
 
@@ -227,7 +198,7 @@ def _needs_filtering(restriction: Restriction, group: Sequence[QueryIndex]) -> b
     return not any(is_supported(restriction, i) and not (several and i.filters_multiple_contains) for i in group)
 
 
-def _indexed_values(restriction: Restriction, index: QueryIndex, values: Values) -> Iterable[IndexedValue | IndexedRange]:
+def _indexed_values(restriction: Restriction, index: QueryIndex, values: Values) -> Iterable[Indexed]:
     """The values are checked already, as the row filter has them too."""
     if not is_supported(restriction, index):
         return

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from cqlserver.terms.assignment import key_spec, list_text, tuple_text, value_spec
 from cqlserver.terms.binding import BindContext, Values, column_spec
-from cqlserver.terms.packing import split_items
 from cqlserver.terms.terms import (
     Term,
     compile_in_marker,
@@ -47,6 +46,7 @@ from protocol.types import (
     VectorType,
 )
 from protocol.types import quoted_identifier as cql_name
+from storage.collection_items import split_items
 from storage.environment.strands import let_go_later, long_work, paused
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 

@@ -19,8 +19,8 @@ from enum import Enum
 from struct import Struct
 
 from cqlserver.restrictions.combinations import Clustering, guard_product, product, sorted_distinct
-from cqlserver.restrictions.filters import FilterExpression, requires_filtering
-from cqlserver.restrictions.indexed import NO_INDEXES, IndexedRange, IndexedValue, index_registry
+from cqlserver.restrictions.filters import requires_filtering
+from cqlserver.restrictions.indexed import NO_INDEXES, index_registry
 from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
 from cqlserver.restrictions.relations import (
     AnnRestriction,
@@ -44,6 +44,7 @@ from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, VectorType
 from storage.environment.strands import let_go_later, paused
+from storage.indexes.lookups import Indexed
 from storage.keys import (
     check_key_length,
     clustering_order_key,
@@ -51,6 +52,7 @@ from storage.keys import (
     component_order_keys,
     compose_key,
 )
+from storage.row_filter import FilterExpression
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
 
@@ -579,7 +581,7 @@ class Restrictions:
     def row_filter(self, values: Values) -> list[FilterExpression]:
         return [expression for r in self._filtered for expression in self._indexes.expressions(r, values)]
 
-    def indexed_values(self, values: Values) -> list[IndexedValue | IndexedRange]:
+    def indexed_values(self, values: Values) -> list[Indexed]:
         """What can be looked up in indexes instead of a scan: any of it will do. Empty: there is nothing."""
         return self._indexes.values(self._filtered, values) if self.uses_index else []
 

@@ -15,6 +15,7 @@ from grammar.parser import parse
 from grammar.tree import IsNotNullRelation, Literal, LiteralKind, Relation, Select, WhereClause
 from protocol.errors import InvalidRequest
 from storage.keys import split_key
+from storage.row_filter import test_of
 from storage.schema.metadata import ColumnKind, Schema, TableMetadata, ViewMetadata
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def view_filter(view: ViewMetadata, base: TableMetadata, schema: Schema, calls: 
     for expression in restrictions.row_filter(()):
         column = expression.column
         if column.kind is ColumnKind.PARTITION_KEY:
-            of_key.append((column.position, expression.test))
+            of_key.append((column.position, test_of(expression, base)))
         elif column.kind is ColumnKind.CLUSTERING:
-            of_clustering.append((column.position, expression.test))
+            of_clustering.append((column.position, test_of(expression, base)))
     count = len(base.partition_key)
 
     def takes(key: bytes, ck: bytes, clustering: Sequence[bytes]) -> bool:

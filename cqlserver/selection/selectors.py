@@ -11,10 +11,11 @@ from typing import TypeAlias
 from cqlserver.functions.model import AggregateFunction, ScalarFunction
 from cqlserver.terms.binding import Values
 from cqlserver.terms.bound_terms import Term
-from cqlserver.terms.packing import pack_collection, pack_map, split_collection, split_tuple
+from cqlserver.terms.packing import pack_collection, pack_map, split_tuple
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
 from protocol.types import ASCII, BIGINT, BLOB, INT, TEXT, TIMEUUID, CqlType, ListType, MapType, SetType, UserType
+from storage.collection_items import split_collection
 from storage.environment.strands import paused
 from storage.mutation import Cell, ComplexColumn
 from storage.projection import in_order

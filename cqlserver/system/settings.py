@@ -66,6 +66,8 @@ def _own(config: Config) -> dict[str, str | None]:
         "cluster_name": config.cluster_name,
         "compaction_throughput": f"{config.storage.compaction_bytes_per_s >> 20}MiB/s",
         "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
+        "replica_filtering_protection.cached_rows_fail_threshold": str(config.storage.protected_rows_fail_threshold),
+        "replica_filtering_protection.cached_rows_warn_threshold": str(config.storage.protected_rows_warn_threshold),
         "row_cache_size": f"{config.storage.row_cache_bytes >> 20}MiB",
         "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
         "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),

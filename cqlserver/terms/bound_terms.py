@@ -17,8 +17,6 @@ from cqlserver.terms.packing import (
     pack_vector,
     sort_map,
     sort_set,
-    split_collection,
-    split_items,
     split_tuple,
     split_vector,
 )
@@ -34,6 +32,7 @@ from protocol.types import (
     UserType,
     VectorType,
 )
+from storage.collection_items import split_collection, split_items
 from storage.environment.strands import paused
 
 Parts = list[Value]

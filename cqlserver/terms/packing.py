@@ -11,18 +11,16 @@ from struct import Struct
 from typing import TypeVar
 
 from protocol.types import NATIVE_TYPES, CqlType, ListType, MapType, SetType, UserType, VectorType
-from storage.environment.strands import long_work, pause, paused, sorted_in_turns
+from storage.collection_items import split_collection, split_items
+from storage.environment.strands import pause, paused, sorted_in_turns
 
 Value = TypeVar("Value", bytes, bytes | None)
 
 _LENGTH = Struct(">i")
 _pack = _LENGTH.pack
-_unpack_from = _LENGTH.unpack_from
 ITEMS_PER_TURN = 500
 """Of a set or map: more elements than this are sorted by keys, with pauses."""
 _ITEMS_AT_ONCE = 500
-BYTES_PER_GO_MAX = 16_384
-"""Of a collection that is taken apart in a go of the loop."""
 _NULL = _pack(-1)
 _NO_LENGTH = _pack(0)
 
@@ -44,45 +42,6 @@ def pack_items(items: Sequence[bytes | None]) -> bytes:
 def pack_collection(items: Sequence[bytes | None], count: int) -> bytes:
     """`items` are keys and values in turn for a map; `count` is the number of entries."""
     return _pack(count) + pack_items(items)
-
-
-def split_items(data: bytes, offset: int = 0) -> list[bytes | None]:
-    """All elements from `offset` to the end."""
-    items: list[bytes | None] = []
-    end = len(data)
-    if end > BYTES_PER_GO_MAX:
-        long_work()
-        return _split_in_turns(data, offset)
-    while offset < end:
-        length: int = _unpack_from(data, offset)[0]
-        offset += 4
-        if length < 0:
-            items.append(None)
-        else:
-            items.append(data[offset : offset + length])
-            offset += length
-    return items
-
-
-def _split_in_turns(data: bytes, offset: int) -> list[bytes | None]:
-    items: list[bytes | None] = []
-    end = len(data)
-    while offset < end:
-        if not len(items) & 0xFF:
-            pause()
-        length: int = _unpack_from(data, offset)[0]
-        offset += 4
-        if length < 0:
-            items.append(None)
-        else:
-            items.append(data[offset : offset + length])
-            offset += length
-    return items
-
-
-def split_collection(data: bytes) -> list[bytes | None]:
-    """The elements of a list or set; keys and values in turn of a map."""
-    return split_items(data, 4)
 
 
 def split_tuple(data: bytes, count: int) -> list[bytes | None]:

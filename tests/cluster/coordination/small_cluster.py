@@ -165,13 +165,18 @@ class SmallNode:
 class SmallCluster:
     """`down`: who is known to be; `deaf`: who does not get what is sent to him, and nobody knows it yet."""
 
-    def __init__(self, datacenters: dict[str, int] | None = None, replication: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        datacenters: dict[str, int] | None = None,
+        replication: dict[str, str] | None = None,
+        table: TableMetadata = TABLE,
+    ) -> None:
         self.clock = ManualClock()
         self.queue: deque[tuple[Node, Node, Message]] = deque()
         self.down: dict[Node, None] = {}
         self.deaf: dict[Node, None] = {}
         self.sent = 0
-        tables = MappingProxyType({TABLE.name: TABLE})
+        tables = MappingProxyType({table.name: table})
         self.keyspace = KeyspaceMetadata("ks", KeyspaceParams(MappingProxyType(replication or SIMPLE_3)), tables)
         nodes: list[Node] = []
         for datacenter, count in (datacenters or {"dc1": 3}).items():

@@ -1,6 +1,7 @@
 """Reads through the machines: what replicas differ in is found, merged, repaired; what is told when they don't answer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from small_cluster import TABLE, SmallCluster, SmallNode
@@ -8,8 +9,10 @@ from small_cluster import TABLE, SmallCluster, SmallNode
 from cluster.consistency import Consistency
 from cluster.reading.answer import DataAnswer
 from cluster.reading.command import ReadCommand, slices_behind
+from cluster.reading.criteria import Criteria, Nearest
 from protocol.errors import ReadTimeout
 from storage.environment.environment import Rng
+from storage.indexes.lookups import IndexedRange, IndexedValue
 from storage.keys import row_end
 from storage.memtable.memtable import Position, position_of
 from storage.mutation import (
@@ -24,6 +27,7 @@ from storage.mutation import (
     Row,
 )
 from storage.reads import EVERYTHING, Slice, TableStore
+from storage.row_filter import Condition, FilterExpression
 
 ONE, QUORUM, ALL = Consistency.ONE, Consistency.QUORUM, Consistency.ALL
 ORDER_KEY = TABLE.clustering[0].type.order_key
@@ -160,7 +164,7 @@ def read_all(cluster: SmallCluster, node: SmallNode, command: ReadCommand, level
             return found
         else:
             assert end is not None
-            command = ReadCommand(command.table_id, end, command.end, command.now_s, command.limit, command.slices)
+            command = replace(command, start=end)
 
 
 def rows_of(store: TableStore, command: ReadCommand) -> Rows:
@@ -171,7 +175,10 @@ def rows_of(store: TableStore, command: ReadCommand) -> Rows:
     ]
 
 
-def random_updates(rng: Rng, now_s: int) -> Iterator[PartitionUpdate]:
+def random_updates(rng: Rng, now_s: int, values: int = 256) -> Iterator[PartitionUpdate]:
+    def value() -> bytes:
+        return bytes((rng.int_below(values),))
+
     for _ in range(rng.int_below(60) + 20):
         key, timestamp_us = bytes((rng.int_below(4),)), rng.int_below(40) + 1
         ck = bytes((rng.int_below(12),))
@@ -185,15 +192,15 @@ def random_updates(rng: Rng, now_s: int) -> Iterator[PartitionUpdate]:
             low, high = sorted((rng.int_below(13), rng.int_below(13)))
             tombstones = (RangeTombstone(ORDER_KEY(bytes((low,))), row_end(ORDER_KEY(bytes((high,)))), deletion),)
         elif luck < 0.2:
-            static = Row((), columns={"s": Cell(timestamp_us, rng.bytes(1))})
+            static = Row((), columns={"s": Cell(timestamp_us, value())})
         elif luck < 0.3:
             rows[ORDER_KEY(ck)] = Row((ck,), NO_LIVENESS, deletion)
         else:
-            cell = Cell(timestamp_us, rng.bytes(1))
+            cell = Cell(timestamp_us, value())
             if luck < 0.4:
                 cell = Cell(timestamp_us, None, 0, now_s)
             elif luck < 0.5:
-                cell = Cell(timestamp_us, rng.bytes(1), 100, now_s + rng.int_below(200) - 100)
+                cell = Cell(timestamp_us, value(), 100, now_s + rng.int_below(200) - 100)
             liveness = Liveness(timestamp_us) if rng.float() < 0.5 else NO_LIVENESS
             rows[ORDER_KEY(ck)] = Row((ck,), liveness, columns={"v" if rng.float() < 0.5 else "w": cell})
         yield PartitionUpdate(TABLE.id, key, partition, static, rows, tombstones)
@@ -229,16 +236,27 @@ def test_commands_survive_the_wire() -> None:
     from protocol.errors import PeerError
 
     slices = (Slice(b"a", b"b"), Slice(b"", b"\xff"))
+    column = TABLE.columns[3]
+    expressions = (
+        FilterExpression(column, Condition.EQUAL, (b"1",), "i"),
+        FilterExpression(column, Condition.IN, (b"1", b"", b"2")),
+        FilterExpression(column, Condition.ENTRY, (b"1", b"2")),
+    )
+    by_value = IndexedValue("i", b"1", b"key")
+    by_range = IndexedRange("i", None, False, b"", True)
     for command in (
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7),
         ReadCommand(TABLE.id, b"\0" * 8, b"\1" * 8, 1 << 40, 0, slices, True),
         ReadCommand.of_partition(TABLE.id, b"key", 5, 1, ()),
+        replace(ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, slices), criteria=Criteria(expressions, by_value, False, True)),
+        ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria(expressions[:1], by_range)),
+        ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria((), Nearest("i", b"\0" * 8))),
     ):
         encoded = encode_command(command)
-        assert decode_command(encoded) == command
+        assert decode_command(encoded, lambda table_id: TABLE) == command
         for cut in range(len(encoded)):
             try:
-                decode_command(encoded[:cut])
+                decode_command(encoded[:cut], lambda table_id: TABLE)
             except PeerError:
                 continue
     assert slices_behind((Slice(b"a", b"c"), Slice(b"d", b"f")), b"d", reverse=True) == (Slice(b"a", b"c"),)

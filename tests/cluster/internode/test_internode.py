@@ -29,6 +29,7 @@ from cluster.reading.answer import DataAnswer
 from cluster.reading.answer import decode_answer as decode_data
 from cluster.reading.answer import encode_answer as encode_data
 from cluster.reading.command import Boundary, ReadCommand, decode_command, encode_command
+from cluster.reading.criteria import Criteria
 from cluster.streaming.messages import (
     Chunk,
     Cursor,
@@ -46,8 +47,11 @@ from cluster.streaming.messages import (
 from cluster.streaming.ranges import Interval, TokenRange
 from protocol.compression import ALGORITHMS
 from protocol.errors import PeerError
+from storage.indexes.lookups import IndexedValue
 from storage.reads import Slice
+from storage.row_filter import Condition, FilterExpression
 from storage.sstable.copied import CopiedRun
+from tests.cluster.coordination.small_cluster import TABLE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats" / "internode.md").read_text()
 HELLO = Hello("Test", UUID(int=1), Endpoint("10.0.0.1", 7000), Endpoint("10.0.0.2", 7000), Kind.SMALL, Compression.NONE)
@@ -192,7 +196,12 @@ def test_the_page_says_what_the_code_does() -> None:
 def test_the_examples_of_a_read_are_what_is_sent() -> None:
     command = ReadCommand.of_partition(UUID(int=7), b"k", 1_700_000_000, 100, (Slice(b"a", b"b\xff"),), True)
     assert encode_command(command) == example("command")
-    assert decode_command(example("command")) == command
+    assert decode_command(example("command"), {}.__getitem__) == command
+    found = FilterExpression(TABLE.columns[3], Condition.EQUAL, (b"1",))
+    criteria = Criteria((found,), IndexedValue("i", b"1"), is_strict=True)
+    sifted = ReadCommand(TABLE.id, b"\0" * 8, None, 1_700_000_000, 100, criteria=criteria)
+    assert encode_command(sifted) == example("criteria")
+    assert decode_command(example("criteria"), lambda table_id: TABLE) == sifted
     answer = DataAnswer((b"\x01\x02\x03",), Boundary(command.start, b"b"))
     assert encode_data(answer) == example("answer")
     assert decode_data(example("answer")) == answer

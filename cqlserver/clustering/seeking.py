@@ -1,0 +1,51 @@
+"""A SELECT with conditions that replicas test for themselves: what they are asked, and what is told where completing what
+they left out takes many rows (service/reads/ReplicaFilteringProtection.java)."""
+
+from collections.abc import Callable, Sequence
+
+from cluster.reading.criteria import Criteria
+from cqlserver.clustering.store import ReplicatedStore
+from cqlserver.plans.index_lookup import maybe_lookup
+from protocol.errors import Overloaded
+from storage.indexes.lookups import Indexed
+from storage.reads import TableStore
+from storage.row_filter import FilterExpression
+
+
+class ProtectionGuard:
+    """Of one request: `thresholds` of rows, above which it is told and above which it fails. `text` gives the query."""
+
+    def __init__(self, thresholds: tuple[int, int], warn: Callable[[str], None], text: Callable[[], str]) -> None:
+        self._warn_from, self._fail_from = thresholds
+        self._warn, self._text = warn, text
+        self._is_told = False
+
+    def held(self, rows: int) -> None:
+        """So many rows were, at once. Raises Overloaded."""
+        if rows > self._fail_from:
+            raise Overloaded(self._message(self._fail_from, "fail"))
+        if rows > self._warn_from and not self._is_told:
+            self._is_told = True
+            self._warn(self._message(self._warn_from, "warn"))
+
+    def _message(self, threshold: int, name: str) -> str:
+        return (
+            f"Replica filtering protection has cached over {threshold} rows during query {self._text()}. "
+            f"(See 'cached_replica_rows_{name}_threshold' in cassandra.yaml.)"
+        )
+
+
+def seek(
+    store: TableStore,
+    local: TableStore,
+    expressions: Sequence[FilterExpression],
+    candidates: Sequence[Indexed],
+    is_scan: bool,
+    now_s: int,
+    guard: ProtectionGuard,
+) -> None:
+    """Has a `store` of the replicas give what meets the expressions; all look up the same, what this node's own indexes
+    (`local`) make the best of the candidates."""
+    assert isinstance(store, ReplicatedStore), store
+    found = None if local.indexes is None else maybe_lookup(local.indexes, candidates, now_s)
+    store.seek(Criteria(tuple(expressions), None if found is None else found[0], takes_statics=is_scan), guard.held)

@@ -1,0 +1,56 @@
+"""What is looked up in an index, as values, and what answers it on one node.
+
+Indexes that are asked for the same values give the same rows, in the same order; so a coordinator chooses one, and each
+replica looks it up in its own.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from storage.indexes.entries import entry_value
+from storage.indexes.reading import AFTER, AttachedLookup, LocalLookup
+from storage.indexes.table_indexes import TableIndexes
+from storage.indexes.vectors import VectorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedValue:
+    """A value to be looked up in an index; `map_key`: of an index on entries."""
+
+    index: str
+    value: bytes
+    map_key: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRange:
+    """Values between two ends, of which None is open."""
+
+    index: str
+    start: bytes | None
+    start_inclusive: bool
+    end: bytes | None
+    end_inclusive: bool
+
+
+Indexed: TypeAlias = IndexedValue | IndexedRange
+
+
+def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> LocalLookup | AttachedLookup | None:
+    """None where the table has no such index that can be asked for values."""
+    if isinstance(wanted, IndexedRange):
+        attached = indexes.attached.get(wanted.index)
+        if attached is None:
+            return None
+        start = b"" if wanted.start is None else attached.term(wanted.start)
+        end = b"\xff" if wanted.end is None else attached.term(wanted.end)
+        lower = (start,) if wanted.start is None or wanted.start_inclusive else (start, AFTER)
+        return AttachedLookup(indexes, wanted.index, lower, (end, AFTER) if wanted.end_inclusive else (end,))
+    value = wanted.value if wanted.map_key is None else entry_value(wanted.map_key, wanted.value)
+    if wanted.index in indexes.local:
+        return LocalLookup(indexes, wanted.index, value, now_s)
+    attached = indexes.attached.get(wanted.index)
+    if attached is None or isinstance(attached, VectorIndex):
+        return None
+    exact = attached.term(value)
+    return AttachedLookup(indexes, wanted.index, (exact,), (exact, AFTER))
