@@ -18,6 +18,7 @@ from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.reading.answer import DataAnswer, encode_answer
 from cluster.reading.command import ReadCommand, decode_command
+from cluster.reading.criteria import Nearest
 from cluster.reading.execution import ANSWER_BYTES_MAX, execute
 from cluster.reading.plain import PlainReads
 from cluster.reading.sifting import sift
@@ -99,7 +100,13 @@ class Replica:
         """Raises Failed."""
         try:
             store = self._engine.stores[command.table_id]
-            return execute(store, command) if command.criteria is None else sift(store, command)
+            if command.criteria is None:
+                return execute(store, command)
+            if isinstance(command.criteria.lookup, Nearest):
+                from cluster.reading.nearest import find_nearest
+
+                return find_nearest(store, command)
+            return sift(store, command)
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except StorageError as error:

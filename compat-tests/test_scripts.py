@@ -14,23 +14,15 @@ from harness.runner import Address
 from harness.script import WAYS, Script, load_script
 
 _LEVELS = "is about levels that one replica does not meet (cluster_scripts/ are about those of three)"
-_LOOKUPS = "shows what only a lookup in an index gives: rows of several nodes are filtered"
 ONE_NODE = {
     "batch/message_batches": _LEVELS,
     "counter/deleted_counters_go_on_counting": "shows counts that a deletion hides: the next leader has others",
     "errors/consistency": _LEVELS,
     "errors/consistency_levels_that_do_not_fit": _LEVELS,
     "sai/create_sai_on_all_types": "tells of indexes in the order in which this node made them; others have them by name",
-    "secondary_index/build_on_existing_rows": "reads what system tables say of the node that is asked",
-    "secondary_index/paging_through_an_index": _LOOKUPS,
-    "secondary_index/static_columns": _LOOKUPS,
-    "secondary_index/types_and_equal_values": _LOOKUPS,
     "system_tables/schema_as_data": "reads what system tables say of other nodes",
     "user_aggregates/create_aggregate_forms_and_errors": "has an aggregate keep the function that was replaced at this node",
     "user_functions/describe_functions": "tells of aggregates in the order in which this node made them",
-    "vector_search/nearest": "ANN queries on replicated tables are refused",
-    "vector_search/nearest_errors": "ANN queries on replicated tables are refused",
-    "views/build_existing_rows": "reads what system tables say of the node that is asked",
 }
 """Scripts whose outcome is another one on three nodes, and why."""
 _TRUNCATES = re.compile(r"\btruncate\b", re.IGNORECASE)

@@ -29,6 +29,7 @@ class Lane(Enum):
     REMOVAL = "removal"
     VALIDATION = "validation"
     VIEW_BUILD = "view build"
+    INDEX_BUILD = "index build"
     STREAM = "stream"
     ARCHIVE = "archive"
     PEERS = "peers"

@@ -68,12 +68,16 @@ class Reading:
         gc_before_s = command.now_s - store.table.params.gc_grace_seconds
         self._purger = Purger(store.layouts, command.now_s, gc_before_s, TIMESTAMP_MAX_US)
         self._dropped_us = {name: column.dropped_time_us for name, column in store.table.dropped_columns.items()}
-        self._live_left, self._rows_left, self._bytes_left = command.limit, ANSWER_ROWS_MAX, ANSWER_BYTES_MAX
+        self.live_left, self._rows_left, self._bytes_left = command.limit, ANSWER_ROWS_MAX, ANSWER_BYTES_MAX
         self.cut_at: bytes | None = None
 
     @property
     def is_full(self) -> bool:
-        return self._live_left <= 0 or self._rows_left <= 0 or self._bytes_left <= 0
+        return self.live_left <= 0 or self._rows_left <= 0 or self._bytes_left <= 0
+
+    def lift_size_limits(self) -> None:
+        """The command's limit is all that ends the answer."""
+        self._rows_left = self._bytes_left = 1 << 62
 
     def partition(self, key: bytes, partition: SourcePartition) -> bytes | None:
         """The partition's mutation; None where there is nothing to tell."""
@@ -82,7 +86,7 @@ class Reading:
         rows, tombstones = self._rows(partition)
         update = encoded_partition(self._store, key, purger.deletion(partition.deletion), static, rows, tombstones)
         if not rows and static is not None and live_row(static, self._command.now_s, self._dropped_us) is not None:
-            self._live_left -= 1  # a partition of static columns alone is a row to whoever reads
+            self.live_left -= 1  # a partition of static columns alone is a row to whoever reads
         self._rows_left -= 1
         self._bytes_left -= len(update or b"")
         return update
@@ -109,12 +113,12 @@ class Reading:
             for ck, stored in zip(cks, found, strict=True):
                 row: StoredRow | None = stored
                 if type(stored) is bytes:
-                    self._live_left -= 1
+                    self.live_left -= 1
                     self._bytes_left -= len(stored)
                 else:
                     assert isinstance(stored, Row)
                     row = purger.row(stored)
-                    self._live_left -= live_row(stored, now_s, dropped_us) is not None
+                    self.live_left -= live_row(stored, now_s, dropped_us) is not None
                     self._rows_left -= _cell_count(stored) // CELLS_PER_ROW
                 self._rows_left -= 1
                 if row is not None:

@@ -5,6 +5,7 @@ What is told of a row is all of it, with what is deleted over it, so that it can
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
@@ -13,9 +14,10 @@ from cluster.reading.answer import DataAnswer
 from cluster.reading.command import ReadCommand
 from cluster.reading.criteria import Criteria, Nearest
 from cluster.reading.execution import Reading, clipped, encoded_partition, told
-from storage.environment.strands import pause
+from storage.environment.strands import long_work, pause, undisturbed
 from storage.indexes.lookups import maybe_lookup_of
 from storage.indexes.reading import Hit
+from storage.indexes.table_indexes import TableIndexes
 from storage.keys import row_end
 from storage.memtable.memtable import Position
 from storage.memtable.packed import StoredRow
@@ -27,6 +29,8 @@ from storage.reconcile import live_row
 from storage.row_filter import Test, test_of
 from storage.schema.metadata import ColumnKind
 
+ROWS_PER_GO: Final = 500
+"""Looked at in a go of a loop; where there are more, they are in turns with others."""
 _TOKEN_BYTES: Final = 8
 _position = itemgetter(0)
 Tests = list[tuple[int, Test]]
@@ -37,7 +41,7 @@ Part = tuple[Position, SourcePartition, Iterable[Slice]]
 def sift(store: TableStore, command: ReadCommand) -> DataAnswer:
     """The answer of this store to a command with criteria. Raises KeyError where it has not the index that is asked for."""
     assert command.criteria is not None
-    reading = _Sifting(store, command)
+    reading = Sifting(store, command)
     parts = _all(store, command) if command.criteria.lookup is None else _found(store, command, command.criteria)
     return told(reading, command, ((at, reading.part(at[_TOKEN_BYTES:], whole, pieces)) for at, whole, pieces in parts))
 
@@ -104,18 +108,24 @@ def _meets(values: Sequence[bytes | None], test: tuple[int, Test]) -> bool:
     return value is not None and test[1](value)
 
 
-class _Sifting(Reading):
+class Sifting(Reading):
     """See the module."""
 
     def __init__(self, store: TableStore, command: ReadCommand) -> None:
         super().__init__(store, command)
         assert command.criteria is not None
         self._sieve = Sieve(store, command.criteria)
+        self._begun_with = self._rows_left
 
-    def part(self, key: bytes, partition: SourcePartition, pieces: Iterable[Slice]) -> bytes | None:
-        """What the partition has within the pieces, as a mutation; None where none of it is wanted."""
+    def part(
+        self, key: bytes, partition: SourcePartition, pieces: Iterable[Slice], tells_static: bool = True
+    ) -> bytes | None:
+        """What the partition has within the pieces, as a mutation; None where none of it is wanted; `tells_static`: a static
+        row may be wanted alone."""
         store, sieve, purger = self._store, self._sieve, self._purger
         self._rows_left -= 1
+        if self._begun_with - self._rows_left > ROWS_PER_GO:
+            long_work()
         static = partition.static
         live = None if static is None else live_row(static, self._command.now_s, self._dropped_us)
         if not sieve.partition(key, live):
@@ -127,9 +137,9 @@ class _Sifting(Reading):
             if self.cut_at is not None:
                 break
         if not rows:
-            if live is None or not sieve.tells_static:
+            if live is None or not tells_static or not sieve.tells_static:
                 return None
-            self._live_left -= 1
+            self.live_left -= 1
         if self._command.reverse:
             rows.reverse()
             tombstones.reverse()
@@ -155,7 +165,7 @@ class _Sifting(Reading):
                     row = stored if isinstance(stored, bytes) else purger.row(stored)
                     assert row is not None, ck
                     rows.append((ck, row))
-                    self._live_left -= 1
+                    self.live_left -= 1
                     if has_tombstones:
                         over = Slice(ck, row_end(ck))
                         found_over = partition.range_tombstones(*over)
@@ -163,6 +173,9 @@ class _Sifting(Reading):
                 if self.is_full:
                     self.cut_at = ck
                     return
+            if self._begun_with - self._rows_left > ROWS_PER_GO:
+                long_work()
+                pause()
 
 
 def _in_order(command: ReadCommand) -> Iterable[Slice]:
@@ -187,8 +200,8 @@ def _found(store: TableStore, command: ReadCommand, criteria: Criteria) -> Itera
     lookup = None if store.indexes is None else maybe_lookup_of(store.indexes, criteria.lookup, command.now_s)
     if lookup is None:
         raise KeyError(criteria.lookup.index)
-    while not lookup.prepare():
-        pause()
+    assert store.indexes is not None
+    build(store.indexes, criteria.lookup.index)
     if command.is_of_partition:
         hits = lookup.hits_in(command.start, command.slices, criteria.takes_statics) if command.slices else iter(())
     else:
@@ -205,6 +218,15 @@ def _found(store: TableStore, command: ReadCommand, criteria: Criteria) -> Itera
         else:
             pieces = _rows(chain((first,), rest), command.slices)
             yield position, partition, reversed(list(pieces)) if command.reverse else pieces
+
+
+def build(indexes: TableIndexes, name: str) -> None:
+    """Builds an index that is not built yet. Raises TooLong in a go of the loop."""
+    if name not in indexes.unbuilt:
+        return
+    long_work()
+    while not undisturbed(partial(indexes.build_step, name)):
+        pause()
 
 
 def _rows(hits: Iterable[Hit], slices: Sequence[Slice]) -> Iterator[Slice]:

@@ -26,6 +26,7 @@ TIMEOUT_S = 60.0
 
 _REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 _FACTOR = re.compile(r"('replication_factor'\s*:\s*)('?)1('?)(?=\s*[},])")
+_NEAREST = re.compile(r"\bann\s+of\b", re.IGNORECASE)
 ONE, QUORUM = 1, 4
 CLUSTER_WAYS = (Way(False, 4), Way(True, 5))
 """Of scripts that take nodes down: each costs a Cassandra ten times as much, and the levels know nothing of the others."""
@@ -61,8 +62,10 @@ class Cluster:
         """A statement as it is sent."""
         return statement if self.replicas == 1 else _FACTOR.sub(rf"\g<1>\g<2>{self.replicas}\g<3>", statement)
 
-    def level(self, given: int) -> int:
-        return QUORUM if given == ONE and self.replicas > 1 else given
+    def level(self, given: int, statements: Sequence[str]) -> int:
+        """The nearest vectors are only asked for at ONE: at another level Cassandra warns that it takes that one."""
+        is_for_one = any(_NEAREST.search(statement) for statement in statements)
+        return QUORUM if given == ONE and self.replicas > 1 and not is_for_one else given
 
 
 def run_script(
@@ -266,7 +269,7 @@ class _Run:
         directives = step.directives
         names = tuple(value.name for value in values if value.name is not None)
         given = QueryOptions(
-            consistency=self._cluster.level(directives.consistency),
+            consistency=self._cluster.level(directives.consistency, step.statements),
             values=tuple(value.value for value in values),
             names=names or None,
             flags=SKIP_METADATA if directives.skip_metadata else 0,

@@ -199,6 +199,7 @@ class Member(Owner):
         dropped = changed_tables(before, schema).dropped
         wanted = node.engine.wanted_before(dropped, DROPPED)
         node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us), wanted)
+        node.engine.indexed.build_all_beside()
         for change in schema_events(before, schema):
             forget(node, change, before)
             node.publish(change)

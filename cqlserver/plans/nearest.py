@@ -5,8 +5,7 @@ Exact: every vector of the index is compared. The best of them are looked at row
 filter; where too few do, all are looked at. Rows that are equally near come in the order of a scan.
 """
 
-from collections.abc import Generator, Iterator, Sequence
-from heapq import nsmallest
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from cluster.consistency import Consistency
@@ -19,7 +18,7 @@ from cqlserver.terms.binding import Values
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import CONSISTENCY_NAMES
-from storage.indexes.vectors import VectorIndex
+from storage.indexes.vectors import CANDIDATES_MIN, Scored, VectorIndex
 from storage.memtable.memtable import token_position
 from storage.memtable.packed import StoredRow
 from storage.mutation import Cell, Row
@@ -28,19 +27,15 @@ from storage.row_filter import RowFilter
 
 ROWS_MAX: Final = 1000
 """LIMIT at most."""
-CANDIDATES_MIN: Final = 500
 TESTS_PER_STEP: Final = 200
 _TOKEN_MAX: Final = (1 << 63) - 1
 _ONE_NODE: Final = (Consistency.ONE, Consistency.LOCAL_ONE, Consistency.NODE_LOCAL, Consistency.ANY)
 _LOCAL: Final = (Consistency.LOCAL_QUORUM,)
-Found = tuple[float, bytes, bytes]
-"""(minus the score, position, order key)."""
-
 
 def check_nearest(
     level: int, page_size: int, limit: int, partition_limit: int, is_aggregate: bool, state: ClientState
-) -> None:
-    """What such a statement may be executed with. Raises InvalidRequest."""
+) -> int:
+    """What such a statement may be executed with; the level at which it is. Raises InvalidRequest."""
     if is_aggregate:
         raise InvalidRequest("Top-K queries can not be run with aggregation")
     if level in (Consistency.SERIAL, Consistency.LOCAL_SERIAL):
@@ -48,11 +43,12 @@ def check_nearest(
             "Top-K queries can only be run with consistency level ONE/LOCAL_ONE. Consistency level "
             f"{CONSISTENCY_NAMES[level]} was used."
         )
+    lowered = level
     if level not in _ONE_NODE:
+        lowered = Consistency.LOCAL_ONE if level in _LOCAL else Consistency.ONE
         state.warn(
             "Top-K queries can only be run with consistency level ONE / LOCAL_ONE / NODE_LOCAL. Consistency level "
-            f"{CONSISTENCY_NAMES[level]} was requested. Downgrading the consistency level to "
-            f"{'LOCAL_ONE' if level in _LOCAL else 'ONE'}."
+            f"{CONSISTENCY_NAMES[level]} was requested. Downgrading the consistency level to {CONSISTENCY_NAMES[lowered]}."
         )
     if limit == NO_LIMIT and partition_limit == NO_LIMIT:
         raise InvalidRequest("Top-K queries must have a limit specified and the limit must be less than the query page size")
@@ -63,6 +59,7 @@ def check_nearest(
             f"Top-K queries do not support paging and the page size is set to {page_size}, which is less than LIMIT "
             f"{limit}. The page size has been set to {limit} to match the LIMIT."
         )
+    return lowered
 
 
 def wanted_vector(nearest: AnnRestriction, values: Values) -> bytes:
@@ -77,12 +74,10 @@ def wanted_vector(nearest: AnnRestriction, values: Values) -> bytes:
     return value
 
 
-def vector_index(store: TableStore, nearest: AnnRestriction) -> VectorIndex:
-    """The one on the column, which there is: else the statement would not have been compiled. Raises InvalidRequest where
-    the store is no node's own."""
-    if store.indexes is None:
-        raise InvalidRequest("ANN queries on tables that other nodes have too are not supported yet")
-    found = [i for i in store.indexes.attached.values() if isinstance(i, VectorIndex) and i.target.column == nearest.first]
+def vector_index(local: TableStore, nearest: AnnRestriction) -> VectorIndex:
+    """The one on the column, which there is: else the statement would not have been compiled. `local`: this node's store."""
+    assert local.indexes is not None
+    found = [i for i in local.indexes.attached.values() if isinstance(i, VectorIndex) and i.target.column == nearest.first]
     return found[0]
 
 
@@ -108,26 +103,21 @@ class NearestReading:
         assert indexes is not None
         while not indexes.build_step(index.metadata.name):
             yield
-        count = max(CANDIDATES_MIN, 2 * self._limit)
-        best: list[Found] = []
-        total = 0
-        for chunk in index.scores(wanted):
-            inside = [found for found in chunk if self._is_wanted(found)]
-            total += len(inside)
-            best = nsmallest(count, best + inside)
-            yield
-        yield from self._take(best, index)
-        if self._left and total > len(best):
-            rest: list[Found] = []
-            seen = set(best)
-            for chunk in index.scores(wanted):
-                rest += [found for found in chunk if found not in seen and self._is_wanted(found)]
+        name = index.target.column.name
+        looked_at = 0
+        for found in index.nearest(wanted, max(CANDIDATES_MIN, 2 * self._limit), self._is_wanted):
+            if found is None:
                 yield
-            rest.sort()
-            yield from self._take(rest, index)
+                continue
+            self._take(found, name)
+            if not self._left:
+                break
+            looked_at += 1
+            if not looked_at % TESTS_PER_STEP:
+                yield
         yield from self._sink.finish()
 
-    def _is_wanted(self, found: Found) -> bool:
+    def _is_wanted(self, found: Scored) -> bool:
         shape = self._shape
         if shape.keys is not None:
             return found[1][8:] in shape.keys
@@ -137,20 +127,14 @@ class NearestReading:
         is_before_end = wanted.end == _TOKEN_MAX or found[1] < token_position(wanted.end + 1)
         return is_before_end and found[1] >= token_position(wanted.start)
 
-    def _take(self, candidates: Sequence[Found], index: VectorIndex) -> Generator[None, None, None]:
-        name = index.target.column.name
-        for number, (_, position, ck) in enumerate(candidates):
-            if not self._left:
-                return
-            key = position[8:]
-            static = self._static(key)
-            for row_ck, row in self._rows(key, ck, name):
-                if self._left and self._passes(key, static, row_ck, row):
-                    self._sink.partition(key, static)
-                    self._sink.add([row])
-                    self._left -= 1
-            if number % TESTS_PER_STEP == TESTS_PER_STEP - 1:
-                yield
+    def _take(self, found: Scored, name: str) -> None:
+        key = found[1][8:]
+        static = self._static(key)
+        for row_ck, row in self._rows(key, found[2], name):
+            if self._left and self._passes(key, static, row_ck, row):
+                self._sink.partition(key, static)
+                self._sink.add([row])
+                self._left -= 1
 
     def _static(self, key: bytes) -> Row | None:
         view = self._store.read(key, (), self._shape.now_s) if self._has_statics else None

@@ -36,7 +36,7 @@ from cqlserver.plans.select_rows import (
 from cqlserver.plans.select_run import Reading, ReadShape
 from cqlserver.plans.tombstones import TombstoneGuard
 from cqlserver.restrictions.filters import requires_filtering
-from cqlserver.restrictions.relations import existing_column
+from cqlserver.restrictions.relations import AnnRestriction, existing_column
 from cqlserver.restrictions.restrictions import Restrictions, check_not_empty, compile_restrictions
 from cqlserver.selection.fetched import Fetched
 from cqlserver.selection.masks import Masking
@@ -163,11 +163,7 @@ class SelectPlan:
         guarded = guarding.get()
         if guarded is not None:
             self._guard(guarded, options)
-        unavailable: Unavailable | None = None
-        try:
-            self.node.check_read_consistency(self.table, options.consistency, self.restrictions.is_key_range)
-        except Unavailable as error:  # told where there is something to read
-            unavailable = error
+        unavailable = self._maybe_unavailable(options.consistency)  # told where there is something to read
         values = options.values
         now_s = options.now_s if options.now_s is not None else self.node.now_s()
         user_limit = _limit_value(self.limit, values)
@@ -176,8 +172,9 @@ class SelectPlan:
         if nearest is not None:
             is_aggregate = self.grouping is not None
             level, page_size = options.consistency, options.page_size
-            check_nearest(level, page_size, user_limit, partition_limit, is_aggregate, state)
-            options = options._replace(page_size=-1, paging_state=None)
+            level = check_nearest(level, page_size, user_limit, partition_limit, is_aggregate, state)
+            options = options._replace(page_size=-1, paging_state=None, consistency=level)
+            unavailable = self._maybe_unavailable(level)
         wanted = min(user_limit, options.page_size) if options.page_size > 0 else user_limit
         store = self.node.source(self.table, options.consistency, wanted, self.restrictions.is_key_range)
         sink = self._sink(store, values, now_s, user_limit)
@@ -194,8 +191,7 @@ class SelectPlan:
             raise unavailable
         if nearest is not None:
             check_limit(user_limit)
-            reading_nearest = NearestReading(store, shape, sink, row_filter, user_limit)
-            yield from reading_nearest.steps(vector_index(store, nearest), vector)
+            yield from self._nearest(store, shape, sink, expressions, nearest, vector, user_limit)
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         trace = None
         if state.trace is not None and not self.table.is_virtual:
@@ -214,6 +210,32 @@ class SelectPlan:
             content,
             None if following is None or not self._is_paged(options, shape.row_limit) else following.encode(),
         )
+
+    def _maybe_unavailable(self, level: int) -> Unavailable | None:
+        """Why the level can't be met. Raises InvalidRequest where it won't do."""
+        try:
+            self.node.check_read_consistency(self.table, level, self.restrictions.is_key_range)
+        except Unavailable as error:
+            return error
+        return None
+
+    def _nearest(
+        self,
+        store: TableStore,
+        shape: ReadShape,
+        sink: Sink,
+        expressions: list[FilterExpression],
+        nearest: AnnRestriction,
+        wanted: bytes,
+        limit: int,
+    ) -> Generator[None, None, None]:
+        index = vector_index(self.node.read_store(self.table), nearest)
+        if self.node.maybe_member(self.table) is None:
+            row_filter = RowFilter(store, expressions) if expressions else None
+            return NearestReading(store, shape, sink, row_filter, limit).steps(index, wanted)
+        from cqlserver.clustering.nearest import read_nearest
+
+        return read_nearest(store, shape, sink, expressions, index, wanted, limit)
 
     def _sought(
         self,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from protocol.types import TEXT
+from storage.background import Lane, Task
 from storage.environment.strands import paused, undisturbed
 from storage.indexes.attached import Change, attached_indexes
 from storage.indexes.derived import maybe_applied
@@ -49,6 +50,7 @@ class IndexedTables:
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
         self.filter_of: FilterOf = lambda view, base: None
+        self._builds: dict[UUID, Task] = {}
 
     def any_of(self, table_ids: Iterable[UUID]) -> bool:
         return any(table_id in self.tables for table_id in table_ids)
@@ -219,6 +221,29 @@ class IndexedTables:
                         self._begin_build(store, index)
             for name in differences(before.views, after.views):
                 self._views.changed(before.views.get(name), after.views.get(name))
+
+    def build_all_beside(self) -> None:
+        """Of all tables, after a change of the schema for which no client waits here."""
+        for table_id in sorted(self.tables):
+            store = self._engine.stores[table_id]
+            if store.indexes is not None and store.indexes.unbuilt:
+                self.build_beside(store)
+
+    def build_beside(self, store: TableStore) -> Task:
+        """Builds, in the background, the indexes of a table that are not built: what others look up here is not to be made
+        while they wait, nor while everybody does."""
+        task = self._builds.get(store.table.id)
+        if task is not None and not task.has_ended:
+            return task
+
+        def run(task: Task) -> None:
+            while (indexes := store.indexes) is not None and indexes.unbuilt:
+                undisturbed(partial(indexes.build_step, indexes.unbuilt[0]))
+                task.point()
+
+        task = Task(Lane.INDEX_BUILD, "Secondary index build", str(store.table), run, unit="rows")
+        self._builds[store.table.id] = task
+        return self._engine.background.add(task)
 
     def rebuild(self, store: TableStore, names: Sequence[str]) -> None:
         """Begins to build indexes of a table anew; names that it has not are left out."""

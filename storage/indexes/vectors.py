@@ -8,7 +8,8 @@ Scores are Cassandra's (jvector's VectorSimilarityFunction): (1 + cosine) / 2, (
 
 import sys
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from heapq import nsmallest
 from importlib import import_module
 from math import sqrt
 from operator import mul, sub
@@ -23,6 +24,8 @@ SIMILARITY: Final = "similarity_function"
 COSINE, DOT_PRODUCT, EUCLIDEAN = "COSINE", "DOT_PRODUCT", "EUCLIDEAN"
 ROWS_PER_STEP: Final = 150
 ROWS_PER_MATRIX: Final = 4_000
+CANDIDATES_MIN: Final = 500
+"""Put in order at first, where fewer rows are wanted: some of them may not pass a filter."""
 Scored = tuple[float, bytes, bytes]
 """(minus the score, position, order key): the nearest is the least, and of those as near the first in a scan."""
 
@@ -105,23 +108,53 @@ class VectorIndex(AttachedIndex):
 
     def scores(self, wanted: bytes) -> Iterator[list[Scored]]:
         """Of all vectors, in chunks, each a step's work."""
-        postings = self.postings
-        assert isinstance(postings, VectorPostings)
-        query = floats(wanted)
-        numpy = _maybe_numpy()
-        rows = ROWS_PER_STEP if numpy is None else ROWS_PER_MATRIX
-        score = _scorer(self.similarity, query) if numpy is None else None
-        dimension = postings.dimension
-        for start in range(0, len(postings.places), rows):
-            places = postings.places[start : start + rows]
-            chunk = postings.floats[start * dimension : (start + len(places)) * dimension]
-            if score is None:
-                found = _matrix_scores(numpy, self.similarity, query, chunk, dimension)
-            else:
-                lengths = postings.lengths[start : start + len(places)]
-                values = [chunk[at : at + dimension] for at in range(0, len(chunk), dimension)]
-                found = list(map(score, values, lengths))
-            yield [(-value, *place) for value, place in zip(found, places, strict=True) if place is not None]
+        assert isinstance(self.postings, VectorPostings)
+        return _scores(self.postings, self.similarity, wanted)
+
+    def nearest(self, wanted: bytes, count: int, is_wanted: Callable[[Scored], bool]) -> Iterator[Scored | None]:
+        """The wanted ones in order, the nearest first; about so many will be looked at. None after each step of work."""
+        best: list[Scored] = []
+        total = 0
+        for chunk in self.scores(wanted):
+            inside = [found for found in chunk if is_wanted(found)]
+            total += len(inside)
+            best = nsmallest(count, best + inside)
+            yield None
+        yield from best
+        if total > len(best):
+            rest: list[Scored] = []
+            seen = set(best)
+            for chunk in self.scores(wanted):
+                rest += [found for found in chunk if found not in seen and is_wanted(found)]
+                yield None
+            rest.sort()
+            yield from rest
+
+    def scored(self, wanted: bytes, vectors: Sequence[tuple[bytes, bytes, bytes]]) -> list[Scored]:
+        """How near vectors are that are given with their places: (vector, position, order key)."""
+        assert isinstance(self.postings, VectorPostings)
+        given = VectorPostings(self.postings.dimension)
+        for entry in vectors:
+            given.add(entry)
+        return [found for chunk in _scores(given, self.similarity, wanted) for found in chunk]
+
+
+def _scores(postings: VectorPostings, similarity: str, wanted: bytes) -> Iterator[list[Scored]]:
+    query = floats(wanted)
+    numpy = _maybe_numpy()
+    rows = ROWS_PER_STEP if numpy is None else ROWS_PER_MATRIX
+    score = _scorer(similarity, query) if numpy is None else None
+    dimension = postings.dimension
+    for start in range(0, len(postings.places), rows):
+        places = postings.places[start : start + rows]
+        chunk = postings.floats[start * dimension : (start + len(places)) * dimension]
+        if score is None:
+            found = _matrix_scores(numpy, similarity, query, chunk, dimension)
+        else:
+            lengths = postings.lengths[start : start + len(places)]
+            values = [chunk[at : at + dimension] for at in range(0, len(chunk), dimension)]
+            found = list(map(score, values, lengths))
+        yield [(-value, *place) for value, place in zip(found, places, strict=True) if place is not None]
 
 
 def _length_of(value: "array[float]") -> float:
