@@ -1,5 +1,6 @@
 """One server: its environment, engine, coordinator, statement caches and sessions. Nothing here is global."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state
 from cqlserver.system.tracing import TracedNode, TracedStatement, Tracing
 from cqlserver.terms.list_paths import ListPaths
 from protocol.compression import ALGORITHMS
+from protocol.errors import RequestError
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
@@ -57,8 +59,10 @@ if TYPE_CHECKING:
     from cqlserver.query_log.recording import QueryLog
     from storage.views.view import RowFilter
 
+log = logging.getLogger("cqlserver")
+
 BUILT_IN_TIMESTAMP_US = 1
-KEPT_BY_EACH = frozenset(("system_auth", "system_distributed", "system_traces"))
+KEPT_BY_EACH = frozenset(("system_distributed", "system_traces"))
 """Keyspaces that say that they are replicated, and are not yet."""
 
 
@@ -333,6 +337,8 @@ class Node:
             return self.read_store(table)
         plan = self._go_ahead(table, level, RequestKind.SCAN if is_scan else RequestKind.READ)
         assert plan is not None, table
+        if table.keyspace == "system_auth" and not self._has_superuser:
+            self.try_superuser()
         serial = level if level in SERIAL_LEVELS and not is_scan else None
         return self.member.store(table, plan, rows, serial)
 
@@ -436,6 +442,14 @@ class Node:
         """Where there is no role at all, makes the default one: before anybody may log in; else when it may be seen."""
         self._has_superuser = True
         self.access.start()
+
+    def try_superuser(self) -> None:
+        """The same among other nodes, who have to be asked: where too few of them are up, another time."""
+        try:
+            self.assure_superuser()
+        except RequestError as error:
+            self._has_superuser = False
+            log.warning("CassandraRoleManager skipped default role setup: some nodes were not ready (%s)", error)
 
     def _view_filter(self, view: ViewMetadata, base: TableMetadata) -> "RowFilter | None":
         from cqlserver.restrictions.view_filter import view_filter

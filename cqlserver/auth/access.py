@@ -10,8 +10,8 @@ from cqlserver.auth.networks import Datacenters, Networks
 from cqlserver.auth.ownership import created, dropped
 from cqlserver.auth.passwords import Passwords
 from cqlserver.auth.resources import Resource, table
-from cqlserver.auth.roles import DEFAULT_SUPERUSER, DEFAULT_SUPERUSER_HASH, RoleManager
-from cqlserver.auth.tables import AuthTables
+from cqlserver.auth.roles import DEFAULT_SUPERUSER_HASH, RoleManager
+from cqlserver.auth.tables import DEFAULT_SUPERUSER, AuthTables
 from cqlserver.state import ClientState, User
 from cqlserver.terms.type_names import resolve_type
 from grammar import tree

@@ -15,7 +15,6 @@ from storage.environment.environment import Clock
 log = logging.getLogger("cqlserver")
 
 CLASS_NAME: Final = "org.apache.cassandra.auth.CassandraRoleManager"
-DEFAULT_SUPERUSER: Final = "cassandra"
 DEFAULT_SUPERUSER_HASH: Final = "$2a$10$B0JJPOsIR0uTB1ndj8pztOJ5ZaUXY1ZlHLTpN/TAXDU8y4DUWDvVi"
 """Of the password 'cassandra'. Everybody knows it, so a salt that everybody knows takes nothing away."""
 PASSWORD_INTERVAL_MS: Final = 5_000
@@ -103,7 +102,7 @@ class RoleManager:
 
     def create_first(self, name: str, salted_hash: Callable[[], str]) -> None:
         """A superuser, where there is no role at all."""
-        if self.tables.maybe_row("SELECT role FROM system_auth.roles LIMIT 1") is not None:
+        if self.exists(name) or self.tables.maybe_row("SELECT role FROM system_auth.roles LIMIT 1") is not None:
             return
         self.tables.write(
             "INSERT INTO system_auth.roles (role, is_superuser, can_login, salted_hash) VALUES (?, ?, ?, ?) "

@@ -18,14 +18,24 @@ from cluster.movements.mode import BootstrapState
 from cqlserver.clustering.joining import ended, join
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.network import LocalNetwork
+from cqlserver.clustering.readiness import make_ready
 from cqlserver.clustering.station import Station
 from cqlserver.connections.background import work_forever
 from cqlserver.connections.listener import Listener
+from cqlserver.control.context import Control
 from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
-from cqlserver.program.server import StartupError, begin_audit, listen, open_control_socket, open_node, open_sockets
+from cqlserver.program.server import (
+    StartupError,
+    begin_audit,
+    listen,
+    make_tls,
+    open_control_socket,
+    open_node,
+    open_sockets,
+)
 from cqlserver.system.movements import maybe_bootstrap_state
 from protocol.errors import MovementRefused
 
@@ -91,6 +101,9 @@ class LocalCluster:
                 for part in self.parts:
                     self._begin(part)
                 await self._wait_together()
+                first = self.parts[0]
+                assert first.node is not None
+                await make_ready(Control(first.node, self, self), first.config)
                 for part in self.parts:
                     self._take_clients(part)
                 task_status.started()
@@ -148,7 +161,7 @@ class LocalCluster:
         assert part.station is not None
         self._network.connect(part.station)
         assert part.node is not None
-        listener = part.listener = Listener(part.node, part.sockets, is_open=False)
+        listener = part.listener = Listener(part.node, part.sockets, make_tls(part.config), is_open=False)
         part.node.turn_clients_away = partial(self._nursery.start_soon, listener.exclusively, listener.turn_away)
         begin_audit(part.node)
         part.scope = trio.CancelScope()

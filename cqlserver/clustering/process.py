@@ -12,9 +12,11 @@ from cqlserver.clustering.connecting import PLAIN, Connecting, Place, WireTls, i
 from cqlserver.clustering.incoming import Incoming
 from cqlserver.clustering.joining import join, place_in_ring
 from cqlserver.clustering.member import Member
+from cqlserver.clustering.readiness import make_ready
 from cqlserver.clustering.station import Station
 from cqlserver.clustering.tcp import BACKLOG, Wire
 from cqlserver.connections.listener import Listener
+from cqlserver.control.context import Control
 from cqlserver.node import Node
 from cqlserver.program.config import Config
 from cqlserver.program.network_settings import resolved_seeds
@@ -143,6 +145,10 @@ class Connected:
     def serve_with(self, listener: Listener) -> None:
         """What others send is served with what clients do."""
         self._incoming.serve_with(listener)
+
+    async def make_ready(self, listener: Listener) -> None:
+        """Before clients connect. Raises StartupError."""
+        await make_ready(Control(self._node, listener), self._config)
 
     async def shut_down(self) -> None:
         self._station.shut_down()

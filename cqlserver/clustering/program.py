@@ -4,6 +4,10 @@ import logging
 import os
 import signal
 import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -16,6 +20,7 @@ from cqlserver.program.server import (
     StartupError,
     announce,
     check_packages,
+    check_passwords,
     maybe_access,
     open_control_socket,
     raise_file_limit,
@@ -24,6 +29,9 @@ from cqlserver.program.server import (
     warm_up,
 )
 
+if TYPE_CHECKING:
+    from cqlserver.program.own_certificates import OwnCertificates
+
 log = logging.getLogger("cqlserver.cluster")
 
 
@@ -31,15 +39,17 @@ def run(config: Config, node_count: int) -> None:
     """Until SIGTERM or SIGINT. Raises StartupError."""
     check_packages()
     raise_file_limit()
-    encrypts = config.tls is not None or config.own_certificates
-    for name, given in (("--init", config.init), ("--copy-of", config.copy_of), ("--tls", encrypts)):
-        if given:
-            raise StartupError(f"{name} is for single nodes; a cluster can't do it yet")
+    if config.copy_of:
+        raise StartupError("--copy-of is for single nodes; a cluster can't do it yet")
     if config.auth.requires_login:
-        raise StartupError("--auth is for single nodes; a cluster can't do it yet")
+        check_passwords(config)
     configs = node_configs(config, node_count)
     try:
-        trio.run(_serve, config, LocalCluster(configs))
+        with _certificates(config, configs) as certificates:
+            if certificates is not None:
+                tls = certificates.settings(config.requires_client_certificate)
+                configs = [replace(of, tls=tls) for of in configs]
+            trio.run(_serve, config, LocalCluster(configs), certificates)
     except BaseExceptionGroup as group:
         raise the_startup_error(group) from None
     log.info("Stopped")
@@ -47,7 +57,23 @@ def run(config: Config, node_count: int) -> None:
     os._exit(0)  # as a single server does
 
 
-async def _serve(config: Config, cluster: LocalCluster) -> None:
+@contextmanager
+def _certificates(config: Config, configs: Sequence[Config]) -> "Iterator[OwnCertificates | None]":
+    """Those that are made for all nodes, where that is asked for. Raises StartupError."""
+    if not config.own_certificates:
+        yield None
+        return
+    from cqlserver.program.own_certificates import own_certificates
+    from cqlserver.program.tls_settings import TlsError
+
+    try:
+        with own_certificates(config.data, [of.host for of in configs]) as certificates:
+            yield certificates
+    except TlsError as error:
+        raise StartupError(str(error)) from error
+
+
+async def _serve(config: Config, cluster: LocalCluster, certificates: "OwnCertificates | None") -> None:
     if config.ready_file is not None and config.ready_file != STANDARD_OUTPUT:
         config.ready_file.unlink(missing_ok=True)
     control: socket.socket | None = open_control_socket(config)
@@ -70,7 +96,7 @@ async def _serve(config: Config, cluster: LocalCluster) -> None:
                     if number == 0 and control is not None:
                         control_port = control.getsockname()[1]
                     nodes.append({"host": part.config.host, "port": first.port, "control_port": control_port})
-                announce(first, cluster.parts[0].config, control, facts={"nodes": nodes}, access=access)
+                announce(first, cluster.parts[0].config, control, certificates, facts={"nodes": nodes}, access=access)
                 nursery.start_soon(warm_up)
                 async for signal_number in signals:
                     log.info("Stopping on %s", signal.Signals(signal_number).name)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from cqlserver.program.config import Config
 
 SUMMARY: Final = "Starts a cluster of several nodes, on 127.0.0.1, 127.0.0.2, and so on."
-_OWN: Final = ("--host", "--port", "--data", "--memory", "--seeds", "--listen-address", "--ready-file", "--control-port")
+_OWN: Final = (
+    "--init", "--host", "--port", "--data", "--memory", "--seeds", "--listen-address", "--ready-file", "--control-port"
+)  # fmt: skip
 
 
 def main(name: str, arguments: list[str]) -> int:
@@ -64,6 +66,8 @@ def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
             for config in configs:
                 place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
                 place += ["--memory"] if config.data is None else ["--data", str(config.data)]
+                if config is configs[-1]:  # it has all the others
+                    place += [word for path in config.init for word in ("--init", str(path))]
                 command = [sys.executable, "-P", "-m", "cqlserver", *shared, *place]
                 servers.append(stack.enter_context(launch([*command, "--ready-file", "-", "--until-stdin-ends"])))
         except StartError as error:

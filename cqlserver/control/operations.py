@@ -41,7 +41,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (Argument("schema", BOOLEAN, "drop the keyspaces too", False), _ONLY),
         NOTHING,
         verbs.reset,
-        is_for_single_nodes=True,
     ),
     Operation(
         "snapshot",

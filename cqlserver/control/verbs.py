@@ -40,8 +40,15 @@ class BadSeed(Refused):
 
 
 async def reset(control: Control, *, schema: bool, keyspace: str | None) -> object:
-    do = saved_state.drop_all if schema else saved_state.empty
-    await control.exclusively(partial(do, control.node, keyspace))
+    node = control.node
+    if node.is_alone:
+        do = saved_state.drop_all if schema else saved_state.empty
+        await control.exclusively(partial(do, node, keyspace))
+    elif schema:
+        await control.in_turns(partial(saved_state.drop_all, node, keyspace))
+    else:
+        for store in saved_state.user_stores(node, keyspace):
+            await control.in_turns(partial(node.truncate, store.table))
     return {}
 
 

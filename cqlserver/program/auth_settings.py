@@ -23,6 +23,7 @@ AUTH_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Setting -> the classes that there are, the default one first."""
+LEVELS: Final = frozenset("ANY ONE TWO THREE QUORUM ALL LOCAL_QUORUM EACH_QUORUM LOCAL_ONE NODE_LOCAL".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class CidrSettings:
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
     """Names of classes without their package. `first_user`: name and password of the superuser that is made where there is
-    no role yet; None: Cassandra's."""
+    no role yet; None: Cassandra's. `read_level`, `write_level`: at which system_auth is read and written among nodes."""
 
     authenticator: str = ALLOW_ALL
     authorizer: str = "AllowAllAuthorizer"
@@ -60,6 +61,8 @@ class AuthSettings:
     roles: CacheSettings = CacheSettings()
     credentials: CacheSettings = CacheSettings()
     first_user: tuple[str, str] | None = None
+    read_level: str = "LOCAL_QUORUM"
+    write_level: str = "EACH_QUORUM"
 
     @property
     def requires_login(self) -> bool:
@@ -99,6 +102,14 @@ def class_of(name: str, chosen: object) -> str:
     if found.startswith("MutualTls"):
         _check_validator(parameters)
     return found
+
+
+def level_of(name: str, chosen: object) -> str:
+    """The consistency level that a setting asks for. Raises ValueError."""
+    level = str(chosen).upper()
+    if level not in LEVELS:
+        raise ValueError(f"{name}: {chosen} is no consistency level")
+    return level
 
 
 def cidr_settings(chosen: object) -> CidrSettings:

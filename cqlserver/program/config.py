@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of
+from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of, level_of
 from cqlserver.program.config_names import CASSANDRA_NAMES, CONTROL_OPTIONS, OWN_NAMES
 from cqlserver.program.control_settings import ControlSettings
 from cqlserver.program.ring_settings import RingSettings, read_ring, set_property
@@ -422,6 +422,9 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
         chosen: dict[str, Any] = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
         if "cidr_authorizer" in settings:
             chosen["cidr"] = cidr_settings(settings["cidr_authorizer"])
+        for way, known in (("read", auth.read_level), ("write", auth.write_level)):
+            name = f"auth_{way}_consistency_level"
+            chosen[f"{way}_level"] = level_of(name, settings.get(name, known))
     except ValueError as error:
         raise ConfigError(str(error)) from None
     return replace(

@@ -7,7 +7,7 @@ trustme (`pip install 'cqlserver[tls]'`).
 import datetime
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,33 +66,33 @@ class OwnCertificates:
 
 
 @contextmanager
-def own_certificates(data: Path | None, host: str) -> Iterator[OwnCertificates]:
-    """Those of the data folder, made where there are none yet, or (None) temporary ones. Raises TlsError."""
+def own_certificates(data: Path | None, hosts: Sequence[str]) -> Iterator[OwnCertificates]:
+    """Those of the data folder, made for these hosts where there are none yet, or (None) temporary ones. Raises TlsError."""
     if data is not None:
         certificates = OwnCertificates(data.resolve() / FOLDER, is_temporary=False)
         try:
             if not certificates.keystore.exists():  # the last one that is written
-                _write(certificates, host)
+                _write(certificates, hosts)
         except OSError as error:
             raise TlsError(f"{certificates.folder}: {error.strerror}; choose another folder with --data") from error
         yield certificates
         return
     certificates = OwnCertificates(Path(tempfile.mkdtemp(prefix="cqlserver-tls-")), is_temporary=True)
     try:
-        _write(certificates, host)
+        _write(certificates, hosts)
         yield certificates
     finally:
         shutil.rmtree(certificates.folder, ignore_errors=True)
 
 
-def _write(certificates: OwnCertificates, host: str) -> None:
+def _write(certificates: OwnCertificates, hosts: Sequence[str]) -> None:
     try:
         import trustme
     except ImportError as error:
         raise TlsError("--tls auto needs the package trustme: pip install 'cqlserver[tls]'") from error
     certificates.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = trustme.CA(organization_name="cqlserver")
-    names = dict.fromkeys((*LOCAL_NAMES, *([host] if host not in ("0.0.0.0", "::") else [])))
+    names = dict.fromkeys((*LOCAL_NAMES, *(host for host in hosts if host not in ("0.0.0.0", "::"))))
     server = authority.issue_cert(*names, key_type=trustme.KeyType.ECDSA)
     client, keystore = client_certificate(authority, CLIENT_IDENTITY)
     for path, content in (

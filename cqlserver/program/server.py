@@ -118,7 +118,7 @@ async def serve(config: Config) -> None:
     from cqlserver.program.tls_settings import TlsError
 
     try:
-        with own_certificates(config.data, config.host) as certificates:
+        with own_certificates(config.data, (config.host,)) as certificates:
             tls = certificates.settings(config.requires_client_certificate)
             await _serve(replace(config, tls=tls), certificates)
     except TlsError as error:
@@ -149,8 +149,10 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         node.describe_itself()
         if config.auth.requires_login:
             check_passwords(config)
-            node.assure_superuser()
-        run_init_files(node, config)
+        if connected is None:
+            if config.auth.requires_login:
+                node.assure_superuser()
+            run_init_files(node, config)
         if node.commit_log is not None:
             node.commit_log.write()
         if connected is None:
@@ -179,6 +181,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 if connected is not None:  # to come into the ring takes as long as the data that it is to have
                     await nursery.start(connected.run)
                     connected.serve_with(listener)
+                    await connected.make_ready(listener)
                     listen(sockets)
                     listener.open()
                 announce(node, config, control, certificates, access=access)

@@ -61,6 +61,8 @@ def _text(value: object) -> str:
 def _own(config: Config) -> dict[str, str | None]:
     """The settings that mean something here, by Cassandra's names and in its units."""
     return {
+        "auth_read_consistency_level": config.auth.read_level,
+        "auth_write_consistency_level": config.auth.write_level,
         "authenticator": config.auth.authenticator,
         "authorizer": config.auth.authorizer,
         "cluster_name": config.cluster_name,
