@@ -13,10 +13,10 @@ from uuid import UUID
 
 from protocol.errors import StorageError
 from storage.commitlog.log import RecordTooLarge
+from storage.commitlog.packed_rows import PackedRows, RowsCutter
 from storage.commitlog.records import RECORD_GROUP, RECORD_ROWS, group_record, rows_table, split_group, split_rows
-from storage.commitlog.replay import apply_rows
 from storage.engine import Engine
-from storage.keys import clustering_order_key
+from storage.keys import OrderKey, clustering_order_key, component_order_keys
 from storage.memtable.memtable import CK_LENGTH_MAX, single
 from storage.memtable.packed import TIMESTAMP, VALUES, Layout
 from storage.mutation import (
@@ -102,6 +102,16 @@ def _parsed(target: _Target, record: bytes) -> _Parsed | None:
     return store, record[key_at:key_end], head, head + record[values_at:]
 
 
+class _RowsTarget(NamedTuple):
+    """The same of rows of one partition."""
+
+    store: TableStore
+    row_prefix: bytes
+    clustering_count: int
+    value_count: int
+    order_keys: tuple[OrderKey, ...]
+
+
 class RecordTaker:
     """Of one node: takes what others made."""
 
@@ -109,6 +119,8 @@ class RecordTaker:
         self._engine = engine
         self._schema: Schema | None = None
         self._targets: dict[bytes, _Target] = {}
+        self._rows_targets: dict[bytes, _RowsTarget] = {}
+        self._cutter = RowsCutter()
 
     def take_with(self, record: bytes, other: bytes) -> bool:
         """Logs two packed rows as one, and applies both. False: nothing was done, they are for the general way. Raises
@@ -135,6 +147,7 @@ class RecordTaker:
         if self._schema is not self._engine.schema:
             self._schema = self._engine.schema
             self._targets.clear()
+            self._rows_targets.clear()
 
     def take(self, records: Sequence[bytes]) -> list[int]:
         """Logs and applies each by itself. The indexes of those that are for the general way, because they are not plain or
@@ -199,15 +212,41 @@ class RecordTaker:
     def _take_rows(self, record: bytes) -> bool:
         """Rows of one partition of one table."""
         parts = split_group(record) if record[0] == RECORD_GROUP else [record]
-        stores = [self._maybe_store(rows_table(part)) if part[0] == RECORD_ROWS else None for part in parts]
-        store = stores[0] if stores else None
-        if store is None or any(other is not store for other in stores):
+        runs: list[tuple[_RowsTarget, PackedRows]] = []
+        for part in parts:  # all that may be wrong is found before anything is done
+            target = self._maybe_rows_target(part)
+            if target is None or target.store is not (runs[0][0].store if runs else target.store):
+                return False
+            runs.append((target, self._cutter.cut(part, target.clustering_count, target.value_count)))
+        if not runs:
             return False
-        split = [split_rows(part) for part in parts]  # all that may be wrong is found before anything is done
-        self._log(store, record)
-        for rows in split:
-            apply_rows(store, rows)
+        self._log(runs[0][0].store, record)
+        for (store, row_prefix, _, _, order_keys), (key, timestamp, clusterings, rows) in runs:
+            components = [map(order_key, column) for order_key, column in zip(order_keys, clusterings, strict=True)]
+            if len(components) == 1:
+                cks = list(components[0])
+            else:  # of a table without clustering columns there are none
+                cks = [b"".join(of_row) for of_row in zip(*components, strict=True)] or [b""] * len(rows)
+            store.memtable.apply_packed_rows(key, row_prefix + timestamp, cks, rows)
         return True
+
+    def _maybe_rows_target(self, record: bytes) -> _RowsTarget | None:
+        if record[0] != RECORD_ROWS:
+            return None
+        prefix = record[1 : 1 + (record[3] << 8 | record[4])]
+        target = self._rows_targets.get(prefix)
+        if target is not None:
+            return target
+        store = self._maybe_store(rows_table(record))
+        layout = None if store is None else store.layouts.maybe_of_record(prefix)
+        if store is None or layout is None:
+            return None
+        parsed = parse_packed_prefix(prefix)
+        value_count = parsed.clustering_count + len(parsed.columns)
+        order_keys = component_order_keys(store.table)
+        target = _RowsTarget(store, layout.row_prefix, parsed.clustering_count, value_count, order_keys)
+        self._rows_targets[prefix] = target
+        return target
 
 
 def mutations_of(stores: Mapping[UUID, TableStore], record: bytes) -> list[bytes]:
