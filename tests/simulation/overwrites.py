@@ -1,12 +1,16 @@
-"""A workload: registers that are overwritten with growing numbers at QUORUM, and read; and what is wrong with what was
-read."""
+"""A workload: registers that are overwritten with growing numbers at QUORUM, and read, or searched by their value; and what
+is wrong with what was read."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from cluster.consistency import Consistency
+from cluster.coordinator import RequestKind
+from cluster.reading.criteria import Criteria
 from protocol.errors import RequestError
-from simulation.cluster_world import VALUES, World
+from simulation.cluster_world import KEYSPACE, VALUES, World, value_of
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.row_filter import Condition, FilterExpression
 
 QUORUM = Consistency.QUORUM
 
@@ -72,5 +76,50 @@ class Overwrites:
             self.seen = max(self.seen, found)
             if found < at_least:
                 self.faults.append(f"{self.key!r} was {at_least} and is {found} at {self.world.schedule.now_s}")
+
+        outcome.when_done(done)
+
+
+class Searches(Overwrites):
+    """Others ask for the register by a value that it had, with a filter that replicas test: one that was overwritten finds
+    nothing, the last one finds it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        super().__init__(world, number)
+        self.found = 0
+        for _ in range(3):
+            world.schedule.after(self.rng.float() * 0.1, self._search)
+
+    def _search(self) -> None:
+        self._later(self._search)
+        node = self.world.any_up(self.rng)
+        at_least, is_settled = self.acknowledged, self.attempted == self.acknowledged
+        if node is None or not at_least:
+            return
+        wanted = max(1, at_least - self.rng.int_below(3))
+        expression = FilterExpression(VALUES.columns[1], Condition.EQUAL, (b"%d" % wanted,))
+        command = replace(node.command(self.key), criteria=Criteria((expression,)))
+        try:
+            if self.rng.float() < 0.5:
+                plans = node.coordinator.levels(KEYSPACE, RequestKind.READ)[QUORUM]
+                assert plans is not None
+                outcome = node.cluster.proxy.read(plans, command)
+            else:
+                plans = node.coordinator.levels(KEYSPACE, RequestKind.SCAN)[QUORUM]
+                assert plans is not None
+                outcome, _ = node.cluster.proxy.scan(plans, replace(command, end=command.start + b"\1"))
+        except RequestError:
+            return
+
+        def done() -> None:
+            if outcome.error is not None:
+                return
+            found = value_of(outcome.result, self.key, node.clock.now_s())
+            is_match = found == b"%d" % wanted  # whoever asks filters again
+            self.found += is_match
+            if is_match and wanted < at_least:
+                self.faults.append(f"{self.key!r} was {at_least} and is found as {wanted}")
+            if not is_match and wanted == at_least and is_settled and self.attempted == at_least:
+                self.faults.append(f"{self.key!r} is {at_least} and is not found")
 
         outcome.when_done(done)

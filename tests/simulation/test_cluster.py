@@ -15,7 +15,7 @@ from simulation.cluster_world import COUNTS, KEYSPACE, Bugs, World, WorldNode, v
 from simulation.conditional import INITIAL, Register
 from simulation.linearizable import Operation, Undecided, is_linearizable
 from simulation.network import Weather
-from simulation.overwrites import Overwrites, put
+from simulation.overwrites import Overwrites, Searches, put
 from storage.counters.contexts import total
 from storage.mutation import Cell, PartitionUpdate, Row
 from storage.token import token
@@ -46,6 +46,27 @@ def test_no_acknowledged_write_is_lost_and_no_read_goes_back(seed: int) -> None:
     assert sum(node.differed for node in world.nodes)
     assert world.crashes
     assert world.network.lost
+
+
+def searched(seed: int) -> list[Searches]:
+    world = World(seed, STORM)
+    searches = [Searches(world, number) for number in range(3)]
+    world.trouble(world.schedule.now_s + SECONDS)
+    world.run(SECONDS)
+    return searches
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_filters_of_replicas_find_what_is_there_and_nothing_that_was(seed: int) -> None:
+    searches = searched(seed)
+    assert [fault for one in searches for fault in one.faults] == [], f"seed {seed}"
+    assert all(one.found for one in searches)
+
+
+def test_answers_of_filters_that_are_not_completed_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.reading.protection.Protection.wanted", lambda self: {})
+    caught = (fault for seed in range(40) for one in searched(seed) for fault in one.faults)
+    assert next(caught, None) is not None
 
 
 def is_healed_by_hints(seed: int, bugs: Bugs | None = None) -> bool:
