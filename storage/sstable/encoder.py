@@ -12,7 +12,7 @@ size; a static row writes 0. Packed rows take a short way where they can (packed
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from protocol.types import CqlType, ListType, MapType, SetType
 from storage.memtable.packed import TIMESTAMP, VALUES, Layouts
@@ -48,6 +48,101 @@ _MARKER: Final = bytes((IS_MARKER,))
 _CELL_HEADS: Final = tuple(bytes((flags,)) for flags in range(32))
 
 
+ColumnsByName = Mapping[str, tuple[int, HeaderColumn]]
+"""The columns that there may be, each with its place among them."""
+
+
+class Bases(NamedTuple):
+    """What a file's or a message's numbers are relative to."""
+
+    timestamp_us: int
+    deletion_s: int
+    ttl_s: int
+
+
+class ContentsEncoder:
+    """What rows hold behind their flags and clustering, in a file as in a message: liveness, deletion, cells."""
+
+    __slots__ = ("_base_s", "_base_ttl_s", "_base_us", "_deletion_max_s")
+
+    def __init__(self, bases: Bases, has_uint_deletion_times: bool) -> None:
+        self._base_us, self._base_s, self._base_ttl_s = bases
+        self._deletion_max_s = DELETION_MAX_U32 if has_uint_deletion_times else DELETION_MAX_I32
+
+    def row(self, out: list[bytes], row: Row, columns: ColumnsByName) -> int:
+        """The flags of the row. HAS_COMPLEX_DELETION has to be known first: with it every complex column writes a deletion,
+        live or not."""
+        data = sorted(((columns[name], value) for name, value in row.columns.items() if name in columns), key=_place)
+        liveness = row.liveness
+        flags = 0
+        if liveness.timestamp_us != NO_TIMESTAMP:
+            flags |= HAS_TIMESTAMP
+            out.append(unsigned(liveness.timestamp_us - self._base_us))
+            if liveness.ttl_s:
+                flags |= HAS_TTL
+                out.append(unsigned32(liveness.ttl_s - self._base_ttl_s))
+                out.append(self._local_deletion(liveness.local_deletion_s))
+        if row.deletion != LIVE:
+            flags |= HAS_DELETION
+            out.append(self.deletion(row.deletion))
+        if len(data) == len(columns):
+            flags |= HAS_ALL_COLUMNS
+        else:
+            out.append(encode_subset([index for (index, _), _ in data], len(columns)))
+        if any(type(value) is ComplexColumn and value.deletion != LIVE for _, value in data):
+            flags |= HAS_COMPLEX_DELETION
+        for (_, column), value in data:
+            if type(value) is Cell:
+                self._cell(out, value, row, b"", column.type.fixed_length)
+            else:
+                assert type(value) is ComplexColumn, value
+                self._complex(out, value, row, column, bool(flags & HAS_COMPLEX_DELETION))
+        return flags
+
+    def _complex(self, out: list[bytes], data: ComplexColumn, row: Row, column: HeaderColumn, has_deletion: bool) -> None:
+        if has_deletion:
+            out.append(self.deletion(data.deletion))
+        out.append(unsigned(len(data.cells)))
+        key = path_order(column.type)
+        for path in sorted(data.cells, key=key):
+            self._cell(out, data.cells[path], row, unsigned(len(path)) + path, None)
+
+    def _cell(self, out: list[bytes], cell: Cell, row: Row, path: bytes, fixed_length: int | None) -> None:
+        timestamp_us, value, ttl_s, local_deletion_s = cell
+        flags = 0 if value else CELL_EMPTY
+        liveness = row.liveness
+        if value is None:
+            flags |= CELL_DELETED
+        elif ttl_s:
+            flags |= CELL_EXPIRING
+            if liveness.ttl_s == ttl_s and liveness.local_deletion_s == local_deletion_s:
+                flags |= CELL_ROW_TTL
+        if liveness.timestamp_us == timestamp_us:
+            flags |= CELL_ROW_TIMESTAMP
+        out.append(_CELL_HEADS[flags])
+        if not flags & CELL_ROW_TIMESTAMP:
+            out.append(unsigned(timestamp_us - self._base_us))
+        if flags & (CELL_DELETED | CELL_EXPIRING) and not flags & CELL_ROW_TTL:
+            out.append(self._local_deletion(local_deletion_s))
+            if flags & CELL_EXPIRING:
+                out.append(unsigned32(ttl_s - self._base_ttl_s))
+        out.append(path)
+        if value:
+            if fixed_length is None:
+                out.append(unsigned(len(value)))
+            elif len(value) != fixed_length:
+                raise misfit(len(value), fixed_length)
+            out.append(value)
+
+    def deletion(self, deletion: Deletion) -> bytes:
+        return unsigned(deletion.timestamp_us - self._base_us) + self._local_deletion(deletion.local_deletion_s)
+
+    def _local_deletion(self, seconds: int) -> bytes:
+        if seconds != NEVER:
+            seconds = min(seconds, self._deletion_max_s)
+        return unsigned32(seconds - self._base_s)
+
+
 class RowEncoder:
     """Of one file. `row` and `marker` give the bytes of an unfiltered and count what they write."""
 
@@ -58,11 +153,10 @@ class RowEncoder:
         self._collector = collector
         self.codec = PrefixCodec(header.clustering)
         self._base_us = header.min_timestamp_us
-        self._base_s = header.min_deletion_s
-        self._base_ttl_s = header.min_ttl_s
-        self._deletion_max_s = DELETION_MAX_U32 if version.has_uint_deletion_times else DELETION_MAX_I32
-        self._regulars = _by_name(header.regular_columns)
-        self._statics = _by_name(header.static_columns)
+        bases = Bases(header.min_timestamp_us, header.min_deletion_s, header.min_ttl_s)
+        self._contents = ContentsEncoder(bases, version.has_uint_deletion_times)
+        self._regulars = by_name(header.regular_columns)
+        self._statics = by_name(header.static_columns)
         self._plans: dict[int, PackedPlan | None] = {}
 
     # -- rows ---------------------------------------------------------------------------------------------------------
@@ -98,72 +192,14 @@ class RowEncoder:
         return self._row(row, self._statics, bytes((IS_STATIC,)), b"", 0)
 
     def _row(
-        self, row: Row, columns: "Mapping[str, tuple[int, HeaderColumn]]", extension: bytes, clustering: bytes, before: int
+        self, row: Row, columns: ColumnsByName, extension: bytes, clustering: bytes, before: int
     ) -> bytes:
-        """HAS_COMPLEX_DELETION has to be known first: with it every complex column writes a deletion, live or not."""
-        data = sorted(((columns[name], value) for name, value in row.columns.items() if name in columns), key=_place)
-        liveness = row.liveness
-        flags = EXTENSION if extension else 0
         out = [unsigned(before)]
-        if liveness.timestamp_us != NO_TIMESTAMP:
-            flags |= HAS_TIMESTAMP
-            out.append(unsigned(liveness.timestamp_us - self._base_us))
-            if liveness.ttl_s:
-                flags |= HAS_TTL
-                out.append(unsigned32(liveness.ttl_s - self._base_ttl_s))
-                out.append(self._local_deletion(liveness.local_deletion_s))
-        if row.deletion != LIVE:
-            flags |= HAS_DELETION
-            out.append(self._deletion(row.deletion))
-        if len(data) == len(columns):
-            flags |= HAS_ALL_COLUMNS
-        else:
-            out.append(encode_subset([index for (index, _), _ in data], len(columns)))
-        if any(type(value) is ComplexColumn and value.deletion != LIVE for _, value in data):
-            flags |= HAS_COMPLEX_DELETION
-        for (_, column), value in data:
-            if type(value) is Cell:
-                self._cell(out, value, row, b"", column.type.fixed_length)
-            else:
-                assert type(value) is ComplexColumn, value
-                self._complex(out, value, row, column, bool(flags & HAS_COMPLEX_DELETION))
+        flags = self._contents.row(out, row, columns)
+        if extension:
+            flags |= EXTENSION
         body = b"".join(out)
         return bytes((flags,)) + extension + clustering + unsigned(len(body)) + body
-
-    def _complex(self, out: list[bytes], data: ComplexColumn, row: Row, column: HeaderColumn, has_deletion: bool) -> None:
-        if has_deletion:
-            out.append(self._deletion(data.deletion))
-        out.append(unsigned(len(data.cells)))
-        key = path_order(column.type)
-        for path in sorted(data.cells, key=key):
-            self._cell(out, data.cells[path], row, unsigned(len(path)) + path, None)
-
-    def _cell(self, out: list[bytes], cell: Cell, row: Row, path: bytes, fixed_length: int | None) -> None:
-        timestamp_us, value, ttl_s, local_deletion_s = cell
-        flags = 0 if value else CELL_EMPTY
-        liveness = row.liveness
-        if value is None:
-            flags |= CELL_DELETED
-        elif ttl_s:
-            flags |= CELL_EXPIRING
-            if liveness.ttl_s == ttl_s and liveness.local_deletion_s == local_deletion_s:
-                flags |= CELL_ROW_TTL
-        if liveness.timestamp_us == timestamp_us:
-            flags |= CELL_ROW_TIMESTAMP
-        out.append(_CELL_HEADS[flags])
-        if not flags & CELL_ROW_TIMESTAMP:
-            out.append(unsigned(timestamp_us - self._base_us))
-        if flags & (CELL_DELETED | CELL_EXPIRING) and not flags & CELL_ROW_TTL:
-            out.append(self._local_deletion(local_deletion_s))
-            if flags & CELL_EXPIRING:
-                out.append(unsigned32(ttl_s - self._base_ttl_s))
-        out.append(path)
-        if value:
-            if fixed_length is None:
-                out.append(unsigned(len(value)))
-            elif len(value) != fixed_length:
-                raise misfit(len(value), fixed_length)
-            out.append(value)
 
     # -- markers ------------------------------------------------------------------------------------------------------
 
@@ -171,22 +207,15 @@ class RowEncoder:
         out = [unsigned(before)]
         for deletion in (marker.closing, marker.opening):
             if deletion is not None:
-                out.append(self._deletion(deletion))
+                out.append(self._contents.deletion(deletion))
                 self._collector.deletion(deletion)
         body = b"".join(out)
         bound = self.codec.encode_bound(Prefix(marker.kind, marker.values))
         return _MARKER + bound + unsigned(len(body)) + body
 
-    def _deletion(self, deletion: Deletion) -> bytes:
-        return unsigned(deletion.timestamp_us - self._base_us) + self._local_deletion(deletion.local_deletion_s)
 
-    def _local_deletion(self, seconds: int) -> bytes:
-        if seconds != NEVER:
-            seconds = min(seconds, self._deletion_max_s)
-        return unsigned32(seconds - self._base_s)
-
-
-def _by_name(columns: Sequence[HeaderColumn]) -> dict[str, tuple[int, HeaderColumn]]:
+def by_name(columns: Sequence[HeaderColumn]) -> ColumnsByName:
+    """`columns` in the order of their data."""
     return {column.name: (index, column) for index, column in enumerate(columns)}
 
 
