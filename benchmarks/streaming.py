@@ -23,10 +23,11 @@ from cluster.streaming.messages import Reason, TableRanges
 from cluster.streaming.ranges import WHOLE_RING, TokenRange
 from cluster.streaming.streams import Streams
 from protocol.types import BLOB, INT
-from storage.engine import Engine, EngineOptions, PackedRowWrite
+from storage.engine import Engine, EngineOptions
 from storage.environment.disk import RealDisk
 from storage.environment.environment import Environment, Rng, SystemClock
 from storage.environment.strands import InlineWorkers
+from storage.packed_writes import PackedRowWrite
 from storage.schema.metadata import (
     ColumnKind,
     ColumnMetadata,

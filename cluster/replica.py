@@ -24,11 +24,12 @@ from cluster.reading.plain import PlainReads
 from cluster.reading.sifting import sift
 from protocol.errors import InvalidRequest, StorageError
 from storage.background import Lane, Task
-from storage.engine import TRUNCATED, Engine, PackedRowWrite
+from storage.engine import TRUNCATED, Engine
 from storage.keys import row_end
 from storage.memtable.memtable import position_of
 from storage.mutation import PartitionUpdate, maybe_packed, parse_packed_prefix
 from storage.packed_records import RecordTaker, mutations_of
+from storage.packed_writes import PackedRowWrite
 from storage.reads import Slice
 from storage.schema.metadata import TableMetadata
 

@@ -28,12 +28,13 @@ from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
 from storage.commitlog.log import CommitLog, CommitLogFailed
 from storage.commitlog.table_records import WantedSnapshot
-from storage.engine import DROPPED, TRUNCATED, Engine, PackedRowWrite
+from storage.engine import DROPPED, TRUNCATED, Engine
 from storage.environment.environment import Environment, TimeUuidSource
 from storage.environment.strands import long_work
 from storage.local_node import LocalNode, stored_generation
 from storage.memtable.drafts import Seen
 from storage.mutation import PartitionUpdate
+from storage.packed_writes import PackedRowWrite
 from storage.reads import TableStore
 from storage.schema.changes import changed_tables
 from storage.schema.metadata import (

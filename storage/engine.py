@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from protocol.errors import CorruptionError, InvalidRequest
@@ -40,12 +40,13 @@ from storage.environment.environment import Environment, FolderLock
 from storage.environment.strands import commit, let_go_later, long_work, paused
 from storage.files.folders import DATA_FOLDER
 from storage.indexes.indexed_tables import IndexedTables
-from storage.keys import key_text
 from storage.memtable.drafts import ROWS_MIN as DRAFT_ROWS_MIN
-from storage.memtable.drafts import Draft, Seen, maybe_draft, maybe_update_draft
+from storage.memtable.drafts import Seen, maybe_draft, maybe_update_draft
 from storage.memtable.memtable import CK_LENGTH_MAX, single
 from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
+from storage.oversized import oversized
+from storage.packed_writes import PackedRowWrite, PackedRun, maybe_packed_draft
 from storage.reads import TableStore
 from storage.schema.changes import ChangedTables, changed_tables
 from storage.schema.definitions import built_here_table, schema_tables
@@ -62,42 +63,9 @@ log = logging.getLogger("cqlserver.engine")
 
 COMMIT_LOG_FOLDER = "commitlog"
 TABLES_DROPPED_PER_GO = 100
-TOP_KEYS_MAX = 1024
-"""Characters of partition keys in the message about an oversized mutation (MutationExceededMaxSizeException)."""
 
 PackedWriter = Callable[[bytes, bytes, bytes, bytes], None]
 """(key, ck, timestamp, wire values): logs and applies one packed row."""
-
-
-class PackedRowWrite(NamedTuple):
-    """One packed row on its way into a table; `body` is `[i64 timestamp_us][wire values]`, key and ck are at most 65,535
-    bytes long."""
-
-    store: TableStore
-    layout: Layout
-    key: bytes
-    ck: bytes
-    body: bytes
-
-    @property
-    def row(self) -> bytes:
-        return self.layout.row_prefix + self.body
-
-    @property
-    def record(self) -> bytes:
-        """As an encoded mutation."""
-        if len(self.ck) > CK_LENGTH_MAX:  # longer than a packed record can say
-            row = self.store.layouts.explode(self.row)
-            return PartitionUpdate(self.store.table.id, self.key, rows={self.ck: row}).encode()
-        return packed_record(self.layout.record_prefix, self.key, single(self.ck, self.row))
-
-
-class PackedRun(NamedTuple):
-    """Rows of one layout on their way into a partition: their order keys, and the wire values of each."""
-
-    layout: Layout
-    cks: list[bytes]
-    values: list[bytes]
 
 
 TRUNCATED: Final = "truncated"
@@ -396,7 +364,7 @@ class Engine:
             logged = [write for write in paused(writes) if write.store.table.id not in self._unlogged]
             records = [packed_record(w.layout.record_prefix, w.key, single(w.ck, w.row)) for w in paused(logged)]
             let_go_later(records)
-        draft = _maybe_packed_draft(writes) if len(writes) >= DRAFT_ROWS_MIN else None
+        draft = maybe_packed_draft(writes) if len(writes) >= DRAFT_ROWS_MIN else None
         if commit_log is not None and records:
             try:
                 commit_log.append(records[0] if len(records) == 1 else group_record(records))
@@ -492,18 +460,7 @@ class Engine:
             raise self._oversized(error, updates) from error
 
     def _oversized(self, error: RecordTooLarge, updates: Sequence[PartitionUpdate]) -> InvalidRequest:
-        """Cassandra's MutationExceededMaxSizeException."""
-        tables = [self.stores[update.table_id].table for update in updates]
-        keys = [f"{table.name}.{key_text(table, update.key)}" for table, update in zip(tables, updates, strict=True)]
-        text = keys.pop(0)
-        while keys and len(text) + len(keys[0]) + 2 <= TOP_KEYS_MAX:
-            text += ", " + keys.pop(0)
-        if keys:
-            text += f" and {len(keys)} more."
-        return InvalidRequest(
-            f"Rejected an oversized mutation ({error.size}/{error.limit}) for keyspace: {tables[0].keyspace}. "
-            f"Top keys are: {text}"
-        )
+        return oversized(error, [(self.stores[update.table_id].table, update.key) for update in updates])
 
     def truncate(self, table: TableMetadata, timestamp_us: int) -> None:
         """Remove all rows of a table; a start does not bring them back. Raises CommitLogFailed."""
@@ -681,13 +638,3 @@ class Engine:
 
 
 U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
-
-
-def _maybe_packed_draft(writes: Sequence[PackedRowWrite]) -> Draft | None:
-    """Where they are all of one partition."""
-    store, key = writes[0].store, writes[0].key
-    if any(write.store is not store or write.key != key for write in paused(writes)):
-        return None
-    rows = [(write.ck, write.layout.row_prefix + write.body) for write in paused(writes)]
-    let_go_later(rows)
-    return maybe_draft(store, key, rows)

@@ -22,9 +22,9 @@ from cqlserver.terms.terms import Term, Values
 from protocol.errors import InvalidRequest
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
-from storage.engine import PackedRowWrite
 from storage.environment.strands import let_go_later, long_work, paused, undisturbed
 from storage.mutation import NO_TIMESTAMP, ComplexColumn, PartitionUpdate, Row
+from storage.packed_writes import PackedRowWrite
 from storage.schema.metadata import TableMetadata
 
 SIZE_WARN_BYTES = 5 * 1024

@@ -11,9 +11,9 @@ from protocol.frames import EnvelopeDecoder
 from protocol.primitives import UNSET, Value
 from protocol.requests import Batch, BatchEntry, Execute, Prepare, Query, QueryOptions, Request, Startup, encode
 from protocol.responses import Error, PreparedResult, Reply, RowsResult, decode
-from storage.engine import PackedRowWrite
 from storage.environment.environment import ManualClock
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
+from storage.packed_writes import PackedRowWrite
 
 ANY = 0
 COUNTER = 2

@@ -10,7 +10,7 @@ from protocol.errors import ConfigurationError, CorruptionError, InvalidRequest,
 from protocol.types import BLOB, INT, TEXT
 from storage.commitlog.log import CommitLogFailed, CommitLogOptions
 from storage.counters.contexts import Shard, increment, shards
-from storage.engine import Engine, EngineOptions, PackedRun
+from storage.engine import Engine, EngineOptions
 from storage.environment.environment import Environment, ManualClock, Rng
 from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
@@ -18,6 +18,7 @@ from storage.keys import compose_key, key_text
 from storage.local_node import LocalNode, maybe_local_node, save_local_node
 from storage.memtable.packed import Layout, join_wire_values
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
+from storage.packed_writes import PackedRun
 from storage.schema.definitions import schema_keyspace
 from storage.schema.metadata import (
     ColumnKind,

@@ -19,9 +19,9 @@ from cqlserver.plans.fast.write import FastRow
 from cqlserver.plans.plan import FastPath, Plan
 from cqlserver.plans.write import WritePlan
 from protocol.requests import DEFAULT_TIMESTAMP, SERIAL_CONSISTENCY
-from storage.engine import PackedRun
 from storage.environment.strands import paused
 from storage.memtable.packed import Layout
+from storage.packed_writes import PackedRun
 from storage.reads import TableStore
 
 RunsWriter: TypeAlias = Callable[[bytes, bytes, bytes, list[PackedRun]], bytes | None]

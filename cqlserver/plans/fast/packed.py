@@ -15,9 +15,9 @@ from cqlserver.terms.bound_terms import Constant, LiteralTerm, MarkerTerm, Term
 from cqlserver.terms.terms import Values
 from protocol.primitives import Value
 from protocol.types import CqlType
-from storage.engine import PackedRowWrite
 from storage.keys import KEY_LENGTH_MAX, clustering_order_key, key_composer
 from storage.memtable.packed import Layout, join_wire_values
+from storage.packed_writes import PackedRowWrite
 from storage.reads import TableStore
 
 Bind = Callable[[Values], Value]

@@ -15,9 +15,9 @@ from cqlserver.plans.fast.values import TIMESTAMP_MIN, plain_heads, values_offse
 from cqlserver.plans.plan import LATER, OPTIONS_AT, FastPath
 from protocol.errors import RequestError
 from storage.commitlog.records import group_record, rows_record
-from storage.engine import PackedRun
 from storage.environment.strands import is_interruptible
 from storage.packed_records import record_maker, record_writer
+from storage.packed_writes import PackedRun
 from storage.reads import TableStore
 from storage.token import token
 
