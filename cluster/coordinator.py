@@ -32,7 +32,7 @@ from cluster.coordination.plans import Deciders, ReadPlan, WritePlan, read_plan
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from cluster.topology import Topology
-from protocol.errors import RequestError, TruncateError, Unavailable, WriteFailure
+from protocol.errors import RequestError, TruncateError, Unavailable, WriteFailure, WriteTimeout
 from storage.memtable.memtable import Position, position_token, token_position
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
 
@@ -380,12 +380,19 @@ class Coordinator:
 
     def write_failure(self, keyspace: KeyspaceMetadata, code: int, write_type: str) -> WriteFailure:
         """What a client gets when the only replica's commit log refused its write (RequestFailureException)."""
-        level, local = Consistency(code), self.local
-        strategy = self.strategy(keyspace)
-        required = assure_sufficient(level, strategy, (local,), local.datacenter)
+        required, local = self._required(keyspace, code), self.local
         where = f"/{local.address}:{local.port}"
         message = f"Operation failed - received 0 responses and 1 failures: UNKNOWN from {where}"
         return WriteFailure(message, code, 0, required, {ip_address(local.address).packed: FAILURE_UNKNOWN}, write_type)
+
+    def write_timeout(self, keyspace: KeyspaceMetadata, code: int, write_type: str) -> WriteTimeout:
+        """The same when it does not even say that."""
+        required = self._required(keyspace, code)
+        return WriteTimeout("Operation timed out - received only 0 responses.", code, 0, required, write_type)
+
+    def _required(self, keyspace: KeyspaceMetadata, code: int) -> int:
+        local = self.local
+        return assure_sufficient(Consistency(code), self.strategy(keyspace), (local,), local.datacenter)
 
 
 def _resolve_virtual(code: int) -> None:

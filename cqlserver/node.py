@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -23,10 +24,10 @@ from cqlserver.system.tables import CQL_VERSION, LocalFacts, local_update, state
 from cqlserver.system.tracing import TracedNode, TracedStatement, Tracing
 from cqlserver.terms.list_paths import ListPaths
 from protocol.compression import ALGORITHMS
-from protocol.errors import RequestError
+from protocol.errors import RequestError, WriteFailure, WriteTimeout
 from protocol.frames import VERSION_NAMES
 from protocol.responses import Event
-from storage.commitlog.log import CommitLog, CommitLogFailed
+from storage.commitlog.log import CdcFull, CommitLog, CommitLogFailed
 from storage.commitlog.table_records import WantedSnapshot
 from storage.engine import DROPPED, TRUNCATED, Engine
 from storage.environment.environment import Environment, TimeUuidSource
@@ -319,8 +320,8 @@ class Node:
             if updates:
                 self.engine.apply_all(updates)
             return True
-        except CommitLogFailed as error:
-            raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+        except (CommitLogFailed, CdcFull) as error:
+            raise self._refused(error, table, level, write_type) from error
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
@@ -329,8 +330,20 @@ class Node:
             return
         try:
             self.engine.apply_packed_all(writes)
-        except CommitLogFailed as error:
-            raise self.coordinator.write_failure(self.keyspace_of(table), level, write_type) from error
+        except (CommitLogFailed, CdcFull) as error:
+            raise self._refused(error, table, level, write_type) from error
+
+    def _refused(
+        self, error: CommitLogFailed | CdcFull, table: TableMetadata, level: int, write_type: str
+    ) -> WriteFailure | WriteTimeout:
+        """What a client gets for what the only replica did not take. Where that is for want of room in cdc_raw, Cassandra's
+        counter leader says nothing, and conditional writes fail when they are committed."""
+        keyspace = self.keyspace_of(table)
+        if isinstance(error, CdcFull) and write_type == "COUNTER":
+            return self.coordinator.write_timeout(keyspace, level, write_type)
+        if isinstance(error, CdcFull) and write_type == "CAS":
+            write_type = "SIMPLE"
+        return self.coordinator.write_failure(keyspace, level, write_type)
 
     def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool = False) -> TableStore:
         """Where a table's rows are read at a level: its store, or its replicas, of which about so many rows are wanted."""
@@ -431,12 +444,19 @@ class Node:
         update = state_update(self.schema.version, truncations, self.environment.clock.wall_us())
         self.engine.apply_unlogged([update])
 
+    def _kept(self, keyspace: KeyspaceMetadata) -> KeyspaceMetadata:
+        """As system_schema tells of it: with `cdc`, where there is any."""
+        if self.config.cdc.enabled:
+            for table in keyspace.tables.values():
+                keyspace = keyspace.with_table(replace(table, params=replace(table.params, keeps_cdc=True)))
+        return keyspace
+
     def _write_built_in_rows(self) -> None:
         """The rows of system_schema that tell of the program's own keyspaces: older than anything a client may have
         changed there."""
         self._has_built_in_rows = True
         built_in = [keyspace for keyspace in self.schema.keyspaces.values() if is_system_keyspace(keyspace.name)]
-        stored = Schema.of(keyspace for keyspace in built_in if not keyspace.is_virtual)
+        stored = Schema.of(self._kept(keyspace) for keyspace in built_in if not keyspace.is_virtual)
         self.engine.apply_unlogged(schema_mutations(Schema.of(()), stored, BUILT_IN_TIMESTAMP_US))
 
     def assure_superuser(self) -> None:

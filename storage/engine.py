@@ -26,6 +26,7 @@ from storage.background import Background, Task
 from storage.commitlog.format import POSITION_SHIFT
 from storage.commitlog.log import CommitLog, CommitLogOptions, CommitLogPosition, RecordTooLarge, Replayed
 from storage.commitlog.records import (
+    RECORD_TRACKED,
     SnapshotOrder,
     Truncation,
     drop_record,
@@ -56,6 +57,8 @@ from storage.schema.writes import SchemaWrite, apply_schema_write, prepared, sch
 from storage.stored_values import stored_values
 
 if TYPE_CHECKING:
+    from storage.cdc.capture import Capture
+    from storage.cdc.segments import CdcOptions
     from storage.commitlog.archiving import ArchivingOptions
     from storage.files.tables import StoredTables
 
@@ -95,6 +98,8 @@ class EngineOptions:
     """Whether what is flushed is kept in backups/, too."""
     archiving: "ArchivingOptions | None" = None
     """Who archives segments of the log, and what is brought back of such; None: nobody."""
+    cdc: "CdcOptions | None" = None
+    """Where the changes of tables with `cdc = true` are captured; None: nowhere (cdc_enabled is false)."""
 
 
 class Engine:
@@ -136,6 +141,14 @@ class Engine:
                 from storage.commitlog.archiving import Archiver
 
                 self.commit_log.archiver = Archiver(environment, folder, options.archiving, self._is_own)
+        self.capture = self._maybe_capture()
+
+    def _maybe_capture(self) -> "Capture | None":
+        if self.options.cdc is None or self.commit_log is None:
+            return None
+        from storage.cdc.capture import Capture
+
+        return Capture(self.environment, self.options.cdc, self.commit_log, self._maybe_logged)
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -156,6 +169,8 @@ class Engine:
         try:
             if self.commit_log.archiver is not None:
                 self.commit_log.archiver.begin()
+            if self.capture is not None:
+                self.capture.start()
             if disk.exists(f"{data}/{DATA_FOLDER}"):
                 self.files.start()
             self._install_built_in()
@@ -227,8 +242,11 @@ class Engine:
         self._reload()
         ordered = self._ordered_snapshots(of_schema.ordered.values()) if of_schema.ordered else ()
         replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files, ordered)
-        replayed = commit_log.replay(replay.apply)
+        completion = self.capture.completion(commit_log.recovery.settled_before) if self.capture is not None else None
+        replayed = commit_log.replay(replay.apply if completion is None else completion.following(replay.apply))
         replay.finish()
+        if completion is not None:
+            completion.finish()
         if self.maybe_files is not None:
             if self.truncations:
                 self.maybe_files.truncations.add(CommitLogPosition(0))
@@ -282,7 +300,7 @@ class Engine:
     def keep_nothing(self) -> None:
         """From now on all is in memory alone: what was found in the data folder was only to begin with."""
         self.close()
-        self.commit_log = None
+        self.commit_log = self.capture = None
 
     def close(self) -> None:
         """Write and sync what is gathered, and release the folder. What the log has not is flushed."""
@@ -301,6 +319,14 @@ class Engine:
     def is_logged(self, table_id: UUID) -> bool:
         """Whether the log takes a table's changes."""
         return self.commit_log is not None and table_id not in self._unlogged
+
+    def captures(self, table: TableMetadata) -> bool:
+        """Whether its changes go to cdc_raw, too."""
+        return self.capture is not None and table.params.cdc
+
+    def _maybe_logged(self, table_id: UUID) -> TableMetadata | None:
+        """A table whose changes the log takes."""
+        return self.stores[table_id].table if self.is_logged(table_id) else None
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -345,7 +371,10 @@ class Engine:
     def maybe_record(self, updates: Sequence[PartitionUpdate]) -> bytes | None:
         """Several updates as one record; None where nothing is logged."""
         records = [update.encode() for update in paused(updates) if self.is_logged(update.table_id)]
-        return records[0] if len(records) == 1 else group_record(records) if records else None
+        if not records:
+            return None
+        record = records[0] if len(records) == 1 else group_record(records)
+        return record if self.capture is None else self.capture.maybe_tracked(record, updates)
 
     def log_record(self, record: bytes | None, updates: Sequence[PartitionUpdate]) -> None:
         """What follows without a pause is the change itself."""
@@ -455,7 +484,10 @@ class Engine:
     def _append(self, record: bytes, updates: Sequence[PartitionUpdate]) -> None:
         assert self.commit_log is not None
         try:
-            self.commit_log.append(record)
+            if self.capture is not None and record[0] == RECORD_TRACKED:
+                self.capture.append(record, self.stores[updates[0].table_id].table.keyspace)
+            else:
+                self.commit_log.append(record)
         except RecordTooLarge as error:
             raise self._oversized(error, updates) from error
 

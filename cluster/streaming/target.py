@@ -27,7 +27,7 @@ class TableTarget:
         self._received: ReceivedTable | None = None
         self._lanes: dict[bytes, None] = {}
         self._truncation = engine.truncations.get(store.table.id)
-        if engine.commit_log is not None and not store.has_derived:
+        if engine.commit_log is not None and not _goes_the_way_of_writes(engine, store):
             self._version = VERSIONS[engine.options.sstable_version]
 
     @property
@@ -85,3 +85,11 @@ class TableTarget:
         self._lanes.clear()
         if received is not None:
             received.abort()
+
+
+def _goes_the_way_of_writes(engine: Engine, store: TableStore) -> bool:
+    """Because something follows from it: in indexes, in views, in cdc_raw (cdc_on_repair_enabled)."""
+    capture = engine.capture
+    if capture is not None and store.table.params.cdc and not capture.options.on_repair:
+        return store.indexes is not None or store.views is not None
+    return store.has_derived

@@ -256,7 +256,7 @@ def _alter_params(
     check_properties(properties)
     if maybe_table_id(properties) is not None:
         raise ConfigurationError("Cannot alter table id.")
-    params = build_params(properties, table.params)
+    params = context.kept(build_params(properties, table.params))
     if table.is_counter and params.default_time_to_live > 0:
         raise InvalidRequest("Cannot set default_time_to_live on a table with counters")
     if keyspace.views_of(table) and params.gc_grace_seconds == 0:

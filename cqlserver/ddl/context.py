@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from storage.schema.metadata import (
     REPLICATED_SYSTEM_KEYSPACES,
     KeyspaceMetadata,
     Schema,
+    TableParams,
     is_local_system_keyspace,
 )
 
@@ -49,8 +50,13 @@ class DdlContext:
     sasi_indexes_enabled: bool = False
     user_defined_functions_enabled: bool = False
     materialized_views_enabled: bool = False
+    cdc_enabled: bool = False
     user_functions: Callable[[KeyspaceMetadata, str], Sequence[Function]] = lambda keyspace, name: ()
     guarded: "Guarded | None" = None
+
+    def kept(self, params: TableParams) -> TableParams:
+        """As system_schema of this node keeps them."""
+        return replace(params, keeps_cdc=True) if self.cdc_enabled and not params.keeps_cdc else params
 
     def keyspace_of(self, name: QualifiedName) -> str:
         """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE says one."""

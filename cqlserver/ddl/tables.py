@@ -61,7 +61,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
         if statement.if_not_exists:
             return schema, None
         raise AlreadyExists(f'Cannot add already existing table "{name}" to keyspace "{keyspace_name}"', keyspace_name, name)
-    params = check_properties(properties)
+    params = context.kept(check_properties(properties))
     columns = _Columns(schema, statement, keyspace_name, primary_key, context).columns(params)
     table = TableMetadata(
         keyspace_name,

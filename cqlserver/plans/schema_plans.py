@@ -123,6 +123,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.sasi_indexes_enabled,
             node.config.user_defined_functions_enabled,
             node.config.materialized_views_enabled,
+            node.config.cdc.enabled,
             node.calls.user_functions,
             guarded,
         )

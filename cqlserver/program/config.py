@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of, level_of
+from cqlserver.program.cdc_settings import MIB, CdcSettings
 from cqlserver.program.config_names import CASSANDRA_NAMES, CONTROL_OPTIONS, OWN_NAMES
 from cqlserver.program.control_settings import ControlSettings
 from cqlserver.program.ring_settings import RingSettings, read_ring, set_property
@@ -96,6 +97,7 @@ class Config:
     auto_snapshot_ttl_s: int | None = None
     incremental_backups: bool = False
     archiving: "ArchivingOptions | None" = None
+    cdc: CdcSettings = field(default_factory=CdcSettings)
     default_keyspace_rf: int = 1
     dynamic_data_masking_enabled: bool = False
     drop_compact_storage_enabled: bool = False
@@ -196,7 +198,7 @@ def apply_property(config: Config, text: str) -> Config:
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, given=MappingProxyType({**config.given, **settings}))
     config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
-    config = replace(config, guardrails=_guardrails(config.guardrails, settings))
+    config = replace(config, guardrails=_guardrails(config.guardrails, settings), cdc=_cdc(config.cdc, settings))
     config = _apply_audit(config, settings)
     try:
         config = replace(config, ring=read_ring(config.ring, settings))
@@ -404,6 +406,21 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
         if size is not None:
             read = replace(read, **{f"{cache}_bytes": parse_size_bytes(f"{cache}_size", size)})  # type: ignore[arg-type]
     return read
+
+
+def _cdc(known: CdcSettings, settings: Mapping[str, object]) -> CdcSettings:
+    """What the file says of change data capture."""
+    total = settings.get("cdc_total_space", settings.get("cdc_total_space_in_mb"))
+    interval = settings.get("cdc_free_space_check_interval", settings.get("cdc_free_space_check_interval_ms"))
+    folder = settings.get("cdc_raw_directory")
+    return CdcSettings(
+        _boolean(settings, "cdc_enabled", known.enabled),
+        known.raw_directory if folder is None else str(folder),
+        known.total_mib if total is None else parse_size_bytes("cdc_total_space", total) // MIB,
+        known.check_interval_ms if interval is None else parse_duration_ms("cdc_free_space_check_interval", interval),
+        _boolean(settings, "cdc_block_writes", known.blocks_writes),
+        _boolean(settings, "cdc_on_repair_enabled", known.on_repair),
+    )
 
 
 def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cqlserver.connections.tls import Tls
     from cqlserver.control.access import Access
     from cqlserver.program.own_certificates import OwnCertificates
+    from storage.cdc.segments import CdcOptions
 
 log = logging.getLogger("cqlserver")
 
@@ -312,6 +313,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.storage.compaction_bytes_per_s,
         config.incremental_backups,
         config.archiving,
+        _cdc_options(config),
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:
@@ -360,6 +362,29 @@ def assure_same_place(config: Config, datacenter: str | None, rack: str | None) 
             f"Cannot start node if snitch's rack ({config.rack}) differs from previous rack ({rack}). "
             f"{advice}.ignore_rack=true."
         )
+
+
+def _cdc_options(config: Config) -> "CdcOptions | None":
+    """Where changes are captured; None: nowhere."""
+    cdc = config.cdc
+    if not cdc.enabled:
+        return None
+    if config.data is None:
+        log.warning("cdc_enabled: nothing is captured, because nothing is kept (--memory)")
+        return None
+    from storage.cdc.format import VERSION_40, VERSION_50
+    from storage.cdc.segments import CdcOptions
+
+    data = config.data.resolve()
+    return CdcOptions(
+        str(cdc.folder(data).resolve()),
+        cdc.total_bytes(data),
+        config.commitlog_segment_bytes,
+        cdc.check_interval_ms / 1000,
+        cdc.blocks_writes,
+        cdc.on_repair,
+        VERSION_40 if config.storage.compatibility_mode == "CASSANDRA_4" else VERSION_50,
+    )
 
 
 def run_init_files(node: Node, config: Config) -> None:

@@ -98,6 +98,7 @@ def _own(config: Config) -> dict[str, str | None]:
             if config.auth.checks_networks
             else None
         ),
+        **_cdc_settings(config),
         "default_keyspace_rf": str(config.default_keyspace_rf),
         "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
         "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),
@@ -112,6 +113,17 @@ def _own(config: Config) -> dict[str, str | None]:
         "memtable_heap_space": f"{config.memtable_bytes >> 20}MiB",
         "commitlog_total_space": f"{config.commit_log_bytes >> 20}MiB",
         "file_cache_size": f"{config.file_cache_bytes >> 20}MiB",
+    }
+
+
+def _cdc_settings(config: Config) -> dict[str, str | None]:
+    cdc, data = config.cdc, config.data
+    if not cdc.enabled or data is None:
+        return {}
+    return {
+        "cdc_free_space_check_interval": f"{cdc.check_interval_ms}ms",
+        "cdc_raw_directory": str(cdc.folder(data)),
+        "cdc_total_space": f"{cdc.total_bytes(data) >> 20}MiB",
     }
 
 

@@ -40,11 +40,12 @@ from storage.commitlog.format import (
     segment_file_name,
     segment_header,
 )
-from storage.commitlog.records import group_record
+from storage.commitlog.records import group_record, split_tracked
 from storage.commitlog.recovery import RecordHandler, Recovery, Replayed
 from storage.environment.environment import AppendFile, Clock, Disk
 
 if TYPE_CHECKING:
+    from storage.cdc.segments import CdcSegments
     from storage.commitlog.archiving import Archiver
 
 log = logging.getLogger("cqlserver.commitlog")
@@ -97,6 +98,10 @@ class CommitLogFailed(StorageError):
     """The commit log could not be written or synced; this node takes no more writes until it is started anew."""
 
 
+class CdcFull(StorageError):
+    """cdc_raw has no room for what a record is about: nothing was logged (exceptions/CDCWriteException.java)."""
+
+
 class RecordTooLarge(StorageError):
     """A record of `size` bytes where `limit` are allowed (max_mutation_size); nothing was logged."""
 
@@ -140,6 +145,9 @@ class CommitLog:
         # Segments of the process before, which may have been killed before it synced them.
         self._inherited: list[str] = []
         self.archiver: Archiver | None = None
+        self.follower: CdcSegments | None = None
+        """Gets what was appended by `append_tracked`, and is synced with the log."""
+        self._has_tracked = False
         self.recovery = Recovery(disk, folder, options.ignore_replay_errors)
 
     # --- writing ---------------------------------------------------------------------------------------------------
@@ -163,6 +171,22 @@ class CommitLog:
             raise CommitLogFailed(self._failure)
         self._lengths.append(length)
         self._parts += (record, rest)
+
+    def append_tracked(self, record: bytes) -> None:
+        """The same of a tracked record (records.py). The record in it may be as long as any other; with its mutations it has
+        to fit into a segment."""
+        length, limit = len(record), self._record_bytes_max
+        own = len(split_tracked(record)[1])
+        if own > limit:
+            raise RecordTooLarge(own, limit)
+        room = self.options.segment_bytes - SEGMENT_HEADER_BYTES - _SECTION_OVERHEAD_BYTES - _RECORD_OVERHEAD_BYTES
+        if length > room:
+            raise RecordTooLarge(length, room)
+        if self._failure is not None:
+            raise CommitLogFailed(self._failure)
+        self._has_tracked = True
+        self._lengths.append(length)
+        self._parts += (record, b"")
 
     @contextmanager
     def as_one(self) -> Iterator[None]:
@@ -202,6 +226,8 @@ class CommitLog:
             return self._write_rotating(payload)
         except OSError as error:
             self._fail("written", error)
+        finally:
+            self._has_tracked = False
 
     def _write_section(self, segment: _Segment, payload: bytes) -> None:
         if self._durable_before:
@@ -212,6 +238,8 @@ class CommitLog:
         segment.file.write(header + payload)
         segment.offset = offset = offset + SECTION_HEADER.size + length
         self.written_position = CommitLogPosition(segment.id << POSITION_SHIFT | offset)
+        if self._has_tracked and self.follower is not None:
+            self.follower.write(segment.id, parse_payload(payload))
 
     def _write_mark(self, segment: _Segment) -> None:
         durable_before, self._durable_before = self._durable_before, 0
@@ -239,7 +267,8 @@ class CommitLog:
         last_length = self._open[-1].offset if self._open else self._last_length
         if last_id in self._segments:
             self._segments[last_id] = last_length
-        segment_id = max(last_id + 1, self._clock.wall_us() // 1000)
+        newest_id = max(last_id, self.follower.last_id()) if self.follower is not None and not self._open else last_id
+        segment_id = max(newest_id + 1, self._clock.wall_us() // 1000)
         segment = _Segment(segment_id, self._disk.open_append(self._path(segment_id)))
         header = segment_header(segment_id, last_id, last_length)
         segment.file.write(header)
@@ -263,6 +292,8 @@ class CommitLog:
             raise CommitLogFailed(self._failure)
         position = self.written_position  # before the segments: what is written meanwhile is not promised
         segments = self._open
+        follower = self.follower
+        followed = follower.offsets() if follower is not None else []  # no more than what the segments have
         if position <= self.synced_position:
             return position
         has_ended = bool(self._inherited)
@@ -276,7 +307,10 @@ class CommitLog:
                 if not segment.named:
                     self._disk.sync_folder(self._folder)
                     segment.named = True
-                if segment is not segments[-1]:
+            if follower is not None and segments:  # before a segment counts as synced: it may be freed then
+                follower.sync(followed, segments[-1].id)
+            for segment in segments[:-1]:
+                if not segment.synced:
                     if self.archiver is not None:
                         self.archiver.segment_ended(segment.id)
                     segment.synced = True
@@ -313,10 +347,14 @@ class CommitLog:
             if self._failure is None:
                 self.write()
                 self.sync()
+                if self.follower is not None and self.follower.complete() and self._open:
+                    self._durable_before = self._open[-1].id + 1  # nothing more comes to it but the mark
                 if self._open and self._durable_before:
                     self._write_mark(self._open[-1])
                     self.sync()
         finally:
+            if self.follower is not None:
+                self.follower.close()
             for segment in self._open:
                 if not segment.synced:
                     segment.file.close()
@@ -370,6 +408,8 @@ class CommitLog:
         StorageError where they could not be archived before."""
         self.write()
         self.sync()
+        if self.follower is not None:
+            self.follower.complete()
         if self.archiver is not None:
             self.archiver.archive_all([segment.id for segment in self._open if not segment.synced])
         for segment in self._open:

@@ -14,12 +14,14 @@ A record is a mutation (mutation.py: its first byte is the mutation format's ver
               the snapshot of that name is on the disk
     adopted   [87][16 bytes id]
               the SSTables of an adoption (files/adoptions.py) count
+    tracked   [88][u32 count][u32 length of each of Cassandra's mutations][the mutations][record]
+              a record whose changes are in cdc_raw, too, as these mutations (storage/cdc)
     rows      [82][prefix][u16 length, key][i64 timestamp_us] then the wire values of each row
               packed rows of one partition; the prefix is that of packed mutations (mutation.packed_prefix)
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -34,6 +36,7 @@ RECORD_DROP: Final = 0x83
 RECORD_SNAPSHOT: Final = 0x85
 RECORD_KEPT: Final = 0x86
 RECORD_ADOPTED: Final = 0x87
+RECORD_TRACKED: Final = 0x88
 
 _GROUP_HEAD: Final = bytes([RECORD_GROUP])
 _ROWS_HEAD: Final = bytes([RECORD_ROWS])
@@ -217,3 +220,30 @@ def split_adopted(record: bytes) -> UUID:
     if len(record) != 17:
         raise CorruptionError(f"adopted record of {len(record)} bytes")
     return UUID(bytes=record[1:])
+
+
+def tracked_record(mutations: Sequence[bytes], record: bytes) -> bytes:
+    """`mutations`: encoded as Cassandra has them."""
+    lengths = b"".join(_U32.pack(len(mutation)) for mutation in mutations)
+    return b"".join((bytes([RECORD_TRACKED]), _U32.pack(len(mutations)), lengths, *mutations, record))
+
+
+def is_tracked(record: bytes) -> bool:
+    return record[0] == RECORD_TRACKED
+
+
+def split_tracked(record: bytes) -> tuple[list[bytes], bytes]:
+    """The mutations, and the record that they are of. Raises CorruptionError."""
+    try:
+        (count,) = _U32.unpack_from(record, 1)
+        at = 5 + 4 * count
+        mutations = []
+        for number in range(count):
+            (length,) = _U32.unpack_from(record, 5 + 4 * number)
+            mutations.append(record[at : at + length])
+            at += length
+    except struct.error:
+        at = len(record)
+    if at >= len(record):
+        raise CorruptionError(f"tracked record of {len(record)} bytes: its mutations end at {at}")
+    return mutations, record[at:]

@@ -52,10 +52,12 @@ class Replayed:
 
 
 class Recovery:
-    """One reading of the log in `folder`. Afterwards `lengths` has every segment that is left, oldest first."""
+    """One reading of the log in `folder`. Afterwards `lengths` has every segment that is left, oldest first; those before
+    `settled_before` are said to be durable."""
 
     def __init__(self, disk: Disk, folder: str, ignore_errors: bool) -> None:
         self.lengths: dict[int, int] = {}
+        self.settled_before = 0
         self.losses = Losses()
         self._disk, self._folder, self._ignore_errors = disk, folder, ignore_errors
 
@@ -64,7 +66,9 @@ class Recovery:
         self.losses = load_losses(self._disk, self._folder)
         for segment_id in self._segment_ids():
             for section, position in self._reader(segment_id):
-                if not maybe_synced(section):
+                if synced := maybe_synced(section):
+                    self.settled_before = max(self.settled_before, synced)
+                else:
                     handler(section, position)
 
     def run(self, handler: RecordHandler) -> Replayed:

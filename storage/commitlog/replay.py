@@ -29,6 +29,7 @@ from storage.commitlog.records import (
     RECORD_KEPT,
     RECORD_ROWS,
     RECORD_SNAPSHOT,
+    RECORD_TRACKED,
     RECORD_TRUNCATE,
     PackedRowsRecord,
     SnapshotOrder,
@@ -40,6 +41,7 @@ from storage.commitlog.records import (
     split_kept,
     split_rows,
     split_snapshot,
+    split_tracked,
     split_truncate,
 )
 from storage.keys import clustering_order_key
@@ -138,6 +140,8 @@ class SchemaReplay:
             self.ordered.pop(split_kept(record), None)
         elif kind == RECORD_ADOPTED:
             self.adopted.add(split_adopted(record))
+        elif kind == RECORD_TRACKED:
+            self._apply(split_tracked(record)[1], position, number)
         elif kind == RECORD_ROWS:
             store = self._stores.get(rows_table(record))
             if store is not None and position > self._written.get(store.table.id, 0):
@@ -257,6 +261,8 @@ class Replay:
             self._take_snapshot(split_snapshot(record))
         elif kind in (RECORD_KEPT, RECORD_ADOPTED):
             pass  # the first reading knows
+        elif kind == RECORD_TRACKED:
+            self._apply(split_tracked(record)[1])
         elif kind == RECORD_ROWS:
             table_id = UUID(bytes=rows_table(record))
             store = self._maybe_store(table_id)

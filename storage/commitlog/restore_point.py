@@ -10,11 +10,13 @@ from storage.commitlog.records import (
     RECORD_DROP,
     RECORD_GROUP,
     RECORD_ROWS,
+    RECORD_TRACKED,
     RECORD_TRUNCATE,
     rows_table,
     split_drop,
     split_group,
     split_rows,
+    split_tracked,
     split_truncate,
 )
 from storage.commitlog.recovery import RecordHandler
@@ -61,6 +63,8 @@ def _timestamps(record: bytes) -> list[tuple[UUID, int]]:
     kind = record[0]
     if kind == RECORD_GROUP:
         return [found for part in split_group(record) for found in _timestamps(part)]
+    if kind == RECORD_TRACKED:
+        return _timestamps(split_tracked(record)[1])
     if kind == RECORD_TRUNCATE:
         table_id, truncation = split_truncate(record)
         return [(table_id, truncation.timestamp_us)]

@@ -1,4 +1,5 @@
-"""The engine's side of indexes and materialized views: the tables that have some, and what it does for them.
+"""The engine's side of indexes, materialized views and change data capture: the tables that have some, and what it does for
+them.
 
 A write to such a table and what it changes in the hidden tables of its indexes and in its views are one record of the log
 and take effect together. Tables without either do not come here: the engine asks once, with a lookup in a set.
@@ -113,9 +114,15 @@ class IndexedTables:
         def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
+        if self._engine.captures(store.table) or any(self._engine.captures(table) for table in self._views_of(store)):
+            return write
         if store.views is not None:
             return self._views.packed_writer(store, layout, write)
         return IndexedWriter(self._engine, store, layout, write).write
+
+    @staticmethod
+    def _views_of(store: TableStore) -> list[TableMetadata]:
+        return [] if store.views is None else [view.table for view, _ in store.views.views.values()]
 
     def with_derived(self, table_ids: Sequence[UUID]) -> Sequence[UUID]:
         """The tables, and those of their indexes and views."""
@@ -148,7 +155,7 @@ class IndexedTables:
             store = stores[table.id]
             before, store.indexes = store.indexes, None
             self._install_views(store, schema)
-            store.has_derived = store.views is not None
+            store.has_derived = store.views is not None or self._engine.captures(table)
             self.tables.discard(table.id)
             if store.has_derived:
                 self.tables.add(table.id)

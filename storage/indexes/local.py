@@ -52,7 +52,9 @@ def hidden_table(base: TableMetadata, metadata: IndexMetadata, target: IndexTarg
         ColumnMetadata("value", ColumnKind.PARTITION_KEY, BLOB, 0),
         *(ColumnMetadata(name, ColumnKind.CLUSTERING, BLOB, at) for at, name in enumerate(names)),
     )
-    params = base.params if not base.params.default_time_to_live else TableMetadata(base.keyspace, "", base.id, ()).params
+    params = base.params
+    if params.default_time_to_live or params.cdc:
+        params = replace(params, default_time_to_live=0, cdc=False)
     return TableMetadata(base.keyspace, f"{base.name}.{metadata.name}", hidden_id(base.id, metadata.name), columns, params)
 
 

@@ -283,6 +283,7 @@ def _params(row: _Row) -> TableParams:
         min_index_interval=row.integer("min_index_interval"),
         read_repair=row.maybe_text("read_repair") or "BLOCKING",
         speculative_retry=row.text("speculative_retry"),
+        keeps_cdc=row.has("cdc"),
     )
     return DEFAULT_PARAMS if params == DEFAULT_PARAMS else params
 

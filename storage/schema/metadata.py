@@ -177,11 +177,13 @@ class TableParams:
     min_index_interval: int = 128
     read_repair: str = "BLOCKING"
     speculative_retry: str = "99p"
+    keeps_cdc: bool = False
+    """Whether system_schema has a value of `cdc`: nodes without change data capture leave it out, as in Cassandra."""
 
     @cached_property
     def digest(self) -> int:
-        values = []
-        for name in _PARAM_NAMES:  # not `cdc`, which system_schema does not keep on a node without CDC
+        values: list[object] = [self.cdc] if self.keeps_cdc else []
+        for name in _PARAM_NAMES:
             value = getattr(self, name)
             values.append(_sorted_items(value) if isinstance(value, Mapping) else value)
         return _digest("params", *values)
@@ -190,7 +192,7 @@ class TableParams:
         return hash(self.digest)
 
 
-_PARAM_NAMES = tuple(name for name in TableParams.__dataclass_fields__ if name != "cdc")
+_PARAM_NAMES = tuple(name for name in TableParams.__dataclass_fields__ if name not in ("cdc", "keeps_cdc"))
 
 
 DEFAULT_PARAMS: Final = TableParams()

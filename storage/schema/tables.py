@@ -2,7 +2,7 @@
 
 Writing follows schema/SchemaKeyspace.java: one partition per keyspace in each of the tables, the same columns, the same
 texts in them. Columns that Cassandra leaves out are left out here: `memtable`, `allow_auto_snapshot` and
-`incremental_backups` at their defaults, and `cdc`, since this node has no CDC. Only what changed is written, and only what
+`incremental_backups` at their defaults, and `cdc` on a node without CDC. Only what changed is written, and only what
 changed is looked at; what was dropped is deleted by range (a table's columns are one), a dropped keyspace by partition.
 
 Reading is schema_loading.py.
@@ -316,6 +316,7 @@ def params_values(params: TableParams) -> dict[str, bytes | None]:
         "compaction": _text_map(params.compaction),
         "compression": _text_map(params.compression),
         "read_repair": params.read_repair.encode(),
+        "cdc": (b"\x01" if params.cdc else b"\x00") if params.keeps_cdc else None,
         "extensions": _blob_map(params.extensions),
         "memtable": params.memtable.encode() if params.memtable != "default" else None,
         "allow_auto_snapshot": None if params.allow_auto_snapshot else b"\x00",
