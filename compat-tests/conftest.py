@@ -17,6 +17,7 @@ from harness.runner import Address, Cluster  # noqa: E402
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--contact-auth", metavar="HOST:PORT", help="the same, of a server where clients log in")
     parser.addoption("--contact-guarded", metavar="HOST:PORT", help="the same, of one with cassandra-guardrails.yaml")
+    parser.addoption("--contact-captured", metavar="HOST:PORT", help="the same, of one with cassandra-cdc.yaml")
     parser.addoption("--contact", metavar="HOST:PORT", help="run the compat tests against this server, not a new one")
     parser.addoption("--cluster", action="store_true", help="run the scripts on three nodes, half of them with one down")
     parser.addoption("--storage", choices=MODES, help="run the scripts on data folders, whose storage is put to work")
@@ -87,7 +88,15 @@ def guarded_address(request: pytest.FixtureRequest) -> Iterator[Address]:
     yield from _special_address(request, "--contact-guarded", "cassandra-guardrails.yaml")
 
 
-def _special_address(request: pytest.FixtureRequest, option: str, config: str) -> Iterator[Address]:
+@pytest.fixture(scope="session")
+def captured_address(request: pytest.FixtureRequest) -> Iterator[Address]:
+    """The same of a server with change data capture, on a data folder, which has no room for any."""
+    yield from _special_address(request, "--contact-captured", "cassandra-cdc.yaml", keeps=True)
+
+
+def _special_address(
+    request: pytest.FixtureRequest, option: str, config: str, keeps: bool = False
+) -> Iterator[Address]:
     """What the option says, or a server of this configuration; none where other tests run against somebody else's."""
     contact = request.config.getoption(option)
     if contact:
@@ -100,5 +109,6 @@ def _special_address(request: pytest.FixtureRequest, option: str, config: str) -
         return
     import cqlserver
 
-    with cqlserver.start(memory=True, config=HERE / config) as server:
+    data = request.getfixturevalue("tmp_path_factory").mktemp("data") if keeps else None
+    with cqlserver.start(memory=data is None, data=data, config=HERE / config) as server:
         yield Address(server.host, server.port)

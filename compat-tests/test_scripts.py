@@ -25,6 +25,7 @@ ONE_NODE = {
     "user_functions/describe_functions": "tells of aggregates in the order in which this node made them",
 }
 """Scripts whose outcome is another one on three nodes, and why."""
+_ADDRESSES = {"login": "auth_address", "guarded": "guarded_address", "captured": "captured_address"}
 _TRUNCATES = re.compile(r"\btruncate\b", re.IGNORECASE)
 
 
@@ -43,7 +44,7 @@ def test_script(path: Path, request: pytest.FixtureRequest, exercised: dict[Addr
                 pytest.skip(ONE_NODE[_name(path)])
             targets = targets[: 1 if _needs_all(script) else None]
     else:
-        targets = (request.getfixturevalue({"login": "auth_address", "guarded": "guarded_address"}[script.server]),)
+        targets = (request.getfixturevalue(_ADDRESSES[script.server]),)
     server = exercised.get(targets[0])
     name = path.relative_to(SCRIPTS).with_suffix("").as_posix()
     if server is not None and server.mode == "kill" and name not in ENDS_WITH_THE_PROCESS:

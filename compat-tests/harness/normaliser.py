@@ -10,6 +10,7 @@
 - `tojson` in names of result columns: `to_json`; Cassandra keeps one function per type under the name that came first
 - what Java says of a null pointer or a wrong cast: only the class, since a warm Java machine leaves the rest out
 - warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
+- the address of a node that failed: `<node>`
 - the order of a function's known signatures, in messages: Cassandra keeps them by identity hash, it changes with each start
 
 Everything else must be equal.
@@ -24,6 +25,7 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOfBounds)Exception)\b.*", re.DOTALL)
 _SIGNATURES = re.compile(r"(known type signatures: |matched by following signatures: )(.*)(\))", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_NODE = re.compile(r"(?<=from /)127\.0\.0\.\d+:\d+|b'\\x7f\\x00\\x00(?:\\x[0-9a-f]{2}|[^\\])'(?=: \d)")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
@@ -50,6 +52,7 @@ class Normaliser:
             text = re.sub(_FACTOR % self.replicas, r"\g<1>1", text)
         text = _JAVA_SLIPS.sub(r"\1", text)
         text = _SIGNATURES.sub(lambda found: found[1] + _sorted_signatures(found[2]) + found[3], text)
+        text = _NODE.sub("<node>", text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)
         return _STATEMENT_ID.sub(lambda found: found[0] if found[0] in self.script_text else "<id>", text)
 

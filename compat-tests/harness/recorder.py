@@ -55,7 +55,8 @@ def check_is_cassandra(address: Address) -> None:
 
 
 def server_kind(address: Address) -> str:
-    """Which scripts a server is for (Script.server): clients may have to say there who they are, and guardrails be low."""
+    """Which scripts a server is for (Script.server): clients may have to say there who they are, and guardrails be low;
+    or it has change data capture."""
 
     def setting(name: str) -> bytes:
         found = connection.query(f"SELECT value FROM system_views.settings WHERE name = '{name}'").response
@@ -63,6 +64,8 @@ def server_kind(address: Address) -> str:
         return (found.rows()[0][0] or b"") if found.row_count else b""
 
     with connect(address.host, address.port, timeout_s=10) as connection:
+        if setting("cdc_enabled") == b"true":
+            return "captured"
         if b"AllowAll" in setting("authenticator"):
             return "plain"
         return "login" if setting("tables_warn_threshold") in (b"", b"-1") else "guarded"

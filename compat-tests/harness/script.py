@@ -57,6 +57,8 @@ _CHANGES_ROLES = re.compile(r"\b(?:create|alter)\s+(?:role|user)\b|\b(?:grant|re
 
 # Scripts of these areas run on a server where clients log in. Their roles are their own: named after their keyspace.
 GUARDED_AREA = "roles_guardrails"
+# Those of this one, where there is change data capture.
+CAPTURED_AREA = "cdc"
 ROLE_AREAS = "roles"
 # In this one it is shown that they are all refused where nobody logs in.
 NO_LOGIN_AREA = "auth_off"
@@ -107,7 +109,10 @@ class Script:
 
     @property
     def server(self) -> str:
-        """Which kind of server it needs: plain, login (clients say who they are) or guarded (with low guardrails, too)."""
+        """Which kind of server it needs: plain, login (clients say who they are), guarded (with low guardrails, too) or
+        captured (with change data capture)."""
+        if self.path.parent.name == CAPTURED_AREA:
+            return "captured"
         if self.path.parent.name == GUARDED_AREA:
             return "guarded"
         return "login" if self.is_about_roles else "plain"

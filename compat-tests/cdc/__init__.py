@@ -1,0 +1,1 @@
+"""What Cassandra and this server write to cdc_raw."""
