@@ -1,6 +1,5 @@
 """What cassandra.yaml says of change data capture (config/DatabaseDescriptor.java)."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,8 @@ class CdcSettings:
         """cdc_total_space; where it is not set an eighth of the disk, and no more than 4 GiB."""
         if self.total_mib:
             return self.total_mib * MIB
+        import shutil
+
         folder = self.folder(data).absolute()
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         return min(_PREFERRED_BYTES, shutil.disk_usage(there).total // 8 // MIB * MIB)
