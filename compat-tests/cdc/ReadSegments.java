@@ -27,8 +27,8 @@ import org.apache.cassandra.utils.ByteBufferUtil;
  *     ReadSegments SCHEMA SEGMENT...
  *
  * SCHEMA has a line "keyspace TAB table id TAB CREATE TABLE ..." for each table. Of each mutation a line tells the offset behind
- * it, whether Cassandra writes it with the same bytes, and the bytes that it writes; of each of its updates another, what
- * Cassandra makes of it. A line "error" is printed for what can't be read.
+ * it, and the bytes with which Cassandra writes it; lines before it tell what Cassandra makes of its updates. A line "error" is
+ * printed for what can't be read.
  */
 public class ReadSegments
 {
@@ -76,7 +76,7 @@ public class ReadSegments
                     PartitionUpdate.serializer.serialize(update, out, version);
                 ByteBuffer bytes = out.buffer();
                 System.out.println("mutation\t" + mutation.getKeyspaceName() + "\t" + entryLocation + "\t"
-                                   + (bytes.remaining() == size) + "\t" + ByteBufferUtil.bytesToHex(bytes));
+                                   + ByteBufferUtil.bytesToHex(bytes));
             }
             catch (IOException e)
             {

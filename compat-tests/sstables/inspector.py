@@ -28,7 +28,7 @@ class Inspector:
         self._log = (classes / "inspect.log").open("w")
         self._process = subprocess.Popen(
             [
-                "java", *_opened(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx400M",
+                "java", *opened(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx400M",
                 f"-Dcassandra.config=file://{home}/conf/cassandra.yaml", f"-Dcassandra.storagedir={home}",
                 "-cp", path, "Inspect",
             ],
@@ -94,7 +94,7 @@ class Inspector:
         raise Refused("the process ended: " + "".join(lines[-3:]))
 
 
-def _opened() -> list[str]:
+def opened() -> list[str]:
     """What of the Java runtime Cassandra wants opened: the oracle's own list."""
     text = ORACLE.read_text()
     lists = {name: re.search(rf'{name} = """(.*?)"""', text, re.DOTALL) for name in ("JAVA_BASE", "EXPORTS")}
