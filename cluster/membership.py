@@ -66,13 +66,18 @@ MemberEvent: TypeAlias = MemberJoined | MemberLeft | MemberMoved | MemberUp | Me
 
 def own_states(node: Node, status: StatusValue) -> dict[ApplicationState, str]:
     """What a node says of itself so that others know its place."""
-    return {
+    tokens = ",".join(map(str, node.tokens))
+    return {**joining_states(node, status), ApplicationState.TOKENS: tokens}
+
+
+def joining_states(node: Node, status: StatusValue | None) -> dict[ApplicationState, str]:
+    """The same of one that owns no tokens yet; `status` None: it has said nothing of what it is about to do."""
+    states = {
         ApplicationState.DC: node.datacenter,
         ApplicationState.RACK: node.rack,
         ApplicationState.HOST_ID: str(node.host_id),
-        ApplicationState.TOKENS: ",".join(map(str, node.tokens)),
-        ApplicationState.STATUS_WITH_PORT: str(status),
     }
+    return states if status is None else {**states, ApplicationState.STATUS_WITH_PORT: str(status)}
 
 
 class Membership:

@@ -32,12 +32,12 @@ from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.encoding import decode_gossip, encode_gossip
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.gossip.gossiper import INTERVAL_S, Changed, Down, Gossiper, Joined, Outgoing, Up
-from cluster.gossip.status import Status, StatusValue
+from cluster.gossip.status import HIBERNATING, Status, StatusValue
 from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import REPAIR_VERBS, STREAM_VERBS, FailureReason, Verb
-from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, own_states
+from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, joining_states, own_states
 from cluster.movements.tokens import TokensWanted
 from cluster.owner import Owner
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
@@ -88,6 +88,8 @@ class ClusterOptions:
     """The other members, as this node knew them in its life before."""
     is_joining: bool = False
     """It is no member yet: `ClusterNode.movements.join()` makes it one."""
+    hibernates: bool = False
+    """It joins at the address of the dead node whose place it takes: nobody is to take it for that one, come back."""
     tokens_wanted: TokensWanted | None = None
     ring_delay_s: float = RING_DELAY_S
     is_movement_consistent: bool = True
@@ -140,10 +142,7 @@ class ClusterNode:
         self._stream_bytes_per_s = options.stream_bytes_per_s
         self._former: list[tuple[float, Ring]] = []
         if options.is_joining:
-            states = own_states(self.local, StatusValue(Status.NORMAL))
-            for later in (ApplicationState.TOKENS, ApplicationState.STATUS_WITH_PORT):
-                del states[later]
-            self.gossiper.say(states)
+            self.gossiper.say(joining_states(self.local, HIBERNATING if options.hibernates else None))
         else:
             self.gossiper.say(own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),))))
         self.membership.remember(options.saved)

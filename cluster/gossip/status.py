@@ -1,7 +1,7 @@
 """The words of STATUS_WITH_PORT (gms/VersionedValue.java), by which a node says what it is in the ring."""
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Status(Enum):
@@ -32,6 +32,9 @@ class StatusValue(NamedTuple):
 
     def __str__(self) -> str:
         return ",".join((self.status.value, *self.arguments))
+
+
+HIBERNATING: Final = StatusValue(Status.HIBERNATE, ("true",))
 
 
 def parse_status(text: str) -> StatusValue | None:

@@ -9,9 +9,11 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
-from cluster.gossip.status import Status, StatusValue
+from cluster.gossip.status import HIBERNATING, Status, StatusValue
 from cluster.movements.mode import BootstrapState, Mode
 from cluster.movements.movement import LOOK_S, Movement, Steps, Timers
 from cluster.movements.plans import Ranges, having, to_fetch, without
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver.cluster")
 
 SETTLE_S: Final = 5.0
+_GONE: Final = Node(UUID(int=0), "")
+"""Who had the tokens of a node that comes in its own place: somebody else, whom nothing can be had from."""
+_NOT_FORWARDED: Final = (
+    "Writes will not be forwarded to this node during replacement because it has the same address as the node to be "
+    "replaced (/%s). If the previous node has been down for longer than max_hint_window, repair must be run after the "
+    "replacement process in order to make this node consistent."
+)
 
 
 class Joining(Movement):
@@ -57,7 +66,11 @@ class Joining(Movement):
         self._set_mode(mode, "schema complete, ready to bootstrap")
         self._check_others()
         dead = None
-        if self.replaced is None:
+        if self._is_at_its_place:
+            log.warning(_NOT_FORWARDED, cluster.local.address)
+            dead = replace(_GONE, tokens=cluster.local.tokens, datacenter=cluster.local.datacenter, rack=cluster.local.rack)
+            status = HIBERNATING
+        elif self.replaced is None:
             self._set_mode(mode, "getting bootstrap token")
             cluster.take_tokens(bootstrap_tokens(cluster.tokens_wanted, cluster.coordinator.ring, cluster.local))
             status = StatusValue(Status.BOOTSTRAPPING, (str(cluster.local.tokens[0]),))
@@ -74,11 +87,19 @@ class Joining(Movement):
         yield self.after(self._writes_under_way_s)
         yield from self._stream(dead)
 
+    @property
+    def _is_at_its_place(self) -> bool:
+        """Whether it takes the place of the node that was at its own address, as whom the others know it still."""
+        return self.replaced == self.cluster.local.address
+
     def _stream(self, dead: Node | None) -> Steps:
         cluster = self.cluster
         self._has_begun = True
         self._set_mode(Mode.JOINING, "Starting to bootstrap...")
         before = cluster.coordinator.ring
+        if self._is_at_its_place:
+            assert dead is not None
+            before = having(before, dead)
         after = having(before if dead is None else without(before, dead), cluster.local)
         strategies = self.strategies
         is_strict = dead is None and cluster.is_movement_consistent
@@ -88,7 +109,7 @@ class Joining(Movement):
         self._set_mode(Mode.JOINING, "Finish joining ring")
         cluster.owner.bootstrap_is(BootstrapState.COMPLETED)
         cluster.say_status(StatusValue(Status.NORMAL, (str(cluster.local.tokens[0]),)))
-        if dead is not None:
+        if dead is not None and not self._is_at_its_place:
             cluster.replaced(dead)
         self._set_mode(Mode.NORMAL, "")
 
@@ -141,7 +162,7 @@ class Joining(Movement):
         raise MovementRefused(f"Cannot replace_address /{address} because it doesn't exist in gossip")
 
     def _is_source(self, node: Node) -> bool:
-        return node != self.cluster.local and self.cluster.is_alive(node)
+        return node not in (self.cluster.local, _GONE) and self.cluster.is_alive(node)
 
     # --- what is complete ------------------------------------------------------------------------------------------------
 

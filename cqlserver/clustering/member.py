@@ -72,6 +72,7 @@ class Member(Owner):
         generation = Generation(node.generation)
         saved = saved_peers(node.engine)
         ring = node.config.ring
+        is_joining = node.bootstrapped != BootstrapState.COMPLETED.value
         options = ClusterOptions(
             node.local.cluster_name,
             seeds,
@@ -79,7 +80,8 @@ class Member(Owner):
             generation,
             facts,
             saved,
-            node.bootstrapped != BootstrapState.COMPLETED.value,
+            is_joining,
+            is_joining and ring.replaces == ring_node.address,
             TokensWanted(ring.initial_tokens, node.config.num_tokens, ring.local_replication_factor),
             ring.ring_delay_ms / 1000,
             ring.is_movement_consistent,

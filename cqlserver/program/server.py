@@ -146,7 +146,8 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         if config.seeds:
             from cqlserver.clustering.process import Connected
 
-            connected = Connected(node, config)
+            connected = await Connected.of(node, config)
+            node = connected.node
         node.describe_itself()
         if config.auth.requires_login:
             check_passwords(config)

@@ -7,7 +7,7 @@ import pytest
 from cluster.gossip.status import Status
 from cluster.membership import MemberDown, MemberJoined, MemberLeft, MemberUp, Warned
 from cluster.topology import Standing
-from simulation.gossiping import GossipWorld, endpoint
+from simulation.gossiping import GossipWorld, endpoint, tokens
 from simulation.network import Weather
 
 STORM = Weather(delay_s_max=0.5, loss=0.2, duplicate=0.2)
@@ -84,3 +84,24 @@ def test_nobody_takes_the_host_id_of_another() -> None:
     victim = world.nodes[endpoint(1)]
     assert ("10.0.0.1", (1000, 1001, 1002, 1003)) in victim.ring
     assert any(isinstance(event, Warned) and "because it's mine" in event.text for event in victim.told)
+
+
+def test_who_comes_back_empty_is_taken_for_down_until_it_has_its_data() -> None:
+    """A node that takes its own place says so from the first word on: nobody reads from it, and it stays a member."""
+    world = GossipWorld(6, 3)
+    world.run(20)
+    world.crash(endpoint(3))
+    world.run(30)
+    returned = world.restart(endpoint(3))
+    returned.say(Status.HIBERNATE, "true")
+    world.run(30)
+    others = [node for node in world.running if node is not returned]
+    assert returned.gossiper.is_alive(endpoint(1))
+    for node in others:
+        assert ("10.0.0.3", tokens(endpoint(3))) in node.ring
+        assert not node.gossiper.is_alive(endpoint(3))
+        assert node.told.count(MemberUp(returned.node)) == 1
+    returned.say(Status.NORMAL)
+    world.run(30)
+    agree(world, 3)
+    assert all(node.told.count(MemberUp(returned.node)) == 2 for node in others)

@@ -1,5 +1,7 @@
 """Processes that come into a ring that has data, leave it, and take the place of dead ones."""
 
+from shutil import rmtree
+
 import pytest
 from process_ring import ALL, ONE, ProcessRing, ask, count
 
@@ -61,3 +63,27 @@ def test_a_node_takes_the_place_of_a_dead_one(ring: ProcessRing) -> None:
     assert count(first, "SELECT peer FROM system.peers", ONE) == 1
     first.kill()
     assert count(third, EVERYTHING, ONE) == ROWS
+
+
+def test_a_node_whose_disk_is_lost_takes_its_own_place(ring: ProcessRing) -> None:
+    first, second = ring.start(1), ring.start(2)
+    fill(first, copies=2)
+    host_id = "SELECT host_id FROM system.local"
+    before = ask(second, host_id, ONE)
+    assert before is not None
+    second.kill()
+    ask(first, "INSERT INTO ks.t (k, v) VALUES (-1, 'while it was away')", ONE)
+    rmtree(ring.folder / "127.0.0.2")
+    with pytest.raises(StartError, match=r"A node with address 127\.0\.0\.2:\d+ already exists, cancelling join"):
+        ring.start(2)
+    rmtree(ring.folder / "127.0.0.2")
+    second = ring.start(2, "-Dcassandra.replace_address_first_boot=127.0.0.2")
+    assert "Writes will not be forwarded to this node during replacement" in second.log
+    assert count(second, EVERYTHING, ALL) == ROWS + 1
+    again = ask(second, host_id, ONE)
+    assert again is not None
+    assert again.content == before.content
+    second.stop()
+    second = ring.start(2, "-Dcassandra.replace_address_first_boot=127.0.0.2")  # it is no first boot any more
+    first.kill()
+    assert count(second, EVERYTHING, ONE) == ROWS + 1
