@@ -154,9 +154,9 @@ class Listener:
         self._behind.update((fd, None) for fd, channel in self._channels.items() if channel.session.has_rest)
         while True:
             if not self._events:
-                # other tasks that have something to do are not kept waiting
+                # other tasks that have something to do are not kept waiting, nor other nodes in this process
                 lingers = has_served and not (self._behind or self._steps or self._held or self._held_up_s)
-                lingers = lingers and self._node.is_alone
+                lingers = lingers and (self._node.is_alone or bool(self._others))
                 self._events = poller.ready(LINGER_S if lingers else 0)
                 if self._behind:
                     reported = {event[0] for event in self._events}
