@@ -114,7 +114,7 @@ class Connected:
 
     async def make_ready(self, listener: Listener) -> None:
         """Before clients connect. Raises StartupError."""
-        await make_ready(Control(self._node, listener), self._config)
+        await make_ready(Control(self.node, listener), self._config)
 
     async def shut_down(self) -> None:
         self._station.shut_down()
