@@ -268,7 +268,7 @@ class CommitLog:
         if last_id in self._segments:
             self._segments[last_id] = last_length
         newest_id = max(last_id, self.follower.last_id()) if self.follower is not None and not self._open else last_id
-        segment_id = max(newest_id + 1, self._clock.wall_us() // 1000)
+        segment_id = max(newest_id + 1, self._clock.wall_us() // 1000, self.written_position >> POSITION_SHIFT)
         segment = _Segment(segment_id, self._disk.open_append(self._path(segment_id)))
         header = segment_header(segment_id, last_id, last_length)
         segment.file.write(header)
@@ -365,6 +365,13 @@ class CommitLog:
     # --- discarding ------------------------------------------------------------------------------------------------
 
     @property
+    def first_position(self) -> CommitLogPosition:
+        """All that the log has lies behind it."""
+        if not self._segments:
+            return self.written_position
+        return CommitLogPosition(min(self._segments) << POSITION_SHIFT)
+
+    @property
     def size(self) -> int:
         """Bytes of all segments."""
         older = sum(self._segments.values()) - (self._segments[self._open[-1].id] if self._open else 0)
@@ -442,6 +449,9 @@ class CommitLog:
             self._last_length = recovery.lengths[newest]
             self.written_position = CommitLogPosition(newest << POSITION_SHIFT | self._last_length)
             self._inherited = [self._path(segment_id) for segment_id in self._segments]
+        else:  # where the next one begins: behind all that there ever was
+            segment_id = max(recovery.losses.freed + 1, 1000 * self._clock.now_s())
+            self.written_position = self.synced_position = CommitLogPosition(segment_id << POSITION_SHIFT)
         return replayed
 
     def _wanted(self, handler: RecordHandler) -> RecordHandler:

@@ -2,7 +2,8 @@
 count, and added to them all at once.
 
 Each lane becomes one SSTable; of a lane the partitions come in order. A crash before the end leaves nothing of them
-(storage/files/transaction.py). A table that is truncated or dropped meanwhile ends it.
+(storage/files/transaction.py). A table that is truncated or dropped meanwhile ends it. They say that they stand behind what
+SSTables have of the node's own log, so that a start that finds them and the record of a later TRUNCATE knows which is older.
 """
 
 from collections.abc import Callable
@@ -15,17 +16,25 @@ from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
 from storage.sstable.copied import CopiedRun
 from storage.sstable.reader import SSTableReader
-from storage.sstable.statistics import Statistics
+from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.writer import SSTableWriter, WriterOptions
 
 
 class ReceivedTable:
-    """See the module. `is_wanted`: whether the table is still the one that it was."""
+    """See the module. `is_wanted`: whether the table is still the one that it was. Up to `end` SSTables have of the log of
+    `host_id`, this node, all that is the table's."""
 
     def __init__(
-        self, disk: Disk, files: TableFiles, new_id: Callable[[], UUID], is_wanted: Callable[[], bool]
+        self,
+        disk: Disk,
+        files: TableFiles,
+        new_id: Callable[[], UUID],
+        is_wanted: Callable[[], bool],
+        host_id: UUID | None,
+        end: LogPosition,
     ) -> None:
         self.files = files
+        self._host_id, self._end = host_id, end
         self._disk, self._new_id, self._is_wanted = disk, new_id, is_wanted
         self._transaction: Transaction | None = None
         self._lanes: dict[bytes, tuple[SSTableWriter, Statistics]] = {}
@@ -51,6 +60,8 @@ class ReceivedTable:
             stats.level,
             repaired_at_ms=stats.repaired_at_ms,
             pending_repair=stats.pending_repair,
+            originating_host=self._host_id,
+            commit_log_intervals=((self._end, self._end),),
         )
         writer = SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
         self._lanes[lane] = writer, statistics

@@ -115,6 +115,7 @@ class StoredTables:
         """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
         self._since: dict[UUID, CommitLogPosition] = {}  # from where on the log has what the memtable has
+        self._first_position = commit_log.first_position  # for those of which nothing is known
         self._flushes: list[Flush] = []  # in their order
         self._removals: dict[int, CommitLogPosition] = {}
         self._failed_removals: list[_Removal] = []  # they are tried again
@@ -146,7 +147,8 @@ class StoredTables:
                 files.tell_unfit()
             self.compactions.consider(files)
             return
-        self._since.setdefault(table_id, self._commit_log.written_position)
+        if not len(store.memtable):
+            self._since.setdefault(table_id, self._commit_log.written_position)
         if self.folders.maybe_folder(table_id) is not None:
             files = self._files[table_id] = self._made(store)
             files.open_all({descriptor for leaving_id, descriptor in self._leaving if leaving_id == table_id})
@@ -192,8 +194,8 @@ class StoredTables:
         self.ordered.replayed()
         for files in self._files.values():
             files.tell_unfit()
-        for table_id in self._stores:
-            self._since[table_id] = CommitLogPosition(0)
+        self._first_position = self._commit_log.first_position
+        self._since.clear()
 
     # --- flushing --------------------------------------------------------------------------------------------------
 
@@ -319,11 +321,14 @@ class StoredTables:
             self.compactions.consider(files)
 
     def written_before(self, table_id: UUID) -> CommitLogPosition:
-        """What the log has of a table before is in its SSTables."""
+        """What the log has of a table before is in its SSTables; behind its last TRUNCATE."""
         store = self._stores.get(table_id)
+        flushing = [flush.lower for flush in self._flushes if flush.is_wanted and flush.files.store is store]
+        if flushing:
+            return min(flushing)
         if store is not None and not len(store.memtable) and not self._commit_log.gathered:
             return self._commit_log.written_position
-        return self._since.get(table_id, CommitLogPosition(0))
+        return self._since.get(table_id, self._first_position)
 
     def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
         """All SSTables of each table into one."""
@@ -381,7 +386,7 @@ class StoredTables:
         return worth_flushing(holders, others, self._commit_log.bytes_before)
 
     def _since_of(self, store: TableStore) -> CommitLogPosition:
-        return self._since.get(store.table.id, CommitLogPosition(0))
+        return self._since.get(store.table.id, self._first_position)
 
     def _old_enough(self, stores: Iterable[TableStore]) -> list[UUID]:
         """Whose memtables have had something in them for memtable_flush_period_in_ms."""
@@ -405,7 +410,8 @@ class StoredTables:
         def is_wanted() -> bool:
             return self._files.get(store.table.id) is files
 
-        return ReceivedTable(self._disk, files, self._rng.uuid4, is_wanted)
+        end = divmod(self.written_before(store.table.id), 1 << POSITION_SHIFT)
+        return ReceivedTable(self._disk, files, self._rng.uuid4, is_wanted, self._host_id(), end)
 
     def complete(self, received: ReceivedTable, when_ended: Callable[[Task], None]) -> Task:
         """Begins to have them count."""
@@ -459,8 +465,8 @@ class StoredTables:
         table_id = table.id
         flushing = [flush for flush in self._flushes if flush.files.store.table.id == table_id]
         self._flushes = [flush for flush in self._flushes if flush not in flushing]
-        since = self._since.get(table_id, CommitLogPosition(0))
-        self._since[table_id] = position
+        since = self._since.get(table_id, self._first_position)
+        self._since[table_id] = CommitLogPosition(position + 1)
         files = self._files.pop(table_id, None)
         readers = files.forget() if files is not None else ()
         snapshot = None

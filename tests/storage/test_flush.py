@@ -111,6 +111,29 @@ def test_only_what_no_sstable_has_is_replayed(node: Harness) -> None:
     assert len(node.rows(made)) == 21
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_table_that_is_altered_holds_the_log_that_it_held(node: Harness, is_restarted: bool) -> None:
+    """It had no SSTable: from then on it held the log from the ALTER on, and the rows from before were lost at a kill -9."""
+    made, other = table(), table("u", 2)
+    node.create(made, other)
+    node.insert(other, 1, 1, "in the log alone")
+    expected = fill(node, made, 0, 20)
+    node.engine.flush([made.id])
+    node.engine.background.finish()
+    if is_restarted:
+        node.kill()
+    expected += fill(node, made, 20, 100)
+    node.create(replace(other, params=replace(other.params, comment="altered")))
+    expected += fill(node, made, 120, 100)
+    node.engine.commit_log.sync()  # type: ignore[union-attr]
+    schema_ids = [each.id for each in schema_tables().values()]
+    node.engine.flush([made.id, *schema_ids])
+    node.engine.background.finish()
+    node.kill()
+    assert node.rows(other) == [(1, 1, "in the log alone")]
+    assert node.rows(made) == expected
+
+
 def test_deletions_cover_what_was_flushed(node: Harness) -> None:
     made = table()
     node.create(made)
@@ -144,6 +167,19 @@ def test_a_truncated_table_stays_empty(node: Harness, flushed_between: bool) -> 
     node.kill()
     assert node.rows(made) == expected
     assert len(data_files(node)) == int(flushed_between)
+
+
+def test_a_truncation_that_is_all_that_the_log_has_takes_the_files(node: Harness) -> None:
+    """The log was empty, so it stood at 0: after a kill -9 the SSTables looked as if they came later."""
+    made = table()
+    node.create(made)
+    fill(node, made, 0, 10)
+    node.engine.drain()
+    node.kill()
+    node.engine.truncate(made, node.clock.wall_us())
+    node.kill()
+    assert node.rows(made) == []
+    assert not data_files(node)
 
 
 def test_a_dropped_table_takes_its_files_and_one_with_its_id_is_empty(node: Harness) -> None:

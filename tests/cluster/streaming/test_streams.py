@@ -53,6 +53,46 @@ def test_what_arrived_survives_a_crash() -> None:
     assert pair.target.contents() == pair.source.contents()
 
 
+@pytest.mark.parametrize("before", ["nothing", "rows that only the log has", "an empty log", "a flush that has failed"])
+def test_what_arrived_before_a_truncation_does_not_come_back_and_what_arrives_after_it_stays(before: str) -> None:
+    """The log's record was durable, the files were there still: a start took them for newer than the record."""
+    pair = Pair()
+    some_data(pair.source, flushes=True)
+    target = pair.target
+    if before != "nothing":
+        target.apply(put(b"own", b"", b"x"))
+        target.work()
+    if before == "an empty log":
+        target.engine.drain()
+    elif before == "a flush that has failed":
+        target.disk.fail("open", 0)
+        target.flush()
+        target.disk.heal()
+        target.apply(put(b"own 2", b"", b"y"))
+    if before != "a flush that has failed":
+        target.crash()
+    own = {b"own", b"own 2"} & target.contents().keys()
+    assert len(own) == {"nothing": 0, "a flush that has failed": 2}.get(before, 1)
+    fetched(pair)
+    target.crash()
+    assert target.contents().keys() == pair.source.contents().keys() | own
+
+    log = target.engine.commit_log
+    assert log is not None
+    target.engine.truncate(TABLE, pair.clock.wall_us())
+    log.write()
+    log.sync()
+    assert [name for name in target.disk.list(f"data/data/ks/t-{TABLE.id.hex}") if "Data" in name]
+    target.crash()
+    assert target.contents() == {}
+
+    target.engine.truncate(TABLE, pair.clock.wall_us())
+    target.apply(put(b"newer", b"", b"z"))
+    fetched(pair)
+    target.crash()
+    assert target.contents().keys() == pair.source.contents().keys() | {b"newer"}
+
+
 def test_of_a_stream_that_is_cut_in_the_middle_no_sstable_counts() -> None:
     pair = Pair()
     some_data(pair.source, flushes=True)
