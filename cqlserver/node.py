@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from cqlserver.auth.guard import Guard
     from cqlserver.clustering.member import Member
     from cqlserver.guardrails import Guardrails
+    from cqlserver.metrics.profile import Profile
     from cqlserver.observers import Observer
     from cqlserver.query_log.recording import QueryLog
     from storage.views.view import RowFilter
@@ -122,6 +123,8 @@ class Node:
         self.query_log: QueryLog | None = None
         self.audit_logs: AuditLogs | None = None
         """Once one of them was on."""
+        self.profile: Profile | None = None
+        """What is sampled of requests, once somebody has asked; most of the time nothing."""
         self.observer: Observer | None = None
         """Of what sessions serve: all logs that are on."""
         self._audit_observers: Sequence[Observer] = ()
@@ -222,6 +225,11 @@ class Node:
         self._audit_observers = observers
         self._observe()
 
+    def choose_paths(self) -> None:
+        """Sampling begins, or has ended: meanwhile sessions have no fast paths."""
+        for session in self.sessions:
+            session.choose_paths()
+
     def _observe(self) -> None:
         others = [self.query_log] if self.query_log is not None else []
         self.observer = as_one([*others, *self._audit_observers])
@@ -309,6 +317,8 @@ class Node:
         if table.is_virtual:
             self.virtual_tables.modify(table, updates)
             return True
+        if self.profile:
+            self.profile.wrote_all((self.engine.stores[update.table_id].table, update) for update in updates)
         if self.member is not None and not self.is_kept_here(table):
             tables = self.engine.stores
             mutations = [(tables[update.table_id].table, update.key, update.encode()) for update in updates]
@@ -325,6 +335,9 @@ class Node:
 
     def write_packed(self, writes: Sequence[PackedRowWrite], table: TableMetadata, level: int, write_type: str) -> None:
         """The same for packed rows."""
+        if self.profile:
+            for write in writes:
+                self.profile.wrote_packed(write.store, write.key, write.row)
         if self.member is not None and not self.is_kept_here(table):
             self.member.write([(w.store.table, w.key, w.record) for w in writes], level, write_type)
             return
@@ -495,6 +508,9 @@ class Client:
     """What a node knows of its sessions."""
 
     observer: "Observer | None"
+
+    def choose_paths(self) -> None:
+        raise NotImplementedError
 
     @property
     def in_flight_bytes(self) -> int:

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from cqlserver.auth.access import Access
 from cqlserver.auth.needs import Called, Need, Needs, needs_of
 from cqlserver.auth.resources import table
+from cqlserver.connections.paths import nothing_fast
 from cqlserver.plans.plan import FastPath, FastPaths, Plan, QueryPath
 from cqlserver.state import ClientState
 from grammar import tree
@@ -82,10 +83,6 @@ class GuardedPaths:
             return None
         prepared = self._statements.maybe_prepared(statement_id)
         return fast if prepared is not None and self._guard.is_clear(self._state, prepared.plan) else None
-
-
-def nothing_fast(*request: object) -> None:
-    """The hot path of QUERY and BATCH for those who are checked: there is none."""
 
 
 def guarded_paths(node: "Node", state: ClientState) -> tuple[FastPaths, QueryPath, FastPath]:

@@ -124,6 +124,8 @@ class Member(Owner):
         while True:
             wait_for(event := operation.event)
             if isinstance(event.result, Decided):
+                if node.profile:
+                    node.profile.contended(table, key, event.result.contentions)
                 return
             undisturbed(lambda: cluster.rounds.propose(operation, None))
 

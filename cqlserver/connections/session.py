@@ -33,6 +33,7 @@ from cqlserver.connections.bounds import (
     PENDING_MAX,
 )
 from cqlserver.connections.limits import UNSENT_SHARE
+from cqlserver.connections.paths import paths_of
 from cqlserver.connections.startup import check_stage, checked_options
 from cqlserver.connections.unanswered import Served, Unanswered
 from cqlserver.guarding import guarding
@@ -634,9 +635,7 @@ class Session(Client):
         options, compression = checked_options(request, self.state.version)
         self.state.options = options
         version = self.state.version
-        statements = self.node.statements
-        self._fast = statements.fast_paths(version)
-        self._fast_query, self._fast_batch = statements.fast_query(version), statements.fast_batch(version)
+        self.choose_paths()
         assert isinstance(self._decoder, EnvelopeDecoder)
         self._throws_on_overload = options.get("THROW_ON_OVERLOAD") == "1"
         logs_in = self.node.config.auth.requires_login
@@ -667,13 +666,14 @@ class Session(Client):
                 self._decoder.single_segments_only = False
             else:
                 self._decoder.size_max = node.config.frame_bytes_max
-            if node.guard is not None or node.config.guardrails:
-                from cqlserver.auth.guard import guarded_paths
-
-                self._fast, self._fast_query, self._fast_batch = guarded_paths(node, self.state)
+            self.choose_paths()
             return AuthSuccess(None)
 
         return Pending.begun(steps())
+
+    def choose_paths(self) -> None:
+        """Who has logged in is checked, and somebody may look on (Node.profile)."""
+        self._fast, self._fast_query, self._fast_batch = paths_of(self.node, self.state, self._ready)
 
     def _switch(self) -> None:
         """From READY on both directions speak as agreed; in v5 it is itself the last message in the form of before."""

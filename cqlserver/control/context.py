@@ -62,6 +62,8 @@ class Control:
     def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
         self._node, self.cluster = node, cluster
         self.snapshots: dict[str, SavedState | KeptState] = {}
+        self.sampling_jobs: dict[str, bool] = {}
+        """By what they are about; False: to end soon."""
         self.lock = trio.Lock()
         self._listener = listener
 

@@ -2,10 +2,48 @@
 
 from typing import Final
 
-from cqlserver.control import logging_levels, statistics
-from cqlserver.control.operation import NOTHING, STRING, Argument, Operation
+from cqlserver.control import logging_levels, profiling, statistics
+from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation
+from cqlserver.metrics.profile import SAMPLERS
+
+_SAMPLED: Final = (
+    Argument("keyspace", STRING, "of this keyspace alone", None),
+    Argument("table", STRING, "of this table of it alone", None),
+    Argument("duration_ms", INTEGER, "how long", 10_000),
+    Argument("capacity", INTEGER, "how many partitions are told apart, at most 1024", 256),
+    Argument("count", INTEGER, "how many are told", 10),
+    Argument("samplers", STRINGS, "of what", list(SAMPLERS)),
+)
+_DONE: Final = {"type": "object", "properties": {"done": BOOLEAN.schema}}
 
 METRIC_OPERATIONS: Final[tuple[Operation, ...]] = (
+    Operation(
+        "sample_partitions",
+        "Which partitions are read and written most, from now on for a while",
+        _SAMPLED,
+        {"type": "object", "properties": {"samples": {"type": "object"}}},
+        profiling.sample_partitions,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "schedule_samples",
+        "The same again and again, told in the log",
+        (*_SAMPLED, Argument("interval_ms", INTEGER, "from one beginning to the next")),
+        _DONE,
+        profiling.schedule_samples,
+        alone=False,
+    ),
+    Operation("stop_samples", "Ends that", _SAMPLED[:2], _DONE, profiling.stop_samples, alone=False),
+    Operation(
+        "sampling_jobs",
+        "Of which tables partitions are sampled again and again",
+        (),
+        {"type": "object", "properties": {"jobs": {"type": "array", "items": STRING.schema}}},
+        profiling.sampling_jobs,
+        reads=True,
+        alone=False,
+    ),
     Operation(
         "thread_pools",
         "What goes on, waits and was done, as Cassandra's thread pools",

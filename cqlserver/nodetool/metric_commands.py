@@ -4,8 +4,32 @@ from typing import Final
 
 from cqlserver.nodetool.arguments import Command, Option
 
+_PROFILE: Final = (
+    "profiling",
+    (
+        Option(("-a",), "Comma separated list of samplers to use (Default: all)", "samplers"),
+        Option(
+            ("-i", "--interval"),
+            "Schedule a new job that samples every interval milliseconds (Default: disabled) in the background",
+            "intervalMillis",
+            is_integer=True,
+        ),
+        Option(("-k",), "Number of the top samples to list (Default: 10)", "topCount", is_integer=True),
+        Option(("-l", "--list"), "List the scheduled sampling jobs"),
+        Option(("-s",), "Capacity of the sampler, higher for more accuracy (Default: 256)", "capacity", is_integer=True),
+        Option(
+            ("-t", "--stop"),
+            "Stop the scheduled sampling job identified by <keyspace> and <cfname>. Jobs are stopped until the last "
+            "schedules complete.",
+        ),
+    ),
+    "<keyspace> <cfname> <duration>",
+    "The keyspace, column family name, and duration in milliseconds (Default: 10000)",
+)
+
 METRIC_COMMANDS: Final = (
     Command("getlogginglevels", "Get the runtime logging levels", "metrics"),
+    Command("profileload", "Low footprint profiling of activity for a period of time", *_PROFILE),
     Command("proxyhistograms", "Print statistic histograms for network operations", "metrics"),
     Command(
         "setlogginglevel",
@@ -25,6 +49,7 @@ METRIC_COMMANDS: Final = (
         "[<keyspace> <table> | <keyspace.table>]",
         "The keyspace and table name",
     ),
+    Command("toppartitions", "Sample and print the most active partitions", *_PROFILE),
     Command(
         "tpstats",
         "Print usage statistics of thread pools",

@@ -242,6 +242,8 @@ class CasRequest:
         """None if what was `seen` is not current any more; then nothing was written."""
         node, options, table = self._node, self._options, self._shape.table
         now_s = self._now_s
+        if node.profile:
+            node.profile.read_before_write(table, key)
         current = CurrentRows(key, now_s, self._shape, self._conditions, self._shape.store)
         if not current.all_hold():
             refusal = current.refusal()

@@ -17,6 +17,7 @@ from storage.schema.metadata import TableMetadata
 
 if TYPE_CHECKING:
     from cqlserver.clustering.member import Member
+    from cqlserver.metrics.profile import Profile
 
 FastPath: TypeAlias = Callable[[bytes], bytes | None]
 """The body of an EXECUTE -> the answer's envelope from the opcode on (opcode, length, body), or None: not a case for the
@@ -74,6 +75,7 @@ class ReadNode(Protocol):
     ring_node: RingNode
     gathered: Gathered
     metering: Metering
+    profile: "Profile | None"
 
     @property
     def tombstone_thresholds(self) -> tuple[int, int]:

@@ -269,7 +269,10 @@ class SelectPlan:
         thresholds, level = node.tombstone_thresholds, options.consistency
         fetched, meters = self.selection.fetched, self.meters(level)
         state.read_work = work = ReadWork()
-        return TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work)
+        guard = TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work)
+        if node.profile:
+            guard.sample(node.profile)
+        return guard
 
     def _is_paged(self, options: QueryOptions, row_limit: int) -> bool:
         return self.grouping is not None or (options.page_size > 0 and row_limit > options.page_size)

@@ -3,7 +3,8 @@ are a failure (db/ReadCommand.java). Cassandra counts by command: one for each p
 page of a scan."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from cluster.consistency import Consistency
 from cluster.ring import Node
@@ -14,15 +15,38 @@ from protocol.errors import RequestError
 from storage.schema.metadata import ColumnMetadata, TableMetadata
 from storage.token import token
 
+if TYPE_CHECKING:
+    from cqlserver.metrics.profile import Profile
+
 QUERY_CHARACTERS_MAX: Final = 512
+
+
+@dataclass(slots=True)
+class _Sampled:
+    """What is told of the commands of a page: `began_s`: the one that goes on; `rows`: that it had before this partition."""
+
+    profile: "Profile"
+    began_s: float
+    rows: int = 0
+
+    def partition(self, table: TableMetadata, key: bytes, rows: int, tombstones: int, is_by_key: bool) -> None:
+        if is_by_key:
+            self.profile.read_by_key(table, key)
+        self.profile.read(table, key, rows - self.rows, tombstones)
+        self.rows = rows
+
+    def command(self, table: TableMetadata, query: str) -> None:
+        now_s = self.profile.clock()
+        self.profile.read_took(table, query, now_s - self.began_s)
+        self.began_s, self.rows = now_s, 0
 
 
 class TombstoneGuard:
     """Of one page. `rows`: live ones that the command has read."""
 
     __slots__ = (
-        "_columns", "_count", "_failure_from", "_level", "_limit", "_meters", "_node", "_table", "_warn", "_warn_from",
-        "_work", "rows",
+        "_columns", "_count", "_failure_from", "_level", "_limit", "_meters", "_node", "_sampled", "_table", "_warn",
+        "_warn_from", "_work", "rows",
     )  # fmt: skip
 
     def __init__(
@@ -43,7 +67,12 @@ class TombstoneGuard:
         self._warn_from, self._failure_from = thresholds
         self._node, self._level, self._warn = node, level, warn
         self._meters, self._work = meters, work
+        self._sampled: _Sampled | None = None
         self._count = self.rows = 0
+
+    def sample(self, profile: "Profile") -> None:
+        """Has it told what each command reads."""
+        self._sampled = _Sampled(profile, profile.clock())
 
     def check(self, key: bytes, count: int, is_by_key: bool) -> None:
         """The partition that is being read has so many until now. Raises ReadFailure."""
@@ -57,6 +86,8 @@ class TombstoneGuard:
         """One was read, and had so many. Raises ReadFailure."""
         self.check(key, count, is_by_key)
         self._count += count
+        if self._sampled is not None:
+            self._sampled.partition(self._table, key, self.rows, count, is_by_key)
         if is_by_key:
             self.end(key, is_by_key)
 
@@ -68,6 +99,8 @@ class TombstoneGuard:
         if self._count > self._warn_from and key is not None:
             self._tell(key, is_by_key)
         self._add_work()
+        if self._sampled is not None:
+            self._sampled.command(self._table, self._query(key if is_by_key else None))
         self._count = self.rows = 0
 
     def _add_work(self) -> None:

@@ -223,6 +223,8 @@ def row_reader(node: Node, table: TableMetadata, now_s: int, level: int) -> Read
 
     def read(key: bytes, ck: bytes) -> Row | None:
         store = node.source(table, level, 1)
+        if node.profile:
+            node.profile.read_before_write(table, key)
         if ck == STATIC_ROW:
             view = store.read(key, EVERYTHING, now_s)
             return view.static if view is not None else None
