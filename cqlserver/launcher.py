@@ -234,6 +234,7 @@ def start(
     tls: bool = False,
     mtls: bool = False,
     nodes: int | None = None,
+    dcs: str | None = None,
     log_level: str = "warning",
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> Server:
@@ -244,11 +245,14 @@ def start(
     recorded, for `queries`; `control_writes`: the control port's page may change data; `control_auth`: it asks for a token
     (which this object knows, and tools find in `access.token_file`); `tls`: connections are encrypted,
     with certificates that the server makes (its clients take `ssl_context()`); `mtls`: clients must show theirs; `nodes`: so
-    many are started, which are one cluster, on `host` and the addresses behind it (`server.nodes`).
+    many are started, which are one cluster, on `host` and the addresses behind it (`server.nodes`); `dcs`: the same in
+    datacenters, like "dc1:3,dc2:2".
     Raises StartError, with what the server said, when it ends early or isn't ready within `ready_timeout_s`.
     """
     command = [sys.executable, "-P", "-m", "cqlserver"]
-    if nodes is not None:
+    if dcs is not None:
+        command += ["cluster", "--in-process", "--dcs", dcs]
+    elif nodes is not None:
         command += ["cluster", "--in-process", "--nodes", str(nodes)]
     command += ["--host", host, "--port", str(port), "--control-port", "0"]
     command += ["--ready-file", "-", "--until-stdin-ends", "--log-level", log_level]

@@ -315,8 +315,20 @@ class LocalCluster:
         return action() if listener is None else await listener.exclusively(action)
 
 
-def node_configs(config: Config, count: int) -> list[Config]:
-    """Of nodes on 127.0.0.1, 127.0.0.2, ... with one port, and folders of their own. Raises StartupError."""
+def datacenters_of(text: str) -> list[str]:
+    """Of `dc1:3,dc2:2` each node's. Raises StartupError."""
+    found: list[str] = []
+    for part in text.split(","):
+        name, colon, count = part.strip().partition(":")
+        if not name or not colon or not count.isdecimal():
+            raise StartupError(f"--dcs {text}: write datacenters and how many nodes each has, like dc1:3,dc2:2")
+        found += [name] * int(count)
+    return found
+
+
+def node_configs(config: Config, count: int, datacenters: Sequence[str] = ()) -> list[Config]:
+    """Of nodes on 127.0.0.1, 127.0.0.2, ... with one port, and folders of their own; `datacenters`: of each, where they have
+    several. Raises StartupError."""
     if not 1 <= count <= NODES_MAX:
         raise StartupError(f"--nodes {count}: a process has 1 to {NODES_MAX} nodes")
     prefix, _, last = config.host.rpartition(".")
@@ -332,6 +344,7 @@ def node_configs(config: Config, count: int) -> list[Config]:
             control_port=config.control_port if number == 1 or config.control_port is None else 0,
             data=None if config.data is None else config.data / f"node{number}",
             audit_log=_audit_log(config, f"node{number}"),
+            datacenter=datacenters[number - 1] if datacenters else config.datacenter,
         )
         for number, host in enumerate(hosts, 1)
     ]

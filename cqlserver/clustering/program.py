@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver.cluster")
 
 
-def run(config: Config, node_count: int) -> None:
+def run(config: Config, node_count: int, datacenters: Sequence[str] = ()) -> None:
     """Until SIGTERM or SIGINT. Raises StartupError."""
     check_packages()
     raise_file_limit()
@@ -43,7 +43,7 @@ def run(config: Config, node_count: int) -> None:
         raise StartupError("--copy-of is for single nodes; a cluster can't do it yet")
     if config.auth.requires_login:
         check_passwords(config)
-    configs = node_configs(config, node_count)
+    configs = node_configs(config, node_count, datacenters)
     try:
         with _certificates(config, configs) as certificates:
             if certificates is not None:

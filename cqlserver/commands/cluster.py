@@ -28,10 +28,11 @@ def main(name: str, arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("--nodes", type=int, default=3, help="how many (3)")
+    parser.add_argument("--dcs", metavar="A:N,B:M", help="in datacenters of these names, so many in each, like dc1:3,dc2:2")
     parser.add_argument("--in-process", action="store_true", help="all nodes in this process, else one process each")
     options, others = parser.parse_known_args(arguments)
     from cqlserver.__main__ import configure
-    from cqlserver.clustering.in_process import node_configs
+    from cqlserver.clustering.in_process import datacenters_of, node_configs
     from cqlserver.clustering.program import run
     from cqlserver.program import logs
     from cqlserver.program.config import ConfigError
@@ -39,11 +40,13 @@ def main(name: str, arguments: list[str]) -> int:
 
     try:
         config = configure(others)
+        datacenters = datacenters_of(options.dcs) if options.dcs is not None else []
+        count = len(datacenters) or options.nodes
         if options.in_process:
             logs.set_up(config)
-            run(config, options.nodes)
+            run(config, count, datacenters)
         else:
-            run_processes(node_configs(config, options.nodes), others)
+            run_processes(node_configs(config, count, datacenters), others)
     except (StartupError, ConfigError) as error:
         print(f"cqlserver cluster: {error}", file=sys.stderr)
         return 1 if isinstance(error, StartupError) else 2
@@ -65,6 +68,7 @@ def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
         try:
             for config in configs:
                 place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
+                place += ["--dc", config.datacenter]
                 place += ["--memory"] if config.data is None else ["--data", str(config.data)]
                 if config is configs[-1]:  # it has all the others
                     place += [word for path in config.init for word in ("--init", str(path))]

@@ -208,6 +208,7 @@ def test_wrong_bodies_are_answered_and_the_connection_lives(
 ) -> None:
     session = started(node)
     session.receive(struct.pack(">BBhBI", 4, 0, 7, opcode, len(body)) + body)
+    session.finish()  # of the first syntax error
     assert [stream for stream, _ in answers(session)] == [7]
     session.receive(envelope(SELECT))
     assert isinstance(answers(session)[0][1], RowsResult)

@@ -119,6 +119,17 @@ def test_a_generation_a_year_ahead_is_refused() -> None:
     assert node.gossiper.maybe_state(endpoint(2)).generation == known.generation  # type: ignore[union-attr]
 
 
+def test_a_node_whose_clock_is_a_year_behind_is_believed() -> None:
+    world = GossipWorld(9, 2)
+    world.run(10)
+    node = world.nodes[endpoint(1)]
+    behind = Generation(WALL_S - GENERATION_AHEAD_S_MAX)
+    node.receive(endpoint(9), Ack2({endpoint(9): EndpointState(behind, Version(1))}))
+    world.run(1)
+    assert node.gossiper.maybe_state(endpoint(9)) is not None
+    assert not any(isinstance(event, Refused) for event in node.events)
+
+
 def test_who_was_forgotten_stays_so_while_others_still_tell_of_him() -> None:
     world = GossipWorld(7, 4)
     world.run(20)

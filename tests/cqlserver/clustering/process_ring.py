@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cqlserver.launcher import Server, launch
+from cqlserver.launcher import ClusterNode, Server, launch
 from protocol.client import connect
 from protocol.requests import QueryOptions
 from protocol.responses import Error, RowsResult
@@ -61,13 +61,13 @@ class ProcessRing:
             server.stop()
 
 
-def response(server: Server, cql: str, level: int = QUORUM) -> Error | RowsResult | None:
+def response(server: Server | ClusterNode, cql: str, level: int = QUORUM) -> Error | RowsResult | None:
     with connect(server.host, server.port, timeout_s=60) as connection:
         found = connection.query(cql, QueryOptions(consistency=level)).response
         return found if isinstance(found, Error | RowsResult) else None
 
 
-def ask(server: Server, cql: str, level: int = QUORUM) -> RowsResult | None:
+def ask(server: Server | ClusterNode, cql: str, level: int = QUORUM) -> RowsResult | None:
     """Raises what it is refused with."""
     found = response(server, cql, level)
     if isinstance(found, Error):
@@ -75,7 +75,7 @@ def ask(server: Server, cql: str, level: int = QUORUM) -> RowsResult | None:
     return found
 
 
-def count(server: Server, cql: str, level: int = QUORUM) -> int:
+def count(server: Server | ClusterNode, cql: str, level: int = QUORUM) -> int:
     """Of the rows that are found."""
     found = ask(server, cql, level)
     assert found is not None, cql
