@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 from cqlserver.commands import COMMANDS
 from cqlserver.program import logs
 from cqlserver.program.auth_settings import check_together
-from cqlserver.program.config import Config, ConfigError, apply_property, apply_setting, check_tokens, placed, read_yaml
+from cqlserver.program.config import (
+    Config,
+    ConfigError,
+    apply_property,
+    apply_setting,
+    check_tokens,
+    parse_size_bytes,
+    placed,
+    read_yaml,
+)
 from cqlserver.program.control_settings import ControlSettings
 
 if TYPE_CHECKING:
+    from cqlserver.program.log_files import LogFile
     from cqlserver.program.tls_settings import TlsSettings
 
 _EPILOG = """\
@@ -100,6 +110,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--log-format", default="plain", choices=("plain", "json"), help="lines as Cassandra has them, or of JSON (plain)"
     )
+    _add_log_files(parser)
     parser.add_argument(
         "--copy-of", type=Path, metavar="DIR", help="begin with what `cqlserver export DIR` wrote; with --memory alone"
     )
@@ -152,6 +163,32 @@ def _add_control_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_log_files(parser: argparse.ArgumentParser) -> None:
+    files = parser.add_argument_group("the log in files")
+    files.add_argument(
+        "--log-file", type=Path, metavar="FILE", help="write the log to this file too; it is rolled by size and by day"
+    )
+    files.add_argument("--log-file-size", metavar="SIZE", default="50MiB", help="of one file at most (50MiB)")
+    files.add_argument("--log-file-days", type=int, metavar="N", default=7, help="how long rolled files are kept (7)")
+    files.add_argument("--log-files-size", metavar="SIZE", default="5GiB", help="of all rolled files at most (5GiB)")
+    files.add_argument(
+        "--log-table", action="store_true", help="keep the newest lines for system_views.system_logs (50,000, 16 MiB)"
+    )
+
+
+def _log_file(options: argparse.Namespace) -> "LogFile | None":
+    """Raises ConfigError."""
+    if options.log_file is None:
+        return None
+    from cqlserver.program.log_files import LogFile
+
+    size = parse_size_bytes("--log-file-size", options.log_file_size)
+    total = parse_size_bytes("--log-files-size", options.log_files_size)
+    if size < 1 or options.log_file_days < 0:
+        raise ConfigError("--log-file-size is 1B or more, --log-file-days 0 or more")
+    return LogFile(options.log_file, size, options.log_file_days, total)
+
+
 def configure(arguments: list[str]) -> Config:
     """The configuration that the command line (and the file that it names) asks for. Raises ConfigError."""
     options = _arguments().parse_args(arguments)
@@ -195,6 +232,8 @@ def configure(arguments: list[str]) -> Config:
         copy_of=options.copy_of,
         log_level=options.log_level,
         log_format=options.log_format,
+        log_file=_log_file(options),
+        log_table=options.log_table,
         ignore_replay_errors=options.ignore_replay_errors,
     )
 
@@ -273,7 +312,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
         return 2
-    logs.set_up(config)
+    try:
+        logs.set_up(config)
+    except OSError as error:
+        print(f"cqlserver: --log-file {error.filename}: {error.strerror}; choose another", file=sys.stderr)
+        return 2
     from cqlserver.program.server import StartupError, run
 
     try:

@@ -20,6 +20,7 @@ from cqlserver.program.storage_settings import StorageSettings, read_storage
 
 if TYPE_CHECKING:
     from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions
+    from cqlserver.program.log_files import LogFile
     from cqlserver.program.tls_settings import InternodeTlsSettings, TlsSettings
     from storage.commitlog.archiving import ArchivingOptions
 
@@ -57,6 +58,9 @@ class Config:
     ready_file: Path | None = None
     log_level: str = "info"
     log_format: str = "plain"
+    log_file: "LogFile | None" = None
+    log_table: bool = False
+    slow_query_log_timeout_ms: int = 500
     cluster_name: str = "Test Cluster"
     num_tokens: int = 16
     datacenter: str = "datacenter1"
@@ -369,11 +373,12 @@ _TIMEOUTS = {
     "counter_write_timeout_ms": "counter_write_request_timeout",
     "cas_contention_timeout_ms": "cas_contention_timeout",
     "truncate_timeout_ms": "truncate_request_timeout",
+    "slow_query_log_timeout_ms": "slow_query_log_timeout",
 }
 
 
 def _apply_timeouts(config: Config, settings: Mapping[str, object]) -> Config:
-    """How long other nodes are waited for."""
+    """How long other nodes are waited for, and from when on a query is slow."""
     found = {}
     for timeout, name in _TIMEOUTS.items():
         value = settings.get(name, settings.get(f"{name}_in_ms"))

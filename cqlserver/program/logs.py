@@ -75,10 +75,19 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(config: "Config") -> None:
-    """To be called once, before anything is logged."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if config.log_format == "json" else LineFormatter())
-    logging.basicConfig(level=config.log_level.upper(), handlers=[handler])
+    """To be called once, before anything is logged. Raises OSError where there is to be a file, and can't be."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if config.log_file is not None:
+        from cqlserver.program.log_files import RollingFile
+
+        handlers.append(RollingFile(config.log_file))
+    if config.log_table:
+        from cqlserver.program.log_table import LogTable
+
+        handlers.append(LogTable())
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter() if config.log_format == "json" else LineFormatter())
+    logging.basicConfig(level=config.log_level.upper(), handlers=handlers)
 
 
 def levels() -> dict[str, str]:

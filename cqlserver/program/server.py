@@ -25,7 +25,7 @@ from cqlserver.control import port as control_port
 from cqlserver.control.port import serve_control
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
-from cqlserver.program import allocator
+from cqlserver.program import allocator, process_limits
 from cqlserver.program.config import Config
 from cqlserver.program.control_settings import LOOPBACK, ControlSettings, is_loopback
 from cqlserver.program.stacks import tell_on_quit
@@ -432,6 +432,7 @@ def announce(
         told["temporary"] = temporary  # folders that go with the server
     log.info("Starting listening for CQL clients on %s:%d (%s)...", host, node.port, encryption)
     log.info("%s", node.limits.told())
+    log.info("%s", process_limits.told(config))
     log.info("Startup complete")
     if config.ready_file is not None:
         _tell_ready(config.ready_file, json.dumps(told) + "\n")

@@ -91,6 +91,7 @@ def _own(config: Config) -> dict[str, str | None]:
         **_cache_settings("permissions", config.auth.permissions),
         **_cache_settings("roles", config.auth.roles),
         "rpc_address": config.host,
+        "slow_query_log_timeout": f"{config.slow_query_log_timeout_ms}ms",
         "start_native_transport": "true",
         "cidr_authorizer.class_name": config.auth.cidr_authorizer,
         "cidr_authorizer.parameters": (

@@ -17,6 +17,7 @@ from cqlserver.state import ClientState
 from cqlserver.statements import Statements
 from protocol.errors import InvalidRequest
 from storage.engine import Engine
+from storage.environment.strands import long_work, paused
 from storage.keys import clustering_order_key, key_composer, split_key
 from storage.memtable.memtable import Position, position_of
 from storage.mutation import LIVE, Cell, Liveness, PartitionUpdate, Row
@@ -33,6 +34,9 @@ VirtualRow = Mapping[str, Any]
 """Column name -> Python value, as the column's type encodes it; a column that is left out is null."""
 
 CACHE_KEYS: Final = "_cache_keys"
+LOGS: Final = "system_logs"
+ROWS_PER_GO_MAX: Final = 500
+"""More rows of the log are put together in turns with other requests."""
 STORAGE_VIEWS: Final = (
     "disk_usage",
     "max_partition_size",
@@ -77,7 +81,7 @@ class _KeyOrderStore(TableStore):
         slices: Sequence[Slice] = EVERYTHING,
         reverse: bool = False,
     ) -> Iterator[Singles | PartitionView]:
-        keys = sorted(self.memtable.keys(), key=self._key_order)
+        keys = sorted(self.memtable.keys(), key=self._key_order, reverse=self.table.name == LOGS)
         if len(start) > _TOKEN_BYTES:
             keys = keys[_resumed(keys, start) :]
         for key in keys:
@@ -134,6 +138,7 @@ class VirtualTables:
                 ("system_virtual_schema", "columns"): lambda: _columns(server.schema),
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
+                ("system_views", LOGS): _logs,
                 ("system_views", "caches"): lambda: _caches(server.engine),
                 **{("system_views", name): partial(self._of_requests, name) for name in METRIC_VIEWS},
                 **{("system_views", name): partial(self._of_storage, name) for name in STORAGE_VIEWS},
@@ -179,6 +184,13 @@ class VirtualTables:
     def truncate(self, table: TableMetadata) -> None:
         """Raises InvalidRequest."""
         name = table.name.removesuffix(CACHE_KEYS)
+        if table.name == LOGS:
+            from cqlserver.program.log_table import maybe_log_table
+
+            log_table = maybe_log_table()
+            if log_table is not None:
+                log_table.clear()
+            return
         if name not in CACHES or name == table.name:
             raise InvalidRequest(f"Truncation is not supported by table {table.keyspace}.{table.name}")
         cache = self.maybe_cache(name)
@@ -189,6 +201,8 @@ class VirtualTables:
         """Raises InvalidRequest."""
         shown = f"{table.keyspace}.{table.name}"
         name = table.name.removesuffix(CACHE_KEYS)
+        if table.name == LOGS:
+            raise InvalidRequest(f"{_refused_kind(updates)} is not supported by table {shown}")
         if name not in CACHES or name == table.name:
             raise InvalidRequest(f"Modification is not supported by table {shown}")
         cache = self.maybe_cache(name)
@@ -208,7 +222,7 @@ class VirtualTables:
         """The table's rows now, to be read like any table's."""
         store = _KeyOrderStore(table)
         compose_key, order_key = key_composer(table), clustering_order_key(table)
-        for values in self.rows(table):
+        for values in paused(self.rows(table)):
             key = compose_key([column.type.encode(values[column.name]) for column in table.partition_key])
             clustering = tuple(column.type.encode(values[column.name]) for column in table.clustering)
             cells = {
@@ -296,6 +310,33 @@ def _caches(engine: Engine) -> Iterator[VirtualRow]:
             "request_count": requests,
             "size_bytes": cache.size if cache is not None else 0,
         }
+
+
+def _logs() -> Iterable[VirtualRow]:
+    from cqlserver.program.log_table import maybe_log_table, rows_of
+
+    log_table = maybe_log_table()
+    if log_table is None:
+        return ()
+    lines = log_table.lines()
+    if len(lines) > ROWS_PER_GO_MAX:
+        long_work()
+    return rows_of(lines)
+
+
+def _refused_kind(updates: Iterable[PartitionUpdate]) -> str:
+    """What of a table that takes no changes was asked for (db/virtual/AbstractMutableVirtualTable.java)."""
+    for update in updates:
+        if update.range_tombstones:
+            return "Range deletion"
+        if update.deletion != LIVE:
+            return "Partition deletion"
+        for row in update.rows.values():
+            if isinstance(row, Row) and row.deletion != LIVE:
+                return "Row deletion"
+            if isinstance(row, Row) and any(isinstance(cell, Cell) and cell.value is None for cell in row.columns.values()):
+                return "Column deletion"
+    return "Column modification"
 
 
 def _settings(config: Config) -> Iterable[VirtualRow]:
