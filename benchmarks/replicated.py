@@ -76,17 +76,22 @@ class Part:
 class Cluster:
     """What is sent to `deaf` nodes is lost. `make_environment`: of each node; this machine's where there is none."""
 
-    def __init__(self, count: int, make_environment: Callable[[int], Environment] | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        make_environment: Callable[[int], Environment] | None = None,
+        config: Config = Config(data=None),  # noqa: B008 - frozen
+    ) -> None:
         self.deaf: dict[Endpoint, None] = {}
         self.make_environment = make_environment
         self.queue: deque[tuple[Part, Endpoint, bytes]] = deque()
         self.rng = random.Random(single.SEED)
         self.value = self.rng.randbytes(100)
-        configs = node_configs(replace(Config(data=None), host="127.0.0.1", port=1), count)
-        seeds = [Endpoint(config.host, config.storage_port) for config in configs[:1]]
+        configs = node_configs(replace(config, host="127.0.0.1", port=1), count)
+        seeds = [Endpoint(one.host, one.storage_port) for one in configs[:1]]
         self.parts: list[Part] = []
-        for config in configs:
-            self.parts.append(Part(self, config, seeds))
+        for one in configs:
+            self.parts.append(Part(self, one, seeds))
         self.by_endpoint = {part.endpoint: part for part in self.parts}
         for part in self.parts:
             part.station.start()

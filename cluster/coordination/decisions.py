@@ -79,7 +79,7 @@ class Decisions:
             waiting.refused(decision.waiters, event.error)
         elif isinstance(event.result, Decided):
             self._end(decision, waiting)
-            waiting.read(decision.waiters, (decision.answer,))
+            waiting.decided(decision.waiters, (decision.answer,))
         elif self._local not in event.result.agreeing:
             operation.abandon()
             self._end(decision, waiting)

@@ -37,6 +37,9 @@ class Waiting(Protocol):
     def read(self, waiters: Sequence[Waiter], answers: Sequence[bytes]) -> None:
         """Enough replicas have the same: the answers may leave."""
 
+    def decided(self, waiters: Sequence[Waiter], answers: Sequence[bytes]) -> None:
+        """A conditional write has been decided."""
+
     def refused(self, waiters: Sequence[Waiter], error: Exception) -> None: ...
 
     def again(self, waiters: Sequence[Waiter]) -> None:

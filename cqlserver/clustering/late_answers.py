@@ -1,6 +1,7 @@
 """Answers to requests that a fast path left to other nodes (plans/plan.py, LATER): who waits for them, told many at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from cqlserver.plans.fast.values import VOID_TAIL
@@ -8,6 +9,7 @@ from protocol.frames import Envelope
 
 if TYPE_CHECKING:
     from cqlserver.connections.session import Session
+
 
 class Late(NamedTuple):
     """A request that is to be answered later. `keyspace`: what was in use when it came; `size`: bytes that it holds."""
@@ -36,6 +38,9 @@ class LateAnswers:
                 late.session.answer_late(late, answer)
                 touched[late.session] = None
 
+    def decided(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
+        self.read(waiters, answers)
+
     def refused(self, waiters: Sequence[object], error: Exception) -> None:
         for late in self._taken(waiters):
             late.session.refuse_late(late, error)
@@ -58,3 +63,32 @@ class LateAnswers:
             touched, self._touched = self._touched, {}
             for session in touched:
                 session.on_push()
+
+
+class Told(NamedTuple):
+    """What became of requests; `tell` says it."""
+
+    waiters: Sequence[object]
+    tell: Callable[[], None]
+
+
+class HeldAnswers(LateAnswers):
+    """The same where nothing may leave before the log is synced: what is told waits to be taken (station.py)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[Told] = []
+
+    @property
+    def has_told(self) -> bool:
+        return bool(self._held)
+
+    def written(self, waiters: Sequence[object]) -> None:
+        self._held.append(Told(waiters, partial(super().written, waiters)))
+
+    def decided(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
+        self._held.append(Told(waiters, partial(super().decided, waiters, answers)))
+
+    def take_told(self) -> list[Told]:
+        told, self._held = self._held, []
+        return told

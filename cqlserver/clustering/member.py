@@ -22,7 +22,7 @@ from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
 from cluster.streaming.ranges import TokenRange
-from cqlserver.clustering.late_answers import Late, LateAnswers
+from cqlserver.clustering.late_answers import HeldAnswers, Late, LateAnswers
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
@@ -88,7 +88,8 @@ class Member(Owner):
             ring.stream_bytes_per_s,
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
-        self.late_answers = LateAnswers()
+        self.held_answers = HeldAnswers() if node.sync_before_reply else None
+        self.late_answers = self.held_answers or LateAnswers()
         self.cluster.bundles.waiting = self.late_answers
         node.member = self
         node.is_alone = not self.cluster.peers

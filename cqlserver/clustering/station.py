@@ -1,17 +1,23 @@
 """A member and what carries its messages: gives it what came, writes the log, hands on what is outgoing; and its time.
 
-No message leaves before the log has what stands behind it, and is synced where commitlog_sync says so before answers.
+No message leaves before the log has what stands behind it. Where commitlog_sync says that answers wait for the disk, what
+says that something is kept, to others or to clients, is sealed with the log's position and leaves when that is synced; the
+listener has it synced beside the loop, once for all that came meanwhile, and in group mode after its window.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
 
+from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
+from cluster.internode.verbs import Verb
+from cqlserver.clustering.late_answers import Told
 from cqlserver.clustering.member import Member
 from cqlserver.node import Node
 from protocol.errors import CorruptionError, PeerError, StorageError
@@ -22,6 +28,20 @@ Carry = Callable[[Endpoint, Sequence[Message]], None]
 """(to whom, messages): takes them on, or loses them."""
 LATE_S: Final = 0.001
 """How late a deadline may be met."""
+PROMISING_NOTHING: Final = GOSSIP_VERBS | {
+    Verb.MUTATE, Verb.MUTATE_EACH, Verb.READ, Verb.READ_DIGEST, Verb.READ_EACH, Verb.PREPARE, Verb.COUNT, Verb.STORE_BATCH,
+    Verb.SCHEMA_WANTED, Verb.DATA, Verb.DIGEST, Verb.DIGESTS, Verb.FAILED, Verb.REFUSAL,
+}  # fmt: skip
+"""What only asks for something, and answers that nobody relies on later. PROPOSE and COMMIT count what this node has
+promised and accepted."""
+
+
+class Sealed(NamedTuple):
+    """What may leave when the log is synced up to a position: messages, and what clients are told."""
+
+    position: int
+    outgoing: dict[Endpoint, list[Message]]
+    told: list[Told]
 
 
 class Station:
@@ -33,7 +53,10 @@ class Station:
         self._clock = node.environment.clock.monotonic
         self._time_wanted = trio.Event()
         self._wakes_at_s = inf
+        self._sealed: deque[Sealed] = deque()
         node.after_turn = self._cluster.when_ready = self.flush
+        if member.held_answers is not None:
+            node.after_sync = self._release
 
     @property
     def endpoint(self) -> Endpoint:
@@ -67,7 +90,8 @@ class Station:
 
     def flush(self) -> None:
         """Writes the log, has what is outgoing carried away, and answers clients who waited for others."""
-        if self._cluster.has_outgoing:
+        held = self._member.held_answers
+        if self._cluster.has_outgoing or (held is not None and held.has_told):
             self._send()
         self.answer_clients()
         if self._cluster.wake_s < self._wakes_at_s:
@@ -81,9 +105,72 @@ class Station:
         is_logged = self._write_log()
         outgoing = self._cluster.take_outgoing()
         if not (is_logged and self._write_log()):
+            self._release()
             return  # nothing of it leaves: who waits for an answer takes this node for slow
+        held, commit_log = self._member.held_answers, self._node.commit_log
+        if held is None or commit_log is None:
+            self._carry_all(outgoing)
+            return
+        told = held.take_told()
+        if commit_log.failure is not None:
+            self._without_promises(outgoing)
+            self._refuse(told)
+        elif self._sealed or commit_log.written_position > commit_log.synced_position:
+            outgoing = self._without_promises(outgoing)
+            self._sealed.append(Sealed(commit_log.written_position, outgoing, told))
+            self._want_sync()
+        else:
+            self._leave(outgoing, told)
+
+    def _carry_all(self, outgoing: Mapping[Endpoint, Sequence[Message]]) -> None:
         for endpoint, messages in outgoing.items():
             self._carry(endpoint, messages)
+
+    def _without_promises(self, outgoing: dict[Endpoint, list[Message]]) -> dict[Endpoint, list[Message]]:
+        """Has what promises nothing carried away; the rest."""
+        left = {}
+        for endpoint, messages in outgoing.items():
+            asking = [message for message in messages if message.verb in PROMISING_NOTHING]
+            if asking:
+                self._carry(endpoint, asking)
+            if len(asking) < len(messages):
+                left[endpoint] = [message for message in messages if message.verb not in PROMISING_NOTHING]
+        return left
+
+    def _want_sync(self) -> None:
+        if self._node.want_sync is not None:
+            self._node.want_sync()
+            return
+        assert self._node.commit_log is not None
+        try:
+            self._node.commit_log.sync()  # nobody else does: there is no listener yet
+        except (StorageError, OSError) as error:
+            log.error("writes are refused from now on, reads go on: %s", error)
+        self._release()
+
+    def _release(self) -> None:
+        """What is sealed and synced leaves; if the log has failed nothing does."""
+        commit_log = self._node.commit_log
+        if commit_log is None:
+            return
+        if commit_log.failure is not None:
+            sealed, self._sealed = self._sealed, deque()
+            for _, _, told in sealed:
+                self._refuse(told)
+        while self._sealed and self._sealed[0].position <= commit_log.synced_position:
+            _, outgoing, told = self._sealed.popleft()
+            self._leave(outgoing, told)
+        self.answer_clients()
+
+    def _refuse(self, told: Sequence[Told]) -> None:
+        """They are served once more, the general way, which says what is the matter."""
+        for one in told:
+            self._member.late_answers.again(one.waiters)
+
+    def _leave(self, outgoing: Mapping[Endpoint, Sequence[Message]], told: Sequence[Told]) -> None:
+        self._carry_all(outgoing)
+        for one in told:
+            one.tell()
 
     def _write_log(self) -> bool:
         commit_log = self._node.commit_log
@@ -91,8 +178,6 @@ class Station:
             return True
         try:
             commit_log.write()
-            if self._node.sync_before_reply:
-                commit_log.sync()
         except (StorageError, OSError) as error:
             log.error("writes are refused from now on, reads go on: %s", error)
             return False

@@ -610,6 +610,7 @@ class Listener:
         """Makes the commit log durable as commitlog_sync says: every period, or before the answers that wait for it."""
         node = self._node
         period_s = node.sync_period_s
+        node.want_sync = self.want_sync
         while True:
             with trio.move_on_after(period_s if not node.sync_before_reply else math.inf):
                 await self._sync_wanted.wait()
@@ -651,6 +652,8 @@ class Listener:
         else:
             for channel in list(self._held):
                 self._for(channel, self._send_held, channel, position)
+        if self._node.after_sync is not None:
+            self._border.attempt(self._node.after_sync)
         if self._behind:
             self._wake()
 

@@ -117,6 +117,8 @@ class Outcomes:
         for waiter, answer in zip(waiters, answers, strict=True):
             cast(Waiter, waiter).answered(answer)
 
+    decided = read
+
     def refused(self, waiters: Sequence[object], error: Exception) -> None:
         for waiter in waiters:
             if isinstance(waiter, Outcome):

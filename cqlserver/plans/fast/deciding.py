@@ -38,8 +38,6 @@ def replicated_cas(node: Node, member: "Member", plan: "CasPlan", version: int) 
 
     shape, modification = plan.shape, plan.modification
     table, store, local = shape.table, shape.store, member.cluster.local
-    if node.sync_before_reply:
-        return None
     heads = plain_heads(LEVELS, len(plan.bind_specs), version)
     options_at = OPTIONS_AT[version]
     values_at = values_offset(options_at, version)

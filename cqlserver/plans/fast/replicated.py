@@ -37,8 +37,8 @@ _pack_long = Struct(">q").pack
 
 def replicated_write(node: Node, member: "Member", row: "FastRow", version: int) -> FastPath | None:
     """The fast path of EXECUTE for one protocol version, of a table that is not kept here alone. None where the local node
-    would have to wait for its own disk before it may answer, or has more to change than the row."""
-    if node.sync_before_reply or row.store.has_derived:
+    has more to change than the row."""
+    if row.store.has_derived:
         return None
     heads, meter = plain_heads(LEVELS, row.value_count, version), node.metering.meter(row.store.table, Kind.WRITE)
     options_at = OPTIONS_AT[version]
@@ -85,7 +85,7 @@ def replicated_write(node: Node, member: "Member", row: "FastRow", version: int)
 def replicated_counter(node: Node, member: "Member", fast_increment: "FastIncrement", version: int) -> FastPath | None:
     """The same for increments of a row that this node leads: what it makes of its own shard is the record (counter.py)."""
     store, take, clustering_at = fast_increment.store, fast_increment.take, fast_increment.clustering_at
-    if node.sync_before_reply or store.has_derived:
+    if store.has_derived:
         return None
     heads, meter = plain_heads(LEVELS, fast_increment.value_count, version), node.metering.meter(store.table, Kind.WRITE)
     options_at = OPTIONS_AT[version]
@@ -131,7 +131,7 @@ def replicated_counter(node: Node, member: "Member", fast_increment: "FastIncrem
 
 def runs_writer(node: Node, member: "Member", store: TableStore) -> "RunsWriter | None":
     """The same for rows of one partition of a batch."""
-    if node.sync_before_reply or store.has_derived:
+    if store.has_derived:
         return None
     engine, levels = node.engine, member.levels(store.table, RequestKind.BATCH)
     add = member.cluster.bundles.add_write

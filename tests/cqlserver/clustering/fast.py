@@ -6,11 +6,12 @@ from benchmarks.replicated import Cluster, Part
 from benchmarks.requests import INSERT, bigint, integer
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.plans import WritePlan
+from cqlserver.program.config import Config
 from protocol import requests, responses
 from protocol.errors import RequestError
 from protocol.frames import EnvelopeDecoder
 from storage.environment.environment import Environment, ManualClock, Rng
-from storage.environment.memory import MemoryDisk
+from storage.environment.memory import FaultyDisk
 from storage.environment.strands import ThreadWorkers
 
 VERSION = 4
@@ -20,7 +21,7 @@ ONE, QUORUM, ALL = 1, 4, 5
 class Fast:
     """A cluster of three, and how many writes took the fast way."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, config: Config = Config(data=None)) -> None:  # noqa: B008 - frozen
         self.fast = 0
         add = Bundles.add_write
 
@@ -30,13 +31,14 @@ class Fast:
 
         monkeypatch.setattr(Bundles, "add_write", counted)
         self.clock = ManualClock()
-        self.cluster = Cluster(3, self._environment)
+        self.disks = [FaultyDisk() for _ in range(3)]
+        self.cluster = Cluster(3, self._environment, config)
         self.parts = self.cluster.parts
         self.insert_id = self.cluster.prepare(INSERT)
 
     def _environment(self, number: int) -> Environment:
         workers = ThreadWorkers(self.clock.monotonic)
-        return Environment(self.clock, Rng(b"%d" % number), MemoryDisk(), workers)
+        return Environment(self.clock, Rng(b"%d" % number), self.disks[number], workers)
 
     def send(self, part: Part, request: requests.Request) -> None:
         part.received.clear()
