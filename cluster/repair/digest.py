@@ -6,11 +6,11 @@ Rows come by order key, their columns by name: nothing hangs on how a node store
 
 import struct
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Final
 
+from mmh3 import hash_bytes
+
 from cluster.reading.execution import by_column_name, packed_by_name
-from cluster.repair.tree import DIGEST_BYTES
 from storage.compaction.purging import Purger
 from storage.dropped import DroppedFilter
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Position
@@ -24,6 +24,7 @@ _RANGE = struct.Struct(">cHHqq")
 _LENGTH = struct.Struct(">H")
 _OF_PARTITION, _OF_RANGE, _OF_STATIC = b"d", b"t", b"s"
 _CK_LENGTH_BYTES: Final = 2
+_from_bytes = int.from_bytes
 
 
 class PartitionDigests:
@@ -39,24 +40,29 @@ class PartitionDigests:
     def digest(self, position: Position, stored: Stored) -> tuple[int, int] | None:
         """(digest, about how many bytes the content has); None where nothing of it counts."""
         if type(stored) is bytes:
-            at = _CK_LENGTH_BYTES + (stored[0] << 8 | stored[1])
-            prefix = self._prefix(stored[at : at + TIMESTAMP])
-            if prefix is not None:
-                content = position + stored[:at] + prefix + stored[at + TIMESTAMP :]
-                return int.from_bytes(blake2b(content, digest_size=DIGEST_BYTES).digest(), "big"), len(stored)
-        return self._general(position, self._store.general(stored))
+            digest = self.of_single(position, stored)
+            if digest is not None:
+                return digest, len(stored)
+        return self.general(position, self._store.general(stored))
+
+    def of_single(self, position: Position, stored: bytes) -> int | None:
+        """Of a partition of one packed row (memtable.single); None where it has to be taken apart first."""
+        at = _CK_LENGTH_BYTES + (stored[0] << 8 | stored[1])
+        head = stored[at : at + TIMESTAMP]
+        prefixes = self._prefixes
+        prefix = prefixes[head] if head in prefixes else self._prefix(head)
+        if prefix is None:
+            return None
+        return _from_bytes(hash_bytes(position + stored[:at] + prefix + stored[at + TIMESTAMP :]), "big")
 
     def _prefix(self, head: bytes) -> bytes | None:
         """What stands for a packed row's layout; None where its row has to be taken apart first."""
-        try:
-            return self._prefixes[head]
-        except KeyError:
-            layout = self._layouts.of(head)
-            is_plain = layout.columns == tuple(sorted(layout.columns)) and not self._store.table.dropped_columns
-            prefix = self._prefixes[head] = layout.record_prefix if is_plain else None
-            return prefix
+        layout = self._layouts.of(head)
+        is_plain = layout.columns == tuple(sorted(layout.columns)) and not self._store.table.dropped_columns
+        prefix = self._prefixes[head] = layout.record_prefix if is_plain else None
+        return prefix
 
-    def _general(self, position: Position, partition: SourcePartition) -> tuple[int, int] | None:
+    def general(self, position: Position, partition: SourcePartition) -> tuple[int, int] | None:
         pieces = [*self._heads(partition)]
         for cks, rows, _ in partition.chunks(b"", b"\xff", False):
             for ck, row in self._purger.rows(self._kept.rows(zip(cks, rows, strict=True))):
@@ -64,8 +70,7 @@ class PartitionDigests:
         if not pieces:
             return None
         content = position + b"".join(pieces)
-        digest = blake2b(content, digest_size=DIGEST_BYTES).digest()
-        return int.from_bytes(digest, "big"), len(content) - len(position)
+        return _from_bytes(hash_bytes(content), "big"), len(content) - len(position)
 
     def _heads(self, partition: SourcePartition) -> Iterable[bytes]:
         """What a partition has beside its rows."""

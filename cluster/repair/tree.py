@@ -20,12 +20,15 @@ from typing import Final
 
 from cluster.streaming.ranges import TokenRange
 from protocol.errors import PeerError
+from storage.memtable.memtable import Position, token_position
 
 DIGEST_BYTES: Final = 16
 DEPTH_MAX: Final = 20
 """repair_session_max_tree_depth."""
 _TOKENS: Final = 1 << 64
 _HALF: Final = 1 << 63
+_TOKEN_BYTES: Final = 8
+_from_bytes = int.from_bytes
 _HEAD = struct.Struct(">qqB")
 _LEAF = struct.Struct(">16sIQ")
 
@@ -56,7 +59,12 @@ class MerkleTree:
 
     def add(self, token: int, digest: int, size: int) -> None:
         """A partition, whose token lies in the range."""
-        leaf = self._leaf(token)
+        self.add_at(token_position(token), digest, size)
+
+    def add_at(self, position: Position, digest: int, size: int) -> None:
+        """The same of one by its position."""
+        token = _from_bytes(position[:_TOKEN_BYTES], "big") - _HALF
+        leaf = (((token - self.range.start - 1) % _TOKENS) << self.depth) // self._width
         self.digests[leaf] ^= digest
         self.partitions[leaf] += 1
         self.sizes[leaf] += size

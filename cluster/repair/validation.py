@@ -4,7 +4,7 @@ Memtables are read as they are: nothing has to be flushed first. What is written
 that differs for that alone is streamed for nothing, which does no harm.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final
 from uuid import UUID
@@ -12,12 +12,14 @@ from uuid import UUID
 from cluster.repair.digest import PartitionDigests
 from cluster.repair.tree import DEPTH_MAX, MerkleTree, depth_for, width
 from cluster.streaming.ranges import TokenRange, intervals
-from storage.batches import in_order
-from storage.memtable.memtable import Memtable, Position, position_token
+from storage.batches import Item, in_order
+from storage.memtable.memtable import Memtable, Position
 from storage.reads import Source, Stored, TableStore
 from storage.sstable.reader import SSTableReader
 
-POINT_PARTITIONS: Final = 32
+POINT_PARTITIONS: Final = 64
+PARTITIONS_PER_LEAF: Final = 2
+"""About: with more, more is streamed than differs; with fewer, trees take longer than what they are made of."""
 _TOKENS: Final = 1 << 64
 
 
@@ -58,40 +60,51 @@ def trees_of(
     trees = []
     for range_ in ranges:
         expected = held * width(range_) // _TOKENS + 1
-        tree = MerkleTree(range_, depth_for(range_, 2 * expected, depth_max))
-        number = 0
+        tree = MerkleTree(range_, depth_for(range_, max(1, expected // PARTITIONS_PER_LEAF), depth_max))
         for start, end in intervals((range_,)):
-            for position, stored in _stored(store, sources, start, end):
-                if not number % POINT_PARTITIONS:
-                    point()
-                number += 1
-                found = digests.digest(position, stored)
-                if found is not None:
-                    tree.add(position_token(position), *found)
+            for items in in_order([source.batches(start) for source in sources]):
+                point()
+                if not _add(tree, digests, store, items, end, point):
+                    break
         point()
         trees.append(tree)
     return trees
 
 
+def _add(
+    tree: MerkleTree,
+    digests: PartitionDigests,
+    store: TableStore,
+    items: Sequence[Item[Stored]],
+    end: Position | None,
+    point: Callable[[], None],
+) -> bool:
+    """What lies before `end`, a partition of several sources as one; whether there may be more."""
+    of_single, add_single, count = digests.of_single, tree.add_at, len(items)
+    number = 0
+    while number < count:
+        position, _, stored = items[number]
+        if end is not None and position >= end:
+            return False
+        if not number % POINT_PARTITIONS:
+            point()
+        number += 1
+        if number < count and items[number][0] == position:
+            several = [stored]
+            while number < count and items[number][0] == position:
+                several.append(items[number][2])
+                number += 1
+            stored = store.combined(several)
+        if type(stored) is bytes:
+            digest = of_single(position, stored)
+            if digest is not None:
+                add_single(position, digest, len(stored))
+                continue
+        found = digests.general(position, store.general(stored))
+        if found is not None:
+            add_single(position, *found)
+    return True
+
+
 def _partition_count(source: Source) -> int:
     return source.key_count if isinstance(source, SSTableReader) else len(source) if isinstance(source, Memtable) else 0
-
-
-def _stored(
-    store: TableStore, sources: Sequence[Source], start: Position, end: Position | None
-) -> Iterator[tuple[Position, Stored]]:
-    """What the sources have of an interval, a partition of several of them as one."""
-    for items in in_order([source.batches(start) for source in sources]):
-        number = 0
-        while number < len(items):
-            position, _, stored = items[number]
-            if end is not None and position >= end:
-                return
-            number += 1
-            if number < len(items) and items[number][0] == position:
-                several = [stored]
-                while number < len(items) and items[number][0] == position:
-                    several.append(items[number][2])
-                    number += 1
-                stored = store.combined(several)
-            yield position, stored

@@ -6,10 +6,12 @@ mutations, and of what is too large for a chunk so many rows as fit. Where the l
 table's sources stay the same; who has forgotten it looks the position up.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import md5
 from itertools import repeat
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -36,6 +38,7 @@ PARTITION_BYTES_MAX: Final = 4 << 20
 _END_OF_ROWS: Final = b"\xff"
 _BEHIND: Final = b"\0"
 _TOKENS: Final = 1 << 64
+_position = itemgetter(0)
 
 Place = tuple[Stretch, int]
 """A partition in an SSTable: the number of it in a stretch."""
@@ -79,7 +82,7 @@ class TableSource:
         """Of an interval what still fits; where it goes on, None behind its end."""
         sources = self._sources()
         walk, self._walk = self._walk, None
-        if walk is None or walk.at != piece.start or walk.sources != sources:
+        if walk is None or walk.sources != sources or not walk.skip_to(piece.start):
             self._lanes = {
                 source: self._lanes.get(source) or _Lane(source, self._accepts)
                 for source in sources
@@ -93,6 +96,8 @@ class TableSource:
                 return None
             position = items[0][0]
             if piece.end is not None and position >= piece.end:
+                walk.put_back(items)
+                self._walk = walk  # the next interval may begin in what was read for this one
                 return None
             if taken.size >= CHUNK_BYTES:
                 walk.put_back(items)
@@ -179,6 +184,17 @@ class _Walk:
         )
         self._items: list[Item[Content]] = []
         self._number = 0
+
+    def skip_to(self, start: Position) -> bool:
+        """Goes on there, where it has got there, or has read so far."""
+        if start == self.at:
+            return True
+        items = self._items
+        if start < self.at or not items or items[-1][0] < start:
+            return False
+        self._number = bisect_left(items, start, self._number, key=_position)
+        self.at = start
+        return True
 
     def next(self) -> Sequence[Item[Content]] | None:
         """What the sources have at the next position; None behind the last."""
