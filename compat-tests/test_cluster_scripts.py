@@ -12,6 +12,9 @@ from harness.script import load_script
 import cqlserver
 from cqlserver.launcher import Server
 
+WITHOUT_HINTS = "stale"
+"""Scripts about what replicas miss."""
+
 
 class OurNodes(Nodes):
     """Of a cluster in one process."""
@@ -25,6 +28,12 @@ class OurNodes(Nodes):
 
     def _start(self, number: int) -> None:
         self._server.nodes[number - 1].start()
+
+    def keep_hints(self, keeps: bool) -> None:
+        """Of all nodes, whether they do."""
+        self.set_down(frozenset())
+        for node in self._server.nodes:
+            node.nodetool("enablehandoff" if keeps else "disablehandoff")
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +51,14 @@ def _name(path: Path) -> str:
 def test_script(path: Path, cluster: Cluster) -> None:
     script = load_script(path)
     assert all(step.is_prose or step.outcome for step in script.steps), f"{path} has steps that were never recorded"
-    changes = compare(script, cluster)
+    nodes = cluster.nodes
+    assert isinstance(nodes, OurNodes)
+    if path.parent.name == WITHOUT_HINTS:
+        nodes.keep_hints(False)
+    try:
+        changes = compare(script, cluster)
+    finally:
+        if path.parent.name == WITHOUT_HINTS:
+            nodes.keep_hints(True)
     if changes:
         pytest.fail(f"the outcome differs from Cassandra's\n{changes}", pytrace=False)
