@@ -12,10 +12,13 @@ from uuid import UUID
 from storage.cdc.completion import Completion
 from storage.cdc.format import VERSION_50
 from storage.cdc.mutations import UpdateEncoder, encode_mutation
+from storage.cdc.packed_writer import CapturedWriter, PackedWriter
 from storage.cdc.segments import CdcOptions, CdcSegments
 from storage.commitlog.records import tracked_record
 from storage.environment.environment import Environment
+from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate
+from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 
 if TYPE_CHECKING:
@@ -59,6 +62,12 @@ class Capture:
                 group = by_key.setdefault((table.keyspace, update.key, table.is_view), [])
                 group.append(self._encoder(table).encode(update))
         return tracked_record([encode_mutation(group) for group in by_key.values()], record) if by_key else record
+
+    def packed_writer(self, store: TableStore, layout: Layout, general: PackedWriter) -> PackedWriter:
+        """A function that writes one packed row of a table whose rows nothing follows from but this."""
+        if self._table_of(store.table.id) is None:
+            return general
+        return CapturedWriter(self, store, layout, general).write
 
     def append(self, record: bytes, keyspace: str) -> None:
         """Has the log take such a record. Raises CdcFull, RecordTooLarge, CommitLogFailed."""

@@ -114,8 +114,10 @@ class IndexedTables:
         def write(key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
             self.apply_packed([(store, key, ck, row_prefix + timestamp + values)])
 
-        if self._engine.captures(store.table) or any(self._engine.captures(table) for table in self._views_of(store)):
-            return write
+        capture = self._engine.capture
+        if capture is not None and any(table.params.cdc for table in (store.table, *self._views_of(store))):
+            has_others = store.indexes is not None or store.views is not None
+            return write if has_others else capture.packed_writer(store, layout, write)
         if store.views is not None:
             return self._views.packed_writer(store, layout, write)
         return IndexedWriter(self._engine, store, layout, write).write
