@@ -100,16 +100,18 @@ class TombstoneGuard:
             self._tell(key, is_by_key)
         self._add_work()
         if self._sampled is not None:
-            self._sampled.command(self._table, self._query(key if is_by_key else None))
+            self._sampled.command(self._table, self._text(key if is_by_key else None))
         self._count = self.rows = 0
 
     def _add_work(self) -> None:
         self._work.rows += self.rows
         self._work.tombstones += self._count
 
+    def _text(self, key: bytes | None) -> str:
+        return command_text(self._table, self._columns, self._limit, key)
+
     def _tell(self, key: bytes, is_by_key: bool) -> None:
-        text = command_text(self._table, self._columns, self._limit, key if is_by_key else None)
-        query = text[:QUERY_CHARACTERS_MAX]
+        query = self._text(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]
         self._warn(
             f"Read {self.rows} live rows and {self._count} tombstone cells for query {query}; token {token(key)} "
             "(see tombstone_warn_threshold)"
