@@ -19,8 +19,8 @@ from storage.background import Lane, Task
 from storage.environment.strands import paused, undisturbed
 from storage.indexes.attached import Change, attached_indexes
 from storage.indexes.derived import maybe_applied
+from storage.indexes.derived_writer import DerivedWriter
 from storage.indexes.local import apply_entries, local_indexes
-from storage.indexes.packed_writer import IndexedWriter
 from storage.indexes.table_indexes import TableIndexes
 from storage.memtable.drafts import Seen
 from storage.memtable.packed import Layout
@@ -118,9 +118,7 @@ class IndexedTables:
         if capture is not None and any(table.params.cdc for table in (store.table, *self._views_of(store))):
             has_others = store.indexes is not None or store.views is not None
             return write if has_others else capture.packed_writer(store, layout, write)
-        if store.views is not None:
-            return self._views.packed_writer(store, layout, write)
-        return IndexedWriter(self._engine, store, layout, write).write
+        return DerivedWriter(self._engine, store, layout, write).write
 
     @staticmethod
     def _views_of(store: TableStore) -> list[TableMetadata]:

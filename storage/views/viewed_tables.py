@@ -1,21 +1,17 @@
 """The engine's side of views: which tables have some, their builds, what is kept of these. Imported with the first view."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from storage.memtable.packed import Layout
 from storage.reads import TableStore
 from storage.schema.metadata import ViewMetadata
 from storage.views.build import ViewBuild
-from storage.views.packed_writer import ViewedWriter
 from storage.views.progress import BuildProgress
 from storage.views.table_views import TableViews
 from storage.views.view import FilterOf, TableView
 
 if TYPE_CHECKING:
     from storage.engine import Engine
-
-PackedWriter: TypeAlias = Callable[[bytes, bytes, bytes, bytes], None]
 
 
 class ViewedTables:
@@ -49,9 +45,6 @@ class ViewedTables:
         if new is not None:
             self._progress.started(new)
             self._begin(self._engine.stores[new.base_table_id], new)
-
-    def packed_writer(self, store: TableStore, layout: Layout, general: PackedWriter) -> PackedWriter:
-        return ViewedWriter(self._engine, store, layout, general).write
 
     def _begin(self, store: TableStore, view: ViewMetadata) -> None:
         assert store.views is not None

@@ -16,8 +16,8 @@ from protocol.requests import Query, QueryOptions
 from storage.background import Lane
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
+from storage.indexes.derived_writer import DerivedWriter
 from storage.views import build
-from storage.views.packed_writer import ViewedWriter
 from tests.cqlserver.small_server import KEYSPACE, small_node
 from tests.cqlserver.small_session import SmallSession
 from tests.cqlserver.test_secondary_indexes import Client, number, restarted
@@ -265,15 +265,15 @@ SHORT_VIEWS = (
 def content_of_views(is_short: bool, monkeypatch: pytest.MonkeyPatch) -> tuple[list[bytes], int]:
     """What base and views have behind random EXECUTEs, and how many of them went the short way."""
     taken = 0
-    write = ViewedWriter._maybe_write
+    write = DerivedWriter._maybe_write
 
-    def maybe_write(writer: ViewedWriter, key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bool:
+    def maybe_write(writer: DerivedWriter, key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> bool:
         nonlocal taken
         has_taken = is_short and write(writer, key, ck, timestamp, values)
         taken += has_taken
         return has_taken
 
-    monkeypatch.setattr(ViewedWriter, "_maybe_write", maybe_write)
+    monkeypatch.setattr(DerivedWriter, "_maybe_write", maybe_write)
     rng = random.Random(7)
     table = "CREATE TABLE ks.t (a int, b int, c int, v int, w text, x int, PRIMARY KEY ((a, b), c))"
     where = "a IS NOT NULL AND b IS NOT NULL AND c IS NOT NULL"
@@ -327,7 +327,7 @@ def test_what_the_short_way_logged_comes_back() -> None:
         long += 1
         node.engine.indexed.apply_packed([(store, key, ck, layout.row_prefix + timestamp + values)])
 
-    write = ViewedWriter(node.engine, store, layout, general).write
+    write = DerivedWriter(node.engine, store, layout, general).write
     rng = random.Random(3)
     for step in range(1, 100):
         v, w = rng.randrange(5), rng.randrange(5)
