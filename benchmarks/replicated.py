@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import requests as single
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import FrameDecoder, FrameEncoder, Message
-from cqlserver.clustering.in_process import node_configs
 from cqlserver.clustering.member import Member
+from cqlserver.clustering.node_configs import node_configs
 from cqlserver.clustering.station import Carry, Station
 from cqlserver.connections import garbage
 from cqlserver.connections.session import Session

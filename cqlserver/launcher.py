@@ -285,6 +285,31 @@ def start(
 
 def launch(command: list[str], ready_timeout_s: float = READY_TIMEOUT_S) -> Server:
     """Runs a command that is a server's, with --ready-file - and --until-stdin-ends. Raises as `start`."""
+    return launch_all([command], ready_timeout_s)[0]
+
+
+def launch_all(commands: Iterable[list[str]], ready_timeout_s: float = READY_TIMEOUT_S) -> list[Server]:
+    """The same of several at once: all of them, or none."""
+    begun: list[tuple[subprocess.Popen[bytes], int]] = []
+    servers: list[Server] = []
+    try:
+        for command in commands:
+            begun.append(_begun(command))
+        for process, log in begun:
+            servers.append(Server(process, _wait_ready(process, log, ready_timeout_s), log))
+    except BaseException:
+        for process, log in begun[len(servers) :]:
+            process.kill()
+            _end(process, ())
+            os.close(log)
+        for server in servers:
+            server.kill()
+        raise
+    return servers
+
+
+def _begun(command: list[str]) -> "tuple[subprocess.Popen[bytes], int]":
+    """Its process, and the log that it writes."""
     with tempfile.TemporaryFile(prefix="cqlserver-log-") as file:
         log = os.dup(file.fileno())
     process = subprocess.Popen(
@@ -295,14 +320,7 @@ def launch(command: list[str], ready_timeout_s: float = READY_TIMEOUT_S) -> Serv
         env=_environment(),
         process_group=0,  # Ctrl-C is for this process, which may want to look at the server before it stops it
     )
-    try:
-        told = _wait_ready(process, log, ready_timeout_s)
-    except BaseException:
-        process.kill()
-        _end(process, [])
-        os.close(log)
-        raise
-    return Server(process, told, log)
+    return process, log
 
 
 def _end(process: "subprocess.Popen[bytes]", temporary: "Iterable[str]") -> None:

@@ -28,7 +28,7 @@ from cqlserver.program.server import StartupError
 from protocol.errors import CorruptionError, PeerError
 from storage.local_node import save_local_node
 
-ASK_S: Final = 0.5
+ASK_S: Final = 0.1
 """How often it is asked for, until somebody answers."""
 _NEVER_MEMBERS: Final = frozenset((Status.BOOTSTRAPPING, Status.BOOTSTRAPPING_REPLACE))
 

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -18,6 +17,7 @@ from cluster.movements.mode import BootstrapState
 from cqlserver.clustering.joining import ended, join
 from cqlserver.clustering.member import Member
 from cqlserver.clustering.network import LocalNetwork
+from cqlserver.clustering.node_configs import audit_log_of
 from cqlserver.clustering.readiness import make_ready
 from cqlserver.clustering.station import Station
 from cqlserver.connections.background import work_forever
@@ -42,16 +42,13 @@ from protocol.errors import MovementRefused
 if TYPE_CHECKING:
     import socket
 
-    from cqlserver.audit.options import AuditLogOptions
     from cqlserver.control.access import Access
 
 log = logging.getLogger("cqlserver.cluster")
 
 T = TypeVar("T")
-NODES_MAX: Final = 100
 SEEDS: Final = 2
 """Of the nodes: with one alone, nobody else could start while it is down."""
-PORT_TRIES: Final = 20
 TOGETHER_S: Final = 30.0
 """How long all have to find each other at the start."""
 
@@ -229,7 +226,7 @@ class LocalCluster:
         last = self.parts[-1].config
         prefix, _, number = last.host.rpartition(".")
         data = None if last.data is None else last.data.with_name(f"node{len(self.parts) + 1}")
-        audit_log = _audit_log(last, f"node{len(self.parts) + 1}", is_beside=True)
+        audit_log = audit_log_of(last, f"node{len(self.parts) + 1}", is_beside=True)
         control_port = None if last.control_port is None else 0
         host = f"{prefix}.{int(number) + 1}"
         config = replace(last, host=host, data=data, audit_log=audit_log, control_port=control_port)
@@ -313,65 +310,3 @@ class LocalCluster:
         """Runs `action` while no request is under way at the first node."""
         listener = self.parts[0].listener
         return action() if listener is None else await listener.exclusively(action)
-
-
-def datacenters_of(text: str) -> list[str]:
-    """Of `dc1:3,dc2:2` each node's. Raises StartupError."""
-    found: list[str] = []
-    for part in text.split(","):
-        name, colon, count = part.strip().partition(":")
-        if not name or not colon or not count.isdecimal():
-            raise StartupError(f"--dcs {text}: write datacenters and how many nodes each has, like dc1:3,dc2:2")
-        found += [name] * int(count)
-    return found
-
-
-def node_configs(config: Config, count: int, datacenters: Sequence[str] = ()) -> list[Config]:
-    """Of nodes on 127.0.0.1, 127.0.0.2, ... with one port, and folders of their own; `datacenters`: of each, where they have
-    several. Raises StartupError."""
-    if not 1 <= count <= NODES_MAX:
-        raise StartupError(f"--nodes {count}: a process has 1 to {NODES_MAX} nodes")
-    prefix, _, last = config.host.rpartition(".")
-    if not prefix.startswith("127.") or not last.isdecimal():
-        raise StartupError(f"--host {config.host}: nodes of one process are on loopback addresses, like 127.0.0.1")
-    hosts = [f"{prefix}.{int(last) + number}" for number in range(count)]
-    port = config.port or _free_port(config, hosts)
-    return [
-        replace(
-            config,
-            host=host,
-            port=port,
-            control_port=config.control_port if number == 1 or config.control_port is None else 0,
-            data=None if config.data is None else config.data / f"node{number}",
-            audit_log=_audit_log(config, f"node{number}"),
-            datacenter=datacenters[number - 1] if datacenters else config.datacenter,
-        )
-        for number, host in enumerate(hosts, 1)
-    ]
-
-
-def _audit_log(config: Config, name: str, is_beside: bool = False) -> "AuditLogOptions | None":
-    """With a folder of that name in the one that the nodes have together, or `is_beside` the one that is another's."""
-    options = config.audit_log
-    if options is None or not options.audit_logs_dir:
-        return options
-    folder = Path(options.audit_logs_dir)
-    return replace(options, audit_logs_dir=str(folder.with_name(name) if is_beside else folder / name))
-
-
-def _free_port(config: Config, hosts: Sequence[str]) -> int:
-    """One that is free at all these addresses."""
-    for _ in range(PORT_TRIES):
-        sockets = open_sockets(replace(config, host=hosts[0]))
-        try:
-            port: int = sockets[0].getsockname()[1]
-            for host in hosts[1:]:
-                sockets += open_sockets(replace(config, host=host, port=port))
-        except StartupError:
-            continue
-        else:
-            return port
-        finally:
-            for sock in sockets:
-                sock.close()
-    raise StartupError(f"no port is free at all of {', '.join(hosts)}; choose one with --port")

@@ -30,6 +30,9 @@ log = logging.getLogger("cqlserver.cluster")
 
 MEET_S: Final = 2.0
 """How long the members that it has heard of are waited for: one of them may be down."""
+TOGETHER_S: Final = 30.0
+"""How long those are that are started at once."""
+LOOK_S: Final = 0.01
 SHUT_DOWN_S: Final = 1.0
 
 
@@ -100,11 +103,12 @@ class Connected:
         cluster = self._member.cluster
         with trio.move_on_after(self._config.ring.ring_delay_ms / 1000) as patience:
             while not self._is_seed and not cluster.agrees_on_schema:
-                await trio.sleep(0.01)
+                await trio.sleep(LOOK_S)
         if not patience.cancelled_caught:
-            with trio.move_on_after(MEET_S):
-                while not cluster.has_met_all:
-                    await trio.sleep(0.01)
+            together = self._config.ring.nodes_together
+            with trio.move_on_after(MEET_S if together == 1 else TOGETHER_S):
+                while not cluster.has_met_all or len(cluster.peers) + 1 < together:
+                    await trio.sleep(LOOK_S)
             return
         raise no_peers(cluster.gossiper.seeds)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from cqlserver.clustering.in_process import LocalCluster, node_configs
+from cqlserver.clustering.in_process import LocalCluster
+from cqlserver.clustering.node_configs import node_configs
 from cqlserver.connections import garbage
 from cqlserver.control.port import serve_control
 from cqlserver.program.config import Config

@@ -32,50 +32,63 @@ def main(name: str, arguments: list[str]) -> int:
     parser.add_argument("--in-process", action="store_true", help="all nodes in this process, else one process each")
     options, others = parser.parse_known_args(arguments)
     from cqlserver.__main__ import configure
-    from cqlserver.clustering.in_process import datacenters_of, node_configs
-    from cqlserver.clustering.program import run
-    from cqlserver.program import logs
+    from cqlserver.clustering.node_configs import datacenters_of, node_configs
+    from cqlserver.launcher import StartError
     from cqlserver.program.config import ConfigError
-    from cqlserver.program.server import StartupError
 
     try:
         config = configure(others)
         datacenters = datacenters_of(options.dcs) if options.dcs is not None else []
         count = len(datacenters) or options.nodes
         if options.in_process:
-            logs.set_up(config)
-            run(config, count, datacenters)
-        else:
-            run_processes(node_configs(config, count, datacenters), others)
-    except (StartupError, ConfigError) as error:
+            return _run_in_process(config, count, datacenters)
+        run_processes(node_configs(config, count, datacenters), others)
+    except (StartError, ConfigError) as error:
         print(f"cqlserver cluster: {error}", file=sys.stderr)
-        return 1 if isinstance(error, StartupError) else 2
+        return 1 if isinstance(error, StartError) else 2
+    return 0
+
+
+def _run_in_process(config: "Config", count: int, datacenters: list[str]) -> int:
+    """The exit status. Raises ConfigError."""
+    from cqlserver.clustering.program import run
+    from cqlserver.program import logs
+    from cqlserver.program.server import StartupError
+
+    logs.set_up(config)
+    try:
+        run(config, count, datacenters)
+    except StartupError as error:
+        print(f"cqlserver cluster: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
-    """One for each, until SIGTERM or SIGINT. Raises StartupError."""
-    from cqlserver.launcher import StartError, launch
-    from cqlserver.program.server import StartupError
+    """One for each, until SIGTERM or SIGINT. Raises StartError."""
+    from cqlserver.launcher import launch_all
 
     shared = _without_own(arguments)
     seeds = ",".join(config.host for config in configs[:2])
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, frame: stopped.set())
+    commands = []
+    together = [f"-Dcqlserver.nodes_together={len(configs)}"]
+    if all(config.data is None or not config.data.exists() for config in configs):
+        together += ["--set", "auto_bootstrap=false"]  # nobody has anything that others would have to get
+    for config in configs:
+        place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
+        place += ["--dc", config.datacenter]
+        place += ["--memory"] if config.data is None else ["--data", str(config.data)]
+        if config is configs[-1]:  # it has all the others
+            place += [word for path in config.init for word in ("--init", str(path))]
+        command = [sys.executable, "-P", "-m", "cqlserver", *shared, *together, *place]
+        commands.append([*command, "--ready-file", "-", "--until-stdin-ends"])
     with ExitStack() as stack:
-        servers: list[Server] = []
-        try:
-            for config in configs:
-                place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
-                place += ["--dc", config.datacenter]
-                place += ["--memory"] if config.data is None else ["--data", str(config.data)]
-                if config is configs[-1]:  # it has all the others
-                    place += [word for path in config.init for word in ("--init", str(path))]
-                command = [sys.executable, "-P", "-m", "cqlserver", *shared, *place]
-                servers.append(stack.enter_context(launch([*command, "--ready-file", "-", "--until-stdin-ends"])))
-        except StartError as error:
-            raise StartupError(str(error)) from error
+        servers = launch_all(commands)
+        for server in servers:
+            stack.enter_context(server)
         nodes = [_told(server) for server in servers]
         _tell(configs[0].ready_file, {**nodes[0], "nodes": nodes})
         stopped.wait()

@@ -16,7 +16,8 @@ _TOKENS: Final = range(-(1 << 63), 1 << 63)
 class RingSettings:
     """`auto_bootstrap`: a new node has its data before it is read from; `initial_tokens`: those it takes;
     `local_replication_factor`: they are chosen so that nodes own about the same; `replaces`: the address of the dead node
-    whose place it takes; `stream_bytes_per_s` 0: as fast as it comes; `ignores_datacenter`, `ignores_rack`: it may be in
+    whose place it takes; `stream_bytes_per_s` 0: as fast as it comes; `nodes_together`: so
+    many are started at once, and it takes clients when it sees them; `ignores_datacenter`, `ignores_rack`: it may be in
     another one than in its life before."""
 
     auto_bootstrap: bool = True
@@ -27,6 +28,7 @@ class RingSettings:
     is_movement_consistent: bool = True
     overrides_decommission: bool = False
     stream_bytes_per_s: int = 24 << 20
+    nodes_together: int = 1
     ignores_datacenter: bool = False
     ignores_rack: bool = False
 
@@ -61,6 +63,8 @@ def set_property(known: RingSettings, text: str) -> RingSettings:
             return replace(known, is_movement_consistent=_boolean(name, value))
         case "override_decommission":
             return replace(known, overrides_decommission=_boolean(name, value))
+        case "cqlserver.nodes_together":
+            return replace(known, nodes_together=_integer(name, value))
         case "ignore_dc":
             return replace(known, ignores_datacenter=_boolean(name, value))
         case "ignore_rack":

@@ -1,15 +1,17 @@
 """Nodes in processes of their own, which speak over TCP: they find each other, survive each other, and refuse strangers."""
 
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
-from process_ring import ALL, ProcessRing, ask, count, response
+from process_ring import ALL, ONE, READY_S, ProcessRing, ask, count, free_port, response
 
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.handshake import Compression, Hello, Kind, Verdict, encode_hello, maybe_answer
-from cqlserver.launcher import Server
+from cqlserver.launcher import Server, launch
 from protocol.errors import Unavailable
 from protocol.responses import Error
 
@@ -63,3 +65,20 @@ def test_garbage_and_strangers_are_turned_away(ring: ProcessRing) -> None:
         assert answer[0].verdict is Verdict.WRONG_CLUSTER
     assert "Another Cluster" in ring.servers[0].log
     assert count(ring.servers[0], "SELECT * FROM system.local", 1) == 1
+
+
+def test_nodes_that_are_started_at_once_are_together_when_clients_may_come(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "cqlserver", "cluster", "--nodes", "3", "--data", str(tmp_path / "data")]
+    command += ["--port", str(free_port()), "--storage-port", str(free_port()), "--control-port", "0", "--ready-file", "-"]
+    for life in range(2):
+        server = launch(command, READY_S)
+        try:
+            assert [count(node, "SELECT * FROM system.peers", ONE) for node in server.nodes] == [2, 2, 2]
+            if life == 0:
+                replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}"
+                ask(server.nodes[0], f"CREATE KEYSPACE ks WITH replication = {replication}", ONE)
+                ask(server.nodes[1], "CREATE TABLE ks.t (k int PRIMARY KEY)", ONE)
+                ask(server.nodes[2], "INSERT INTO ks.t (k) VALUES (1)", ALL)
+            assert [count(node, "SELECT * FROM ks.t", ALL) for node in server.nodes] == [1, 1, 1]
+        finally:
+            server.stop()
