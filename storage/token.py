@@ -13,6 +13,7 @@ MIN_TOKEN = -(2**63)
 MAX_TOKEN = 2**63 - 1
 
 _M = 0xFFFFFFFFFFFFFFFF
+_ONES = 0x0101010101010101
 _C1 = 0x87C37B91114253D5
 _C2 = 0x4CF5AD432745937F
 
@@ -50,13 +51,10 @@ def key_hashes(key: bytes) -> tuple[int, int]:
         return _hash64(key)
     length = len(key)
     if length < 9:
-        # Bytes from 0x80 on, one bit each at the bottom of their byte; then the parity of those below each.
+        # Bytes from 0x80 on, one bit each at the bottom of their byte; times ones: how many there are up to each byte.
         number = int.from_bytes(key, "little")
-        parity = (number >> 7) & 0x0101010101010101
-        parity ^= parity << 8
-        parity ^= parity << 16
-        parity ^= parity << 32
-        number ^= ((parity << 8) & _M) * 0xFF & _M
+        parity = (number >> 7 & _ONES) * _ONES & _ONES
+        number ^= (parity << 8 & _M) * 0xFF & _M
         return _hash64(number.to_bytes(8, "little"), 8 ^ length)
     if key[length & ~15 :].isascii():
         return _hash64(key)

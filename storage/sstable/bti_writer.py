@@ -1,7 +1,7 @@
 """Writes the index files of a trie-indexed SSTable: Partitions.db (bti_index.py) and Rows.db (row_index.py)."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from storage.memtable.memtable import position_of, position_token
@@ -58,6 +58,12 @@ class BtiIndexWriter:
         position = sized_bytes(self._put_rows(key, start, promoted) if promoted else ~start)
         self._last = path, _HAS_HASH + len(position) - 1, bytes((hashes[1] & 0xFF,)) + position
         self._last_key = key
+
+    def add_run(
+        self, keys: Sequence[bytes], hashes: Sequence[tuple[int, int]], starts: Sequence[int], wide: Mapping[int, bytes]
+    ) -> None:
+        for number, (key, both, start) in enumerate(zip(keys, hashes, starts, strict=True)):
+            self.add(key, both, start, wide.get(number, b""))
 
     def _put_rows(self, key: bytes, start: int, promoted: bytes) -> int:
         """Where the entry of a wide partition stands in Rows.db."""

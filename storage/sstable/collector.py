@@ -4,6 +4,8 @@ db/rows/Rows.java).
 What it counts are fields; all that comes comes through the methods.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from storage.mutation import LIVE, NEVER, NO_TIMESTAMP, NO_TTL, Cell, ComplexColumn, Deletion, Row
@@ -135,6 +137,11 @@ class MetadataCollector:
     def end_copy(self, size: int) -> None:
         """Of a partition that was copied as bytes: what was counted of it is absorbed in the end."""
         self.partition_sizes.add(size)
+
+    def end_copies(self, sizes: Sequence[int]) -> None:
+        """The same of several."""
+        for size, count in Counter(sizes).items():
+            self.partition_sizes.add(size, count)
 
     def time_range_us(self) -> tuple[int, int]:
         if self.max_timestamp_us < self.min_timestamp_us:

@@ -1,6 +1,6 @@
 """Partitions of an SSTable as the bytes that they are, on their way into another one of the same version and header."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
@@ -20,16 +20,19 @@ class CopiedRun(NamedTuple):
     data: bytes
     wide: Mapping[int, bytes]
 
-    def keys(self) -> Iterator[bytes]:
+    def keys(self) -> list[bytes]:
         """Of the partitions. Raises CorruptionError where there are none."""
-        data, at = self.data, 0
+        data, at, found, length = self.data, 0, list[bytes](), len(self.data)
         for size in self.sizes:
             start = at + _LENGTH_BYTES
-            end = start + int.from_bytes(data[at:start], "big")
+            if start > length:
+                raise CorruptionError(f"copied partitions, of which one at {at} of {length} bytes is none")
+            end = start + (data[at] << 8 | data[at + 1])
             at += size
-            if not end < at <= len(data) or data[at - 1] != END_OF_PARTITION:
-                raise CorruptionError(f"copied partitions, of which one at {at - size} of {len(data)} bytes is none")
-            yield data[start:end]
+            if not end < at <= length or data[at - 1] != END_OF_PARTITION:
+                raise CorruptionError(f"copied partitions, of which one at {at - size} of {length} bytes is none")
+            found.append(data[start:end])
+        return found
 
 
 def accepted(table: TableMetadata, version: Version) -> bytes:

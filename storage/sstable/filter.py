@@ -6,6 +6,7 @@ The i-th hash of a key is |second + i * first| of its Murmur3 halves, modulo the
 no file.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from protocol.errors import CorruptionError
@@ -40,6 +41,7 @@ _EXCESS_BITS: Final = 20
 _HASHES_MAX: Final = 64
 _MASK: Final = (1 << 64) - 1
 _SIGN: Final = 1 << 63
+_WHOLE: Final = 1 << 64
 
 
 class BloomFilter:
@@ -62,6 +64,21 @@ class BloomFilter:
             bit = abs(base) % capacity
             bits[bit >> 3] |= 1 << (bit & 7)
             base = (base + step + _SIGN & _MASK) - _SIGN
+
+    def add_all(self, hashes: Iterable[tuple[int, int]]) -> None:
+        """The same of many keys."""
+        bits, capacity, rounds = self.bits, self.capacity, self._hash_range
+        assert isinstance(bits, bytearray)
+        for step, first in hashes:
+            base = first
+            for _ in rounds:
+                bit = (base if base >= 0 else -base) % capacity
+                bits[bit >> 3] |= 1 << (bit & 7)
+                base += step
+                if base >= _SIGN:
+                    base -= _WHOLE
+                elif base < -_SIGN:
+                    base += _WHOLE
 
     def may_contain(self, hashes: tuple[int, int]) -> bool:
         step, base = hashes

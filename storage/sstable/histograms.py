@@ -38,8 +38,8 @@ class EstimatedHistogram:
         self.offsets = offsets(count)
         self.buckets = buckets if buckets is not None else [0] * (count + 1)
 
-    def add(self, value: int) -> None:
-        self.buckets[bisect_left(self.offsets, value)] += 1
+    def add(self, value: int, count: int = 1) -> None:
+        self.buckets[bisect_left(self.offsets, value)] += count
 
     def merge(self, other: "EstimatedHistogram", share: float = 1.0) -> None:
         """Adds a share of another's counts."""

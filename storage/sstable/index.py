@@ -9,6 +9,7 @@ partition, signed vint width - 64 KiB, and the deletion that is open where it en
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
@@ -34,6 +35,20 @@ class Block(NamedTuple):
 
 def encode_entry(key: bytes, position: int, promoted: bytes = b"") -> bytes:
     return len(key).to_bytes(2, "big") + key + unsigned(position) + unsigned(len(promoted)) + promoted
+
+
+def encode_entries(keys: Sequence[bytes], positions: Sequence[int]) -> list[bytes]:
+    """Those of narrow partitions, which lie one behind the other."""
+    width = len(unsigned(positions[0]))
+    lengths = {*map(len, keys)}
+    if len(lengths) != 1 or width != len(unsigned(positions[-1])) or not 1 < width < 9:
+        return [encode_entry(key, position) for key, position in zip(keys, positions, strict=True)]
+    head = len(keys[0]).to_bytes(2, "big")
+    first_bits = (0xFF00 >> width - 1 & 0xFF) << 8 * (width - 1)
+    return [
+        head + key + (position | first_bits).to_bytes(width, "big") + b"\0"
+        for key, position in zip(keys, positions, strict=True)
+    ]
 
 
 def encode_promoted(head_bytes: int, deletion: Deletion, blocks: list[bytes], version: Version) -> bytes:

@@ -2,7 +2,7 @@
 
 import zlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from storage.environment.environment import AppendFile
@@ -10,7 +10,7 @@ from storage.environment.strands import beside
 from storage.mutation import Deletion
 from storage.sstable import checksums, summary
 from storage.sstable.constants import CHECKSUMS, INDEX, SUMMARY, Version
-from storage.sstable.index import Block, encode_block, encode_entry, encode_promoted
+from storage.sstable.index import Block, encode_block, encode_entries, encode_entry, encode_promoted
 from storage.sstable.pages import PageSums
 from storage.sstable.prefixes import PrefixCodec
 
@@ -30,6 +30,11 @@ class IndexWriter(Protocol):
     def add(self, key: bytes, hashes: tuple[int, int], start: int, promoted: bytes) -> None:
         """The next partition: the halves of its key's hash, where it begins in Data.db, the index of its blocks (b"":
         narrow)."""
+
+    def add_run(
+        self, keys: Sequence[bytes], hashes: Sequence[tuple[int, int]], starts: Sequence[int], wide: Mapping[int, bytes]
+    ) -> None:
+        """The same of the next ones; `wide`: the indexes of those that have one, by number."""
 
     def finish(self, put: Put, filter_bytes: bytes) -> None:
         """Completes the files, durably."""
@@ -100,6 +105,25 @@ class BigIndexWriter:
         self._piece.append(encode_entry(key, start, promoted))
         self._last_key = key
         self._count += 1
+
+    def add_run(
+        self, keys: Sequence[bytes], hashes: Sequence[tuple[int, int]], starts: Sequence[int], wide: Mapping[int, bytes]
+    ) -> None:
+        if wide:
+            for number, (key, both, start) in enumerate(zip(keys, hashes, starts, strict=True)):
+                self.add(key, both, start, wide.get(number, b""))
+            return
+        first, count = 0, len(keys)
+        while first < count:
+            if self._count % self._interval == 0:
+                self._end_piece()
+                self._keys.append(keys[first])
+                self._positions.append(self._file.position)
+            last = min(count, first + self._interval - self._count % self._interval)
+            self._piece += encode_entries(keys[first:last], starts[first:last])
+            self._count += last - first
+            first = last
+        self._last_key = keys[-1]
 
     def _end_piece(self) -> None:
         if self._piece:

@@ -2,7 +2,8 @@
 partition at a time costs several times as much."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice
+from operator import lt
 from typing import NamedTuple
 
 from storage.memtable.memtable import Position, hashes_and_positions
@@ -34,7 +35,7 @@ class StretchMaker:
         """The next keys; those before as a stretch."""
         made = self._made(starts[0])
         hashes, positions = hashes_and_positions(keys)
-        if positions[0] <= self._last or not all(left < right for left, right in pairwise(positions)):
+        if positions[0] <= self._last or not all(map(lt, positions, islice(positions, 1, None))):
             raise corrupted(self._path, f"keys out of order behind {self._last.hex()}")
         self._last = positions[-1]
         self._before = positions, hashes, list(starts), wide
@@ -48,7 +49,7 @@ class StretchMaker:
             return None
         positions, hashes, starts, wide = self._before
         starts.append(end)
-        if not all(left < right for left, right in pairwise(starts)):
+        if not all(map(lt, starts, islice(starts, 1, None))):
             raise corrupted(self._path, f"partitions out of order before {end}")
         if positions[0] >= self._from:
             return Stretch(positions, hashes, starts, wide)

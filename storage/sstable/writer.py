@@ -6,6 +6,8 @@ generator that pauses.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, chain
+from operator import lt
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
@@ -176,20 +178,22 @@ class SSTableWriter:
 
     def append_run(self, run: CopiedRun, source: Statistics) -> None:
         """The same of neighbours. Raises CorruptionError where they are not in order behind all before, or no partitions."""
-        keys = list(run.keys())
+        keys = run.keys()
+        if not keys:
+            return
         hashes, positions = hashes_and_positions(keys)
-        before = self._last_position
-        for position in positions:
-            if position <= before:
-                raise CorruptionError(f"copied partitions out of order behind {before.hex()}")
-            before = position
-        start = self._data.position
-        for number, (key, both, size) in enumerate(zip(keys, hashes, run.sizes, strict=True)):
-            self._register(key, both, start, run.wide.get(number, b""))
-            self._collector.end_copy(size)
-            start += size
+        if not all(map(lt, chain((self._last_position,), positions), positions)):
+            raise CorruptionError(f"copied partitions out of order behind {self._last_position.hex()}")
+        starts = list(accumulate(run.sizes[:-1], initial=self._data.position))
+        self._index.add_run(keys, hashes, starts, run.wide)
+        if self._filter is not None:
+            self._filter.add_all(hashes)
+        self._collector.end_copies(run.sizes)
         self._data.write(run.data)
-        self._last_position = before
+        if not self.partition_count:
+            self._first_key = keys[0]
+        self._last_key, self._last_position = keys[-1], positions[-1]
+        self.partition_count += len(keys)
         self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + len(keys)
 
     def _begin(self, position: Position) -> int:
