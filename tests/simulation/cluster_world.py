@@ -181,6 +181,7 @@ class WorldNode(Owner):
         self.is_up = self.is_settled = False
         self.has_left = False
         self.begins_joining = joins
+        self.takes_own_place = False
         self.start()
 
     def start(self) -> None:
@@ -201,6 +202,7 @@ class WorldNode(Owner):
             {},
             () if self.world.bugs.the_ring_is_forgotten else saved_peers(self.engine),
             is_joining,
+            hibernates=is_joining and self.takes_own_place,
             ring_delay_s=RING_DELAY_S,
         )
         self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
@@ -227,7 +229,7 @@ class WorldNode(Owner):
                 self.settle()
 
         try:
-            outcome = self.cluster.movements.join()
+            outcome = self.cluster.movements.join(self.node.address if self.takes_own_place else None)
         except MovementRefused:
             self.world.schedule.after(2.0, again)
             return
@@ -256,6 +258,12 @@ class WorldNode(Owner):
         lock = self.engine._lock
         if lock is not None:
             lock.release()
+
+    def start_empty(self) -> None:
+        """After a crash that has left nothing on its disk: it takes its own place."""
+        self.disk = MemoryDisk()
+        self.begins_joining = self.takes_own_place = True
+        self.start()
 
     def receive(self, sender: Endpoint, messages: Batch) -> None:
         if self.is_up:

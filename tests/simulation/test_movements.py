@@ -146,6 +146,31 @@ def test_a_node_leaves() -> None:
     assert all(load.acknowledged > 5 and load.reads > 10 for load in moving.loads)
 
 
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_whose_disk_is_lost_takes_its_own_place(seed: int) -> None:
+    """It is away for a while, and gets its data slowly: meanwhile nobody takes it for a replica that is up."""
+    moving = Moving(seed)
+    node, others = moving.world.nodes[2], [*moving.world.nodes[:2], moving.world.nodes[3]]
+    node.crash()
+    moving.world.run(20)
+    node.start_empty()
+    node.cluster.streams.bytes_per_s = STREAM_BYTES_PER_S
+    looks = 0
+    while node.cluster.movements.mode is not Mode.NORMAL:
+        moving.world.run(0.2)
+        looks += 1
+        assert looks < PATIENCE_S / 0.2, "it does not get its data"
+        if node.cluster.movements.mode is not Mode.NORMAL:
+            assert not any(other.cluster.is_alive(node.node) for other in others)
+    assert looks > 5
+    moving.world.run(30)
+    assert moving.faults == [], f"seed {seed}"
+    assert all(other.cluster.is_alive(node.node) for other in others)
+    assert sum(1 for key in moving.old if node in moving.replicas(key)) > 10
+    assert all(load.acknowledged > 5 and load.reads > 10 for load in moving.loads)
+
+
 def stormy(seed: int, bugs: Bugs | None = None) -> Moving:
     """Nodes that crash and are cut off, while one joins and another one leaves."""
     moving = Moving(seed, STORM, bugs)
