@@ -567,14 +567,15 @@ class ClusterNode:
 
     def schema_changed(self, writes: Sequence[SchemaWrite], timestamp_us: int) -> Outcome[None]:
         """A client changed it here: tells all that are up; done when they have it too."""
-        self._say_schema(timestamp_us)
+        self.say_schema(timestamp_us)
         mutations = [update.encode() for update in change_mutations(self.engine, writes)]
         body = encode_texts((timestamp_us.to_bytes(_TIME_BYTES, "big"), *mutations))
         spreading = Spreading(self.live_peers, self._clock() + self.proxy.timeouts.write_s)
         self._spread(spreading, Verb.SCHEMA_CHANGED, body)
         return spreading.outcome  # who does not take it in time will ask for it
 
-    def _say_schema(self, timestamp_us: int) -> None:
+    def say_schema(self, timestamp_us: int) -> None:
+        """Which one this node has, since that time."""
         self._schema_changed_us = max(self._schema_changed_us, timestamp_us)
         self.gossiper.say({ApplicationState.SCHEMA: str(self.engine.schema.version)})
         self._send_gossip(self.gossiper.greet(self.gossiper.live))
@@ -584,7 +585,7 @@ class ClusterNode:
         schema = merged_schema(self.engine, updates)
         if schema.version != self.engine.schema.version:
             self.owner.install_schema(schema, changed_us)
-            self._say_schema(changed_us)
+            self.say_schema(changed_us)
         self._send(sender, Message(Verb.DONE, message.id, b""))
 
     def _maybe_ask_for_schema(self, endpoint: Endpoint) -> None:
@@ -609,7 +610,7 @@ class ClusterNode:
         schema = replaced_schema(self.engine, updates)
         if schema.version != self.engine.schema.version:
             self.owner.install_schema(schema, changed_us)
-        self._say_schema(changed_us)
+        self.say_schema(changed_us)
 
 
 def _read_schema(body: bytes) -> tuple[int, list[PartitionUpdate]]:

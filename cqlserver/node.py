@@ -414,16 +414,21 @@ class Node:
         if self.engine.commit_log is not None and self.engine.commit_log.failure is not None:
             raise CommitLogFailed(self.engine.commit_log.failure)
 
-    def change_schema(self, new: Schema, keeps: bool = False) -> None:
-        """Makes `new` the schema, durably; it `keeps` snapshots of what is dropped. Raises CommitLogFailed."""
+    def change_schema(self, new: Schema, keeps: bool = False, spreads: bool = True) -> None:
+        """Makes `new` the schema, durably; it `keeps` snapshots of what is dropped, and `spreads` it to other nodes, who are
+        given it too, if not. Raises CommitLogFailed."""
         engine = self.engine
         engine.assure_turns(new)
         changed_us = self.environment.clock.wall_us()
         writes = schema_mutations(engine.schema, new, changed_us)
         dropped = changed_tables(engine.schema, new).dropped if keeps else ()
         engine.change_schema(new, writes, engine.wanted_before(dropped, DROPPED))
-        if self.member is not None:
+        if self.member is None:
+            return
+        if spreads:
             self.member.spread_schema(writes, changed_us)
+        else:
+            self.member.cluster.say_schema(changed_us)
 
     @property
     def tombstone_thresholds(self) -> tuple[int, int]:

@@ -284,6 +284,11 @@ class LocalCluster:
     def heal(self) -> None:
         self._network.heal()
 
+    @property
+    def has_messages(self) -> bool:
+        """Whether any is on its way between nodes that are heard of."""
+        return self._network.has_messages
+
     def current(self, node: Node) -> Node:
         """What a node is now, that may have been stopped and started since; itself where it does not run."""
         part = next(part for part in self.parts if part.config.host == node.config.host)

@@ -55,6 +55,10 @@ class LocalNetwork:
     def heal(self) -> None:
         self._cut.clear()
 
+    @property
+    def has_messages(self) -> bool:
+        return bool(self._queue)
+
     async def run(self) -> None:
         """Delivers until cancelled."""
         while True:

@@ -22,8 +22,8 @@ import logging
 import math
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -189,11 +189,17 @@ class Listener:
         await trio.lowlevel.checkpoint()
         if not self._steps:
             return action()
+        async with self.held():
+            return action()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Within it no request is under way, and none begins."""
         self._gate = gate = trio.Event()
         try:
             while self._steps:
                 await trio.lowlevel.checkpoint()
-            return action()
+            yield
         finally:
             self._gate = None
             gate.set()

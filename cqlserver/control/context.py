@@ -14,6 +14,7 @@ from storage.environment.strands import Overtaken, TooLong, in_go
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.clustering.saved import SavedCluster
     from cqlserver.control.kept_state import KeptState
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Control:
 
     def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
         self._node, self.cluster = node, cluster
-        self.snapshots: dict[str, SavedState | KeptState] = {}
+        self.snapshots: dict[str, SavedState | KeptState | SavedCluster] = {}
         self.sampling_jobs: dict[str, bool] = {}
         """By what they are about; False: to end soon."""
         self.lock = trio.Lock()

@@ -48,7 +48,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (_NAME, _ONLY),
         NOTHING,
         verbs.snapshot,
-        is_for_single_nodes=True,
     ),
     Operation(
         "restore",
@@ -56,7 +55,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (_NAME, Argument("schema", BOOLEAN, "the schema too, not the rows alone", True)),
         NOTHING,
         verbs.restore,
-        is_for_single_nodes=True,
     ),
     Operation(
         "snapshots",
@@ -65,7 +63,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         _SNAPSHOTS,
         verbs.snapshots,
         reads=True,
-        is_for_single_nodes=True,
     ),
     Operation(
         "about",
@@ -84,7 +81,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         verbs.about,
         reads=True,
     ),
-    Operation("forget", "Forgets a snapshot", (_NAME,), NOTHING, verbs.forget, is_for_single_nodes=True),
+    Operation("forget", "Forgets a snapshot", (_NAME,), NOTHING, verbs.forget),
     Operation(
         "execute",
         "Executes CQL, one statement or several with semicolons, and answers the rows of the last one",

@@ -65,11 +65,11 @@ def save(node: Node, only: str | None = None) -> SavedState:
     return SavedState(only, user_keyspaces(node.schema, only), tables)
 
 
-def bring_back(node: Node, saved: SavedState, with_schema: bool = True) -> None:
+def bring_back(node: Node, saved: SavedState, with_schema: bool = True, spreads: bool = True) -> None:
     """Has schema and data as they were, and nothing else; or the data alone, of the tables that are still there. Only for
-    nodes that keep nothing on disk."""
+    nodes that keep nothing on disk. `spreads`: other nodes are told of the schema."""
     if with_schema:
-        bring_schema_back(node, saved)
+        bring_schema_back(node, saved, spreads)
     else:
         empty(node, saved.only)
     stores = node.engine.stores
@@ -78,7 +78,7 @@ def bring_back(node: Node, saved: SavedState, with_schema: bool = True) -> None:
             store.bring_back(data)
 
 
-def bring_schema_back(node: Node, saved: SavedState) -> None:
+def bring_schema_back(node: Node, saved: SavedState, spreads: bool = True) -> None:
     """Drivers hear of what changed."""
     schema = node.schema
     for name in differences(user_keyspaces(schema, saved.only), saved.keyspaces):
@@ -87,12 +87,12 @@ def bring_schema_back(node: Node, saved: SavedState) -> None:
     if schema is not node.schema:
         for table_id, (store, _) in saved.tables.items():
             node.engine.stores.setdefault(table_id, store)
-        _change_schema(node, schema)
+        _change_schema(node, schema, spreads)
 
 
-def _change_schema(node: Node, new: Schema) -> None:
+def _change_schema(node: Node, new: Schema, spreads: bool = True) -> None:
     old = node.schema
-    node.change_schema(new)
+    node.change_schema(new, spreads=spreads)
     changes = [
         change
         for name in differences(user_keyspaces(old), user_keyspaces(new))

@@ -2,9 +2,11 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -23,6 +25,8 @@ from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
 
 if TYPE_CHECKING:
+    from cqlserver.clustering.in_process import LocalCluster
+    from cqlserver.clustering.saved import SavedCluster
     from cqlserver.control.kept_state import KeptState
 
 PAGE_SIZE: Final = 5_000
@@ -56,6 +60,12 @@ async def snapshot(control: Control, *, name: str, keyspace: str | None) -> obje
     if len(control.snapshots) >= SNAPSHOTS_MAX and name not in control.snapshots:
         raise Refused(f"there are {SNAPSHOTS_MAX} snapshots already; `forget` some of them")
     before = control.snapshots.get(name)
+    if control.cluster is not None or not control.node.is_alone:
+        from cqlserver.clustering import saved
+
+        with _whole_cluster(control) as cluster:
+            control.snapshots[name] = await saved.save(cluster, keyspace)
+        return {}
     if not control.node.durable:
         control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
         return {}
@@ -67,21 +77,39 @@ async def snapshot(control: Control, *, name: str, keyspace: str | None) -> obje
     return {}
 
 
-async def _let_go(control: Control, saved: "SavedState | KeptState") -> None:
-    if not isinstance(saved, SavedState):
+@contextmanager
+def _whole_cluster(control: Control) -> "Iterator[LocalCluster]":
+    """The nodes of this process, of which all run. Raises Refused."""
+    from cqlserver.clustering.saved import NotAll
+
+    if control.cluster is None or control.node.durable:
+        raise Refused("of a cluster, one in one process that keeps nothing on disk can be remembered")
+    try:
+        yield control.cluster
+    except NotAll:
+        raise Refused("all nodes have to run, and to be those that the snapshot is of") from None
+
+
+async def _let_go(control: Control, saved: "SavedState | KeptState | SavedCluster") -> None:
+    if control.cluster is None and not isinstance(saved, SavedState):
         from cqlserver.control import kept_state
 
-        await kept_state.forget(control, saved.folder)
+        await kept_state.forget(control, cast("KeptState", saved).folder)
 
 
 async def restore(control: Control, *, name: str, schema: bool) -> object:
     saved = _snapshot(control, name)
     if isinstance(saved, SavedState):
         await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
-        return {}
-    from cqlserver.control import kept_state
+    elif control.cluster is not None:
+        from cqlserver.clustering.saved import bring_back
 
-    await kept_state.bring_back(control, saved, schema)
+        with _whole_cluster(control) as cluster:
+            await bring_back(cluster, cast("SavedCluster", saved), schema)
+    else:
+        from cqlserver.control import kept_state
+
+        await kept_state.bring_back(control, cast("KeptState", saved), schema)
     return {}
 
 
@@ -107,7 +135,7 @@ async def forget(control: Control, *, name: str) -> object:
     return {}
 
 
-def _snapshot(control: Control, name: str) -> "SavedState | KeptState":
+def _snapshot(control: Control, name: str) -> "SavedState | KeptState | SavedCluster":
     found = control.snapshots.get(name)
     if found is None:
         names = ", ".join(control.snapshots) or "none"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from cqlserver.control.client import ControlError
 from cqlserver.launcher import Server, start
 from protocol.client import Connection, connect
 from protocol.errors import CasWriteUnknown, ReadTimeout, RequestError, TruncateError, Unavailable, WriteTimeout
@@ -75,6 +76,32 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
         node.resume()
         node.start()
         reconnect(running, number)
+
+
+def test_a_snapshot_is_of_all_nodes_and_comes_back_at_all(running: Cluster) -> None:
+    server = running.server
+    running.ask(1, "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 2}")
+    running.ask(2, "CREATE TABLE kept.t (k int PRIMARY KEY, v text)")
+    for key in range(20):
+        running.ask(1 + key % 3, f"INSERT INTO kept.t (k, v) VALUES ({key}, 'before')")
+    server.snapshot("twenty", keyspace="kept")
+    running.ask(3, "ALTER TABLE kept.t ADD w int")
+    for key in range(30):
+        running.ask(1 + key % 3, f"INSERT INTO kept.t (k, v) VALUES ({key}, 'after')")
+    server.restore("twenty")
+    for node in (1, 2, 3):
+        assert sorted(running.rows(node, "SELECT v FROM kept.t", ALL)) == [b"before"] * 20
+        columns = running.rows(node, "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'kept'")
+        assert columns == [b"k", b"v"]
+    running.ask(2, "DROP KEYSPACE kept")
+    server.restore("twenty")
+    assert sorted(running.rows(3, "SELECT v FROM kept.t", ALL)) == [b"before"] * 20
+    server.nodes[2].stop()
+    with pytest.raises(ControlError, match="all nodes have to run"):
+        server.restore("twenty")
+    server.nodes[2].start()
+    reconnect(running, 3)
+    running.ask(1, "DROP KEYSPACE kept")
 
 
 def reconnect(cluster: Cluster, number: int) -> None:
