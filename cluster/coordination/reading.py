@@ -160,8 +160,7 @@ class ReadOperation:
             return
         digests = {node: answer.digest for node, answer in self._data.items()} | self._digests
         if len(set(digests.values())) == 1:
-            is_filtered = self._command.criteria is not None and not self._command.is_of_partition
-            self._end(self._page_of(data[0], len(data) if is_filtered else 0))
+            self._end(self._page_of(data[0], 0 if self._command.criteria is None else len(digests)))
             return
         self.phase = Phase.COMPARING
         told = [node for node in self._contacts if node in digests and node not in self._data]

@@ -4,7 +4,7 @@ An answer says nothing of what lies behind its end. So what is known of all is k
 from behind it is left out, and whoever reads goes on from there. That is short-read protection, as a matter of course.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,21 +27,25 @@ Peer = TypeVar("Peer", bound=Hashable)
 
 class Page:
     """What a command found, as a store of its own; `end`: where it has to be gone on from, None: that was all. The store is
-    made when somebody reads it, who may pause. `replicas`: so many filtered, and were protected from each other."""
+    made when somebody reads it, who may pause. `replicas`: so many filtered; `is_agreed`: all of them found the same."""
 
-    __slots__ = ("_store", "_updates", "end", "replicas")
+    __slots__ = ("_store", "_updates", "end", "is_agreed", "replicas")
 
     def __init__(
-        self, store: TableStore, end: Boundary | None, updates: Sequence[bytes] = (), replicas: int = 0
+        self,
+        store: TableStore,
+        end: Boundary | None,
+        updates: Sequence[bytes] = (),
+        replicas: int = 0,
+        is_agreed: bool = False,
     ) -> None:
-        self._store, self._updates, self.end, self.replicas = store, updates, end, replicas
+        self._store, self._updates, self.end, self.replicas, self.is_agreed = store, updates, end, replicas, is_agreed
 
-    @property
-    def held_rows(self) -> int:
-        """How many rows Cassandra holds at once to protect that: those of a partition, of each replica."""
-        if not self.replicas:
-            return 0
-        return self.replicas * max((_row_count(partition) for _, partition in self.store.stored_partitions()), default=0)
+    def row_counts(self) -> Iterator[tuple[Position, int]]:
+        """Of each partition."""
+        for position, partition in self.store.stored_partitions():
+            count = sum(len(cks) for cks, _, _ in partition.chunks(b"", b"\xff", False))
+            yield position, count + (partition.static is not None)
 
     @property
     def store(self) -> TableStore:
@@ -50,10 +54,6 @@ class Page:
         for encoded in paused(updates):
             self._store.memtable.apply(PartitionUpdate.decode(encoded))
         return self._store
-
-
-def _row_count(partition: SourcePartition) -> int:
-    return sum(len(cks) for cks, _, _ in partition.chunks(b"", b"\xff", False)) + (partition.static is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Merged(Generic[Peer]):
 
 def page_of(answer: DataAnswer, table: TableMetadata, layouts: Layouts, replicas: int = 0) -> Page:
     """Of one replica's answer, or of one that the others agree with."""
-    return Page(_empty_store(table, layouts), answer.end, answer.partitions, replicas)
+    return Page(_empty_store(table, layouts), answer.end, answer.partitions, replicas, is_agreed=True)
 
 
 Known = Mapping[Position, PartitionUpdate]

@@ -31,7 +31,7 @@ def read_nearest(
     """Drives the nearest rows into the sink. `store`: of the replicas, `index`: this node's own. Raises InvalidRequest, what
     functions raise, and what the coordinator tells clients."""
     assert isinstance(store, ReplicatedStore), store
-    store.seek(Criteria(tuple(expressions), Nearest(index.metadata.name, wanted)), lambda rows: None)
+    store.seek(Criteria(tuple(expressions), Nearest(index.metadata.name, wanted)), lambda page: None)
     row_filter = RowFilter(store, expressions)
     column = index.target.column
     found: dict[tuple[bytes, bytes], tuple[PartitionView, StoredRow]] = {}

@@ -4,29 +4,46 @@ they left out takes many rows (service/reads/ReplicaFilteringProtection.java).""
 from collections.abc import Callable, Sequence
 
 from cluster.reading.criteria import Criteria
+from cluster.reading.merging import Page
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.plans.index_lookup import maybe_lookup
 from protocol.errors import Overloaded
 from storage.indexes.lookups import Indexed
+from storage.memtable.memtable import Position
 from storage.reads import TableStore
 from storage.row_filter import FilterExpression
 
 
 class ProtectionGuard:
-    """Of one request: `thresholds` of rows, above which it is told and above which it fails. `text` gives the query."""
+    """Of one request: `thresholds` of rows that Cassandra would hold at once, those of a partition from each replica, above
+    which it is told and above which it fails. `text` gives the query; `is_scan`: rows are held even of replicas that agree,
+    because digests are for reads of single partitions."""
 
-    def __init__(self, thresholds: tuple[int, int], warn: Callable[[str], None], text: Callable[[], str]) -> None:
+    def __init__(
+        self, thresholds: tuple[int, int], warn: Callable[[str], None], text: Callable[[], str], is_scan: bool
+    ) -> None:
         self._warn_from, self._fail_from = thresholds
-        self._warn, self._text = warn, text
+        self._warn, self._text, self._is_scan = warn, text, is_scan
         self._is_told = False
+        self._position: Position | None = None
+        self._count = 0  # of the rows of that partition
 
-    def held(self, rows: int) -> None:
-        """So many rows were, at once. Raises Overloaded."""
-        if rows > self._fail_from:
-            raise Overloaded(self._message(self._fail_from, "fail"))
+    def held(self, page: Page) -> None:
+        """The next page was completed. Raises Overloaded."""
+        if page.is_agreed and not self._is_scan:
+            return
+        for position, count in page.row_counts():
+            if position != self._position:
+                self._position, self._count = position, 0
+            self._count += count
+            self._check(self._count * page.replicas)
+
+    def _check(self, rows: int) -> None:
         if rows > self._warn_from and not self._is_told:
             self._is_told = True
             self._warn(self._message(self._warn_from, "warn"))
+        if rows > self._fail_from:
+            raise Overloaded(self._message(self._fail_from, "fail"))
 
     def _message(self, threshold: int, name: str) -> str:
         return (

@@ -47,11 +47,11 @@ class ReplicatedStore(TableStore):
         self._expected: deque[ReadCommand] = deque()
         self._ahead: dict[ReadCommand, Outcome[Page]] = {}
         self._criteria: Criteria | None = None
-        self._protected: Callable[[int], None] = lambda rows: None
+        self._protected: Callable[[Page], None] = lambda page: None
 
-    def seek(self, criteria: Criteria, protected: Callable[[int], None]) -> None:
-        """From now on gives rows that meet the criteria; others too, so its reader looks at each. `protected` is told how
-        many rows of a page were held so that what replicas left out did no harm."""
+    def seek(self, criteria: Criteria, protected: Callable[[Page], None]) -> None:
+        """From now on gives rows that meet the criteria; others too, so its reader looks at each. `protected` is told of
+        each page of several replicas, in which what one of them left out does no harm."""
         self._criteria, self._protected = criteria, protected
 
     def prepare_scan(self) -> bool:
@@ -96,7 +96,7 @@ class ReplicatedStore(TableStore):
         wait_for(outcome)
         page = outcome.result
         if page.replicas:
-            self._protected(page.held_rows)
+            self._protected(page)
         return page
 
     def scan_batches(

@@ -255,8 +255,9 @@ class SelectPlan:
         from cqlserver.clustering.seeking import ProtectionGuard, seek
 
         limit = min(shape.row_limit, shape.page_limit)
-        text = partial(command_text, self.table, self.selection.fetched, limit, None, expressions)
-        guard = ProtectionGuard(node.protection_thresholds, state.warn, text)
+        read = dict.fromkeys((*self.selection.fetched, *(expression.column for expression in expressions)))
+        text = partial(command_text, self.table, tuple(read), limit, None, expressions)
+        guard = ProtectionGuard(node.protection_thresholds, state.warn, text, restrictions.is_key_range)
         seek(store, node.read_store(self.table), expressions, candidates, restrictions.is_key_range, now_s, guard)
         return store
 

@@ -78,6 +78,20 @@ def cluster(running: Cluster) -> Iterator[Cluster]:
         reconnect(running, number)
 
 
+def test_filters_that_hold_many_rows_of_replicas_are_told(cluster: Cluster) -> None:
+    rows = "; ".join(f"INSERT INTO ks.t (k, c, v) VALUES (77, {c}, 'held')" for c in range(1_001))
+    cluster.ask(1, f"BEGIN UNLOGGED BATCH {rows}; APPLY BATCH", ALL)
+    query = "SELECT c FROM ks.t WHERE v = 'held' ALLOW FILTERING"
+    reply = cluster.connections[0].query(query, QueryOptions(consistency=QUORUM))
+    told = "SELECT v FROM ks.t WHERE v = 'held' ALLOW FILTERING"
+    assert list(reply.warnings) == [
+        f"Replica filtering protection has cached over 2000 rows during query {told}. "
+        "(See 'cached_replica_rows_warn_threshold' in cassandra.yaml.)"
+    ]
+    assert not cluster.connections[0].query(query, QueryOptions(consistency=ONE)).warnings
+    cluster.ask(1, "DELETE FROM ks.t WHERE k = 77", ALL)
+
+
 def test_a_snapshot_is_of_all_nodes_and_comes_back_at_all(running: Cluster) -> None:
     server = running.server
     running.ask(1, "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 2}")
