@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+THREE_REPLICAS = "{'class': 'SimpleStrategy', 'replication_factor': 3}"
 sys.path[:0] = [path for path in (str(HERE), str(HERE.parent)) if path not in sys.path]
 
 from clients.python_driver import any_session, clusters, keyspace, session  # noqa: E402, F401
@@ -70,6 +71,8 @@ def targets(request: pytest.FixtureRequest) -> Iterator[tuple[Address | Cluster,
         cqlserver.start(nodes=3, memory=True, config=HERE / "cassandra.yaml") as whole,
         cqlserver.start(nodes=3, memory=True, config=HERE / "cassandra.yaml") as reduced,
     ):
+        for server in (whole, reduced):  # a single copy of it would be out of reach with the node that has it
+            server.execute(f"ALTER KEYSPACE system_auth WITH replication = {THREE_REPLICAS}")
         reduced.nodes[2].stop()
         yield tuple(
             Cluster(tuple(Address(node.host, node.port) for node in nodes), 3) for nodes in (whole.nodes, reduced.nodes[:2])

@@ -19,10 +19,12 @@ ONE_NODE = {
     "counter/deleted_counters_go_on_counting": "shows counts that a deletion hides: the next leader has others",
     "errors/consistency": _LEVELS,
     "errors/consistency_levels_that_do_not_fit": _LEVELS,
-    "sai/create_sai_on_all_types": "tells of indexes in the order in which this node made them; others have them by name",
+    "sai/create_sai_on_all_types": "tells of indexes in the order in which this node made them; others have them by name "
+    "(SchemaKeyspace.fetchIndexes)",
     "system_tables/schema_as_data": "reads what system tables say of other nodes",
     "user_aggregates/create_aggregate_forms_and_errors": "has an aggregate keep the function that was replaced at this node",
-    "user_functions/describe_functions": "tells of aggregates in the order in which this node made them",
+    "user_functions/describe_functions": "tells of aggregates in the order in which this node made them; others have them "
+    "by name (SchemaKeyspace.fetchUDAs)",
 }
 """Scripts whose outcome is another one on three nodes, and why."""
 _ADDRESSES = {"login": "auth_address", "guarded": "guarded_address", "captured": "captured_address"}
