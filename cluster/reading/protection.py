@@ -26,6 +26,8 @@ from storage.schema.metadata import TableMetadata
 
 _ALL_ROWS: Final = 0xFFFFFFFF
 _KEY: Final = slice(8, None)
+_STATIC: Final = b"\xff"
+"""In the place of an order key, which never begins so: the static row."""
 
 
 class Protection(Generic[Peer]):
@@ -70,8 +72,9 @@ class Protection(Generic[Peer]):
                 rows = self._live_rows(partition) if rows is None else rows
                 update = known.get(position)
                 missing = [ck for ck in rows if (update is None or ck not in update.rows) and (position, ck) not in asked]
-                if missing:
-                    asked.update((position, ck) for ck in missing)
+                lacks_static = update is None and partition.static is not None and (position, _STATIC) not in asked
+                if missing or lacks_static:
+                    asked.update((position, ck) for ck in (_STATIC, *missing))  # that one comes with any row
                     found.setdefault(peer, []).append(self._rows(position, missing))
         return found
 

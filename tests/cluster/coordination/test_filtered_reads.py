@@ -115,6 +115,15 @@ def test_a_row_that_is_deleted_where_the_static_row_matches_stays_so() -> None:
     assert [ck for _, ck, _ in found] == [ORDER_KEY(b"b")]
 
 
+def test_a_static_row_alone_that_was_deleted_does_not_come_back() -> None:
+    deleted = PartitionUpdate(TABLE.id, b"k", Deletion(5, SmallCluster().clock.now_s()))
+    cluster = two_of_three([cell_update("s", b"1", 1)], [deleted])
+    node = cluster.nodes[0]
+    outcome, _ = node.proxy.scan(node.plans_of_read(QUORUM, True), scan(cluster, equal("k", b"k")))
+    cluster.deliver()
+    assert [view.static for view in outcome.result.store.scan(cluster.clock.now_s())] in ([], [None])
+
+
 def test_a_limit_is_met_by_what_is_behind_the_matches_that_are_none() -> None:
     many = [cell_update("v", b"1", 1, bytes((at,))) for at in range(20)]
     newer = [cell_update("v", b"2", 2, bytes((at,))) for at in range(15)]
