@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from cqlserver.metrics.profile import Profile
     from cqlserver.observers import Observer
     from cqlserver.query_log.recording import QueryLog
+    from cqlserver.slow_queries import SlowQueries
+    from cqlserver.state import ReadWork
+    from protocol.frames import Envelope
     from storage.views.view import RowFilter
 
 log = logging.getLogger("cqlserver")
@@ -125,6 +128,8 @@ class Node:
         )
         self.sessions: dict[Client, None] = {}
         self.query_log: QueryLog | None = None
+        self.slow_queries: SlowQueries | None = None
+        """Once there was one."""
         self.audit_logs: AuditLogs | None = None
         """Once one of them was on."""
         self.profile: Profile | None = None
@@ -223,6 +228,23 @@ class Node:
         self.query_log = query_log
         self.metering.counts_each_read = query_log is not None
         self._observe()
+
+    def note_read(self, envelope: "Envelope", began: float, work: "ReadWork") -> None:
+        """A SELECT that began at that time, by the clock, and took steps is answered: it may have been slow."""
+        now_s, timeout_ms = self.environment.clock.monotonic(), self.config.slow_query_log_timeout_ms
+        if not 0 < timeout_ms <= (now_s - began) * 1000:
+            return
+        if self.slow_queries is None:
+            from cqlserver.slow_queries import SlowQueries
+
+            self.slow_queries = SlowQueries(timeout_ms, self.statements, now_s)
+        self.slow_queries.note(envelope, now_s - began, work)
+
+    def tick(self) -> None:
+        """To be called every few seconds (metrics/rates.py)."""
+        self.metering.tick(self.engine.stores)
+        if self.slow_queries is not None:
+            self.slow_queries.tell(self.environment.clock.monotonic())
 
     def audit(self, observers: "Sequence[Observer]") -> None:
         """The same of the audit log and the full query log: those that are on."""

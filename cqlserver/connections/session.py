@@ -543,7 +543,7 @@ class Session(Client):
             return False
         if not is_apart:
             answer = self._with_room(answer, unanswered.envelope[0], unanswered.envelope[2])
-            unanswered.count(self._metering)
+            unanswered.count(self.node)
             if is_for_apart(answer, self._encoder) and not unanswered.wrote:
                 unanswered.encode_apart(self.node, self._encoder, answer)
                 return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cqlserver.connections.apart import encoded_apart
 from cqlserver.connections.bounds import TURN_S
-from cqlserver.metrics.meters import Metering, RequestMeter
+from cqlserver.metrics.meters import RequestMeter
 from cqlserver.pending import Pending, Steps
 from cqlserver.state import ClientState, ReadWork
 from cqlserver.system.tracing import Trace
@@ -66,9 +66,11 @@ class Unanswered:
         if state.keyspace == self.keyspace:  # it was no USE
             state.keyspace = others[1]
 
-    def count(self, metering: Metering) -> None:
+    def count(self, node: "Node") -> None:
         """It is answered."""
-        metering.served(self.envelope[3], self.meters, self.began, self.rows, self.error_name, is_timed=True)
+        node.metering.served(self.envelope[3], self.meters, self.began, self.rows, self.error_name, is_timed=True)
+        if self.read_work is not None:
+            node.note_read(self.envelope, self.began, self.read_work)
 
     @property
     def awaited(self) -> Awaited | None:

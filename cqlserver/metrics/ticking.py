@@ -10,4 +10,4 @@ async def tick_forever(node: Node) -> None:
     """Until cancelled."""
     while True:
         await trio.sleep(TICK_S)
-        node.metering.tick(node.engine.stores)
+        node.tick()
