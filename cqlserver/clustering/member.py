@@ -1,6 +1,7 @@
 """This server among the nodes of its cluster: what its plans ask of the others, and what these bring about here."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -57,7 +58,8 @@ Mutation = tuple[TableMetadata, bytes, bytes]
 
 
 class Member(Owner):
-    """See the module. What waits is for strands, which have said `long_work` before."""
+    """See the module. What waits is for strands, which have said `long_work` before. `dropped`: messages to others that were
+    given up, by verb."""
 
     def __init__(self, node: Node, seeds: Sequence[Endpoint]) -> None:
         self._node = node
@@ -90,6 +92,7 @@ class Member(Owner):
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         self.held_answers = HeldAnswers() if node.sync_before_reply else None
         self.late_answers = self.held_answers or LateAnswers()
+        self.dropped: Counter[int] = Counter()
         self.cluster.bundles.waiting = self.late_answers
         node.member = self
         node.is_alone = not self.cluster.peers

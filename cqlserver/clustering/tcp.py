@@ -7,6 +7,7 @@ whoever waits for an answer takes the peer for slow, as he does where it can't b
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -49,11 +50,12 @@ BACKLOG: Final = 128
 
 
 class Wire:
-    """One node's. `incoming` is set before `run`."""
+    """One node's. `incoming` is set before `run`; `dropped`: messages that were given up, by their verb."""
 
     def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID, how: Connecting = PLAIN) -> None:
         self._local, self._cluster_name, self._host_id, self._how = local, cluster_name, host_id, how
         self.incoming: Incoming | None = None
+        self.dropped: Counter[int] = Counter()
         self.route: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint
         """Where a node is reached that others know by this endpoint."""
         self._peers: dict[tuple[Endpoint, Kind], _Peer] = {}
@@ -74,7 +76,7 @@ class Wire:
             if self._nursery is None:
                 return
             hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
-            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how)
+            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how, self.dropped)
             self._nursery.start_soon(peer.run)
         peer.add(messages, size)
 
@@ -188,8 +190,11 @@ def _address(stream: trio.SocketStream) -> str:
 class _Peer:
     """What is for one peer, and the connection to it."""
 
-    def __init__(self, hello: Hello, route: Callable[[Endpoint], Endpoint], how: Connecting) -> None:
+    def __init__(
+        self, hello: Hello, route: Callable[[Endpoint], Endpoint], how: Connecting, dropped: Counter[int]
+    ) -> None:
         self._endpoint, self._hello, self._route, self._how = hello.callee, hello, route, how
+        self._dropped = dropped
         self._reached_at = hello.callee
         self._queue: list[Message] = []
         self._queued_bytes = 0
@@ -208,6 +213,7 @@ class _Peer:
 
     def add(self, messages: Sequence[Message], size: int) -> None:
         if self._queued_bytes + size > QUEUE_BYTES_MAX:
+            self._drop(messages)
             return
         if self._fd >= 0:
             self._rest = self._written(self._encode(messages))
@@ -252,7 +258,7 @@ class _Peer:
                     self._refusal = str(error)
                     log.error("%s: %s", self._endpoint, error)
             self._is_gone = True
-            self._take()  # nobody knows how much of it arrived
+            self._drop(self._take())
             await trio.sleep(RETRY_S)
 
     async def _shake_hands(self, stream: trio.SocketStream) -> TlsEnd | None:
@@ -304,7 +310,12 @@ class _Peer:
                         await self._wanted.wait()
                         self._is_sending = True
                     frames, self._rest = self._rest, b""
-                    await stream.send_all(frames + self._encode(self._take()))
+                    messages = self._take()
+                    try:
+                        await stream.send_all(frames + self._encode(messages))
+                    except (trio.BrokenResourceError, trio.Cancelled):
+                        self._drop(messages)  # nobody knows how much of it arrived
+                        raise
         finally:
             self._fd, self._rest = -1, b""  # before the number may be another's
         return has_left
@@ -313,6 +324,10 @@ class _Peer:
         queue, self._queue, self._queued_bytes = self._queue, [], 0
         self._wanted = trio.Event()
         return queue
+
+    def _drop(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._dropped[message.verb] += 1
 
     async def _watch(self, stream: trio.SocketStream, tls: TlsEnd | None, scope: trio.CancelScope) -> None:
         """The peer says nothing on this connection, but for what belongs to its encryption: what else comes is its end."""

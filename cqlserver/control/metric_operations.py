@@ -48,7 +48,13 @@ METRIC_OPERATIONS: Final[tuple[Operation, ...]] = (
         "thread_pools",
         "What goes on, waits and was done, as Cassandra's thread pools",
         (),
-        {"type": "object", "properties": {"pools": {"type": "array", "items": {"type": "object"}}}},
+        {
+            "type": "object",
+            "properties": {
+                "pools": {"type": "array", "items": {"type": "object"}},
+                "dropped": {"type": "object", "description": "messages to other nodes that were given up, by type"},
+            },
+        },
         statistics.thread_pools,
         reads=True,
         alone=False,

@@ -77,7 +77,7 @@ async def repair(
     repairs = cluster_of(control).repairs
 
     def begin() -> "RepairCommand | None":
-        return repairs.begin(found, options, RepairHistory(control.node.engine))
+        return repairs.begin(found, options, RepairHistory(control.node.engine, control.node.metering))
 
     try:
         command = await control.exclusively(begin)

@@ -7,6 +7,7 @@ from typing import Final
 from cqlserver.control.context import BadArgument, Control
 from cqlserver.control.storing import readers
 from cqlserver.metrics.drawing import latency_of, sstables_read
+from cqlserver.metrics.dropped import dropped_by_type
 from cqlserver.metrics.histograms import QUANTILES, Snapshot, merged
 from cqlserver.metrics.meters import Kind
 from cqlserver.metrics.pools import pools
@@ -21,8 +22,10 @@ _VIEW_WRITE: Final = "ViewWrite"
 
 
 async def thread_pools(control: Control) -> object:
-    """`dropped`: none of them: what is too late is answered as a timeout."""
-    return {"pools": [pool._asdict() for pool in pools(control.node)]}
+    """`dropped`: messages to other nodes, by type; what is too late is answered as a timeout."""
+    member = control.node.member
+    dropped = dropped_by_type(member.dropped if member is not None else {})
+    return {"pools": [pool._asdict() for pool in pools(control.node)], "dropped": dropped}
 
 
 async def proxy_histograms(control: Control) -> object:

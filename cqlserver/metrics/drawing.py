@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cqlserver.metrics import process
+from cqlserver.metrics.dropped import dropped_by_type
 from cqlserver.metrics.histograms import QUANTILES, DecayingHistogram, Merging, Snapshot, merged
 from cqlserver.metrics.meters import FAILURES, TIMEOUTS, UNAVAILABLE, Kind, RequestMeter, Tally
 from cqlserver.metrics.pools import pools
@@ -121,6 +122,8 @@ def _server(node: Node, sink: Sink) -> None:
     known = 1 + (len(cluster.peers) if cluster is not None else 0)
     sink("cqlserver_nodes", ("up",), up)
     sink("cqlserver_nodes", ("down",), known - up)
+    for message_type, count in dropped_by_type(node.member.dropped if node.member is not None else {}).items():
+        sink("cassandra_dropped_messages_total", (message_type,), count)
     sink("cassandra_storage_hints_total", (), cluster.hints.kept_count if cluster is not None else 0)
     for pool in pools(node):
         sink("cassandra_thread_pool_active_tasks", (pool.name,), pool.active)
@@ -178,6 +181,12 @@ def _table(
     sink("cassandra_table_estimated_partitions", labels, partitions)
     largest = max((reader.statistics.stats.partition_sizes.max() for reader in found), default=0)
     sink("cassandra_table_partition_size_maximum_bytes", labels, largest)
+    whole = sum(reader.data_bytes for reader in found)
+    repaired = sum(reader.data_bytes for reader in found if reader.repaired_at_ms)
+    sink("cassandra_table_repaired_ratio", labels, repaired / whole if whole else 1)
+    started, completed = node.metering.repairs_of(table.id)
+    sink("cassandra_table_repair_jobs_started_total", labels, started)
+    sink("cassandra_table_repair_jobs_completed_total", labels, completed)
     _operations(node, store, labels, sink)
 
 

@@ -66,6 +66,17 @@ _ALL: Final = (
     Family("cassandra_table_estimated_pending_compactions", GAUGE, "compactions", _TABLE, "Compactions that wait or go on"),
     Family("cassandra_table_estimated_partitions", GAUGE, "partitions", _TABLE, "Partitions, those in several files twice"),
     Family("cassandra_table_partition_size_maximum_bytes", GAUGE, "bytes", _TABLE, "Its largest partition in one file"),
+    Family(
+        "cassandra_table_repaired_ratio", GAUGE, "ratio", _TABLE, "Share of its bytes on disk that were repaired; 1: all"
+    ),
+    Family(
+        "cassandra_table_repair_jobs_started_total",
+        COUNTER,
+        "repairs",
+        _TABLE,
+        "Comparisons with other replicas, in some ranges, that this node has begun",
+    ),
+    Family("cassandra_table_repair_jobs_completed_total", COUNTER, "repairs", _TABLE, "Those that have ended well"),
     Family("cassandra_compaction_pending_tasks", GAUGE, "compactions", (), "Compactions that wait or go on"),
     Family("cassandra_compaction_completed_tasks_total", COUNTER, "compactions", (), "Compactions that have ended well"),
     Family("cassandra_compaction_bytes_compacted_total", COUNTER, "bytes", (), "What they read"),
@@ -79,6 +90,13 @@ _ALL: Final = (
     Family("cqlserver_commit_log_failed", GAUGE, "0 or 1", (), "1: writing it has failed, and writes are refused"),
     Family("cassandra_storage_load_bytes", GAUGE, "bytes", (), "What all SSTables take on disk"),
     Family("cassandra_storage_exceptions_total", COUNTER, "errors", (), "Bugs of the server that were met"),
+    Family(
+        "cassandra_dropped_messages_total",
+        COUNTER,
+        "messages",
+        ("message_type",),
+        "Messages to other nodes that were given up, because these could not be reached or did not keep up",
+    ),
     Family("cassandra_storage_hints_total", COUNTER, "hints", (), "Hints that were kept for nodes that were away"),
     Family("cqlserver_nodes", GAUGE, "nodes", ("state",), "Nodes of the cluster that are up, and down"),
     Family("cassandra_thread_pool_active_tasks", GAUGE, "tasks", ("pool",), "What goes on, by Cassandra's pool for it"),

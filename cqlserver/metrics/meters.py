@@ -168,6 +168,7 @@ class Metering:
         self.last: Measured | None = None
         self.counts_each_read = False
         self._forgotten_count = 0
+        self._repairs: dict[UUID, tuple[int, int]] = {}
         self._meters: dict[tuple[UUID, Kind], RequestMeter] = {}
         self._turn = self._latest_us = 0
 
@@ -191,6 +192,8 @@ class Metering:
         for key in [key for key in self._meters if key[0] not in table_ids]:
             meter = self._meters.pop(key)
             self._forgotten_count += meter.count - meter.shared
+        for table_id in [table_id for table_id in self._repairs if table_id not in table_ids]:
+            del self._repairs[table_id]
 
     def choose(self, requests: int) -> int:
         """Which request of so many is timed, counted from 1; 0 where there is none."""
@@ -252,6 +255,15 @@ class Metering:
     def request_count(self) -> int:
         """All that read or wrote rows."""
         return self._forgotten_count + sum(meter.count - meter.shared for meter in self._meters.values())
+
+    def count_repair(self, table_id: UUID, *, is_over: bool) -> None:
+        """A table's replicas begin to be compared in some ranges, or that has ended well."""
+        started, completed = self._repairs.get(table_id, (0, 0))
+        self._repairs[table_id] = (started, completed + 1) if is_over else (started + 1, completed)
+
+    def repairs_of(self, table_id: UUID) -> tuple[int, int]:
+        """How many were started, and how many of them ended well."""
+        return self._repairs.get(table_id, (0, 0))
 
     def note_stall(self, seconds: float) -> None:
         """A go of the loop took so long."""

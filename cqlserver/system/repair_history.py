@@ -8,6 +8,7 @@ from typing import Any, Final
 from cluster.repair.coordinator import RepairCommand, Session, Watcher
 from cluster.repair.options import Preview
 from cluster.repair.rows import columns_of
+from cqlserver.metrics.meters import Metering
 from storage.engine import Engine
 from storage.keys import clustering_order_key, compose_key
 from storage.mutation import Liveness, PartitionUpdate, Row
@@ -18,10 +19,10 @@ US_PER_MS: Final = 1_000
 
 
 class RepairHistory(Watcher):
-    """Of one node. A preview leaves no trace."""
+    """Of one node. A preview leaves no trace, and is counted all the same."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, metering: Metering) -> None:
+        self._engine, self._metering = engine, metering
 
     def command_began(self, command: RepairCommand) -> None:
         self._note_command(
@@ -45,6 +46,7 @@ class RepairHistory(Watcher):
     def session_began(self, command: RepairCommand, session: Session) -> None:
         local, neighbours = command.local, session.common.neighbours
         for table in command.tables:
+            self._metering.count_repair(table.id, is_over=False)
             for range_ in session.common.ranges:
                 self._note_job(
                     command,
@@ -64,6 +66,8 @@ class RepairHistory(Watcher):
                 )
 
     def job_ended(self, command: RepairCommand, session: Session, table: TableMetadata, error: Exception | None) -> None:
+        if error is None:
+            self._metering.count_repair(table.id, is_over=True)
         values = {"status": "SUCCESS"} if error is None else {"status": "FAILED", **_exception(error)}
         self._note_job(command, session, table, {**values, "finished_at": self._now_ms})
 

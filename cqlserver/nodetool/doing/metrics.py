@@ -26,8 +26,8 @@ _MESSAGES: Final = tuple(
     REPLICATION_DONE_REQ PAXOS_PROPOSE_RSP
     """.split()
 )
-"""What Cassandra's nodes say to each other, in the order of its hash map. This server's messages are others, and none of
-them is dropped for having waited too long."""
+"""What Cassandra's nodes say to each other, in the order of its hash map. This server's messages are others
+(metrics/dropped.py), and none of them is dropped for having waited too long."""
 _SHARES: Final = ("50%", "75%", "95%", "98%", "99%", "Min", "Max")
 _NO_SSTABLES: Final = "No SSTables exists, unable to calculate 'Partition Size' and 'Cell Count' percentiles"
 _REQUESTS: Final = {
@@ -44,19 +44,20 @@ def tpstats(tool: Tool) -> None:
     form = tool.options["format"]
     if form not in (None, "", "json", "yaml"):
         raise UsageError("arguments for -F are json,yaml only.")
-    pools = tool.call("thread_pools")["pools"]
+    told = tool.call("thread_pools")
+    pools, dropped = told["pools"], told["dropped"]
     if form:
-        tool.write((as_json if form == "json" else as_yaml)(_pools_map(pools)))
+        tool.write((as_json if form == "json" else as_yaml)(_pools_map(pools, dropped)))
         return
     rows = [["Pool Name", "Active", "Pending", "Completed", "Blocked", "All time blocked"]]
     rows += [[pool["name"], *(str(pool[of]) for of in ("active", "pending", "completed")), "0", "0"] for pool in pools]
     tool.write(table(rows))
     tool.out("\nLatencies waiting in queue (micros) per dropped message types")
     head = ["Message type", "Dropped    ", "50%     ", "95%     ", "99%     ", "Max"]
-    tool.write(table([head, *([name, "0", "0.0", "0.0", "0.0", "0.0"] for name in _MESSAGES)]))
+    tool.write(table([head, *([name, str(dropped.get(name, 0)), "0.0", "0.0", "0.0", "0.0"] for name in _MESSAGES)]))
 
 
-def _pools_map(pools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _pools_map(pools: Sequence[Mapping[str, Any]], dropped: Mapping[str, int]) -> dict[str, Any]:
     told = {
         pool["name"]: in_java_order(
             {
@@ -72,7 +73,7 @@ def _pools_map(pools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return in_java_order(
         {
             "ThreadPools": in_java_order(told),
-            "DroppedMessage": in_java_order(dict.fromkeys(_MESSAGES, 0)),
+            "DroppedMessage": in_java_order({name: dropped.get(name, 0) for name in _MESSAGES}),
             "WaitLatencies": in_java_order({name: [0.0] * len(_SHARES) for name in _MESSAGES}),
         }
     )

@@ -7,6 +7,8 @@ from wire_end import End, wait_taken
 
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
+from cluster.internode.verbs import Verb
+from cqlserver.clustering import tcp
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +58,29 @@ def test_a_node_that_is_elsewhere_than_it_says_is_reached_by_its_route_also_when
                 while len(before.station.taken) + len(after.station.taken) < len(sent):
                     await trio.sleep(0.001)
             assert before.station.taken + after.station.taken == sent
+            nursery.cancel_scope.cancel()
+
+    trio.run(talk)
+
+
+def test_what_is_given_up_is_counted_by_its_verb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than may wait for a peer, and what waited for one that can't be reached."""
+
+    async def talk() -> None:
+        async with trio.open_nursery() as nursery:
+            one, other, nobody = End(), End(), Endpoint("127.0.0.1", 1)
+            await nursery.start(one.run)
+            await nursery.start(other.run)
+            one.wire.carry(nobody, [Message(Verb.MUTATE, 1, b"x"), Message(Verb.READ, 2, b"x")])
+            with trio.fail_after(20):
+                while one.wire.dropped.total() < 2:
+                    await trio.sleep(0.001)
+            one.wire.carry(other.endpoint, [Message(Verb.SYN, 1, b"arrives")])
+            await wait_taken(other, 1)
+            monkeypatch.setattr(tcp, "QUEUE_BYTES_MAX", 10)
+            one.wire.carry(other.endpoint, [Message(Verb.HINTS, 3, b"x" * 11)])
+            assert one.wire.dropped == {Verb.MUTATE: 1, Verb.READ: 1, Verb.HINTS: 1}
+            assert other.wire.dropped == {}
             nursery.cancel_scope.cancel()
 
     trio.run(talk)

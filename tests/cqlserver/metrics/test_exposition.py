@@ -10,6 +10,8 @@ from itertools import pairwise
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from cluster.internode.verbs import Verb
+from cqlserver.metrics.dropped import dropped_by_type
 from cqlserver.metrics.exposition import pieces
 from cqlserver.metrics.families import FAMILIES
 from protocol.requests import Query
@@ -59,6 +61,12 @@ def test_numbers_are_those_of_the_requests() -> None:
     assert found["cassandra_table_live_rows_scanned_sum", (("keyspace", "m"), ("table", "t1"))] == 2
     assert found["cassandra_cql_statements_executed_total", (("statement_type", "prepared"),)] == 0
     assert ("cassandra_table_memtable_live_bytes", (("keyspace", "m"), ("table", "Odd"))) in found
+
+
+def test_dropped_messages_have_cassandras_names() -> None:
+    assert dropped_by_type({}) == {"MUTATION_REQ": 0, "READ_REQ": 0, "HINT_REQ": 0}
+    found = dropped_by_type({Verb.MUTATE: 2, Verb.MUTATE_EACH: 3, Verb.DIGEST: 1, Verb.REPAIR_TREES: 4})
+    assert found == {"MUTATION_REQ": 5, "READ_REQ": 0, "HINT_REQ": 0, "READ_RSP": 1, "REPAIR_TREES": 4}
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus's promtool is not installed")

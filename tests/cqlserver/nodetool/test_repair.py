@@ -6,6 +6,7 @@ The texts are those that Cassandra 5.0.8's three nodes printed.
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -75,6 +76,14 @@ def previewed(node: ClusterNode) -> str:
     return told(node.nodetool("repair", "-full", "-prv", "ks3"))[-1]
 
 
+def metrics(node: ClusterNode, head: str) -> dict[str, float]:
+    """Of /metrics those that begin so, without that."""
+    with urlopen(f"http://127.0.0.1:{node.control_port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if line.startswith(head))
+    return {name.removeprefix(head): float(value) for name, value in pairs}
+
+
 IN_SYNC = "Repair preview completed successfully; Previewed data was in sync"
 
 
@@ -99,6 +108,9 @@ def test_a_full_repair_is_told_as_cassandra_does_and_leaves_nothing_that_differs
     assert lines[4] == "condition satisfied queried for parent session status and discovered repair completed."
     assert lines[5:] == ["Repair completed successfully"]
     assert previewed(node) == IN_SYNC
+    counts = metrics(node, "cassandra_table_repair_jobs_")
+    (started, completed) = (counts[f'{state}_total{{keyspace="ks3",table="t"}}'] for state in ("started", "completed"))
+    assert started == completed >= 3, "the preview's, the repair's, the other preview's"
 
 
 @pytest.mark.parametrize("how", ["-seq", "-dcpar", "-local", "-os", "-pr"])
