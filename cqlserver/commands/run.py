@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,7 +21,7 @@ DEFAULT_KEYSPACE: Final = "test"
 NOT_FOUND: Final = 127
 """What a shell exits with where there is no such command."""
 _USAGE: Final = """\
-usage: cqlserver run [--keyspace NAME] [--init PATH] [options of the server] -- COMMAND [ARGUMENT ...]
+usage: cqlserver run [--keyspace NAME] [--init PATH] [--record DIR] [options of the server] -- COMMAND [ARGUMENT ...]
 
 Starts a server (in memory, on a free port, unless the options say otherwise), runs COMMAND, stops the server, and exits as
 COMMAND did. COMMAND finds it by CASSANDRA_CONTACT_POINTS, CASSANDRA_PORT, CASSANDRA_LOCAL_DC and CASSANDRA_KEYSPACE, by what
@@ -28,6 +29,7 @@ Spring, Quarkus, the Java driver and cqlsh read, and the control port by CQLSERV
 
   --keyspace NAME   made where it isn't there yet (default test)
   --init PATH       a file of CQL or rows, or a folder of them, in that keyspace where they name none; repeatable
+  --record DIR      a new folder for what clients ask, with all values: for `cqlserver diff` and `cqlserver fql`
   the server's own options: cqlserver --help
 """
 _NOT_FOR_IT: Final = ("--ready-file", "--until-stdin-ends")
@@ -45,6 +47,7 @@ def main(name: str, arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--keyspace", default=DEFAULT_KEYSPACE)
     parser.add_argument("--init", action="append", default=[])
+    parser.add_argument("--record", type=Path)
     try:
         own, options = parser.parse_known_args(options)
     except argparse.ArgumentError as error:
@@ -66,6 +69,9 @@ def main(name: str, arguments: list[str]) -> int:
             at_work = "--init "
             for path in own.init:
                 server.load(path, keyspace=own.keyspace)
+            if own.record is not None:
+                at_work = "--record "
+                _record(server, own.record)
         except ControlError as error:
             print(f"cqlserver run: {at_work}{error.message}", file=sys.stderr)
             return 1
@@ -74,6 +80,13 @@ def main(name: str, arguments: list[str]) -> int:
             print(f"cqlserver run: the server ended before the command. Its log:\n{server.log}", file=sys.stderr)
             return status or 1
     return status
+
+
+def _record(server: Server, folder: Path) -> None:
+    """Raises ControlError."""
+    if folder.exists():
+        raise ControlError("Refused", f"{folder} is there already")
+    server.call("enable_full_query_log", path=str(folder.resolve()))
 
 
 def _server_command(options: list[str]) -> list[str]:

@@ -100,3 +100,50 @@ def test_diff_says_so_where_nobody_answers(tmp_path: Path) -> None:
         contact = server.contact
     done = run("diff", contact, str(tmp_path / "s.cql"))
     assert (done.returncode, done.stderr) == (2, f"cqlserver diff: no Cassandra answers at {contact}: Connection refused\n")
+
+
+ASKING = """\
+import os
+from protocol.client import connect
+
+with connect(os.environ["CASSANDRA_HOST"], int(os.environ["CASSANDRA_PORT"])) as connection:
+    for text in ("USE test", "INSERT INTO t (k) VALUES (1)", "SELECT release_version, host_id FROM system.local",
+                 "CREATE KEYSPACE made WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+                 "CREATE TABLE made.u (k int PRIMARY KEY)", "SELECT k, writetime(v) FROM t"):
+        connection.query(text)
+    prepared = connection.prepare("UPDATE t SET v = ? WHERE k = ?").response
+    connection.execute(prepared, (b"x", (1).to_bytes(4, "big")))
+    for text in EXTRA:
+        connection.query(text)
+    connection.query("SELECT k, v, writetime(v) FROM t")
+"""
+
+
+def recorded(folder: Path, *extra: str) -> str:
+    (folder / "schema.cql").write_text("CREATE TABLE t (k int PRIMARY KEY, v text)")
+    script = ASKING.replace("EXTRA", repr(extra))
+    recording = folder / f"recording-{len(extra)}"
+    words = ["--record", str(recording), "--init", str(folder / "schema.cql")]
+    done = run("run", *words, "--", sys.executable, "-c", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    again = run("run", "--record", str(recording), "--", "true")
+    assert (again.returncode, again.stderr) == (1, f"cqlserver run: --record {recording} is there already\n")
+    return str(recording)
+
+
+def test_diff_compares_what_a_run_asked_in_keyspaces_of_its_own(tmp_path: Path) -> None:
+    plain, odd = recorded(tmp_path), recorded(tmp_path, "SELECT now() FROM t")
+    words = ["--keyspace", "test", str(tmp_path / "schema.cql")]
+    with cqlserver.start() as other:
+        done = run("diff", other.contact, *words, plain)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "8 statements, 0 answers differ\n", "")
+        done = run("diff", other.contact, *words, odd)
+        assert done.returncode == 1, done.stderr
+        assert f"{odd}, statement 8: SELECT now() FROM t\n    cqlserver: " in done.stdout
+        assert done.stdout.endswith("9 statements, 1 answers differ\n")
+        keyspaces = other.execute("SELECT keyspace_name FROM system_schema.keyspaces")
+        assert all(row["keyspace_name"].startswith("system") for row in keyspaces), "what they made is gone"
+        other.execute("CREATE KEYSPACE made WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        done = run("diff", other.contact, *words, plain)
+        told = "cqlserver diff: the keyspaces made are there already, and not this run's: nothing was done\n"
+        assert (done.returncode, done.stderr) == (2, told)
