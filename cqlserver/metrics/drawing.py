@@ -2,7 +2,7 @@
 process keep. `draw` gives way after each table, so that its caller decides how long a turn is."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cqlserver.metrics import process
 from cqlserver.metrics.dropped import dropped_by_type
@@ -15,6 +15,7 @@ from storage.background import Lane, TaskState
 from storage.reads import TableStore
 
 if TYPE_CHECKING:
+    from storage.sstable.caches import Generations
     from storage.sstable.reader import SSTableReader
 
 _OPERATIONS: Final = {
@@ -141,9 +142,14 @@ def _storage(node: Node, sink: Sink) -> None:
     sink("cassandra_commit_log_completed_tasks_total", (), commit_log.appended if commit_log is not None else 0)
     sink("cqlserver_commit_log_failed", (), commit_log is not None and commit_log.failure is not None)
     files = engine.maybe_files
-    capacities = {"key": engine.options.key_cache_bytes, "chunk": node.config.file_cache_bytes}
-    for name, capacity in capacities.items():
-        cache = None if files is None else files.caches.keys if name == "key" else files.caches.chunks
+    caches = files.caches if files is not None else None
+    for name, attribute, configured in (
+        ("key", "keys", engine.options.key_cache_bytes),
+        ("row", "rows", engine.options.row_cache_bytes),
+        ("chunk", "chunks", node.config.file_cache_bytes),
+    ):
+        cache: Generations[Any, Any] | None = getattr(caches, attribute, None)
+        capacity = cache.capacity if cache is not None else configured
         hits, misses = (cache.hits, cache.misses) if cache is not None else (0, 0)
         sink("cassandra_cache_capacity_bytes", (name,), capacity)
         sink("cassandra_cache_estimated_size_bytes", (name,), cache.size if cache is not None else 0)

@@ -80,7 +80,7 @@ _ALL: Final = (
     Family("cassandra_compaction_pending_tasks", GAUGE, "compactions", (), "Compactions that wait or go on"),
     Family("cassandra_compaction_completed_tasks_total", COUNTER, "compactions", (), "Compactions that have ended well"),
     Family("cassandra_compaction_bytes_compacted_total", COUNTER, "bytes", (), "What they read"),
-    Family("cassandra_cache_capacity_bytes", GAUGE, "bytes", ("cache",), "What a cache may hold: key, chunk"),
+    Family("cassandra_cache_capacity_bytes", GAUGE, "bytes", ("cache",), "What a cache may hold: key, row, chunk"),
     Family("cassandra_cache_estimated_size_bytes", GAUGE, "bytes", ("cache",), "What it holds"),
     Family("cassandra_cache_entries", GAUGE, "entries", ("cache",), "How many entries it has"),
     Family("cassandra_cache_hits_total", COUNTER, "requests", ("cache",), "What was found in it"),
