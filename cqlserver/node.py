@@ -238,7 +238,7 @@ class Node:
             from cqlserver.slow_queries import SlowQueries
 
             self.slow_queries = SlowQueries(timeout_ms, self.statements, now_s)
-        self.slow_queries.note(envelope, now_s - began, work)
+        self.border.attempt(self.slow_queries.note, envelope, now_s - began, work)
 
     def tick(self) -> None:
         """To be called every few seconds (metrics/rates.py)."""

@@ -7,9 +7,8 @@ from pathlib import Path
 from cqlserver.audit.bin_log import SUFFIX
 from cqlserver.audit.full_query_log import QueryRecord
 from cqlserver.audit.replaying import records_of
-from cqlserver.audit.statement_kinds import StatementKinds
+from cqlserver.audit.statement_kinds import TEXT_CHARS_MAX, StatementKinds
 from cqlserver.query_log.entries import tables_of
-from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.parser import parse
 from protocol.requests import Batch
@@ -49,12 +48,11 @@ def _keyspaces_of(record: QueryRecord, kinds: StatementKinds) -> Iterator[tuple[
             raise NotOwn(f"roles are not a run's own: {text}")
         if kind.keyspace is not None:
             yield kind.keyspace, kind.type == "CREATE_KEYSPACE"
-        if kind.type == "BATCH":
+        if kind.type == "BATCH" or len(text) > TEXT_CHARS_MAX:
             try:
                 statement = parse(text)
-            except CqlSyntaxError:
-                continue
-            assert isinstance(statement, tree.Batch), text
+            except CqlSyntaxError as error:
+                raise NotOwn(f"nobody can tell what it is about: {text}") from error
             yield from ((keyspace, False) for keyspace, _ in tables_of(statement, record.keyspace) if keyspace)
 
 

@@ -33,17 +33,26 @@ def test_all_keyspaces_are_found_and_those_that_it_made(monkeypatch: pytest.Monk
         "DROP KEYSPACE e",
         "BEGIN BATCH INSERT INTO f.t (k) VALUES (1); UPDATE g.t SET v = 1 WHERE k = 1; APPLY BATCH",
         "INSERT INTO c.t (k) VALUES (1)",
+        f"INSERT INTO long.t (k) VALUES ('{'x' * 70_000}')",
     )
     batch = Batch(0, (BatchEntry("DELETE FROM h.t WHERE k = 1"), BatchEntry("DELETE FROM t WHERE k = 1")))
     found = keyspaces(monkeypatch, *(record(Query(text)) for text in texts), record(batch, "i"))
-    assert sorted(found) == list("abcdefghi")
+    assert sorted(found) == [*"abcdefghi", "long"]
     assert [name for name, is_made in found.items() if is_made] == ["c"]
     assert text_of(record(batch)) == "DELETE FROM h.t WHERE k = 1; DELETE FROM t WHERE k = 1"
 
 
-@pytest.mark.parametrize("text", ["CREATE ROLE a", "GRANT SELECT ON a.t TO b", "ALTER USER a NOSUPERUSER"])
-def test_a_run_that_changes_roles_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotOwn, match="roles are not a run's own"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("CREATE ROLE a", "roles are not a run's own"),
+        ("GRANT SELECT ON a.t TO b", "roles are not a run's own"),
+        ("ALTER USER a NOSUPERUSER", "roles are not a run's own"),
+        ("INSERT INTO a.t (k) VALUES (" + "x" * 70_000, "nobody can tell what it is about"),
+    ],
+)
+def test_a_run_that_may_change_what_is_not_its_own_is_refused(text: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotOwn, match=told):
         keyspaces(monkeypatch, record(Query(text)))
 
 
