@@ -309,13 +309,9 @@ def main(arguments: list[str] | None = None) -> int:
         return command.main(name, rest)
     try:
         config = configure(arguments)
+        logs.set_up(config)
     except ConfigError as error:
         print(f"cqlserver: {error}", file=sys.stderr)
-        return 2
-    try:
-        logs.set_up(config)
-    except OSError as error:
-        print(f"cqlserver: --log-file {error.filename}: {error.strerror}; choose another", file=sys.stderr)
         return 2
     from cqlserver.program.server import StartupError, run
 

@@ -77,10 +77,13 @@ def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
     together = [f"-Dcqlserver.nodes_together={len(configs)}"]
     if all(config.data is None or not config.data.exists() for config in configs):
         together += ["--set", "auto_bootstrap=false"]  # nobody has anything that others would have to get
-    for config in configs:
+    for index, config in enumerate(configs, 1):
         place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
         place += ["--dc", config.datacenter]
         place += ["--memory"] if config.data is None else ["--data", str(config.data)]
+        if config.log_file is not None:  # each has its own: it rolls it
+            path = config.log_file.path
+            place += ["--log-file", str(path.with_name(f"{path.stem}-{index}{path.suffix}"))]
         if config is configs[-1]:  # it has all the others
             place += [word for path in config.init for word in ("--init", str(path))]
         command = [sys.executable, "-P", "-m", "cqlserver", *shared, *together, *place]

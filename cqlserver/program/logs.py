@@ -75,12 +75,16 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(config: "Config") -> None:
-    """To be called once, before anything is logged. Raises OSError where there is to be a file, and can't be."""
+    """To be called once, before anything is logged. Raises ConfigError where there is to be a file, and can't be."""
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if config.log_file is not None:
+        from cqlserver.program.config import ConfigError
         from cqlserver.program.log_files import RollingFile
 
-        handlers.append(RollingFile(config.log_file))
+        try:
+            handlers.append(RollingFile(config.log_file))
+        except OSError as error:
+            raise ConfigError(f"--log-file {error.filename}: {error.strerror}; choose another") from error
     if config.log_table:
         from cqlserver.program.log_table import LogTable
 

@@ -1,9 +1,12 @@
 """`cqlserver run` and `cqlserver diff` as a shell has them."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,7 @@ def test_diff_says_so_where_nobody_answers(tmp_path: Path) -> None:
 
 
 ASKING = """\
+import json
 import os
 from protocol.client import connect
 
@@ -147,3 +151,35 @@ def test_diff_compares_what_a_run_asked_in_keyspaces_of_its_own(tmp_path: Path) 
         done = run("diff", other.contact, *words, plain)
         told = "cqlserver diff: the keyspaces made are there already, and not this run's: nothing was done\n"
         assert (done.returncode, done.stderr) == (2, told)
+
+
+def free_port(*addresses: str) -> int:
+    """At all of them."""
+    while True:
+        with ExitStack() as stack:
+            port = 0
+            try:
+                for address in addresses:
+                    sock = stack.enter_context(socket.socket())
+                    sock.bind((address, port))
+                    port = sock.getsockname()[1]
+            except OSError:
+                continue
+            return port
+
+
+def test_nodes_of_a_cluster_have_log_files_of_their_own(tmp_path: Path) -> None:
+    hosts = ("127.0.0.61", "127.0.0.62")
+    ports = ["--port", str(free_port(*hosts)), "--storage-port", str(free_port(*hosts)), "--control-port", "0"]
+    command = [*COMMAND, "cluster", "--nodes", "2", "--memory", "--host", hosts[0], *ports, "--ready-file", "-"]
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
+    with subprocess.Popen(
+        [*command, "--log-file", str(tmp_path / "system.log")], env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert len(json.loads(process.stdout.readline())["nodes"]) == 2
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["system-1.log", "system-2.log"]
+    for number, host in enumerate(hosts, 1):
+        assert f"Starting listening for CQL clients on {host}:" in (tmp_path / f"system-{number}.log").read_text()
