@@ -47,11 +47,11 @@ Place = tuple[Stretch, int]
 class _Input:
     """An SSTable that is compacted into one of `version` (None: nothing is to be copied). `can_copy`: its partitions may be
     copied as bytes, for nothing in it is ever purged. `alone`: each partition is read by itself. `at`: how many bytes of it
-    have been read."""
+    have been read (up to where, for it is read in order)."""
 
     def __init__(self, reader: SSTableReader, version: Version | None, alone: bool) -> None:
         self._reader, self._alone = reader, alone
-        self._read = reader.read_through()
+        self._read_through = reader.read_through()
         self._stretch: Stretch | None = None
         self._contents: Sequence[Stored] = ()
         self.can_copy = (
@@ -59,10 +59,13 @@ class _Input:
         )
         self.at = 0
 
+    def _read(self, start: int, end: int) -> bytes:
+        self.at = max(self.at, end)
+        return self._read_through(start, end)
+
     def places(self) -> Iterator[Batch[Place]]:
         for stretch in self._reader.stretches():
             yield stretch.positions, list(zip(repeat(stretch), range(len(stretch.positions)), strict=False))
-            self.at = stretch.starts[-1]
 
     def content(self, place: Place) -> Stored:
         stretch, number = place
@@ -72,10 +75,10 @@ class _Input:
             self._stretch, self._contents = stretch, self._reader.contents(stretch, self._read)
         return self._contents[number]
 
-    def copy(self, place: Place, writer: SSTableWriter) -> None:
+    def copy(self, place: Place, writer: SSTableWriter, point: Callable[[], None]) -> None:
         stretch, number = place
         index = stretch.wide.get(number)
-        pieces = self._reader.raw(stretch, number, self._read)
+        pieces = _with_points(self._reader.raw(stretch, number, self._read), point)
         promoted = index.data if index is not None else b""
         writer.append_raw(stretch.positions[number], stretch.hashes[number], pieces, promoted, self._reader.statistics)
 
@@ -237,15 +240,19 @@ class Compaction:
         store, rules, merged = self.files.store, self.rules, self._merged
         copies = not (rules.removes_covered or rules.skips_damaged)
         inputs = [_Input(reader, self.files.version if copies else None, rules.skips_damaged) for reader in self.inputs]
+
+        def point() -> None:
+            task.completed = min(task.total, sum(source.at for source in inputs))
+            self._pace(task, task.completed)
+            task.point()
+            if not self.is_wanted:
+                raise Cancelled
+
         for items in in_order([source.places() for source in inputs]):
             number = 0
             while number < len(items):
                 if not number % POINT_PARTITIONS:
-                    task.completed = min(task.total, sum(source.at for source in inputs))
-                    self._pace(task, task.completed)
-                    task.point()
-                    if not self.is_wanted:
-                        raise Cancelled
+                    point()
                 position, source, place = items[number]
                 number += 1
                 several: list[Stored] | None = None
@@ -258,7 +265,7 @@ class Compaction:
                 if rules.ranges is not None and not any(first <= position <= last for first, last in rules.ranges):
                     continue
                 if several is None and inputs[source].can_copy:
-                    inputs[source].copy(place, outputs.writer(position))
+                    inputs[source].copy(place, outputs.writer(position), point)
                     continue
                 try:
                     found = several or [inputs[source].content(place)]
@@ -266,14 +273,20 @@ class Compaction:
                     if type(stored) is bytes and copies:
                         outputs.writer(position).append_single(position, stored)
                     else:
-                        self._append(position, store.general(stored), outputs, task)
+                        self._append(position, store.general(stored), outputs, point)
                 except CorruptionError as error:
                     if not rules.skips_damaged:
                         raise
                     log.warning("%s: the partition %s is left out", error, position[8:].hex())
                     self.skipped += 1
 
-    def _append(self, position: Position, partition: SourcePartition, outputs: Outputs | ApartOutputs, task: Task) -> None:
+    def _append(
+        self,
+        position: Position,
+        partition: SourcePartition,
+        outputs: Outputs | ApartOutputs,
+        point: Callable[[], None],
+    ) -> None:
         store, rules = self.files.store, self.rules
         key = position[8:]
         purgeable_us = self._purgeable_us(key) if self._may_purge else NO_TIMESTAMP
@@ -281,7 +294,7 @@ class Compaction:
         kept = DroppedFilter(store.table, store.layouts)
         if rules.removes_covered:
             partition = uncovered_partition(partition, self._newer(key), store.layouts, rules.by_cells)
-        data = self._kept(partition, purger, kept, task)
+        data = self._kept(partition, purger, kept, point)
         if rules.skips_damaged:  # all of it, before anything is written
             data = data._replace(tombstones=list(data.tombstones), rows=list(data.rows))
         outputs.writer(position).append(key, data)
@@ -292,13 +305,15 @@ class Compaction:
         readers = [r for r in self.files.readers if r not in self.inputs and r.max_timestamp_us > oldest_us]
         return [partition for reader in readers if (partition := reader.maybe_partition(key)) is not None]
 
-    def _kept(self, partition: SourcePartition, purger: Purger, kept: DroppedFilter, task: Task) -> PartitionData:
+    def _kept(
+        self, partition: SourcePartition, purger: Purger, kept: DroppedFilter, point: Callable[[], None]
+    ) -> PartitionData:
         static = kept.static(partition.static)
         return PartitionData(
             purger.deletion(partition.deletion),
             purger.row(static) if static is not None else None,
             purger.tombstones(partition.range_tombstones(b"", b"\xff")),
-            purger.rows(kept.rows(stored_rows(partition, task))),
+            purger.rows(kept.rows(stored_rows(partition, point))),
         )
 
     def _purgeable_us(self, key: bytes) -> int:
@@ -315,3 +330,13 @@ class Compaction:
             else:  # one that is damaged may hold anything
                 return NO_TIMESTAMP
         return least
+
+
+def _with_points(pieces: Iterator[bytes], point: Callable[[], None]) -> Iterator[bytes]:
+    """The same pieces; `point` is called before each but the first."""
+    behind = False
+    for piece in pieces:
+        if behind:
+            point()
+        behind = True
+        yield piece

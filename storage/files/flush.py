@@ -130,17 +130,17 @@ def write_memtable(
                 writer.append_single(position, stored)
                 continue
             partition = memtable.general(stored)
-            rows = kept.rows(stored_rows(partition, task))
+            rows = kept.rows(stored_rows(partition, task.point))
             tombstones = partition.range_tombstones(b"", b"\xff")
             data = PartitionData(partition.deletion, kept.static(partition.static), tombstones, rows)
             writer.append(position[8:], data)
 
 
-def stored_rows(partition: SourcePartition, task: Task) -> Iterator[tuple[bytes, StoredRow]]:
-    """All rows of a partition, with points where others may run where they are many."""
+def stored_rows(partition: SourcePartition, point: Callable[[], None]) -> Iterator[tuple[bytes, StoredRow]]:
+    """All rows of a partition; where they are many, `point` is called in between."""
     behind = False
     for cks, rows, _ in partition.chunks(b"", b"\xff", False):
         if behind:
-            task.point()
+            point()
         behind = True
         yield from zip(cks, rows, strict=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -21,6 +22,7 @@ from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, NO_LIVENESS, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
 from storage.schema.table_definitions import define_table
+from storage.sstable.reader import COPY_BYTES
 from storage.sstable.stretch import Stretch
 from storage.sstable.writer import SSTableWriter
 
@@ -368,3 +370,28 @@ def test_one_is_stopped_by_its_id_and_leaves_all_as_it_was() -> None:
     assert data_files(node) == files
     assert not [name for name in node.disk.list(FOLDER) if "txn" in name]
     assert node.rows(made) == expected
+
+
+@pytest.mark.parametrize("is_merged", [False, True])
+def test_what_is_read_of_few_large_partitions_is_told_piece_by_piece(
+    is_merged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that one stretch of the index names counted at once, at its end: few large partitions were not held up at all."""
+    node = Harness(EngineOptions("/d"))
+    made = table()
+    node.create(made)
+    for first in (0, 1):
+        for k in range(3):
+            for c in range(100):
+                node.insert(made, k if is_merged else 3 * first + k, 2 * c + first, f"{k} {c} " * 2000)
+        flush(node)
+    read: list[int] = []
+    monkeypatch.setattr(_Pace, "pace", lambda self, task, done: read.append(done))
+    total = sum(reader.data_bytes for reader in node.engine.files.readers_of(made.id))
+    before = node.rows(made)
+    compact(node)
+    assert node.rows(made) == before
+    assert total > 5_000_000
+    steps = [after - before for before, after in pairwise([0, *read, total])]
+    assert min(steps) >= 0
+    assert max(steps) <= 2 * COPY_BYTES
