@@ -100,6 +100,8 @@ class EngineOptions:
     """Who archives segments of the log, and what is brought back of such; None: nobody."""
     cdc: "CdcOptions | None" = None
     """Where the changes of tables with `cdc = true` are captured; None: nowhere (cdc_enabled is false)."""
+    column_index_bytes: int | None = None
+    """Of a wide partition as much lies between two entries of its index (column_index_size); None: as its format has it."""
 
 
 class Engine:
@@ -214,6 +216,7 @@ class Engine:
                 wanted.sstable_version,
                 wanted.compaction_bytes_per_s,
                 wanted.incremental_backups,
+                wanted.column_index_bytes,
             )
             self.maybe_files = StoredTables(
                 self.environment,

@@ -65,6 +65,7 @@ class OurNode:
 
     def _ask(self, request: requests.Request, version: int) -> responses.Response:
         self._session.receive(requests.encode(request, version, 0))
+        self._session.finish()  # a long one is done in steps
         self._session.forget_served()
         output = self._session.take_later() + self._session.take_output()
         version, flags, _, opcode, body = EnvelopeDecoder(version, responses=True).receive_data(output)[0]

@@ -134,6 +134,15 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
         alone=False,
     ),
     Operation(
+        "column_index_size",
+        "How much lies between two entries of a wide partition's index, in KiB",
+        (),
+        {"type": "object", "properties": {"kib": INTEGER.schema}},
+        switches.column_index_size,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
         "set_cache_capacity",
         "How much caches may take",
         (

@@ -83,3 +83,9 @@ async def set_cache_capacity(control: Control, *, keys_mib: int, rows_mib: int) 
         files.caches.keys.resize(keys_mib * MIB)
         files.set_row_cache_bytes(rows_mib * MIB)
     return {}
+
+
+async def column_index_size(control: Control) -> object:
+    """How much lies between two entries of a wide partition's index, in KiB; -1: as much as its format has."""
+    size = control.node.config.storage.column_index_bytes
+    return {"kib": -1 if size is None else size >> 10}

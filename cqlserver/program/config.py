@@ -410,6 +410,9 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
         size = settings.get(f"{cache}_size", settings.get(f"{cache}_size_in_mb"))
         if size is not None:
             read = replace(read, **{f"{cache}_bytes": parse_size_bytes(f"{cache}_size", size)})  # type: ignore[arg-type]
+    size = settings.get("column_index_size", settings.get("column_index_size_in_kb"))
+    if size is not None:
+        read = replace(read, column_index_bytes=parse_size_bytes("column_index_size", size, "KiB"))
     return read
 
 

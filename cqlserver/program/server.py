@@ -315,6 +315,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.incremental_backups,
         config.archiving,
         _cdc_options(config),
+        config.storage.column_index_bytes,
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:

@@ -13,13 +13,15 @@ _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
     """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over.
-    `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection)."""
+    `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection).
+    `column_index_bytes` None: each format has its own."""
 
     compatibility_mode: str = "CASSANDRA_4"
     selected_format: str = "big"
     compaction_bytes_per_s: int = 64 << 20
     key_cache_bytes: int = 16 << 20
     row_cache_bytes: int = 0
+    column_index_bytes: int | None = None
     tombstone_warn_threshold: int = 1_000
     tombstone_failure_threshold: int = 100_000
     protected_rows_warn_threshold: int = 2_000

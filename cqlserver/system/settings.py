@@ -60,6 +60,7 @@ def _text(value: object) -> str:
 
 def _own(config: Config) -> dict[str, str | None]:
     """The settings that mean something here, by Cassandra's names and in its units."""
+    column_index_bytes = config.storage.column_index_bytes
     return {
         "auth_read_consistency_level": config.auth.read_level,
         "auth_write_consistency_level": config.auth.write_level,
@@ -70,6 +71,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "key_cache_size": f"{config.storage.key_cache_bytes >> 20}MiB",
         "replica_filtering_protection.cached_rows_fail_threshold": str(config.storage.protected_rows_fail_threshold),
         "replica_filtering_protection.cached_rows_warn_threshold": str(config.storage.protected_rows_warn_threshold),
+        "column_index_size": None if column_index_bytes is None else f"{column_index_bytes >> 10}KiB",
         "row_cache_size": f"{config.storage.row_cache_bytes >> 20}MiB",
         "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
         "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),

@@ -233,6 +233,7 @@ class Compaction:
             pending_repair=pending_repair,
             originating_host=self._host_id,
             commit_log_intervals=merged_intervals(interval for reader in own for interval in reader.commit_log_intervals),
+            index_block_bytes=files.index_block_bytes,
         )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 

@@ -102,7 +102,12 @@ class Flush:
         beside(lambda: transaction.add(descriptor.file_name("")))
         interval = divmod(self.lower, 1 << POSITION_SHIFT), divmod(self.upper, 1 << POSITION_SHIFT)
         key_count = -(-len(self.memtable) // self._shards)
-        options = WriterOptions(key_count, originating_host=self._host_id, commit_log_intervals=(interval,))
+        options = WriterOptions(
+            key_count,
+            originating_host=self._host_id,
+            commit_log_intervals=(interval,),
+            index_block_bytes=files.index_block_bytes,
+        )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 
 

@@ -62,6 +62,7 @@ class ReceivedTable:
             pending_repair=stats.pending_repair,
             originating_host=self._host_id,
             commit_log_intervals=((self._end, self._end),),
+            index_block_bytes=files.index_block_bytes,
         )
         writer = SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
         self._lanes[lane] = writer, statistics

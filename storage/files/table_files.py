@@ -55,8 +55,10 @@ class TableFiles:
         caches: Caches,
         version: Version,
         assure_schema: Callable[[Task], None],
+        index_block_bytes: int | None,
     ) -> None:
         self.store = store
+        self.index_block_bytes = index_block_bytes
         self.assure_schema = assure_schema
         """To be called before a new SSTable counts: waits until the schema that it was written with is durable."""
         self.readers: tuple[SSTableReader, ...] = ()

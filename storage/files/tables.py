@@ -58,8 +58,8 @@ class FlushOptions:
     """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
     `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size;
     `row_cache_bytes`: row_cache_size; `version`: of SSTables that are written;
-    `compaction_bytes_per_s`: compaction_throughput; `keeps_backups`: incremental_backups. Their defaults are
-    EngineOptions'."""
+    `compaction_bytes_per_s`: compaction_throughput; `keeps_backups`: incremental_backups; `column_index_bytes`:
+    column_index_size. Their defaults are EngineOptions'."""
 
     memtable_bytes: int
     log_bytes: int
@@ -69,6 +69,7 @@ class FlushOptions:
     version: str
     compaction_bytes_per_s: int
     keeps_backups: bool
+    column_index_bytes: int | None
 
 
 class _Removal(NamedTuple):
@@ -228,7 +229,8 @@ class StoredTables:
         return files.readers if files is not None else ()
 
     def _made(self, store: TableStore) -> TableFiles:
-        return TableFiles(self._disk, self.folders, store, self.caches, VERSIONS[self.options.version], self._assure_schema)
+        version, block_bytes = VERSIONS[self.options.version], self.options.column_index_bytes
+        return TableFiles(self._disk, self.folders, store, self.caches, version, self._assure_schema, block_bytes)
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
         """Begins to flush what the memtables of these tables have now; before the first SSTable of all the one that says

@@ -120,7 +120,8 @@ class SSTableWriter:
         else:
             codec, interval = self._encoder.codec, table.params.min_index_interval
             self._index = BigIndexWriter(self._open, interval, codec, self._version)
-        self._block_bytes = options.index_block_bytes or INDEX_BYTES[self._version.format]
+        wanted = options.index_block_bytes
+        self._block_bytes = INDEX_BYTES[self._version.format] if wanted is None else wanted
 
     @property
     def bytes_written(self) -> int:

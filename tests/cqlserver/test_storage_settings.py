@@ -30,6 +30,8 @@ def test_rates_sizes_and_thresholds() -> None:
     assert read("compaction_throughput=16MiB/s").compaction_bytes_per_s == 16 << 20
     assert read("compaction_throughput_mb_per_sec=8").compaction_bytes_per_s == 8 << 20
     assert read("compaction_throughput=0").compaction_bytes_per_s == 0
+    assert read("column_index_size=4KiB").column_index_bytes == 4096
+    assert read("column_index_size_in_kb=8").column_index_bytes == 8192
     assert read("key_cache_size=3MiB").key_cache_bytes == 3 << 20
     found = read("tombstone_warn_threshold=5", "tombstone_failure_threshold=10")
     assert (found.tombstone_warn_threshold, found.tombstone_failure_threshold) == (5, 10)

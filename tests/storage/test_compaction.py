@@ -395,3 +395,19 @@ def test_what_is_read_of_few_large_partitions_is_told_piece_by_piece(
     steps = [after - before for before, after in pairwise([0, *read, total])]
     assert min(steps) >= 0
     assert max(steps) <= 2 * COPY_BYTES
+
+
+@pytest.mark.parametrize("version", ["nb", "da"])
+@pytest.mark.parametrize("index_bytes", [None, 2048])
+def test_a_wide_partition_has_as_many_places_in_its_index_as_was_set(version: str, index_bytes: int | None) -> None:
+    node = Harness(EngineOptions("/d", sstable_version=version, column_index_bytes=index_bytes))
+    made = table()
+    node.create(made)
+    for c in range(100):
+        node.insert(made, 1, c, "x" * 1000)
+    flush(node)
+    for _ in range(2):
+        (reader,) = node.engine.files.readers_of(made.id)
+        (stretch,) = reader.stretches()
+        assert len(stretch.wide[0]) == {("nb", None): 2, ("da", None): 6}.get((version, index_bytes), 34)
+        compact(node)

@@ -71,8 +71,8 @@ def getconcurrentcompactors(tool: Tool) -> None:
 
 
 def getcolumnindexsize(tool: Tool) -> None:
-    """It can't be set here: each format has its own, which is what -1 means."""
-    tool.out("Current value for column_index_size: -1 KiB")
+    """Where nothing is set each format has its own: that is what -1 means."""
+    tool.out(f"Current value for column_index_size: {tool.call('column_index_size')['kib']} KiB")
 
 
 def refreshsizeestimates(tool: Tool) -> None:
