@@ -15,7 +15,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from storage.batches import Batch, Item, in_order
+from storage.batches import SOURCES_PER_GO_MAX, Batch, Item, in_order
 from storage.environment.strands import ITEMS_PER_GO_MAX, let_go_piecewise, long_work, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
@@ -356,7 +356,10 @@ class TableStore:
     ) -> Iterator[Singles | PartitionView]:
         """The same; partitions of one row each come together, if all of a partition is wanted."""
         takes_singles = slices == EVERYTHING and not self._dropped_us
-        for items in in_order([source.batches(start) for source in (self.memtable, *self.flushed)]):
+        sources = (self.memtable, *self.flushed)
+        if len(sources) > SOURCES_PER_GO_MAX:
+            long_work()
+        for items in in_order([source.batches(start) for source in sources]):
             is_last = end is not None and items[-1][0] >= end
             wanted = items[: bisect_left(items, end, key=_position)] if is_last else items
             if wanted:
