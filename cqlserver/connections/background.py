@@ -14,6 +14,10 @@ HELD_UP_S: Final = ((2.0, 0.032), (1.5, 0.016), (1.1, 0.004))
 """How long clients wait after each of their turns (listener.py's TURN_S) while memtables take so many times what they
 should: writes come faster than they are flushed, and clients are held up the more the further behind flushes are. So
 memtables stay below two and a half times that, also where a flush waits for the disk, and turns stay short."""
+HURRIED_BACKLOG: Final = 3.0
+HURRIED_TURN_S: Final = 0.016
+"""Of a turn while memtables take so many times what they should all the same, because other nodes write to them: those are
+not held up."""
 LOOK_S: Final = 0.05
 """How often is looked how far that is."""
 WAIT_S: Final = 0.002
@@ -36,6 +40,7 @@ async def work_forever(
     background.on_wanted = lambda: token.run_sync_soon(want)  # a strand may be who adds something
     next_tick = clock() + TICK_S
     next_look = 0.0
+    turn_s = TURN_S
     while True:
         now = clock()
         if now >= next_tick:
@@ -44,6 +49,7 @@ async def work_forever(
         if now >= next_look:
             next_look = now + LOOK_S
             backlog = engine.backlog
+            turn_s = HURRIED_TURN_S if backlog >= HURRIED_BACKLOG else TURN_S
             hold_up(next((held_s for least, held_s in HELD_UP_S if backlog >= least), 0.0))
         if background.is_idle:
             wanted = trio.Event()
@@ -51,7 +57,7 @@ async def work_forever(
                 await wanted.wait()
             continue
         began = clock()
-        has_worked = background.step(began + TURN_S)
+        has_worked = background.step(began + turn_s)
         if commit_log is not None and commit_log.is_sync_wanted:
             commit_log.is_sync_wanted = False
             want_sync()

@@ -1,11 +1,20 @@
 """The task that gives the background its turns."""
 
+from collections.abc import Callable
+from itertools import groupby
 from types import SimpleNamespace
 
 import trio
 import trio.testing
 
-from cqlserver.connections.background import HELD_UP_S, LOOK_S, work_forever
+from cqlserver.connections.background import (
+    HELD_UP_S,
+    HURRIED_BACKLOG,
+    HURRIED_TURN_S,
+    LOOK_S,
+    TURN_S,
+    work_forever,
+)
 from storage.background import Background
 from storage.environment.strands import InlineWorkers
 
@@ -16,7 +25,8 @@ class Engine:
     def __init__(self, backlogs: list[float]) -> None:
         self._backlogs = iter(backlogs)
         self.environment = SimpleNamespace(clock=SimpleNamespace(monotonic=trio.current_time))
-        self.background, self.commit_log = Background(InlineWorkers(), trio.current_time), None
+        self.commit_log = None
+        self.background: Background | Turns = Background(InlineWorkers(), trio.current_time)
         self.asked = 0
 
     @property
@@ -44,3 +54,35 @@ def test_clients_are_held_up_the_more_the_further_behind_flushes_are() -> None:
     assert held[: len(backlogs)] == [0.0, 0.0, *(seconds for _, seconds in reversed(HELD_UP_S)), HELD_UP_S[0][1], 0.0]
     assert sorted(held[2:5]) == held[2:5]
     assert held[2] > 0
+
+
+class Turns:
+    """A background that always has something to do: how long each of its turns may take."""
+
+    is_idle = False
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.on_wanted: Callable[[], None] = lambda: None
+
+    def step(self, until: float) -> bool:
+        self.seconds.append(round(until - trio.current_time(), 6))
+        return False  # it waits for the disk
+
+
+def test_turns_are_longer_only_where_holding_clients_up_is_not_enough() -> None:
+    turns = Turns()
+
+    async def main() -> None:
+        engine = Engine([0.0, 2.9, HURRIED_BACKLOG])
+        engine.background = turns
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work_forever, engine, lambda seconds: None, lambda: None, lambda seconds: None)
+            while engine.asked < 4:
+                await trio.sleep(LOOK_S)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    lengths = [length for length, _ in groupby(turns.seconds)]
+    assert lengths[:2] == [TURN_S, HURRIED_TURN_S]
+    assert turns.seconds.count(TURN_S) > turns.seconds.count(HURRIED_TURN_S) > 10
