@@ -190,13 +190,15 @@ async def verify(
     quick: bool,
     check_version: bool,
     check_tokens: bool,
+    unmark_damaged: bool,
 ) -> object:
     """Whether SSTables are whole."""
     engine = control.node.engine
     stores = chosen_stores(control, keyspace, tables, keyspaces)
     if engine.maybe_files is not None:
         files = [engine.maybe_files.files_of(store) for store in stores if engine.maybe_files.readers_of(store.table.id)]
-        options = VerifyOptions(extended, quick, check_version, whole_ring() if check_tokens else None)
+        ranges = whole_ring() if check_tokens else None
+        options = VerifyOptions(extended, quick, check_version, ranges, unmark_damaged)
         await wait_for(engine.maybe_files.compactions.verify(files, options))
     return {}
 

@@ -16,6 +16,7 @@ from storage.background import Lane, Task, TaskState
 from storage.commitlog.log import CommitLogOptions
 from storage.compaction.compactions import _Pace
 from storage.compaction.purging import Purger
+from storage.compaction.verifying import VerifyOptions
 from storage.engine import EngineOptions, stored_values
 from storage.files.transaction import Transaction
 from storage.memtable.packed import Layouts
@@ -411,3 +412,27 @@ def test_a_wide_partition_has_as_many_places_in_its_index_as_was_set(version: st
         (stretch,) = reader.stretches()
         assert len(stretch.wide[0]) == {("nb", None): 2, ("da", None): 6}.get((version, index_bytes), 34)
         compact(node)
+
+
+@pytest.mark.parametrize("unmarks", [False, True])
+def test_a_damaged_sstable_counts_as_not_repaired_where_verify_is_told_so(unmarks: bool) -> None:
+    node, made, _ = history()
+    files = node.engine.files
+    readers = files.readers_of(made.id)
+    for reader in readers:
+        reader.mark(node.disk, 7_000, None)
+    damaged = readers[1]
+    path = f"{FOLDER}/{damaged.descriptor.file_name('Data.db')}"
+    data = bytearray(node.disk.read_file(path))
+    data[len(data) // 2] ^= 1
+    node.disk.write_file_atomically(path, bytes(data))
+    options = VerifyOptions(unmarks_damaged=unmarks)
+    (task,) = files.compactions.verify([files.files_of(node.engine.stores[made.id])], options)
+    node.engine.background.finish()
+    assert isinstance(task.error, CorruptionError)
+    for _ in range(2):
+        found = {reader.descriptor: reader.repaired_at_ms for reader in node.engine.files.readers_of(made.id)}
+        assert found.pop(damaged.descriptor) == (0 if unmarks else 7_000)
+        assert set(found.values()) == {7_000}
+        node.kill()
+

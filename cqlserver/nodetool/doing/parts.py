@@ -28,6 +28,7 @@ def verify(tool: Tool) -> None:
         quick=options["quick"],
         check_version=options["check_version"],
         check_tokens=options["check_tokens"],
+        unmark_damaged=options["rsc"],
     )
 
 

@@ -75,7 +75,7 @@ def test_a_damaged_sstable_is_found(tmp_path: Path) -> None:
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
         assert nodetool(server, "verify", "-f", "-q", "ks") == ""
-        for options in ((), ("-e",)):
+        for options in ((), ("-e",), ("-r",)):
             told = nodetool(server, "verify", "-f", *options, "ks")
             assert told.startswith("error: Verify of ks.t has failed")
             assert "nb-1-big" in told
