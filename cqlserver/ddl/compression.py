@@ -8,8 +8,8 @@ from typing import Final
 from protocol.errors import ConfigurationError, ServerError
 from protocol.types.java_floats import double_text
 from protocol.types.java_text import parse_java_double, parse_java_int
+from storage.schema.metadata import COMPRESSOR_PACKAGE
 
-_PACKAGE: Final = "org.apache.cassandra.io.compress."
 _CHUNK_LENGTH: Final = "chunk_length_in_kb"
 _RATIO: Final = "min_compress_ratio"
 _INT_MAX: Final = (1 << 31) - 1
@@ -47,7 +47,7 @@ def prepare_compression(given: Mapping[str, str]) -> Mapping[str, str]:
     _check_sizes(chunk_bytes, ratio)
     if compressor is None:
         return _DISABLED
-    stored = {**options, "class": _PACKAGE + compressor, _CHUNK_LENGTH: str(chunk_bytes // 1024)}
+    stored = {**options, "class": compressor, _CHUNK_LENGTH: str(chunk_bytes // 1024)}
     if ratio != 0.0:
         stored[_RATIO] = double_text(ratio)
     return MappingProxyType(stored)
@@ -71,11 +71,13 @@ def _ratio(text: str) -> float:
 
 
 def _compressor(name: str, options: Mapping[str, str]) -> str:
-    full_name = name if "." in name else _PACKAGE + name
-    simple_name = full_name.removeprefix(_PACKAGE)
+    """The class as it is stored."""
+    full_name = name if "." in name else COMPRESSOR_PACKAGE + name
+    simple_name = full_name.removeprefix(COMPRESSOR_PACKAGE)
     supported = _SUPPORTED.get(simple_name)
-    if supported is None or not full_name.startswith(_PACKAGE):
-        raise ConfigurationError(f"Could not create Compression for type {full_name}")
+    if supported is None or not full_name.startswith(COMPRESSOR_PACKAGE):
+        _check_plug_in(name, full_name, options)
+        return name
     if simple_name == "LZ4Compressor":
         _check_lz4(options)
     elif simple_name == "ZstdCompressor":
@@ -83,7 +85,19 @@ def _compressor(name: str, options: Mapping[str, str]) -> str:
     for option in options:
         if option not in supported:
             raise ConfigurationError(f"Unknown compression options {option}")
-    return simple_name
+    return full_name
+
+
+def _check_plug_in(name: str, full_name: str, options: Mapping[str, str]) -> None:
+    from storage.sstable.compressor_plug_ins import maybe_factory
+
+    try:
+        factory = maybe_factory(name)
+        if factory is None:
+            raise ConfigurationError(f"Could not create Compression for type {full_name}")
+        factory(options)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}.create() threw an error: ValueError {error}") from None
 
 
 def _check_lz4(options: Mapping[str, str]) -> None:

@@ -140,6 +140,10 @@ class DroppedColumn:
     kind: ColumnKind = ColumnKind.REGULAR
 
 
+COMPRESSOR_PACKAGE: Final = "org.apache.cassandra.io.compress."
+"""Of the compressors that a Cassandra has; the classes of others stand under the names that they were given by."""
+
+
 @dataclass(frozen=True)
 class TableParams:
     """WITH options of a table, defaults as in Cassandra 5.0 (schema/TableParams.java). Most tables share one object."""

@@ -20,6 +20,7 @@ from storage.sstable.compression import (
     CHUNK_BYTES_MAX,
     CompressionInfo,
     CompressionParams,
+    UnknownCompressor,
     compressor,
     is_chunk_length,
 )
@@ -96,8 +97,10 @@ class CompressedDataFile(DataFile):
         self._limit = info.params.max_compressed_bytes
         try:
             self._decompress = compressor(info.params)[1]
-        except (KeyError, ValueError):
-            raise corrupted(path, f"compressed by {info.params.name}, which is not known here") from None
+        except UnknownCompressor as error:
+            raise corrupted(path, str(error)) from None
+        except ValueError as error:
+            raise corrupted(path, f"compressed by {info.params.name}: {error}") from None
 
     def load(self, index: int) -> bytes:
         offsets = self._offsets

@@ -4,7 +4,8 @@
     that would not be shorter stands uncompressed); i64 data length; i32 chunks; i64 offset of each in Data.db
 
 An LZ4 chunk begins with its plain length, i32 little-endian. LZ4, Snappy and Zstd are cramjam's (measured for 16 KiB: LZ4
-19 us to compress where the `lz4` package takes 63, 3.8 to decompress where it takes 5.1); Deflate is zlib's.
+19 us to compress where the `lz4` package takes 63, 3.8 to decompress where it takes 5.1); Deflate is zlib's. Others come
+from packages that are installed (compressor_plug_ins.py).
 """
 
 import struct
@@ -13,11 +14,13 @@ from array import array
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from protocol.errors import CorruptionError
+from protocol.errors import CorruptionError, StorageError
+from storage.schema.metadata import COMPRESSOR_PACKAGE
 
 Compress = Callable[[bytes], bytes]
 Decompress = Callable[[bytes, int], bytes]
 """The bytes of a chunk and its plain length -> plain bytes; raises CorruptionError."""
+Compressor = tuple[Compress, Decompress]
 
 NOT_LIMITED: Final = 0x7FFFFFFF
 DEFAULT_CHUNK_BYTES: Final = 16 * 1024
@@ -32,7 +35,8 @@ _HEAD = struct.Struct(">iiqi")
 
 
 class CompressionParams(NamedTuple):
-    """How a table's chunks are compressed. `name` is the compressor's simple class name; `options` are its own."""
+    """How a table's chunks are compressed. `name` is the compressor's simple class name, a plug-in's whole name; `options`
+    are its own."""
 
     name: str
     chunk_bytes: int = DEFAULT_CHUNK_BYTES
@@ -45,7 +49,7 @@ def maybe_params(compression: Mapping[str, str]) -> CompressionParams | None:
     class_name = compression.get("class") or compression.get("sstable_compression") or ""
     if not class_name or compression.get("enabled", "true").lower() == "false":
         return None
-    name = class_name.rpartition(".")[2]
+    name = class_name.removeprefix(COMPRESSOR_PACKAGE)
     chunk_bytes = DEFAULT_CHUNK_BYTES
     if "chunk_length_in_kb" in compression:
         chunk_bytes = int(compression["chunk_length_in_kb"]) * 1024
@@ -59,12 +63,23 @@ def maybe_params(compression: Mapping[str, str]) -> CompressionParams | None:
     return CompressionParams(name, chunk_bytes, int(limit), options)
 
 
-def compressor(params: CompressionParams) -> tuple[Compress, Decompress]:
-    """Raises KeyError for a class that is not known here."""
-    return _COMPRESSORS[params.name](dict(params.options))
+class UnknownCompressor(StorageError):
+    """A table, or an SSTable, is compressed by a class that no package here has."""
 
 
-def _lz4(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
+def compressor(params: CompressionParams) -> Compressor:
+    """Raises UnknownCompressor, ValueError (its options)."""
+    make = BUILT_IN.get(params.name)
+    if make is None:
+        from storage.sstable.compressor_plug_ins import maybe_factory
+
+        make = maybe_factory(params.name)
+        if make is None:
+            raise UnknownCompressor(f"compressed by {params.name}, which is not known here")
+    return make(dict(params.options))
+
+
+def _lz4(options: Mapping[str, str]) -> Compressor:
     from cramjam import lz4
 
     compress_block, decompress_into = lz4.compress_block, lz4.decompress_block_into
@@ -90,7 +105,7 @@ def _lz4(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
     return compress, decompress
 
 
-def _snappy(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
+def _snappy(options: Mapping[str, str]) -> Compressor:
     from cramjam import snappy
 
     def compress(data: bytes) -> bytes:
@@ -99,7 +114,7 @@ def _snappy(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
     return compress, lambda chunk, size: bytes(snappy.decompress_raw(chunk))
 
 
-def _zstd(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
+def _zstd(options: Mapping[str, str]) -> Compressor:
     from cramjam import zstd
 
     level = int(options.get("compression_level", "3"))
@@ -110,17 +125,17 @@ def _zstd(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
     return compress, lambda chunk, size: bytes(zstd.decompress(chunk, output_len=size))
 
 
-def _deflate(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
+def _deflate(options: Mapping[str, str]) -> Compressor:
     import zlib
 
     return zlib.compress, lambda chunk, size: zlib.decompress(chunk, bufsize=size)
 
 
-def _noop(options: Mapping[str, str]) -> tuple[Compress, Decompress]:
+def _noop(options: Mapping[str, str]) -> Compressor:
     return lambda data: data, lambda chunk, size: chunk
 
 
-_COMPRESSORS: Final[dict[str, Callable[[Mapping[str, str]], tuple[Compress, Decompress]]]] = {
+BUILT_IN: Final[dict[str, Callable[[Mapping[str, str]], Compressor]]] = {
     "LZ4Compressor": _lz4,
     "SnappyCompressor": _snappy,
     "ZstdCompressor": _zstd,
