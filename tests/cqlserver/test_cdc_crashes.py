@@ -48,7 +48,7 @@ TRIED = 2
 """Of each kind of operation."""
 
 State = tuple[list[bytes], object]
-"""The keys in cdc_raw, in order, and those in the tables."""
+"""The keys in cdc_raw, in order, and what tables there are, with their keys."""
 
 
 def make() -> CdcMachine:
@@ -74,10 +74,12 @@ def do(machine: CdcMachine, step: str) -> None:
 
 
 def state(machine: CdcMachine) -> State:
-    tables = {}
+    keyspaces = machine.node.schema.keyspaces
+    tables: dict[str, object] = {"keyspace": "ks" in keyspaces}
     for name in "tu":
         if machine.node.schema.maybe_table("ks", name) is not None:
-            tables[name] = [row[0] for row in machine.rows(f"SELECT k FROM ks.{name}")]
+            table = keyspaces["ks"].tables[name]
+            tables[name] = table.params.cdc, [row[0] for row in machine.rows(f"SELECT k FROM ks.{name}")]
     return [mutation[18:22] for mutation in machine.mutations()], tables
 
 
