@@ -1,4 +1,4 @@
-"""A Cassandra started on our data folder answers the same rows, and we on the one that it leaves.
+"""A Cassandra started on our data folder answers the same rows, and we on the one that it leaves, drained or killed.
 
 Needs a Cassandra that may be started: CASSANDRA_ORACLE names the program that does (`oracle start --node K`), and
 CASSANDRA_ORACLE_NODE the node to take, whose data is wiped.
@@ -6,7 +6,9 @@ CASSANDRA_ORACLE_NODE the node to take, whose data is wiped.
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,12 @@ class Cassandra:
     def stop(self, *options: str) -> None:
         self._run("stop", *options)
 
+    def kill(self) -> None:
+        """As kill -9 does, a while after what was written: the log's sections are closed every tenth of a second."""
+        time.sleep(1)
+        os.kill(int((self.home / "pid").read_text()), signal.SIGKILL)
+        time.sleep(1)
+
     @property
     def host(self) -> str:
         return f"127.0.0.{self.number}"
@@ -150,3 +158,34 @@ def test_either_goes_on_where_the_other_stopped(cassandra: Cassandra, tmp_path: 
         assert list(done(connection, "SELECT * FROM ks.made").rows()) == made
         done(connection, "UPDATE ks.counted SET n = n + 1 WHERE k = 'a'")
         assert [row[1] for row in done(connection, "SELECT * FROM ks.counted").rows()] == [(104).to_bytes(8, "big")]
+
+
+def test_a_cassandra_that_was_killed_is_taken_over(cassandra: Cassandra, tmp_path: Path) -> None:
+    """Some of its data is in SSTables, compacted or truncated; the rest is in its log alone."""
+    data, config = tmp_path / "data", tmp_path / "cassandra.yaml"
+    config.write_text(f"cluster_name: {CLUSTER}\n")
+    with cassandra.start() as connection:
+        for statement in SCHEMA:
+            done(connection, statement)
+        done(connection, "CREATE TABLE ks.emptied (k int PRIMARY KEY)")
+        done(connection, "INSERT INTO ks.emptied (k) VALUES (1)")
+        done(connection, "UPDATE ks.counted SET n = n + 7 WHERE k = 'a'")
+        done(connection, "INSERT INTO ks.t (k, c, v) VALUES (2, 7, 'gone')")
+        cassandra.nodetool("flush", "ks", "counted", "t")
+        done(connection, "TRUNCATE ks.emptied")
+        for statement in (*WRITES, *LATER):
+            done(connection, statement)
+        done(connection, "INSERT INTO ks.emptied (k) VALUES (2)")
+        theirs = answers(connection)
+        others = ("SELECT * FROM ks.made", "SELECT * FROM ks.emptied")
+        more = [list(done(connection, query).rows()) for query in others]
+        cassandra.kill()
+    assert list((cassandra.home / "commitlog").glob("CommitLog-7-*.log"))
+    for folder in ("data", "commitlog"):
+        shutil.copytree(cassandra.home / folder, data / folder)
+    cassandra.stop()
+    for _ in range(2):
+        with cqlserver.start(data=data, config=config) as server, connect(server.host, server.port) as connection:
+            assert answers(connection) == theirs
+            assert [list(done(connection, query).rows()) for query in others] == more
+            assert not list((data / "commitlog").glob("CommitLog-7-*.log"))

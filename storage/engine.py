@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from storage.cdc.capture import Capture
     from storage.cdc.segments import CdcOptions
     from storage.commitlog.archiving import ArchivingOptions
+    from storage.commitlog.cassandra import CassandraLog
     from storage.files.tables import StoredTables
 
 log = logging.getLogger("cqlserver.engine")
@@ -144,6 +145,7 @@ class Engine:
 
                 self.commit_log.archiver = Archiver(environment, folder, options.archiving, self._is_own)
         self.capture = self._maybe_capture()
+        self._taken_over: CassandraLog | None = None
 
     def _maybe_capture(self) -> "Capture | None":
         if self.options.cdc is None or self.commit_log is None:
@@ -238,11 +240,18 @@ class Engine:
         misfit = commit_log.recovery.judge_record
         if self.maybe_files is not None:
             self.host_id = self._stored_host_id()
+        self._taken_over = taken_over = self._maybe_taken_over(commit_log)
         of_schema = SchemaReplay(self.stores, misfit, self.maybe_files)
         commit_log.read_before_replay(of_schema.apply)
         if self.maybe_files is not None:
             self.maybe_files.adoptions.settle(of_schema.adopted)
+        if taken_over is not None:
+            taken_over.replay_schema(self.stores)
         self._reload()
+        if taken_over is not None:
+            from storage.local_node import stored_truncations
+
+            taken_over.replay(self.stores, stored_truncations(self), self.files.make_room)
         ordered = self._ordered_snapshots(of_schema.ordered.values()) if of_schema.ordered else ()
         replay = Replay(self.stores, of_schema.dropped, self.truncations, misfit, self.maybe_files, ordered)
         completion = self.capture.completion(commit_log.recovery.settled_before) if self.capture is not None else None
@@ -264,6 +273,17 @@ class Engine:
             log.warning("Skipped %d mutations of unknown tables, whose making the log does not hold: ids %s", count, ids)
         return replayed
 
+    def _maybe_taken_over(self, commit_log: CommitLog) -> "CassandraLog | None":
+        """What a Cassandra left of its log in the folder; None where there is none, or no data that it could be of."""
+        data, recovery, files = self.options.data, commit_log.recovery, self.maybe_files
+        if files is None or self.host_id is None or not recovery.has_foreign:
+            return None
+        from storage.commitlog.cassandra import CassandraLog
+
+        recovery.leaves_foreign = True
+        folder, ignores = f"{data}/{COMMIT_LOG_FOLDER}", commit_log.options.ignore_replay_errors
+        return CassandraLog(self.environment.disk, folder, ignores, files.log_intervals)
+
     def _is_own(self, table_id: UUID) -> bool:
         """Whether a table is one of the program's own."""
         store = self.stores.get(table_id)
@@ -281,10 +301,15 @@ class Engine:
         return ordered
 
     def keep_restored(self) -> None:
-        """After a start up to a point: what was restored goes to SSTables, and what was left out is gone with the log.
-        Raises StorageError."""
-        if self.commit_log is not None and self.commit_log.archiver is not None and self.commit_log.archiver.has_point:
+        """After a start up to a point: what was restored goes to SSTables, and what was left out is gone with the log. After
+        one on the folder of a Cassandra that was not drained: its log goes the same way. Raises StorageError."""
+        commit_log, taken_over = self.commit_log, self._taken_over
+        if commit_log is not None and commit_log.archiver is not None and commit_log.archiver.has_point:
             self.files.empty_log(self.flush)
+        if taken_over is not None:
+            self.files.empty_log(self.flush)
+            taken_over.remove()
+            self._taken_over = None
 
     def _reload(self) -> None:
         """Take the schema from the rows of system_schema."""

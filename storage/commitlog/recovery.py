@@ -58,6 +58,8 @@ class Recovery:
     def __init__(self, disk: Disk, folder: str, ignore_errors: bool) -> None:
         self.lengths: dict[int, int] = {}
         self.settled_before = 0
+        self.leaves_foreign = False
+        """Whether somebody else sees to segments of Cassandra's (cassandra.py)."""
         self.losses = Losses()
         self._disk, self._folder, self._ignore_errors = disk, folder, ignore_errors
 
@@ -91,6 +93,11 @@ class Recovery:
             size += reader.valid_length
         return Replayed(len(ids), records, size, torn)
 
+    @property
+    def has_foreign(self) -> bool:
+        """Whether there are segments of Cassandra's."""
+        return any(map(is_foreign_segment, self._disk.list(self._folder)))
+
     def judge_record(self, position: CommitLogPosition, what: str) -> None:
         """A record of the section before `position` that does not fit. Raises CorruptionError unless it may be lost."""
         segment_id, end = divmod(position, 1 << POSITION_SHIFT)
@@ -106,7 +113,7 @@ class Recovery:
     def _segment_ids(self) -> list[int]:
         names = self._disk.list(self._folder)
         for name in names:
-            if is_foreign_segment(name):
+            if is_foreign_segment(name) and not self.leaves_foreign:
                 raise CorruptionError(
                     f"{self._folder}/{name} has a commit log format that this version can't read. If it is Apache "
                     "Cassandra's, run nodetool drain there first; then remove the file"

@@ -183,6 +183,19 @@ class StoredTables:
         }
         return {table_id: CommitLogPosition(end) for table_id, end in found.items() if end}
 
+    def log_intervals(self) -> dict[UUID, list[tuple[int, int]]]:
+        """By table: what its SSTables have of the log of this node, a Cassandra's included, from where to where."""
+        hosts = (None, self._host_id())
+        return {
+            table_id: [
+                (low[0] << POSITION_SHIFT | low[1], high[0] << POSITION_SHIFT | high[1])
+                for reader in files.opened
+                if reader.originating_host in hosts
+                for low, high in reader.commit_log_intervals
+            ]
+            for table_id, files in self._files.items()
+        }
+
     def _end_of(self, reader: SSTableReader) -> int:
         """Up to where an SSTable has the log: this one. Those of another node speak of its own, and say 0 here."""
         if reader.originating_host != self._host_id():
@@ -237,6 +250,12 @@ class StoredTables:
         whose they are (`_end_of`)."""
         ids = [*self._owner_ids(), *table_ids]
         return [task for table_id in ids if (task := self._maybe_flush(table_id)) is not None]
+
+    def make_room(self) -> None:
+        """While nobody else asks anything: where memtables take more than they may, all go to SSTables at once."""
+        if self.memtable_bytes > self.options.memtable_bytes:
+            self.flush(list(self._stores))
+            self._background.finish()
 
     def _owner_ids(self) -> list[UUID]:
         """Of system.local, where it has no SSTable yet."""

@@ -110,10 +110,12 @@ class RowDecoder:
         self.regulars = _columns(header.regular_columns, table, ColumnKind.REGULAR)
         self.statics = _columns(header.static_columns, table, ColumnKind.STATIC)
         self.table = table
-        self._base_us = header.min_timestamp_us
-        self._base_s = header.min_deletion_s
-        self._base_ttl_s = header.min_ttl_s
+        self.rebase(header.min_timestamp_us, header.min_deletion_s, header.min_ttl_s)
         self._runs: dict[int, Run | None] = {}
+
+    def rebase(self, timestamp_us: int, deletion_s: int, ttl_s: int) -> None:
+        """What numbers are relative to, from here on."""
+        self._base_us, self._base_s, self._base_ttl_s = timestamp_us, deletion_s, ttl_s
 
     @cached_property
     def partition_run(self) -> PartitionRun | None:
@@ -258,6 +260,15 @@ class RowDecoder:
         if end > len(data):
             raise CorruptionError(f"a row ends at {end} of {len(data)}")
         _, at = read_unsigned(data, at)
+        row, at = self.contents(data, at, flags, clustering, columns)
+        if at != end:
+            raise CorruptionError(f"a row ends at {at}, not at {end}")
+        return row, at
+
+    def contents(
+        self, data: bytes, at: int, flags: int, clustering: tuple[bytes, ...], columns: tuple[Column, ...]
+    ) -> tuple[Row, int]:
+        """What of a row follows its sizes, and where it ends."""
         liveness, deletion = NO_LIVENESS, LIVE
         if flags & HAS_TIMESTAMP:
             delta, at = read_unsigned(data, at)
@@ -268,7 +279,7 @@ class RowDecoder:
                 local_s, at = self._local_deletion(data, at)
                 liveness = Liveness(timestamp_us, ttl_s + self._base_ttl_s & 0x7FFFFFFF, local_s)
         if flags & HAS_DELETION:
-            deletion, at = self._deletion(data, at)
+            deletion, at = self.deletion(data, at)
         present: Sequence[int] = range(len(columns))
         if not flags & HAS_ALL_COLUMNS:
             present, at = decode_subset(data, at, len(columns))
@@ -284,8 +295,6 @@ class RowDecoder:
             _, cell, at = self._cell(data, at, column, liveness)
             if cell is not None:
                 found[column.name] = cell
-        if at != end:
-            raise CorruptionError(f"a row ends at {at}, not at {end}")
         return Row(clustering, liveness, deletion, found), at
 
     def _complex(
@@ -293,7 +302,7 @@ class RowDecoder:
     ) -> tuple[ComplexColumn | None, int]:
         deletion = LIVE
         if has_deletion:
-            deletion, at = self._deletion(data, at)
+            deletion, at = self.deletion(data, at)
             if column.gone_us is None or deletion.timestamp_us <= column.gone_us:
                 deletion = LIVE
         count, at = read_unsigned(data, at)
@@ -339,7 +348,7 @@ class RowDecoder:
             value = None
         return path, Cell(timestamp_us, value, ttl_s, local_s), at
 
-    def _deletion(self, data: bytes, at: int) -> tuple[Deletion, int]:
+    def deletion(self, data: bytes, at: int) -> tuple[Deletion, int]:
         delta, at = read_unsigned(data, at)
         local_s, at = self._local_deletion(data, at)
         timestamp_us = wrapped64(delta + self._base_us)
@@ -352,20 +361,25 @@ class RowDecoder:
 
     def _marker(self, data: bytes, at: int) -> tuple[Marker, int]:
         prefix, at = self.codec.decode_bound(data, at)
-        if prefix.kind in (BoundKind.STATIC, BoundKind.CLUSTERING):
-            raise CorruptionError(f"a marker of kind {prefix.kind}")
         size, at = read_unsigned(data, at)
         end = at + size
         _, at = read_unsigned(data, at)
-        first, at = self._deletion(data, at)
+        marker, at = self.bounding(data, at, prefix)
+        if at != end and prefix.kind not in KINDS_BOUNDARY:
+            raise CorruptionError(f"a marker ends at {at}, not at {end}")
+        return marker, at
+
+    def bounding(self, data: bytes, at: int, prefix: Prefix) -> tuple[Marker, int]:
+        """What of a marker follows its sizes, and where it ends."""
+        if prefix.kind in (BoundKind.STATIC, BoundKind.CLUSTERING):
+            raise CorruptionError(f"a marker of kind {prefix.kind}")
+        first, at = self.deletion(data, at)
         closing: Deletion | None = first
         opening: Deletion | None = None
         if prefix.kind in KINDS_BOUNDARY:
-            opening, at = self._deletion(data, at)
+            opening, at = self.deletion(data, at)
         elif prefix.kind not in KINDS_CLOSING:
             closing, opening = None, first
-        if at != end and prefix.kind not in KINDS_BOUNDARY:
-            raise CorruptionError(f"a marker ends at {at}, not at {end}")
         return Marker(place_of(prefix, self.order_key), prefix.kind, prefix.values, closing, opening), at
 
 

@@ -49,12 +49,19 @@ class CdcMachine:
     ) -> None:
         self.disk, self.clock = CountingDisk(), ManualClock()
         self.cdc = cdc or CdcSettings(enabled=True, total_mib=1024)
+        self.memtable_bytes = 64 << 20
         self.segment_bytes, self.storage = segment_bytes, StorageSettings(compatibility_mode)
         self.node = self.start()
 
     def start(self) -> Node:
-        size = self.segment_bytes
-        config = Config(port=0, data=Path("/data"), cdc=self.cdc, commitlog_segment_bytes=size, storage=self.storage)
+        config = Config(
+            port=0,
+            data=Path("/data"),
+            cdc=self.cdc,
+            commitlog_segment_bytes=self.segment_bytes,
+            memtable_bytes=self.memtable_bytes,
+            storage=self.storage,
+        )
         self.node = open_node(config, Environment(self.clock, Rng(b"cdc"), self.disk, InlineWorkers()))
         self.node.describe_itself()
         self.session = Session(self.node, "127.0.0.1", 1)
