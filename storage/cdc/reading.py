@@ -41,7 +41,7 @@ class MutationDecoder:
         self._decoders: dict[tuple[UUID, tuple[str, ...], tuple[str, ...]], tuple[TableMetadata, RowDecoder]] = {}
 
     def decode(self, data: bytes) -> list[PartitionUpdate]:
-        """Raises UnknownTable, CorruptionError, IndexError, ValueError."""
+        """Raises UnknownTable, and what DAMAGE names (sstable/constants.py)."""
         count, at = read_unsigned(data, 0)
         updates = []
         for _ in range(count):

@@ -10,6 +10,7 @@ A segment that is damaged, or compressed, refuses the start, naming it; after --
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.definitions import schema_tables
 from storage.schema.metadata import TableMetadata, is_system_keyspace
+from storage.sstable.constants import DAMAGE
 
 log = logging.getLogger("cqlserver.commitlog")
 
@@ -65,7 +67,7 @@ class CassandraLog:
             if _COMPRESSION in contents.parameters or _ENCRYPTION in contents.parameters:
                 self._refuse(name, "it is compressed or encrypted, which is not read here")
             elif not contents.version:
-                if any(data) and name != self.names[-1]:
+                if any(data) and name != self._last:
                     self._refuse(name, "its header is damaged")
             else:
                 begin = contents.start
@@ -75,8 +77,17 @@ class CassandraLog:
                         at += len(mutation) + ENTRY_OVERHEAD_BYTES
                         yield Entry(contents.segment_id << POSITION_SHIFT | at, mutation, name)
                     begin = section.end
-                if any(data[begin : begin + MARKER_BYTES]) and name != self.names[-1]:
+                if any(data[begin : begin + MARKER_BYTES]) and name != self._last:
                     self._refuse(name, f"it is damaged behind offset {begin}")
+
+    @cached_property
+    def _last(self) -> str:
+        """The one that was written to when the Cassandra stopped: those behind it stood ready, with nothing in them."""
+        for name in reversed(self.names):
+            data = self._disk.read_file(f"{self._folder}/{name}")
+            if any(data[read_segment(data).start :]):
+                return name
+        return ""
 
     def _refuse(self, name: str, what: str) -> None:
         text = f"{self._folder}/{name}, a segment of Apache Cassandra's commit log, can't be replayed: {what}"
@@ -136,7 +147,7 @@ class CassandraLog:
             return decoder.decode(mutation)
         except UnknownTable:
             return []
-        except (CorruptionError, IndexError, ValueError) as error:
+        except DAMAGE as error:
             table = tables.get(UUID(bytes=mutation[_TABLE_ID]))
             what = f"a mutation of {'an unknown table' if table is None else table}: {error}"
             if table is None or not is_system_keyspace(table.keyspace):
