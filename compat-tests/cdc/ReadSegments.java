@@ -5,13 +5,13 @@ import java.nio.file.Path;
 import java.util.List;
 
 import org.apache.cassandra.config.DatabaseDescriptor;
-import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.CQLFragmentParser;
+import org.apache.cassandra.cql3.CqlParser;
 import org.apache.cassandra.db.Mutation;
 import org.apache.cassandra.db.commitlog.CommitLogDescriptor;
 import org.apache.cassandra.db.commitlog.CommitLogReadHandler;
 import org.apache.cassandra.db.commitlog.CommitLogReader;
 import org.apache.cassandra.db.partitions.PartitionUpdate;
-import org.apache.cassandra.db.rows.Row;
 import org.apache.cassandra.io.util.DataOutputBuffer;
 import org.apache.cassandra.io.util.File;
 import org.apache.cassandra.schema.KeyspaceMetadata;
@@ -19,6 +19,7 @@ import org.apache.cassandra.schema.KeyspaceParams;
 import org.apache.cassandra.schema.Schema;
 import org.apache.cassandra.schema.SchemaTransformations;
 import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.Types;
 import org.apache.cassandra.utils.ByteBufferUtil;
 
 /**
@@ -26,7 +27,8 @@ import org.apache.cassandra.utils.ByteBufferUtil;
  *
  *     ReadSegments SCHEMA SEGMENT...
  *
- * SCHEMA has a line "keyspace TAB table id TAB CREATE TABLE ..." for each table. Of each mutation a line tells the offset behind
+ * SCHEMA has a line "keyspace TAB table id TAB CREATE TABLE ..." for each table, "keyspace TAB type TAB CREATE TYPE ..." for each
+ * type, those first. Of each mutation a line tells the offset behind
  * it, and the bytes with which Cassandra writes it; lines before it tell what Cassandra makes of its updates. A line "error" is
  * printed for what can't be read.
  */
@@ -39,8 +41,18 @@ public class ReadSegments
         {
             String[] parts = line.split("\t", 3);
             Schema.instance.transform(SchemaTransformations.addKeyspace(KeyspaceMetadata.create(parts[0], KeyspaceParams.simple(1)), true));
+            if (parts[1].equals("type"))
+            {
+                Types.RawBuilder types = Types.rawBuilder(parts[0]);
+                for (String statement : parts[2].split(";"))
+                    CQLFragmentParser.parseAny(CqlParser::createTypeStatement, statement, "CREATE TYPE").addToRawBuilder(types);
+                Schema.instance.transform(SchemaTransformations.addTypes(types.build(), true));
+                continue;
+            }
+            Types types = Schema.instance.getKeyspaceMetadata(parts[0]).types;
             Schema.instance.transform(SchemaTransformations.addTable(
-                CreateTableStatement.parse(parts[2], parts[0]).id(TableId.fromString(parts[1])).build(), true));
+                CQLFragmentParser.parseAny(CqlParser::createTableStatement, parts[2], "CREATE TABLE").keyspace(parts[0])
+                                 .prepare(null).builder(types).id(TableId.fromString(parts[1])).build(), true));
         }
         for (String name : List.of(arguments).subList(1, arguments.length))
         {
@@ -67,8 +79,9 @@ public class ReadSegments
         {
             try (DataOutputBuffer out = new DataOutputBuffer())
             {
-                for (PartitionUpdate update : mutation.getPartitionUpdates())
-                    System.out.println("update\t" + update.toString().replace("\n", "\\n"));
+                if (Boolean.getBoolean("texts")) // of some values Cassandra has none, of others one that fills the memory
+                    for (PartitionUpdate update : mutation.getPartitionUpdates())
+                        System.out.println("update\t" + update.toString().replace("\n", "\\n"));
                 // the mutation keeps the bytes that it was read from: the updates are written anew
                 int version = descriptor.getMessagingVersion();
                 out.writeUnsignedVInt32(mutation.getPartitionUpdates().size());

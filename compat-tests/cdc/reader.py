@@ -34,16 +34,18 @@ class ReadMutation(NamedTuple):
 
 
 class Table(NamedTuple):
+    """`id` "type": a keyspace's types, as statements with `;` between them."""
+
     keyspace: str
     id: str
     cql: str
 
 
 def read_with_cassandra(
-    folder: Path, tables: Sequence[Table], segments: Sequence[Path], mode: str
+    folder: Path, tables: Sequence[Table], segments: Sequence[Path], mode: str, texts: bool = True
 ) -> dict[str, list[ReadMutation]]:
-    """By the name of the segment. `folder`: for what Java needs; `mode`: storage_compatibility_mode. Raises AssertionError
-    for what Cassandra can't read."""
+    """By the name of the segment. `folder`: for what Java needs; `mode`: storage_compatibility_mode; `texts`: whether
+    updates are printed. Raises AssertionError for what Cassandra can't read."""
     classes = folder / "classes"
     classes.mkdir(parents=True)
     subprocess.run(["javac", "-nowarn", "-cp", f"{LIBRARY}/*", "-d", str(classes), str(SOURCE)], check=True)
@@ -55,6 +57,7 @@ def read_with_cassandra(
         "java", *opened(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256M", f"-javaagent:{agent}",
         f"-Dcassandra.config=file://{folder}/cassandra.yaml", f"-Dlogback.configurationFile={folder}/logback.xml",
         f"-Djava.io.tmpdir={folder}", f"-Dcassandra.storagedir={folder}",
+        f"-Dtexts={str(texts).lower()}",
         "-cp", f"{classes}:{LIBRARY}/*", "ReadSegments", str(folder / "schema"), *map(str, segments),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -41,10 +41,10 @@ EVERYTHING = (b"", b"\xff")
 
 
 class OurNode:
-    """A node without network and disk."""
+    """A node without network, and without a disk where it is not told of one."""
 
-    def __init__(self) -> None:
-        self.node = open_node(Config(data=None))
+    def __init__(self, config: Config = Config(data=None)) -> None:  # noqa: B008 - it never changes
+        self.node = open_node(config)
         self.node.describe_itself()
         self._session = Session(self.node, "127.0.0.1", 1)
         self._ask(requests.Startup({"CQL_VERSION": "3.0.0"}), 4)

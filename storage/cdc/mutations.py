@@ -11,6 +11,7 @@ are those that the update has something of, be it deleted by another part of it 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from storage.environment.strands import paused
@@ -46,6 +47,7 @@ class UpdateEncoder:
 
     def encode(self, update: PartitionUpdate) -> bytes:
         head = self._table_id + unsigned(len(update.key)) + update.key
+        update = _without_empty_rows(update)
         if update.is_empty():
             return head + bytes((IS_EMPTY,))
         flags = HAS_ROW_ESTIMATE
@@ -82,6 +84,18 @@ class UpdateEncoder:
     def _marker(self, out: list[bytes], marker: Marker, contents: ContentsEncoder) -> None:
         out += (bytes((IS_MARKER,)), self._codec.encode_bound(Prefix(marker.kind, marker.values)))
         out += (contents.deletion(deletion) for deletion in (marker.closing, marker.opening) if deletion is not None)
+
+
+def _without_empty_rows(update: PartitionUpdate) -> PartitionUpdate:
+    """Where nothing is set, nothing is written: but that there was a mutation."""
+    if all(map(_has_something, update.rows.values())) and (update.static is None or _has_something(update.static)):
+        return update
+    static = update.static if update.static is not None and _has_something(update.static) else None
+    return replace(update, static=static, rows={ck: row for ck, row in update.rows.items() if _has_something(row)})
+
+
+def _has_something(row: Row) -> bool:
+    return bool(row.columns) or row.liveness.timestamp_us != NO_TIMESTAMP or row.deletion != LIVE
 
 
 def _uncovered(update: PartitionUpdate, tombstones: RangeTombstones) -> Iterator[tuple[bytes, Row]]:

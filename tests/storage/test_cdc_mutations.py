@@ -142,4 +142,6 @@ def test_what_does_not_fit_goes_the_general_way() -> None:
 
 
 def test_an_update_of_nothing() -> None:
-    assert encoded(update_of({})) == b"\x01" + TABLE.id.bytes + b"\x04" + int_value(1) + b"\x01"
+    nothing = b"\x01" + TABLE.id.bytes + b"\x04" + int_value(1) + b"\x01"
+    assert encoded(update_of({})) == nothing
+    assert encoded(update_of({2: Row((int_value(2),))}, static=Row(()))) == nothing
