@@ -241,7 +241,8 @@ def configure(arguments: list[str]) -> Config:
 def _secured(config: Config, options: argparse.Namespace) -> Config:
     """With what the options say of logins and encryption. Raises ConfigError."""
     if options.auth or options.user is not None:
-        auth = replace(config.auth, authenticator="PasswordAuthenticator", authorizer="CassandraAuthorizer")
+        known = config.auth.authenticator if config.auth.requires_login else "PasswordAuthenticator"
+        auth = replace(config.auth, authenticator=known, authorizer="CassandraAuthorizer")
         config = replace(config, auth=auth)
     if options.user is not None:
         name, colon, password = options.user.partition(":")

@@ -7,6 +7,7 @@
     networks      from which datacenters and networks a role may come
     passwords     bcrypt, beside the loop
     login         authenticators: the conversation that makes somebody of a connection
+    ldap          the authenticator whose users an LDAP server knows
     access        may this user do that? what every statement is asked when somebody checks
     needs         what a statement needs, found in its tree
     guard         that a plan is executed by those who may

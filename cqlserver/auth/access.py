@@ -19,6 +19,7 @@ from grammar.tree import ResourceKind
 from protocol.errors import BadCredentials, InvalidRequest, Unauthorized
 from protocol.responses import SchemaChange
 from protocol.types import CqlType
+from storage.environment.errands import Errands
 from storage.schema.metadata import REPLICATED_SYSTEM_KEYSPACES, Schema, is_local_system_keyspace, is_system_keyspace
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ _ALWAYS_READABLE: Final = frozenset(
 )
 """By everybody who has logged in, since drivers and tools rely on them; so is all of the schema."""
 _SCHEMA_KEYSPACES: Final = frozenset(("system_schema", "system_virtual_schema"))
+
+
+LDAP_AT_ONCE: Final = 8
+"""Logins that LDAP is asked for; the others wait their turn."""
 
 
 class Access:
@@ -85,6 +90,11 @@ class Access:
         passwords = PasswordAuthenticator(self.tables, self.passwords, clock, settings.credentials)
         if settings.authenticator == "PasswordAuthenticator":
             return passwords
+        if settings.ldap is not None:
+            from cqlserver.auth.ldap import LdapAuthenticator
+
+            errands, rng = Errands(LDAP_AT_ONCE), self._node.environment.rng.fork("ldap")
+            return LdapAuthenticator(settings.ldap, settings.credentials, clock, rng, errands.begin)
         fallback = passwords if settings.has_passwords else None
         return MutualTlsAuthenticator(self.roles, clock, settings.credentials, fallback)
 

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from cqlserver.program.ldap_settings import LdapSettings
+
+LDAP: Final = "LdapAuthenticator"
 AUTH_PACKAGE: Final = "org.apache.cassandra.auth."
 ALLOW_ALL: Final = "AllowAllAuthenticator"
 
@@ -15,6 +19,7 @@ AUTH_CLASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "PasswordAuthenticator",
             "MutualTlsAuthenticator",
             "MutualTlsWithPasswordFallbackAuthenticator",
+            LDAP,
         ),
         "authorizer": ("AllowAllAuthorizer", "CassandraAuthorizer"),
         "role_manager": ("CassandraRoleManager",),
@@ -47,8 +52,9 @@ class CidrSettings:
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Names of classes without their package. `first_user`: name and password of the superuser that is made where there is
-    no role yet; None: Cassandra's. `read_level`, `write_level`: at which system_auth is read and written among nodes."""
+    """Names of classes without their package. `ldap`: of LdapAuthenticator; `first_user`: name and password of the superuser
+    that is made where there is no role yet; None: Cassandra's. `read_level`, `write_level`: at which system_auth is read and
+    written among nodes."""
 
     authenticator: str = ALLOW_ALL
     authorizer: str = "AllowAllAuthorizer"
@@ -60,6 +66,7 @@ class AuthSettings:
     permissions: CacheSettings = CacheSettings()
     roles: CacheSettings = CacheSettings()
     credentials: CacheSettings = CacheSettings()
+    ldap: "LdapSettings | None" = None
     first_user: tuple[str, str] | None = None
     read_level: str = "LOCAL_QUORUM"
     write_level: str = "EACH_QUORUM"

@@ -11,7 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from cqlserver.program.auth_settings import AUTH_CLASSES, AuthSettings, CacheSettings, cidr_settings, class_of, level_of
+from cqlserver.program.auth_settings import (
+    AUTH_CLASSES,
+    LDAP,
+    AuthSettings,
+    CacheSettings,
+    cidr_settings,
+    class_of,
+    level_of,
+)
 from cqlserver.program.cdc_settings import MIB, CdcSettings
 from cqlserver.program.config_names import CASSANDRA_NAMES, CONTROL_OPTIONS, OWN_NAMES
 from cqlserver.program.control_settings import ControlSettings
@@ -445,6 +453,11 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
 
     try:
         chosen: dict[str, Any] = {name: class_of(name, settings[name]) for name in AUTH_CLASSES if name in settings}
+        if chosen.get("authenticator") == LDAP:
+            from cqlserver.program.ldap_settings import read_ldap
+
+            named = settings["authenticator"]
+            chosen["ldap"] = read_ldap(named.get("parameters") if isinstance(named, dict) else None)
         if "cidr_authorizer" in settings:
             chosen["cidr"] = cidr_settings(settings["cidr_authorizer"])
         for way, known in (("read", auth.read_level), ("write", auth.write_level)):

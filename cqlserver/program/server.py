@@ -87,7 +87,9 @@ def check_passwords(config: Config) -> None:
     """Says so plainly where passwords can't be checked. Raises StartupError."""
     from importlib.util import find_spec
 
-    if config.auth.has_passwords and find_spec("bcrypt") is None:
+    if config.auth.ldap is not None and find_spec("ldap3") is None:
+        raise StartupError("LdapAuthenticator needs the package ldap3: pip install 'cqlserver[ldap]'")
+    if (config.auth.has_passwords or config.auth.first_user is not None) and find_spec("bcrypt") is None:
         raise StartupError("passwords need the package bcrypt: pip install 'cqlserver[auth]'")
 
 

@@ -74,13 +74,14 @@ class Errand(Generic[T]):
 
 
 AT_ONCE = 2
-"""Threads; what comes then waits its turn."""
+"""Threads where nobody says how many; what comes then waits its turn."""
 
 
 class Errands:
     """Does errands, in threads that end when there is nothing to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._waiting: deque[Errand[Any]] = deque()
         self._threads = 0
@@ -89,7 +90,7 @@ class Errands:
         errand = Errand(function)
         with self._lock:
             self._waiting.append(errand)
-            if self._threads == AT_ONCE:
+            if self._threads == self._at_once:
                 return errand
             self._threads += 1
         threading.Thread(target=self._run, name="errands", daemon=True).start()
