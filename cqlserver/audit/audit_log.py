@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cqlserver.audit.bin_log import BinLog, framed
 from cqlserver.audit.options import BIN_LOGGER, AuditLogOptions
+from cqlserver.audit.requests import maybe_batch_statements, maybe_query_text
 from cqlserver.audit.statement_kinds import CATEGORY_OF, StatementKind, StatementKinds
 from cqlserver.password_obfuscator import obfuscated, obfuscated_message
 from protocol.errors import BadCredentials, CqlServerError, CqlSyntaxError, RequestError, Unauthorized
@@ -154,6 +155,10 @@ class AuditLog:
             text, keyspace = self._prepared_text(body[2:18])
             kind = self._kinds.of(text) if text != "null" else StatementKind("")
             return [self._failed(kind, keyspace or state.keyspace, text, error)]
+        if error is None and not flags & ~COMPRESSED:
+            found = self._plain_sides(state, version, opcode, body)
+            if found is not None:
+                return found
         try:
             request, _ = decode_request(version, flags & ~COMPRESSED, opcode, body)
         except CqlServerError:
@@ -167,6 +172,16 @@ class AuditLog:
         kind = self._kinds.of(request.query)
         event = "PREPARE_STATEMENT" if isinstance(request, Prepare) else None
         return [self._sides_of(kind, options.keyspace or state.keyspace, request.query, event)]
+
+    def _plain_sides(self, state: "ClientState", version: int, opcode: int, body: bytes) -> list[Sides] | None:
+        """Of a QUERY or BATCH that was answered well; None where all of it has to be decoded."""
+        if opcode == QUERY:
+            text = maybe_query_text(version, body)
+            return None if text is None else [self._sides_of(self._kinds.of(text), state.keyspace, text)]
+        if opcode != BATCH:
+            return None
+        statements = maybe_batch_statements(version, body)
+        return None if statements is None else self._batch_sides(statements, state.keyspace)
 
     def _failed(self, kind: StatementKind, used: str | None, text: str, error: RequestError) -> Sides:
         message = (
@@ -183,14 +198,19 @@ class AuditLog:
             level = CONSISTENCY_NAMES[request.options.consistency]
             operation = f"BATCH of {size} statements at consistency {level}; {error.message}"
             return [self._sides_of(StatementKind("BATCH"), used, operation, _event(error))]
-        batch = self._batch_id()
-        found = [self._sides_of(StatementKind("BATCH"), used, f"BatchId:[{batch}] - BATCH of [{size}] statements")]
-        for entry in request.entries:
-            if isinstance(entry.statement, bytes):
-                found.append(self._prepared_sides(entry.statement))
+        return self._batch_sides([entry.statement for entry in request.entries], used)
+
+    def _batch_sides(self, statements: Sequence[str | bytes], used: str | None) -> list[Sides]:
+        batch = str(self._batch_id())
+        operation = f"BatchId:[{batch}] - BATCH of [{len(statements)}] statements"
+        found = [self._sides_of(StatementKind("BATCH"), used, operation)]
+        for statement in statements:
+            if isinstance(statement, bytes):
+                found.append(self._prepared_sides(statement))
             else:
-                found.append(self._sides_of(self._kinds.of(entry.statement), used, entry.statement))
-        return [(f"{before}|batch:{batch}", behind) if before else _FILTERED for before, behind in found]
+                found.append(self._sides_of(self._kinds.of(statement), used, statement))
+        of_batch = f"|batch:{batch}"
+        return [(before + of_batch, behind) if before else _FILTERED for before, behind in found]
 
     def _login(self, state: "ClientState", answer: bytes) -> list[Sides]:
         if answer[_OPCODE] == AUTH_SUCCESS:

@@ -1,6 +1,7 @@
 """What an audited statement is: type, category, and what it is about (audit/AuditLogEntryType.java, getAuditLogContext of
 the statements in cql3/statements/)."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -56,6 +57,12 @@ class StatementKind(NamedTuple):
 UNKNOWN: Final = StatementKind("SELECT")
 """Of a text that nobody can parse any more, although it was answered: too long to be looked into."""
 
+_NAME: Final = r"[a-z_]\w*"
+_BEGIN: Final = re.compile(
+    rf"(?:insert +into|update|(?:select|delete) +(?:[\w ,]*?|\*) *\bfrom) +{_NAME}(?:\.{_NAME})?(?=[ (;]|$)", re.IGNORECASE
+)
+"""Of plain statements, up to the table's name: enough to know what they are."""
+
 
 class StatementKinds:
     """By text; what has one shape has one kind."""
@@ -66,14 +73,25 @@ class StatementKinds:
     def of(self, text: str) -> StatementKind:
         if len(text) > TEXT_CHARS_MAX:
             return _of_first_word(text)
+        begin = _BEGIN.match(text)
+        if begin is not None:
+            kind = self._known.get(begin[0])
+            if kind is None:
+                kind = _kind(text)
+                self._remember(begin[0], kind)
+            return kind
         cut = shape(text)
         key = cut[0] if cut is not None else text
         kind = self._known.get(key)
         if kind is None:
-            if len(self._known) >= KINDS_MAX:
-                self._known.clear()
-            kind = self._known[key] = _kind(text)
+            kind = _kind(text)
+            self._remember(key, kind)
         return kind
+
+    def _remember(self, key: str, kind: StatementKind) -> None:
+        if len(self._known) >= KINDS_MAX:
+            self._known.clear()
+        self._known[key] = kind
 
 
 def _of_first_word(text: str) -> StatementKind:

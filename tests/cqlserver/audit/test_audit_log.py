@@ -212,6 +212,30 @@ def test_kinds_of_statements(text: str, kind: tuple[str, str | None, str | None]
     assert tuple(StatementKinds().of(text)) == kind
 
 
+def test_kinds_of_plain_statements_are_known_by_how_they_begin() -> None:
+    """A text that begins like one before it is of its kind; names in quotes, comments and functions are looked at whole."""
+    kinds = StatementKinds()
+    for text, kind in (
+        ("INSERT INTO a.b (k) VALUES (1)", ("UPDATE", "a", "b")),
+        ("insert into a.b (k) VALUES (2)", ("UPDATE", "a", "b")),
+        ("INSERT INTO a.b2 (k) VALUES (2)", ("UPDATE", "a", "b2")),
+        ("INSERT INTO B JSON '{}'", ("UPDATE", None, "b")),
+        ('INSERT INTO "B" (k) VALUES (1)', ("UPDATE", None, "B")),
+        ("INSERT INTO /* a.b (k) */ c (k) VALUES (1)", ("UPDATE", None, "c")),
+        ("SELECT * FROM a.b", ("SELECT", "a", "b")),
+        ("SELECT k, v FROM a.c WHERE k = 'x from a.b'", ("SELECT", "a", "c")),
+        ("SELECT 'from a.b ' FROM a.d", ("SELECT", "a", "d")),
+        ("SELECT count(*) FROM a.e", ("SELECT", "a", "e")),
+        ("SELECT DISTINCT k FROM f;", ("SELECT", None, "f")),
+        ("UPDATE a.b SET v = 1 WHERE k = 1", ("UPDATE", "a", "b")),
+        ("UPDATE a.g USING TTL 5 SET v = 1 WHERE k = 1", ("UPDATE", "a", "g")),
+        ("DELETE v, w FROM a.b WHERE k = 1", ("DELETE", "a", "b")),
+        ("DELETE FROM a.h WHERE k = 1", ("DELETE", "a", "h")),
+    ):
+        assert tuple(kinds.of(text)) == kind, text
+        assert tuple(kinds.of(text)) == kind, text
+
+
 def test_settings_that_are_wrong() -> None:
     read = read_audit_log_options({"enabled": True, "logger": [{"class_name": "FileAuditLogger"}]})
     assert (read.enabled, read.logger) == (True, "FileAuditLogger")

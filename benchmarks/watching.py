@@ -1,0 +1,154 @@
+"""What it costs to be looked at: metrics, the audit log, and /metrics of many tables; processor time, in process.
+
+    python benchmarks/watching.py metrics [--rounds 5]      requests with metrics, and with what counts them cut out
+    python benchmarks/watching.py audit [--rounds 5]        requests without audit log, and with all of its categories
+    python benchmarks/watching.py scrape [--tables 200]     making the text of /metrics: in all, and at one go
+
+Both sides of a comparison run in turns; of each the smallest time of all rounds counts.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(HOME), str(HOME / "benchmarks")]
+
+import requests as workloads  # noqa: E402  - the module beside this one
+
+from cqlserver.audit.logs import audit_logs_of  # noqa: E402
+from cqlserver.audit.options import LOGGERS, AuditLogOptions  # noqa: E402
+from cqlserver.connections import garbage  # noqa: E402
+from cqlserver.metrics.exposition import pieces  # noqa: E402
+from cqlserver.metrics.meters import Kind  # noqa: E402
+from protocol import requests  # noqa: E402
+
+NAMES = ("insert", "read", "append", "slice", "simple", "batch", "lwt", "counter")
+COUNT = 20_000
+COUNTING = re.compile(
+    r"^ +(meter(_of\(plan\))?|row\.meter|options\.meter|metering|self\._metering)\.\w*count \+= .*$"
+    r"|^ +metering\.last = .*$",
+    re.MULTILINE,
+)
+TIMING = "timed = self._metering.choose(len(envelopes)) if began >= self._metering.next_sample_s else 0"
+SCHEMA = "CREATE TABLE load.t%d (k bigint PRIMARY KEY, v blob)"
+
+
+def copy(folder: Path) -> Path:
+    """Of the program, so that both sides run from a place like the other's."""
+    for package in ("cqlserver", "cluster", "storage", "grammar", "protocol", "benchmarks"):
+        shutil.copytree(HOME / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def without_metrics(folder: Path) -> Path:
+    """A copy in which nobody counts or times requests."""
+    copy(folder)
+    found = 0
+    for path in [*(folder / "cqlserver/plans/fast").glob("*.py"), folder / "cqlserver/connections/session.py"]:
+        text = path.read_text()
+        less, count = COUNTING.subn(lambda match: re.sub(r"\S.*", "pass", match[0]), text)
+        found += count
+        path.write_text(less.replace(TIMING, "timed = 0"))
+    assert found > 10, found
+    assert TIMING not in (folder / "cqlserver/connections/session.py").read_text()
+    return folder
+
+
+def measured(home: Path) -> dict[str, float]:
+    """Microseconds of a request, by workload."""
+    command = [sys.executable, str(home / "benchmarks/requests.py"), "--count", str(COUNT), *NAMES]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, check=True)
+    return {name: float(number) for name, number in (line.split() for line in done.stdout.splitlines()[1:])}
+
+
+def compare_metrics(rounds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="cqlserver-metrics-") as folder:
+        one, other = without_metrics(Path(folder) / "off"), copy(Path(folder) / "on")
+        with_them, without = [], []
+        for _ in range(rounds):
+            without.append(measured(one))
+            with_them.append(measured(other))
+    print(f"{'workload':12}{'without us':>12}{'with us':>12}{'share':>8}")
+    for name in NAMES:
+        off, on = (min(found[name] for found in side) for side in (without, with_them))
+        print(f"{name:12}{off:12.2f}{on:12.2f}{off / on:8.3f}")
+
+
+def compare_audit(rounds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="cqlserver-audit-") as folder:
+        print(f"{'workload':12}{'off us':>10}" + "".join(f"{logger:>20}{'share':>8}" for logger in LOGGERS[:2]))
+        for name in NAMES:
+            sides = [_served(name, None, folder), *(_served(name, logger, folder) for logger in LOGGERS[:2])]
+            best = [min(times) for times in zip(*([side() for side in sides] for _ in range(rounds)), strict=True)]
+            print(f"{name:12}{best[0]:10.2f}" + "".join(f"{one:20.2f}{best[0] / one:8.3f}" for one in best[1:]))
+
+
+def _served(name: str, logger: str | None, folder: str) -> Callable[[], float]:
+    """Serves requests each time that it is called; microseconds of one. `logger` None: nothing is logged."""
+    bench = workloads.Bench()
+    bench.node.sessions[bench.session] = None
+    build = workloads.WORKLOADS[name](bench)
+    if logger is not None:
+        options = AuditLogOptions(logger=logger, audit_logs_dir=f"{folder}/{name}-{logger}", excluded_keyspaces="")
+        audit_logs_of(bench.node).enable_audit(options)
+    garbage.set_up()
+
+    def serve() -> float:
+        encoded = [requests.encode(build(), workloads.VERSION, stream % 128) for stream in range(COUNT)]
+        chunks = [b"".join(encoded[at : at + workloads.CHUNK]) for at in range(0, COUNT, workloads.CHUNK)]
+        bench.serve(chunks[:10])
+        began = time.process_time()
+        bench.serve(chunks[10:])
+        return 1e6 * (time.process_time() - began) / (COUNT - 10 * workloads.CHUNK)
+
+    return serve
+
+
+def scrape(tables: int, rounds: int) -> None:
+    bench = workloads.Bench()
+    for number in range(tables):
+        bench.ask(requests.Query(SCHEMA % number))
+    metering = bench.node.metering
+    for store in list(bench.node.engine.stores.values()):
+        for kind in Kind:
+            meter = metering.meter(store.table, kind)
+            for us in range(100, 2_000, 50):
+                meter.count += 7
+                meter.took(us / 1e6, metering.clock(), us % 90)
+    garbage.set_up()
+    best, longest, size = float("inf"), float("inf"), 0
+    for _ in range(rounds):
+        began = before = time.thread_time()
+        worst, size = 0.0, 0
+        for piece in pieces(bench.node):
+            size += len(piece)
+            now = time.thread_time()
+            worst, before = max(worst, now - before), now
+        best, longest = min(best, time.thread_time() - began), min(longest, worst)
+    print(f"{tables} tables: {1e3 * best:.1f} ms, {1e3 * longest:.2f} ms at one go, {size:,} bytes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("metrics", "audit", "scrape"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tables", type=int, default=200)
+    options = parser.parse_args()
+    match options.what:
+        case "metrics":
+            compare_metrics(options.rounds)
+        case "audit":
+            compare_audit(options.rounds)
+        case _:
+            scrape(options.tables, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
