@@ -20,10 +20,14 @@ CHECKS = {
     "rows_come_page_by_page",
     "console_by_keyboard_alone",
     "a_slow_answer_does_not_keep_the_section_before",
+    "it_is_painted_at_once",
     "it_only_reads",
+    "many_rows_come_a_page_at_a_time",
+    "several_nodes_are_in_view",
     "it_asks_for_the_token_once",
     "a_server_that_is_gone_is_told",
 }
+ROWS = 20_000
 SCHEMA = (
     "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};"
     "CREATE TABLE shop.orders (customer text, at timestamp, items list<text>, total decimal, PRIMARY KEY (customer, at))"
@@ -54,17 +58,27 @@ def test_page(tmp_path: Path) -> None:
     need("node", "npm")
     chromium, folder = browser(), modules()
     shutil.copy(PROJECT / "checks.js", folder)
-    with cqlserver.start(data=tmp_path / "data") as server, cqlserver.start(control_auth=True) as locked:
+    with (
+        cqlserver.start(data=tmp_path / "data") as server,
+        cqlserver.start(control_auth=True) as locked,
+        cqlserver.start(nodes=3) as cluster,
+    ):
         server.execute(SCHEMA)
+        server.execute("CREATE TABLE shop.many (k int PRIMARY KEY, v text)")
+        (tmp_path / "many.csv").write_text("k,v\n" + "".join(f"{k},value {k}\n" for k in range(ROWS)))
+        server.load(tmp_path / "many.csv", keyspace="shop")
+        cluster.execute(SCHEMA.replace("'replication_factor': 1", "'replication_factor': 3"))
+        cluster.nodes[2].stop()
+        cluster.execute("INSERT INTO shop.orders (customer, at) VALUES ('a', 1)")
         for n in range(120):
             values = f"'customer {n % 7}', {1_700_000_000_000 + n}, ['apple', 'pear'], {n}.5"
             server.execute(f"INSERT INTO shop.orders (customer, at, items, total) VALUES ({values})")
-        urls = [f"http://127.0.0.1:{one.control_port}/" for one in (server, locked)]
+        urls = [f"http://127.0.0.1:{one.control_port}/" for one in (server, locked, cluster)]
         token_file = locked.access.token_file
         assert token_file is not None
         token = Path(token_file).read_text().strip()
         done = subprocess.run(
-            ["node", str(folder / "checks.js"), chromium, urls[0], str(tmp_path), urls[1], token],
+            ["node", str(folder / "checks.js"), chromium, urls[0], str(tmp_path), urls[1], token, urls[2]],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

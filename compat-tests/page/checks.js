@@ -1,9 +1,12 @@
-// Checks of the control port's page: node checks.js BROWSER URL FOLDER LOCKED-URL TOKEN prints "ok name" or "FAIL name: why" for each, and
+// Checks of the control port's page: node checks.js BROWSER URL FOLDER LOCKED-URL TOKEN CLUSTER-URL prints "ok name" or "FAIL name: why" for each, and
 // leaves pictures in FOLDER. The server has a table shop.orders of 120 rows; the
-// one at LOCKED-URL asks for the token.
+// one at LOCKED-URL asks for the token; the one at CLUSTER-URL is one of three nodes, of which the third is down and missed a write.
 const { chromium } = require('playwright-core');
-const [executablePath, url, folder, lockedUrl, token] = process.argv.slice(2);
+const [executablePath, url, folder, lockedUrl, token, clusterUrl] = process.argv.slice(2);
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FIRST_PAINT_MS = 500;
+const HEADINGS = { live: 'Live statements' };
+const headed = (page, section) => page.waitForSelector(`main h2:text-is("${HEADINGS[section] ?? section[0].toUpperCase() + section.slice(1)}")`);
 const SECTIONS = ['overview', 'tables', 'console', 'live', 'compactions', 'snapshots', 'cluster', 'log'];
 
 function assert(condition, why) { if (!condition) throw new Error(why); }
@@ -22,7 +25,8 @@ const checks = {
     const page = await opened(browser, { width: 1280, height: 800 });
     for (const section of SECTIONS) {
       await page.click(`nav a[data-key=${section}]`);
-      await page.waitForFunction(key => document.querySelector(`nav a[data-key=${key}][aria-current=page]`) && document.querySelector('main h2'), section);
+      await page.waitForSelector(`nav a[data-key=${section}][aria-current=page]`);
+      await headed(page, section);
       assert(!(await page.$('main .fault')), `${section} says ${await page.textContent('main')}`);
       await page.screenshot({ path: `${folder}/wide-${section}.png` });
     }
@@ -32,12 +36,47 @@ const checks = {
     const page = await opened(browser, { width: 360, height: 740 }, 'dark');
     for (const section of [...SECTIONS, 'tables/shop/orders']) {
       await page.evaluate(hash => { location.hash = hash; }, section);
-      await page.waitForSelector('main h2');
+      await headed(page, section.split('/')[0]);
+      if (section.includes('/')) await page.waitForSelector('td');
       await page.waitForFunction(() => document.body.scrollWidth <= innerWidth);
       await page.screenshot({ path: `${folder}/phone-${section.split('/').length > 1 ? 'rows' : section}.png` });
     }
     assert(await page.evaluate(() => getComputedStyle(document.body).backgroundColor) === 'rgb(21, 23, 26)', 'it is not dark');
     assert(!page.faults.length, page.faults.join());
+  },
+  async it_is_painted_at_once(browser) {
+    const times = [];
+    for (let round = 0; round < 5; round++) {
+      const page = await opened(browser, { width: 1280, height: 800 });
+      times.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
+      await page.context().close();
+    }
+    assert(Math.min(...times) <= FIRST_PAINT_MS, `the first paint comes after ${times.map(Math.round)} ms`);
+  },
+  async several_nodes_are_in_view(browser) {
+    for (const [name, size, scheme] of [['wide', { width: 1600, height: 900 }, 'light'], ['phone', { width: 360, height: 740 }, 'dark']]) {
+      const page = await browser.newPage({ viewport: size, colorScheme: scheme });
+      await page.goto(clusterUrl + '#cluster');
+      await page.waitForSelector('#ring text:has-text("2 of 3 up")');
+      assert(await page.locator('tbody tr').count() === 3, 'there are not three nodes');
+      assert(await page.locator('tbody .down').count() === 1, 'none is down');
+      const told = await page.textContent('.fault');
+      assert(/Down: 127\.0\.0\.3:\d+\./.test(told) && /Writes wait here for 127\.0\.0\.3:\d+\./.test(told), told);
+      await page.waitForFunction(() => document.body.scrollWidth <= innerWidth);
+      await page.screenshot({ path: `${folder}/${name}-cluster-of-three.png` });
+    }
+  },
+  async many_rows_come_a_page_at_a_time(browser) {
+    const page = await opened(browser, { width: 1280, height: 800 });
+    await page.goto(url + '#console');
+    const answers = [];
+    page.on('response', async response => { if (response.url().endsWith('/execute')) answers.push((await response.body()).length); });
+    await page.fill('#cql', 'SELECT * FROM shop.many');
+    await page.click('text=Run');
+    await page.waitForSelector('text=100 rows');
+    await page.click('text=Next page');
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 100);
+    assert(answers.length && answers.every(size => size < 1e6), `an answer has ${answers} bytes`);
   },
   async rows_come_page_by_page(browser) {
     const page = await opened(browser, { width: 1280, height: 800 });

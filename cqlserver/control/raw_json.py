@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from struct import Struct
 
 from protocol.responses import Error, Reply, RowsResult
+from protocol.types.turns import paused
 
 _I32 = Struct(">i").unpack_from
 
@@ -21,7 +22,7 @@ def rows_json(result: RowsResult, warnings: str) -> str:
     printers = [column.type.to_json for column in columns]
     rows: list[str] = []
     values = wire_values(result.content)
-    for _ in range(result.row_count):
+    for _ in paused(range(result.row_count)):
         pairs = []
         for name, to_json in zip(names, printers, strict=True):
             value = next(values)

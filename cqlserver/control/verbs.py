@@ -23,6 +23,7 @@ from cqlserver.system.tables import RELEASE_VERSION
 from protocol.errors import CqlSyntaxError, RequestError
 from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
+from protocol.types.turns import long_work
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from cqlserver.control.kept_state import KeptState
 
 PAGE_SIZE: Final = 5_000
+JSON_BYTES_PER_GO: Final = 50_000
+"""Longer answers become JSON in turns with the clients."""
 SNAPSHOTS_MAX: Final = 1_000
 """Each holds a whole state in memory, so a test that makes one in a loop is told."""
 _VERSION: Final = 5
@@ -169,7 +172,13 @@ async def execute(
     warnings = json.dumps(state.warnings)
     if not isinstance(result, RowsResult):
         return RawJson(f'{{"columns": [], "rows": [], "paging_state": null, "warnings": {warnings}}}')
-    return RawJson(rows_json(result, warnings))
+    return RawJson(await control.in_turns(partial(_as_json, result, warnings), len(result.content)))
+
+
+def _as_json(result: RowsResult, warnings: str) -> str:
+    if len(result.content) > JSON_BYTES_PER_GO:
+        long_work()
+    return rows_json(result, warnings)
 
 
 async def load(control: Control, *, path: str, keyspace: str | None) -> object:

@@ -42,12 +42,13 @@ def picture(before: Sample, now: Sample, sort: str, wanted: str, rows_max: int) 
         f"processor {100 * rate('process_cpu_seconds_total'):.0f} %, "
         f"{now.value('cassandra_client_native_connections'):.0f} clients",
         "a second: " + ", ".join(f"{name} {count:.0f}" for name, count in requests.items()),
+        _nodes(now),
         f"stalls of more than 5 ms: {rate('cqlserver_loop_stalls_total'):.1f} a second, "
         f"{1_000 * rate('cqlserver_loop_stall_seconds_total'):.1f} ms of each",
     )
     found = chosen(operations(before, now), sort, wanted)[:rows_max]
     return Picture(
-        facts,
+        tuple(filter(None, facts)),
         (
             Sheet(
                 "Tables",
@@ -59,11 +60,8 @@ def picture(before: Sample, now: Sample, sort: str, wanted: str, rows_max: int) 
             _statements(now, rows_max),
             Sheet(
                 "Under way",
-                ("what", "table", "state", "done"),
-                [
-                    (one["kind"], f"{one['keyspace']}.{one['table']}", one["state"], _share(one["completed"], one["total"]))
-                    for one in now.tasks[:rows_max]
-                ],
+                ("what", "table", "state, or peer", "done"),
+                _under_way(now)[:rows_max],
                 "no compactions, flushes or streams",
                 frozenset((3,)),
             ),
@@ -71,9 +69,33 @@ def picture(before: Sample, now: Sample, sort: str, wanted: str, rows_max: int) 
     )
 
 
+def _nodes(now: Sample) -> str:
+    """Of a cluster; nothing where there is one."""
+    up, down = (now.value("cqlserver_nodes", state=state) for state in ("up", "down"))
+    if up + down < 2:
+        return ""
+    hints = now.value("cassandra_storage_hints_total")
+    return f"nodes: {up:.0f} up, {down:.0f} down; hints that were kept for others: {hints:.0f}"
+
+
+def _under_way(now: Sample) -> list[tuple[str, ...]]:
+    """Compactions and what else goes on in the background; streams by table."""
+    tasks: list[tuple[str, ...]] = [
+        (one["kind"], f"{one['keyspace']}.{one['table']}", one["state"], _share(one["completed"], one["total"]))
+        for one in now.tasks
+    ]
+    streams = [
+        (f"{stream['reason']}, {stream['direction']}", table["table"], f"{stream['peer']}:{stream['port']}",
+         _share(table["bytes_done"], table["bytes"]))
+        for stream in now.streams
+        for table in stream["tables"]
+    ]  # fmt: skip
+    return tasks + streams
+
+
 def _statements(now: Sample, rows_max: int) -> Sheet:
     rows = [
-        (f"{float(query.get('ms') or 0):.2f}", " ".join("; ".join(part["cql"] for part in query["statements"]).split()))
+        (f"{query['duration_us'] / 1_000:.2f}", " ".join("; ".join(part["cql"] for part in query["statements"]).split()))
         for query in slowest(now, rows_max)
     ]
     return Sheet(

@@ -19,13 +19,15 @@ Metrics = Mapping[str, Mapping[Labels, float]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`at_s`: by whatever clock; `statements`: those that the query log has of late, None where it is off."""
+    """`at_s`: by whatever clock; `statements`: those that the query log has of late, None where it is off; `streams`: to and
+    from other nodes."""
 
     at_s: float
     metrics: Metrics
     node: Mapping[str, Any]
     tasks: Sequence[Mapping[str, Any]]
     statements: Sequence[Mapping[str, Any]] | None
+    streams: Sequence[Mapping[str, Any]] = ()
 
     def value(self, name: str, **labels: str) -> float:
         """0 where there is none."""
@@ -68,6 +70,7 @@ def taken(client: ControlClient, at_s: float) -> Sample:
     metrics = parsed(client.text("metrics"))
     node: Any = client.call("node_info")
     tasks: Any = client.call("tasks")
+    streams: Any = client.call("netstats")
     try:
         answer: Any = client.call("queries", {"limit": STATEMENTS_MAX})
         statements = answer["queries"]
@@ -75,7 +78,7 @@ def taken(client: ControlClient, at_s: float) -> Sample:
         if error.code != "NotRecording":
             raise
         statements = None
-    return Sample(at_s, metrics, node, tasks["tasks"], statements)
+    return Sample(at_s, metrics, node, tasks["tasks"], statements, streams["sessions"])
 
 
 def operations(before: Sample, now: Sample) -> list[OperationRow]:
@@ -109,4 +112,4 @@ def chosen(rows: Sequence[OperationRow], sort: str, wanted: str) -> list[Operati
 
 def slowest(sample: Sample, count: int) -> list[Mapping[str, Any]]:
     """Statements that the query log has, those that took longest first."""
-    return sorted(sample.statements or (), key=lambda query: -float(query.get("ms") or 0))[:count]
+    return sorted(sample.statements or (), key=lambda query: -float(query["duration_us"]))[:count]

@@ -100,3 +100,25 @@ def test_they_are_pages_of_the_control_port() -> None:
                 assert json.load(answer)["status"] == "up"
         with pytest.raises(urllib.error.HTTPError, match="405"):
             urllib.request.urlopen(f"{base}/metrics", data=b"{}")
+
+
+@pytest.mark.slow
+def test_a_cluster_tells_who_is_down_and_what_they_missed() -> None:
+    with cqlserver.start(nodes=3) as server:
+        server.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+        server.execute("CREATE TABLE ks.t (k int PRIMARY KEY)")
+        url = f"http://127.0.0.1:{server.control_port}/health/cluster"
+        with urllib.request.urlopen(url) as answer:
+            assert json.load(answer)["members_up"] == 3
+        nodes = server.call("ring")["nodes"]
+        away = next(node["host_id"] for node in nodes if node["address"] == server.nodes[2].host)
+        server.nodes[2].stop()
+        server.execute("INSERT INTO ks.t (k) VALUES (1)")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(url)
+        told = json.load(caught.value)
+        caught.value.close()
+        assert caught.value.code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert (told["members"], told["members_up"], told["schema_agreement"]) == (3, 2, True)
+        assert told["down"] == [f"{server.nodes[2].host}:7000"]
+        assert told["hints_for"] == [away]

@@ -3,6 +3,7 @@
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import pexpect
@@ -26,8 +27,8 @@ process_cpu_seconds_total {cpu}
 NODE = {"uptime_s": 90_061, "memory_bytes": 1 << 20, "load_bytes": 0}
 TASK = {"kind": "Compaction", "keyspace": "ks", "table": "t", "state": "running", "completed": 1, "total": 4}
 QUERIES = [
-    {"ms": 1.5, "statements": [{"cql": "SELECT *\n FROM t"}]},
-    {"ms": 20, "statements": [{"cql": "x" * 200}]},
+    {"duration_us": 1_500, "statements": [{"cql": "SELECT *\n FROM t"}]},
+    {"duration_us": 20_000, "statements": [{"cql": "x" * 200}]},
 ]
 SCHEMA = (
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1};"
@@ -56,7 +57,30 @@ def test_a_picture_as_text() -> None:
     assert "  ks.t    read          100.0     1.00   250.00\n" in text
     slow = text.index("20.00  " + "x" * 97 + "...")
     assert slow < text.index(" 1.50  SELECT * FROM t")
-    assert "  Compaction  ks.t   running  25 %\n" in text
+    assert "  Compaction  ks.t   running         25 %\n" in text
+
+
+def test_nodes_and_streams_of_a_cluster() -> None:
+    now = sample(12, 300, 2.0)
+    text = METRICS.format(reads=1, cpu=1) + 'cqlserver_nodes{state="up"} 2\ncqlserver_nodes{state="down"} 1\n'
+    stream = {
+        "reason": "Bootstrap", "direction": "receiving", "peer": "127.0.0.2", "port": 7000,
+        "tables": [{"table": "ks.t", "bytes": 200, "bytes_done": 50}],
+    }  # fmt: skip
+    shown = plain(picture(now, replace(now, metrics=parsed(text), streams=[stream]), "rate", "", 10))
+    assert "nodes: 2 up, 1 down; hints that were kept for others: 0\n" in shown
+    assert "  Bootstrap, receiving  ks.t   127.0.0.2:7000  25 %\n" in shown
+    assert "nodes:" not in plain(picture(now, now, "rate", "", 10))
+
+
+@pytest.mark.slow
+def test_of_a_cluster() -> None:
+    with cqlserver.start(nodes=2) as server:
+        server.nodes[1].stop()
+        out = io.StringIO()
+        with redirect_stdout(out):
+            assert COMMANDS["top"].main("top", ["--control-port", str(server.control_port), "--once", "--period", "0"]) == 0
+        assert "nodes: 1 up, 1 down" in out.getvalue()
 
 
 @pytest.mark.slow
@@ -71,7 +95,8 @@ def test_once_against_a_server() -> None:
             words = ["--control-port", str(server.control_port), "--once", "--period", "0.01", "--filter", "ks."]
             assert COMMANDS["top"].main("top", words) == 0
         assert "ks.seen  write" in out.getvalue()
-        assert "INSERT INTO ks.seen (k) VALUES (1)" in out.getvalue()
+        (line, *_) = [line for line in out.getvalue().splitlines() if "INSERT INTO ks.seen (k) VALUES (1)" in line]
+        assert float(line.split()[0]) > 0
 
 
 def test_no_server() -> None:
