@@ -210,7 +210,11 @@ class ControlServer:
             return status, json.dumps(told), JSON
         if not name:
             return HTTPStatus.OK, _overview(), TEXT
-        return HTTPStatus.OK, json.dumps(document(self._port)), JSON
+        return HTTPStatus.OK, self._document(), JSON
+
+    def _document(self) -> str:
+        is_encrypted = self._access is not None and self._access.tls is not None
+        return json.dumps(document(self._port, is_encrypted, self._token is not None))
 
     def _check_origin(self, request: h11.Request, headers: Mapping[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")

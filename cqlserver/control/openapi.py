@@ -14,17 +14,21 @@ _ERROR: Final = {
 }
 
 
-def document(port: int) -> dict[str, object]:
-    return {
+def document(port: int, is_encrypted: bool = False, asks_for_token: bool = False) -> dict[str, object]:
+    described: dict[str, object] = {
         "openapi": "3.1.0",
         "info": {
             "title": "cqlserver's control port",
             "version": VERSION,
             "description": "Operations on a running server, for tests and tools of the same machine.",
         },
-        "servers": [{"url": f"http://127.0.0.1:{port}"}],
+        "servers": [{"url": f"{'https' if is_encrypted else 'http'}://127.0.0.1:{port}"}],
         "paths": {f"/{operation.name}": _path(operation) for operation in OPERATIONS},
     }
+    if asks_for_token:
+        described["components"] = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+        described["security"] = [{"token": []}]
+    return described
 
 
 def _path(operation: Operation) -> dict[str, object]:

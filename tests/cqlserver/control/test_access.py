@@ -173,6 +173,9 @@ def test_without_the_token_there_is_the_page_and_health(guarded: tuple[Access, s
         assert [asked(port, "GET", f"/health/{name}")[0] for name in ("live", "ready", "cluster")] == [200, 200, 200]
         assert asked(port, "POST", "/health/live")[0] == 405
         assert asked(port, "GET", "/about", Authorization=f"Bearer {token}")[0] == 200
+        told = json.loads(asked(port, "GET", "/openapi.json", Authorization=f"Bearer {token}")[1])
+        assert told["security"] == [{"token": []}]
+        assert told["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
         assert "cqlserver_uptime_seconds" in asked(port, "GET", "/metrics", Authorization=f"Bearer {token}")[1]
 
     with_port(access, check)
