@@ -169,14 +169,16 @@ class LocalCluster:
         node, station = part.node, part.station
         assert node is not None
         assert station is not None
+        forever = node.border.forever
         with scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
-                nursery.start_soon(station.keep_time)
+                nursery.start_soon(forever, station.keep_time)
                 if part.control is not None:
                     nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
                 if node.durable or node.member is not None:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
+                    work = partial(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
+                    nursery.start_soon(forever, work)
                 await trio.sleep_forever()
 
     def _close(self, part: Part) -> None:

@@ -16,7 +16,6 @@ from cqlserver.clustering.connecting import TlsEnd
 from cqlserver.clustering.station import Station
 from cqlserver.connections.listener import Listener
 from cqlserver.connections.poller import open_poller
-from protocol.errors import PeerError
 
 RECEIVE_BYTES: Final = 1 << 18
 """Read from one connection in one go."""
@@ -65,7 +64,7 @@ class Incoming:
         decoder, sender, tls = FrameDecoder(caller.decompress), caller.sender, caller.tls
         fd = stream.socket.fileno()
         ended = trio.Event()
-        failures: list[PeerError] = []
+        failures: list[Exception] = []
 
         def take(plain: bytes) -> None:
             messages = decoder.receive_data(plain)
@@ -81,7 +80,7 @@ class Incoming:
         def attempt(take: Callable[[bytes], None], received: bytes) -> None:
             try:
                 take(received)
-            except PeerError as error:
+            except Exception as error:  # noqa: BLE001 - raised by `receive`
                 failures.append(error)
                 ended.set()
 

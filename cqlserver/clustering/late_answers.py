@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, cast
 
 from cqlserver.plans.fast.values import VOID_TAIL
 from protocol.frames import Envelope
 
 if TYPE_CHECKING:
     from cqlserver.connections.session import Session
+
+P = ParamSpec("P")
 
 
 class Late(NamedTuple):
@@ -28,26 +30,26 @@ class LateAnswers:
 
     def written(self, waiters: Sequence[object]) -> None:
         for late in self._taken(waiters):
-            late.session.answer_late(late, VOID_TAIL)
+            _attempt(late.session, late.session.answer_late, late, VOID_TAIL)
 
     def read(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
         touched = self._touched
         for waiter, answer in zip(waiters, answers, strict=True):
             if waiter is not None:
                 late = cast(Late, waiter)
-                late.session.answer_late(late, answer)
                 touched[late.session] = None
+                _attempt(late.session, late.session.answer_late, late, answer)
 
     def decided(self, waiters: Sequence[object], answers: Sequence[bytes]) -> None:
         self.read(waiters, answers)
 
     def refused(self, waiters: Sequence[object], error: Exception) -> None:
         for late in self._taken(waiters):
-            late.session.refuse_late(late, error)
+            _attempt(late.session, late.session.refuse_late, late, error)
 
     def again(self, waiters: Sequence[object]) -> None:
         for late in self._taken(waiters):
-            late.session.go_on_late(late)
+            _attempt(late.session, late.session.go_on_late, late)
 
     def _taken(self, waiters: Sequence[object]) -> Iterator[Late]:
         touched = self._touched
@@ -62,7 +64,7 @@ class LateAnswers:
         if self._touched:
             touched, self._touched = self._touched, {}
             for session in touched:
-                session.on_push()
+                session.node.border.attempt(session.on_push)
 
 
 class Told(NamedTuple):
@@ -92,3 +94,9 @@ class HeldAnswers(LateAnswers):
     def take_told(self) -> list[Told]:
         told, self._held = self._held, []
         return told
+
+
+def _attempt(session: "Session", action: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> None:
+    """What goes wrong with one client's answer closes its connection, and concerns nobody else."""
+    if not session.node.border.attempt(action, *arguments, **named):
+        session.closing = True

@@ -48,6 +48,7 @@ class Connected:
         how = connecting(config, self._maybe_place)
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id, how)
         self._member.dropped = self._wire.dropped
+        self._wire.tell = node.border.tell
         self._station = Station(node, self._member, self._wire.carry)
         self._incoming = self._wire.incoming = Incoming(self._station)
         self._is_seed = cluster.endpoint in seeds
@@ -78,7 +79,7 @@ class Connected:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._wire.run, listeners(self.node))
             nursery.start_soon(self._incoming.run)
-            nursery.start_soon(self._station.keep_time)
+            nursery.start_soon(self.node.border.forever, self._station.keep_time)
             if self._config.prefers_local:
                 nursery.start_soon(self._follow_routes)
             self._station.start()

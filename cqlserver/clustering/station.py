@@ -89,7 +89,11 @@ class Station:
         return False
 
     def flush(self) -> None:
-        """Writes the log, has what is outgoing carried away, and answers clients who waited for others."""
+        """Writes the log, has what is outgoing carried away, and answers clients who waited for others. What is raised is
+        told, and ends no more than this."""
+        self._node.border.attempt(self._flush)
+
+    def _flush(self) -> None:
         held = self._member.held_answers
         if self._cluster.has_outgoing or (held is not None and held.has_told):
             self._send()

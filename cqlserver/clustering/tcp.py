@@ -47,6 +47,8 @@ HANDSHAKE_S: Final = 5.0
 RETRY_S: Final = 0.2
 """How long a peer that can't be reached is left alone; what is for it meanwhile is dropped."""
 BACKLOG: Final = 128
+_BROKEN: Final = (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError)
+"""What the other end of a connection can do."""
 
 
 class Wire:
@@ -58,6 +60,8 @@ class Wire:
         self.dropped: Counter[int] = Counter()
         self.route: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint
         """Where a node is reached that others know by this endpoint."""
+        self.tell: Callable[[BaseException], None] = log.exception
+        """Hears of what no connection should raise, which ends that one."""
         self._peers: dict[tuple[Endpoint, Kind], _Peer] = {}
         self._nursery: trio.Nursery | None = None
 
@@ -76,7 +80,7 @@ class Wire:
             if self._nursery is None:
                 return
             hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
-            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how, self.dropped)
+            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how, self.dropped, self.tell)
             self._nursery.start_soon(peer.run)
         peer.add(messages, size)
 
@@ -111,6 +115,8 @@ class Wire:
                 pass
             except PeerError as error:
                 log.warning("a connection on the storage port is closed: %s", error)
+            except Exception as error:  # noqa: BLE001 - told
+                self.tell(error)
 
     async def _greet(self, stream: trio.SocketStream) -> Caller | None:
         """Who calls, and what came behind the Hello. Raises PeerError."""
@@ -191,9 +197,14 @@ class _Peer:
     """What is for one peer, and the connection to it."""
 
     def __init__(
-        self, hello: Hello, route: Callable[[Endpoint], Endpoint], how: Connecting, dropped: Counter[int]
+        self,
+        hello: Hello,
+        route: Callable[[Endpoint], Endpoint],
+        how: Connecting,
+        dropped: Counter[int],
+        tell: Callable[[BaseException], None],
     ) -> None:
-        self._endpoint, self._hello, self._route, self._how = hello.callee, hello, route, how
+        self._endpoint, self._hello, self._route, self._how, self._tell = hello.callee, hello, route, how, tell
         self._dropped = dropped
         self._reached_at = hello.callee
         self._queue: list[Message] = []
@@ -251,12 +262,15 @@ class _Peer:
                     tls = await self._shake_hands(stream)
                     if await self._send(stream, tls):
                         continue
-            except (OSError, trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                log.debug("%s: %s", self._endpoint, error)
             except PeerError as error:
                 if str(error) != self._refusal:
                     self._refusal = str(error)
                     log.error("%s: %s", self._endpoint, error)
+            except Exception as error:  # noqa: BLE001 - told
+                if _is_broken(error):
+                    log.debug("%s: %s", self._endpoint, error)
+                else:
+                    self._tell(error)
             self._is_gone = True
             self._drop(self._take())
             await trio.sleep(RETRY_S)
@@ -337,3 +351,10 @@ class _Peer:
                     break
         self._fd = -1  # what is sent from here on waits for the next connection
         scope.cancel()
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Whether it is about the connection, and nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_broken, error.exceptions))
+    return isinstance(error, _BROKEN)

@@ -170,14 +170,16 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
         if node.durable and (exercise := os.environ.get(EXERCISE_VARIABLE)):
             listener.after_go = StorageExercise(node.engine, exercise == "compact")
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            forever = node.border.forever
             async with trio.open_nursery() as nursery:
                 node.turn_clients_away = partial(nursery.start_soon, listener.exclusively, listener.turn_away)
                 nursery.start_soon(listener.run)
-                nursery.start_soon(garbage.collect_forever, node.environment.clock.monotonic)
+                nursery.start_soon(forever, partial(garbage.collect_forever, node.environment.clock.monotonic))
                 if sys.platform != "win32":
                     nursery.start_soon(tell_on_quit)
                 if node.durable or node.member is not None:
-                    nursery.start_soon(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
+                    work = partial(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
+                    nursery.start_soon(forever, work)
                 if control is not None:
                     nursery.start_soon(serve_control, control, node, listener, None, access)
                 if config.until_stdin_ends:

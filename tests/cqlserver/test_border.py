@@ -10,9 +10,14 @@ import pytest
 from small_server import KEYSPACE, TABLE, SmallServer, done, serving
 
 import cqlserver.connections.session as session_module
+from cqlserver.audit.audit_log import AuditLog
+from cqlserver.audit.logs import audit_logs_of
+from cqlserver.audit.options import AuditLogOptions
 from cqlserver.border import TOLD_AGAIN_S, Border
 from cqlserver.connections.listener import Listener
 from cqlserver.connections.session import Session
+from cqlserver.metrics.meters import Metering
+from cqlserver.query_log.recording import QueryLog
 from cqlserver.system.tracing import Trace
 from protocol.client import Connection
 from protocol.errors import InvalidRequest, PeerError, RequestError
@@ -70,6 +75,17 @@ def of_class(monkeypatch: pytest.MonkeyPatch, place: type, name: str, error: Exc
 
 Setting = Callable[[pytest.MonkeyPatch, SmallServer, Exception], Trap]
 
+
+def _observed(patch: pytest.MonkeyPatch, server: SmallServer, observer: QueryLog, error: Exception) -> Trap:
+    server.node.record(observer)
+    return of_class(patch, type(observer), "served", error)
+
+
+def _audited(patch: pytest.MonkeyPatch, server: SmallServer, error: Exception) -> Trap:
+    audit_logs_of(server.node).enable_audit(AuditLogOptions(enabled=True, audit_logs_dir="/audit"))
+    return of_class(patch, AuditLog, "served", error)
+
+
 BORDERS: dict[str, tuple[str, Setting]] = {
     # what is asked while the trap is set, and where it is
     "receive": (INSERT, lambda patch, server, error: of_class(patch, Session, "receive", error)),
@@ -92,6 +108,11 @@ BORDERS: dict[str, tuple[str, Setting]] = {
     "write of the log": (INSERT, lambda patch, server, error: set_trap(patch, _log(server), "write", error)),
     "close": (INSERT, lambda patch, server, error: of_class(patch, Session, "close", error)),
     "accept": (INSERT, lambda patch, server, error: of_class(patch, Listener, "_welcome", error)),
+    "query log": (INSERT, lambda patch, server, error: _observed(patch, server, QueryLog({}), error)),
+    "query log of a long one": (LONG, lambda patch, server, error: _observed(patch, server, QueryLog({}), error)),
+    "audit log": (INSERT, _audited),
+    "metrics": (INSERT, lambda patch, server, error: of_class(patch, Metering, "served", error)),
+    "metrics of a long one": (LONG, lambda patch, server, error: of_class(patch, Metering, "served", error)),
     "poll": (INSERT, lambda patch, server, error: set_trap(patch, server.listener._poller, "ready", error)),
 }
 
