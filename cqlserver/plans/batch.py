@@ -19,7 +19,7 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.plans.write import VOID, check_read_before_write, guard_write, incrementer, row_reader, write_context
 from cqlserver.state import ClientState, RequestTrace
 from cqlserver.terms.terms import Term, Values
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, Unavailable
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata
 from storage.environment.strands import let_go_later, long_work, paused, undisturbed
@@ -77,8 +77,12 @@ class BatchPlan:
         node = self.node
         if options.consistency == Consistency.NODE_LOCAL and not self.values_apart:
             validate_for_query(Consistency.NODE_LOCAL)
-        for table in self._written_tables:
-            node.check_batch_consistency(table, options.consistency)
+        try:
+            for table in self._written_tables:
+                node.check_batch_consistency(table, options.consistency)
+        except Unavailable:
+            self._updates(options, default_us)  # what is wrong with the values is told first
+            raise
         self._warn_of_gc_grace(state)
         packed = self._maybe_packed(options, default_us) if guarded is None else None
         if packed is not None:
@@ -93,6 +97,16 @@ class BatchPlan:
             if state.trace is not None:
                 state.trace.note_batch(write_type, partitions.values())
             return VOID
+        updates = self._updates(options, default_us)
+        if self.modifications[0].table.is_counter:
+            write_type = undisturbed(lambda: self._write(updates, options, state))
+        else:
+            write_type = self._write(updates, options, state)
+        if state.trace is not None:
+            state.trace.note_batch(write_type, [builder.table for builder in updates.builders()])
+        return VOID
+
+    def _updates(self, options: QueryOptions, default_us: int) -> Updates:
         given = [
             (modification, values, modification.keys(values)) for modification, values in paused(self._with_values(options))
         ]
@@ -102,16 +116,10 @@ class BatchPlan:
             places = modification.places(values)
             if modification.requires_read:
                 check_read_before_write(options.consistency)
-            context = write_context(node, modification, values, options, default_us)
-            read_row = row_reader(node, modification.table, context.now_s, options.consistency)
+            context = write_context(self.node, modification, values, options, default_us)
+            read_row = row_reader(self.node, modification.table, context.now_s, options.consistency)
             modification.add_to(updates, keys, places, context, read_row)
-        if self.modifications[0].table.is_counter:
-            write_type = undisturbed(lambda: self._write(updates, options, state))
-        else:
-            write_type = self._write(updates, options, state)
-        if state.trace is not None:
-            state.trace.note_batch(write_type, [builder.table for builder in updates.builders()])
-        return VOID
+        return updates
 
     def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> str:
         built = updates.build(incrementer(self.node))

@@ -20,7 +20,7 @@ from cqlserver.plans.plan import FastPath
 from cqlserver.state import ClientState
 from cqlserver.system.tracing import REPLICAS_FOR_MUTATION
 from cqlserver.terms.terms import Values
-from protocol.errors import InvalidRequest
+from protocol.errors import InvalidRequest, Unavailable
 from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counters.writes import incremented_row
@@ -63,7 +63,11 @@ class WritePlan:
         guarded = guarding.get()
         if guarded is not None:
             guard_write(guarded, node, (modification,), options)
-        node.check_write_consistency(table, options.consistency)
+        try:
+            node.check_write_consistency(table, options.consistency)
+        except Unavailable:
+            self._updates(options)  # what is wrong with the values is told first
+            raise
         if self.packed is not None and guarded is None:
             packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
             if packed is not None:
@@ -71,19 +75,24 @@ class WritePlan:
                 if trace is not None:
                     trace.wrote((table,))
                 return VOID
+        count = apply(node, self._updates(options), table, options.consistency)
+        if trace is not None:
+            trace.wrote([table] * count)
+        return VOID
+
+    def _updates(self, options: QueryOptions) -> Updates:
+        node, modification, level = self.node, self.modification, options.consistency
         values = modification.with_json(options.values)
         keys = modification.keys(values)
         places = modification.places(values)
         if modification.requires_read:
-            check_read_before_write(options.consistency)
+            check_read_before_write(level)
         updates = Updates()
         context = write_context(node, modification, values, options)
         let_go_later(keys, places)
-        modification.add_to(updates, keys, places, context, row_reader(node, table, context.now_s, options.consistency))
-        count = apply(node, updates, table, options.consistency)
-        if trace is not None:
-            trace.wrote([table] * count)
-        return VOID
+        read_row = row_reader(node, modification.table, context.now_s, level)
+        modification.add_to(updates, keys, places, context, read_row)
+        return updates
 
     @cached_property
     def packed(self) -> PackedWrite | None:

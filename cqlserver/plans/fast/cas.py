@@ -9,7 +9,7 @@ from struct import Struct
 from cluster.coordinator import RequestKind
 from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
-from cqlserver.plans.fast.values import plain_heads, values_offset
+from cqlserver.plans.fast.values import NO_PAGE, plain_heads, values_offset
 from cqlserver.plans.fast.write import FastRow
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from protocol.requests import SERIAL
@@ -40,6 +40,8 @@ def fast_insert_if_not_exists(node: Node, row: FastRow, applied: Result, version
             return None
         end, key, ck, wire_values = taken
         if end + head.behind != len(body):
+            return None
+        if head.page_size_at >= 0 and body[end : end + 4] == NO_PAGE:
             return None
         serial = SERIAL if head.serial_at < 0 else body[end + head.serial_at] << 8 | body[end + head.serial_at + 1]
         if not coordinator.cas_is_local(node.keyspace_of(table), serial, body[options_at + 1]):

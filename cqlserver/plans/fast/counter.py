@@ -14,7 +14,7 @@ from cluster.coordinator import RequestKind
 from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
-from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, Check, plain_heads, value_check, values_offset
+from cqlserver.plans.fast.values import NO_PAGE, TIMESTAMP_MIN, VOID_TAIL, Check, plain_heads, value_check, values_offset
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Increment
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
@@ -129,6 +129,8 @@ def fast_counter(node: Node, fast_increment: FastIncrement, version: int) -> Fas
             return None
         end, key, ck, values = taken
         if end + head.behind != len(body):
+            return None
+        if head.page_size_at >= 0 and body[end : end + 4] == NO_PAGE:
             return None
         now_us = wall_us()
         if head.timestamp_at < 0:

@@ -15,7 +15,7 @@ from struct import Struct
 from cqlserver.metrics.meters import NO_LEVEL, RequestMeter
 from cqlserver.node import Node
 from cqlserver.plans.fast.literals import maybe_literal_reader, maybe_literal_writer
-from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, PlainOptions, plain_heads
+from cqlserver.plans.fast.values import NO_PAGE, TIMESTAMP_MIN, VOID_TAIL, PlainOptions, plain_heads
 from cqlserver.plans.plan import PATTERNS_TOTAL_MAX, KnownShape, KnownShapes, Plan, QueryPath
 from cqlserver.plans.write import WritePlan
 from grammar.shape import LENGTH_MAX, shape
@@ -47,6 +47,8 @@ def fast_query(node: Node, plan_of_shape: PlanOfShape, known: KnownShapes, versi
         options_end = end + options_length
         head = heads.get(body[end:options_end])
         if head is None or options_end + head.behind != len(body) or end > LENGTH_MAX:
+            return None
+        if head.page_size_at >= 0 and body[options_end : options_end + 4] == NO_PAGE:
             return None
         if head.timestamp_at < 0:
             timestamp = _pack_long(wall_us())

@@ -11,7 +11,7 @@ from cluster.coordinator import RequestKind
 from cqlserver.metrics.meters import Kind
 from cqlserver.node import Node
 from cqlserver.plans.fast.counter import incrementer
-from cqlserver.plans.fast.values import TIMESTAMP_MIN, plain_heads, values_offset
+from cqlserver.plans.fast.values import NO_PAGE, TIMESTAMP_MIN, plain_heads, values_offset
 from cqlserver.plans.plan import LATER, OPTIONS_AT, FastPath
 from protocol.errors import RequestError
 from storage.commitlog.records import group_record, rows_record
@@ -57,6 +57,8 @@ def replicated_write(node: Node, member: "Member", row: "FastRow", version: int)
             return None
         end, key, ck, wire_values = taken
         if end + head.behind != len(body):
+            return None
+        if head.page_size_at >= 0 and body[end : end + 4] == NO_PAGE:
             return None
         plans = levels.get(body[level_at])
         if plans is None:  # not asked for yet, or refused
@@ -106,6 +108,8 @@ def replicated_counter(node: Node, member: "Member", fast_increment: "FastIncrem
         end, key, ck, values = taken
         plans = levels.get(body[level_at])
         if plans is None or end + head.behind != len(body):
+            return None
+        if head.page_size_at >= 0 and body[end : end + 4] == NO_PAGE:
             return None
         try:
             plan = plans.to_write(token(key))

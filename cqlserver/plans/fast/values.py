@@ -17,6 +17,8 @@ Check: TypeAlias = tuple[int, Callable[[bytes], bool] | None]
 VOID_TAIL = b"\x08\x00\x00\x00\x04\x00\x00\x00\x01"
 """RESULT, length 4, kind VOID."""
 TIMESTAMP_MIN = b"\x80\0\0\0\0\0\0\0"
+NO_PAGE = bytes(4)
+"""A page size, which stands first of what is behind the values, that is refused of every statement."""
 
 HEADS_MAX = 64
 """Tables of plain options that are kept: 12 kB each."""

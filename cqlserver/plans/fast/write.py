@@ -15,7 +15,7 @@ from cqlserver.node import Node
 from cqlserver.plans.fast.packed import PackedWrite
 from cqlserver.plans.fast.rows import RowsTaker, maybe_rows_taker
 from cqlserver.plans.fast.taker import VALUES_MAX, Taker, compile_taker
-from cqlserver.plans.fast.values import TIMESTAMP_MIN, VOID_TAIL, plain_heads, value_check, values_offset
+from cqlserver.plans.fast.values import NO_PAGE, TIMESTAMP_MIN, VOID_TAIL, plain_heads, value_check, values_offset
 from cqlserver.plans.plan import OPTIONS_AT, FastPath
 from cqlserver.terms.bound_terms import MarkerTerm
 from protocol.responses import ColumnSpec
@@ -77,6 +77,8 @@ def fast_write(node: Node, row: FastRow, version: int) -> FastPath | None:
             return None
         end, key, ck, wire_values = taken
         if end + head.behind != len(body):
+            return None
+        if head.page_size_at >= 0 and body[end : end + 4] == NO_PAGE:
             return None
         timestamp_at = head.timestamp_at
         if timestamp_at < 0:
