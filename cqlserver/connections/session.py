@@ -375,7 +375,7 @@ class Session(Client):
             state.warnings.clear()
         trace: Trace | None = None
         state.meters, state.read_work, rows, error_name, began = (), None, None, None, self._clock()
-        appended = self._appended
+        appended = self._appended if self._encoder.compresses else 0
         try:
             check_stage(opcode, self._ready, self._authenticates)
             if not self._ready:

@@ -13,7 +13,7 @@ from protocol.types.base import FROZEN, JAVA_PACKAGE, ORDER_EMPTY, CqlType, Mars
 from protocol.types.java_text import java_class, java_string, json_quoted
 from protocol.types.json_text import JsonError, parse_json
 from protocol.types.text import hex_bytes
-from protocol.types.turns import pause, paused, sorted_in_turns
+from protocol.types.turns import in_turns, pause, paused, sorted_in_turns
 
 _VALUES_AT_ONCE = 500
 _NULL = b"\xff\xff\xff\xff"
@@ -61,7 +61,7 @@ def _compare_values(a: bytes, b: bytes, types: Sequence[CqlType]) -> int:
         return bool(a) - bool(b)
     counts = _read_count(a), _read_count(b)
     at_a = at_b = 4
-    for _ in range(min(counts)):
+    for _ in in_turns(range(min(counts))):
         for type_ in types:
             order, at_a, at_b = compare_next(type_, a, at_a, b, at_b)
             if order:
