@@ -11,7 +11,7 @@ from math import isinf
 from typing import Any
 
 from grammar import schema_actions, tree
-from grammar.errors import CqlNestingError, CqlSyntaxError
+from grammar.errors import CqlNestingError, CqlSyntaxError, CqlTooLongError
 from grammar.keywords import NATIVE_TYPES
 from grammar.lexer import Quoted
 from grammar.parse_state import (
@@ -30,6 +30,8 @@ from grammar.tree import LiteralKind, Operator
 
 # How deep operators may nest; a statement's compiler recurses over its tree.
 OPERATION_DEPTH_MAX = 200
+OPERATIONS_MAX = 100_000
+"""In a statement: one may take 1,500 bytes until it is compiled, four times as much as two other tokens."""
 
 
 # --- pieces --------------------------------------------------------------------------------------------------------
@@ -159,6 +161,8 @@ def _operation(c: Children, p: ParseState) -> tree.BinaryOperation:
     depth = 1 + max(depths.get(id(left), 0), depths.get(id(right), 0))
     if depth > OPERATION_DEPTH_MAX:
         raise CqlNestingError
+    if len(p.kept) == OPERATIONS_MAX:
+        raise CqlTooLongError(f"The statement has more than {OPERATIONS_MAX} operators.")
     node = tree.BinaryOperation(operator, left, right)
     depths[id(node)] = depth
     p.kept.append(node)  # an id stays taken as long as its node lives

@@ -76,7 +76,8 @@ STRAND_MEMORY_MAX = 144 << 20
 SHORT_BYTES = 8 << 10
 """Requests that are no longer don't count there: those who work on megabytes never keep them waiting."""
 TEXT_FACTOR = 350
-"""Measured: selected columns of one letter take so much; markers 470, literals, statements of batches 50 to 170."""
+"""Measured: selected columns of one letter take so much; markers 470, sums of these columns 750, literals and statements of
+batches 50 to 170."""
 TOKENS_MEMORY = 140 << 20
 """What a statement of the most tokens takes (grammar/parser.py)."""
 _LET_GO = 63

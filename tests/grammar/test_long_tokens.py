@@ -122,3 +122,10 @@ def test_what_explains_errors_is_made_in_turns() -> None:
     finally:
         explain._networks[:] = before or explain._networks
     assert pauses.count > 50
+
+
+def test_operators_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grammar.actions.OPERATIONS_MAX", 50)
+    parse(f"SELECT {', '.join(['k + 1'] * 50)} FROM t")
+    with pytest.raises(CqlTooLongError, match="more than 50 operators"):
+        parse(f"SELECT {', '.join(['k + 1'] * 51)} FROM t")
