@@ -127,6 +127,16 @@ def _texts(maker: _Maker) -> Cases:
     yield "unterminated string", Query(f"INSERT INTO l (k, t) VALUES (6, '{'x' * size}")
     yield "unterminated comment", Query(f"SELECT /* {'x' * size}")
     yield "unterminated name", Query(f'SELECT "{"x" * size}')
+    for name, text in {
+        "word": "SELECT {} FROM t", "name in quotes": 'SELECT "{}" FROM t', "comment": "SELECT /*{}*/ k FROM t",
+        "string": "INSERT INTO l (k, t) VALUES (5, '{}')", "string in dollars": "INSERT INTO l (k, t) VALUES (5, $${}$$)",
+        "comment to the end of the line": "SELECT --{}\n k FROM t",
+    }.items():  # fmt: skip
+        yield f"{name} of 15 MB", Query(text.format("x" * (15 * size)))
+    yield "quotes of 15 MB", Query(f"INSERT INTO l (k, t) VALUES (5, '{chr(39) * (15 * size // 2 * 2)}')")
+    yield "duration of 15 MB", Query(f"SELECT * FROM l WHERE k = {'1y' * (15 * size // 2)}")
+    yield "blob of 15 MB", Query(f"SELECT * FROM l WHERE k = 0x{'1' * (15 * size)}")
+    yield "PREPARE of a string of 15 MB", Prepare(f"INSERT INTO l (k, t) VALUES (5, '{'x' * (15 * size)}')")
     yield "syntax error at the end", Query(f"INSERT INTO l (k, f) VALUES (8, [{numbers(size)}")
     yield "wrong value at the end", Query(f"INSERT INTO l (k, f) VALUES (9, [{numbers(size)},'x'])")
     yield "relations", Query(f"SELECT * FROM t WHERE {' AND '.join('k = 1' for _ in range(size // 10))}")
