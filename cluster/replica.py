@@ -65,7 +65,11 @@ class Replica:
                 if packed is not None:
                     self._engine.apply_packed_all((packed,))
                     return
-            self._engine.apply_all([self._decoded(mutation) for mutation in mutations])
+            updates = [self._decoded(mutation) for mutation in mutations]
+            if len(updates) == 1:
+                self._engine.apply(updates[0])
+            else:
+                self._engine.apply_all(updates)
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except (StorageError, InvalidRequest) as error:

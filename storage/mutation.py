@@ -266,6 +266,10 @@ def _u32_time(local_deletion_s: int) -> int:
     return _NEVER_U32 if local_deletion_s == NEVER else local_deletion_s
 
 
+_PARTS_MAX = 4_096
+"""Of what is put together: so many are joined, and let go of, at once."""
+
+
 def _encode_full(update: PartitionUpdate) -> bytes:
     has_deletion = update.deletion != LIVE
     flags = (_HAS_DELETION if has_deletion else 0) | (_HAS_STATIC if update.static is not None else 0)
@@ -274,8 +278,12 @@ def _encode_full(update: PartitionUpdate) -> bytes:
     if update.static is not None:
         _encode_row(body, b"", update.static, names)
     body.append(_U32.pack(len(update.rows)))
+    pieces: list[bytes] = []
     for ck, row in paused(update.rows.items()):
         _encode_row(body, ck, row, names)
+        if len(body) > _PARTS_MAX:
+            pieces.append(b"".join(body))
+            body.clear()
     body.append(_U32.pack(len(update.range_tombstones)))
     for tombstone in paused(update.range_tombstones):
         for bound in (tombstone.start, tombstone.end):
@@ -294,7 +302,7 @@ def _encode_full(update: PartitionUpdate) -> bytes:
     for name in names:
         raw = name.encode()
         head += (_U16.pack(len(raw)), raw)
-    return b"".join(head + body)
+    return b"".join(head + pieces + body)
 
 
 def _encode_deletion(deletion: Deletion) -> bytes:
@@ -337,9 +345,14 @@ def _encode_row(out: list[bytes], ck: bytes, row: Row, names: dict[str, int]) ->
             if deleted:
                 out.append(_encode_deletion(data.deletion))
             out.append(_U32.pack(len(data.cells)))
+            cells: list[bytes] = []
             for path, cell in paused(data.cells.items()):
-                out += (_U32.pack(len(path)), path, _ELEMENT_HEAD.pack(_cell_flags(cell), cell.timestamp_us))
-                _encode_cell_tail(out, cell)
+                cells += (_U32.pack(len(path)), path, _ELEMENT_HEAD.pack(_cell_flags(cell), cell.timestamp_us))
+                _encode_cell_tail(cells, cell)
+                if len(cells) > _PARTS_MAX:
+                    out.append(b"".join(cells))
+                    cells.clear()
+            out += cells
 
 
 def _cell_flags(cell: Cell) -> int:
