@@ -17,12 +17,15 @@ from cqlserver.border import TOLD_AGAIN_S, Border
 from cqlserver.connections.listener import Listener
 from cqlserver.connections.session import Session
 from cqlserver.metrics.meters import Metering
+from cqlserver.program.cdc_settings import CdcSettings
 from cqlserver.query_log.recording import QueryLog
 from cqlserver.system.tracing import Trace
 from protocol.client import Connection
 from protocol.errors import InvalidRequest, PeerError, RequestError
 from protocol.requests import Query
 from protocol.responses import Error, RowsResult
+from storage.cdc.capture import Capture
+from storage.cdc.segments import CdcSegments
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 
@@ -167,6 +170,30 @@ def test_what_is_raised_at_a_border_ends_one_request_or_one_connection(
     assert trap.sprung == 1
     if not isinstance(error, InvalidRequest):  # which some take for an answer, and forget
         assert error.__traceback__ is None, "the error keeps the frames of its request"
+
+
+CAPTURED = "CREATE TABLE ks.captured (k int PRIMARY KEY, v text) WITH cdc = true"
+WRITE_CAPTURED = "INSERT INTO ks.captured (k, v) VALUES (1, 'x')"
+
+
+@pytest.mark.parametrize("error", [error for error in FAILURES if not isinstance(error, OSError)], ids=repr)
+@pytest.mark.parametrize("place", [(Capture, "maybe_tracked"), (Capture, "append"), (CdcSegments, "write")], ids=str)
+def test_what_is_raised_where_changes_are_captured_ends_the_request(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[type, str], error: Exception
+) -> None:
+    """A disk that fails is no bug: test_cdc_crashes.py has it."""
+    with serving(FaultyDisk(), cdc=CdcSettings(enabled=True)) as server, server.connect() as other:
+        for text in (KEYSPACE, TABLE, CAPTURED):
+            done(other.query(text))
+        error.__traceback__ = None
+        trap = of_class(monkeypatch, *place, error)
+        with suppress(PeerError, OSError), server.connect() as victim:
+            victim.query(WRITE_CAPTURED)
+        monkeypatch.undo()
+        assert trap.sprung == 1
+        assert works(other)
+        done(other.query(WRITE_CAPTURED))
+        done(other.query(INSERT.format(1)))
 
 
 def test_an_event_that_can_not_be_sent_ends_the_connection_that_wants_it(
