@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
 from math import inf
-from typing import Protocol
+from typing import Final, Protocol
 
 from cluster.internode.frames import Message
 from cluster.ring import Node
+
+AGAIN_S: Final = 1.0
+"""How soon an operation is woken again whose `tick` raised: nothing else would end it."""
 
 
 class Operation(Protocol):
@@ -69,14 +72,18 @@ class Requests:
         self._look_at(message.id, operation, before)
 
     def tick(self, now_s: float) -> None:
-        """To be called at `wake_s`."""
+        """To be called at `wake_s`. Raises what an operation raises; that is woken again, the others at the next call."""
         while self._wakes and self._wakes[0][0] <= now_s:
             _, operation_id = heappop(self._wakes)
             operation = self._operations.get(operation_id)
             if operation is None:
                 continue
             if operation.wake_s <= now_s:
-                operation.tick(now_s)
+                try:
+                    operation.tick(now_s)
+                except Exception:
+                    heappush(self._wakes, (now_s + AGAIN_S, operation_id))
+                    raise
             self._look_at(operation_id, operation, -inf)
 
     def wake(self, operation_id: int) -> None:
