@@ -605,9 +605,12 @@ class ClusterNode:
     def _take_schema(self, sender: Endpoint, body: bytes) -> None:
         self._schema_asked.pop(sender, None)
         changed_us, updates = _read_schema(body)
-        if changed_us <= self._schema_changed_us:
+        if changed_us < self._schema_changed_us:
             return  # it will ask here
-        schema = replaced_schema(self.engine, updates)
+        if changed_us == self._schema_changed_us:  # both have the last change, and one has missed another one before
+            schema = merged_schema(self.engine, updates)
+        else:
+            schema = replaced_schema(self.engine, updates)
         if schema.version != self.engine.schema.version:
             self.owner.install_schema(schema, changed_us)
         self.say_schema(changed_us)

@@ -2,7 +2,9 @@
 version differs from his own asks for all of it (schema/DefaultSchemaUpdateHandler.java, MigrationCoordinator.java).
 
 A change is merged by the timestamps of its rows, so that changes made on two nodes at once both hold. Deletions are not kept
-in system_schema; so of two whole schemas that differ, the one that was changed last replaces the other.
+in system_schema; so of two whole schemas that differ, the one that was changed last replaces the other. Where the last
+change is the same one, somebody has missed another one before: then both become what they have together, so that no table
+is lost.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -182,6 +182,7 @@ class WorldNode(Owner):
         self.has_left = False
         self.begins_joining = joins
         self.takes_own_place = False
+        self.schema_installed: Callable[[WorldNode], None] = lambda node: None
         self.start()
 
     def start(self) -> None:
@@ -316,7 +317,16 @@ class WorldNode(Owner):
         return 0
 
     def install_schema(self, schema: Schema, timestamp_us: int) -> None:
-        raise AssertionError("nobody changes the schema")
+        self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, timestamp_us))
+        self.schema_installed(self)
+
+    def change_schema(self, schema: Schema) -> None:
+        """As a client does it."""
+        now_us = self.clock.wall_us()
+        writes = schema_mutations(self.engine.schema, schema, now_us)
+        self.engine.change_schema(schema, writes)
+        self.cluster.schema_changed(writes, now_us)
+        self.settle()
 
     # --- what clients do ------------------------------------------------------------------------------------------------
 

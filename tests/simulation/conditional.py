@@ -9,8 +9,9 @@ from cluster.coordination.decisions import Decision
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.proposer import Decided, Read
 from protocol.errors import RequestError, Unavailable
-from simulation.cluster_world import KEYSPACE, VALUES, World, WorldNode, stored_value, value_of
+from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, WorldNode, stored_value, value_of
 from simulation.linearizable import Operation
+from simulation.network import Weather
 from simulation.overwrites import put
 from storage.token import token
 
@@ -167,3 +168,13 @@ class Register:
             attempt.begin(rng.float() < FAST_SHARE)
 
         schedule.after(rng.float(), operate)
+
+
+def conditional(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> Register:
+    """Three clients in a storm."""
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs)
+    register = Register(world, 3)
+    world.trouble(world.schedule.now_s + seconds)
+    world.run(seconds)
+    world.heal(4)
+    return register

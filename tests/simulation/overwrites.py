@@ -8,7 +8,8 @@ from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
 from cluster.reading.criteria import Criteria
 from protocol.errors import RequestError
-from simulation.cluster_world import KEYSPACE, VALUES, World, value_of
+from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, value_of
+from simulation.network import Weather
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
 from storage.row_filter import Condition, FilterExpression
 
@@ -123,3 +124,12 @@ class Searches(Overwrites):
                 self.faults.append(f"{self.key!r} is {at_least} and is not found")
 
         outcome.when_done(done)
+
+
+def overwritten(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> tuple[World, list[Overwrites]]:
+    """Three keys in a storm."""
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs)
+    overwrites = [Overwrites(world, number) for number in range(3)]
+    world.trouble(world.schedule.now_s + seconds)
+    world.run(seconds)
+    return world, overwrites

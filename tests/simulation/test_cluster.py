@@ -7,18 +7,15 @@ import pytest
 
 from cluster.consistency import Consistency
 from cluster.coordination.write_bundle import WriteBundle
-from cluster.coordinator import RequestKind
-from cluster.reading.command import ReadCommand
 from cluster.ring import Node
-from protocol.errors import RequestError
-from simulation.cluster_world import COUNTS, KEYSPACE, Bugs, World, WorldNode, value_of
-from simulation.conditional import INITIAL, Register
+from simulation.batching import batched
+from simulation.cluster_world import Bugs, World
+from simulation.conditional import INITIAL, conditional
+from simulation.counting import counted
 from simulation.linearizable import Operation, Undecided, is_linearizable
 from simulation.network import Weather
-from simulation.overwrites import Overwrites, Searches, put
-from storage.counters.contexts import total
-from storage.mutation import Cell, PartitionUpdate, Row
-from storage.token import token
+from simulation.overwrites import Searches, overwritten, put
+from simulation.schema_changes import changed
 
 pytestmark = pytest.mark.slow
 QUORUM, ALL = Consistency.QUORUM, Consistency.ALL
@@ -27,14 +24,6 @@ SECONDS = 8.0
 
 
 # --- one register, overwritten --------------------------------------------------------------------------------------------
-
-
-def overwritten(seed: int, bugs: Bugs | None = None) -> tuple[World, list[Overwrites]]:
-    world = World(seed, STORM, bugs)
-    overwrites = [Overwrites(world, number) for number in range(3)]
-    world.trouble(world.schedule.now_s + SECONDS)
-    world.run(SECONDS)
-    return world, overwrites
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -93,15 +82,6 @@ def test_hints_bring_what_a_node_missed() -> None:
 # --- compare-and-set --------------------------------------------------------------------------------------------------
 
 
-def lived(seed: int, bugs: Bugs | None = None) -> Register:
-    world = World(seed, STORM, bugs)
-    register = Register(world, 3)
-    world.trouble(world.schedule.now_s + SECONDS)
-    world.run(SECONDS)
-    world.heal(4)
-    return register
-
-
 def is_fine(history: list[Operation]) -> bool:
     try:
         return is_linearizable(history, INITIAL)
@@ -111,121 +91,36 @@ def is_fine(history: list[Operation]) -> bool:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_conditional_writes_are_linearizable(seed: int) -> None:
-    register = lived(seed)
+    register = conditional(seed)
     history = register.history
     assert sum(operation.applied is True for operation in history) > 5
     assert register.fast > 5, f"seed {seed}: {register.fast} fast, {register.slow} slow"
     assert is_fine(history), f"seed {seed}: {history}"
 
 
-# --- counters ---------------------------------------------------------------------------------------------------------
+# --- counters, batches, the schema -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_counters_have_all_that_was_acknowledged_and_nothing_that_nobody_asked_for(seed: int) -> None:
-    world = World(seed, STORM)
-    rng = world.rng.fork("counts")
-    acknowledged = attempted = 0
-
-    def count() -> None:
-        nonlocal attempted
-        world.schedule.after(0.02 + rng.float() * 0.1, count)
-        node = world.any_up(rng)
-        if node is None or world.schedule.now_s > end_s:
-            return
-        attempted += 1
-        row = Row((), columns={"v": Cell(node.clock.wall_us(), (1).to_bytes(8, "big"))})
-        update = PartitionUpdate(COUNTS.id, b"k", rows={b"": row})
-        try:
-            outcome = node.cluster.count("ks", token(b"k"), [update.encode()], QUORUM)
-        except RequestError:
-            return
-        node.settle()
-
-        def done() -> None:
-            nonlocal acknowledged
-            acknowledged += outcome.error is None
-
-        outcome.when_done(done)
-
-    end_s = world.schedule.now_s + SECONDS
-    world.schedule.after(0.1, count)
-    world.trouble(end_s)
-    world.run(SECONDS)
-    world.heal(10)
-    found = [counted(world, node) for node in world.nodes]
-    assert len(set(found)) == 1, f"seed {seed}: {found}"
-    assert 10 < acknowledged <= found[0] <= attempted, f"seed {seed}"
-
-
-def counted(world: World, node: WorldNode) -> int:
-    plans = node.coordinator.levels(KEYSPACE, RequestKind.READ)[ALL]
-    assert plans is not None
-    command = ReadCommand.of_partition(COUNTS.id, b"k", node.clock.now_s(), 10)
-    outcome = node.cluster.proxy.read(plans, command)
-    node.settle()
-    world.run(2)
-    row = outcome.result.store.row_at(b"k", b"", node.clock.now_s())
-    assert row is not None
-    cell = outcome.result.store.layouts.explode(row).columns["v"]
-    assert isinstance(cell, Cell)
-    assert cell.value is not None
-    return total(cell.value)
-
-
-# --- logged batches ---------------------------------------------------------------------------------------------------
-
-
-def half_done(seed: int, bugs: Bugs | None = None) -> tuple[list[int], int]:
-    """Batches of which, in the end, one key is there and another one is not; how many there are in all."""
-    world = World(seed, STORM, bugs, count=5)  # of which each key has three
-    rng = world.rng.fork("batches")
-    begun = 0
-
-    def write() -> None:
-        nonlocal begun
-        world.schedule.after(0.05 + rng.float() * 0.2, write)
-        node = world.any_up(rng)
-        if node is None or world.schedule.now_s > end_s:
-            return
-        begun += 1
-        updates = [put(b"%d %d" % (begun, part), b"v", begun) for part in range(3)]
-        try:
-            node.write_batch(updates, QUORUM)
-        except RequestError:
-            return
-        if rng.float() < 0.3:  # in the midst of it
-            world.crashes += 1
-            node.crash()
-            world.schedule.after(0.5, lambda: None if node.is_up else node.start())
-
-    end_s = world.schedule.now_s + SECONDS
-    world.schedule.after(0.1, write)
-    world.trouble(end_s)
-    world.run(SECONDS)
-    world.heal(60)
-    found = [[is_there(world, b"%d %d" % (number, part)) for part in range(3)] for number in range(1, begun + 1)]
-    assert any(all(parts) for parts in found)
-    return [number for number, parts in enumerate(found, 1) if any(parts) and not all(parts)], len(found)
-
-
-def is_there(world: World, key: bytes) -> bool:
-    node = world.nodes[0]
-    outcome = node.read(key, ALL)
-    world.run(0.1)
-    return value_of(outcome.result, key, node.clock.now_s()) is not None
+    counts = counted(seed)
+    assert counts.faults == [], f"seed {seed}"
+    assert counts.acknowledged > 10
+    assert counts.fast > 5
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_logged_batches_are_done_wholly_or_not_at_all(seed: int) -> None:
-    halves, count = half_done(seed)
-    assert halves == [], f"seed {seed}"
-    assert count > 10
+    batches = batched(seed)
+    assert batches.faults == [], f"seed {seed}"
+    assert batches.whole > 10
 
 
-@pytest.mark.parametrize("bug", ["batches_are_not_logged", "the_ring_is_forgotten"])
-def test_planted_bugs_of_batches_are_caught(bug: str) -> None:
-    assert any(half_done(seed, Bugs(**{bug: True}))[0] for seed in range(30)), f"{bug} went unnoticed"
+@pytest.mark.parametrize("seed", range(4))
+def test_nodes_agree_on_the_schema_and_never_have_half_a_table(seed: int) -> None:
+    changes = changed(seed)
+    assert changes.faults == [], f"seed {seed}"
+    assert len(changes.made) > 5
 
 
 # --- the checkers are checked ---------------------------------------------------------------------------------------------
@@ -275,7 +170,7 @@ def plant(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_forgotten_promises_are_caught() -> None:
-    assert any(not is_fine(lived(seed, Bugs(promises_are_forgotten=True)).history) for seed in range(40))
+    assert any(not is_fine(conditional(seed, Bugs(promises_are_forgotten=True)).history) for seed in range(40))
 
 
 def test_the_same_seed_is_the_same_run() -> None:
