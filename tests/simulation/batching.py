@@ -2,7 +2,7 @@
 
 from cluster.consistency import Consistency
 from protocol.errors import RequestError
-from simulation.cluster_world import Bugs, World, value_of
+from simulation.cluster_world import Bugs, World, WorldNode, value_of
 from simulation.network import Weather
 from simulation.overwrites import put
 
@@ -31,6 +31,10 @@ class Batches:
         except RequestError:
             return
         if self.rng.float() < 0.3:  # in the midst of it
+            self.world.schedule.after(self.rng.float() * 0.04, lambda: self._crash(node))
+
+    def _crash(self, node: WorldNode) -> None:
+        if node.is_up:
             self.world.crashes += 1
             node.crash()
             self.world.schedule.after(0.5, lambda: None if node.is_up else node.start())
@@ -54,7 +58,7 @@ class Batches:
 
 
 def batched(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> Batches:
-    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs, count=5)  # of which each key has three
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.4), bugs, count=5)  # of which each key has three
     batches = Batches(world)
     world.trouble(world.schedule.now_s + seconds)
     world.run(seconds)
