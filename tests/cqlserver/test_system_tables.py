@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from cqlserver.auth.network_counts import NetworkCounts
 from cqlserver.metrics.meters import Metering
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
@@ -117,6 +118,9 @@ class Server:
     engine: Engine = field(default_factory=node_in_memory)
     statements: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(prepared_count=0, evicted_count=0))
     metering: Metering = field(default_factory=lambda: Metering(lambda: 0.0))
+    access: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(networks=SimpleNamespace(counts=NetworkCounts(lambda: 0.0)))
+    )
 
 
 def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:
