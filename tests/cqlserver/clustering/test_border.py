@@ -17,8 +17,9 @@ from cluster.gossip.gossiper import Gossiper
 from cluster.node import ClusterNode
 from cluster.reading.plain import PlainReads
 from cluster.replica import Replica
-from cqlserver.clustering.in_process import LocalCluster, node_configs
+from cqlserver.clustering.in_process import LocalCluster
 from cqlserver.clustering.late_answers import LateAnswers
+from cqlserver.clustering.node_configs import node_configs
 from cqlserver.clustering.station import Station
 from cqlserver.connections.session import Session
 from cqlserver.program.config import Config
