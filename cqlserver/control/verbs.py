@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from cqlserver.control.kept_state import KeptState
 
 PAGE_SIZE: Final = 5_000
+PAGE_SIZE_MAX: Final = 10_000
+"""An answer is put together in memory, and sent in one piece."""
 JSON_BYTES_PER_GO: Final = 50_000
 """Longer answers become JSON in turns with the clients."""
 SNAPSHOTS_MAX: Final = 1_000
@@ -151,6 +153,9 @@ async def execute(
 ) -> object:
     if page_size < 1:
         raise BadArgument(f"execute: page_size is {page_size}, and less than 1")
+    if page_size > PAGE_SIZE_MAX:
+        most = f"an answer has at most {PAGE_SIZE_MAX} rows; its paging_state gets the next ones"
+        raise BadArgument(f"execute: page_size is {page_size}: {most}")
     try:
         options = QueryOptions(page_size=page_size, paging_state=bytes.fromhex(paging_state) if paging_state else None)
     except ValueError:

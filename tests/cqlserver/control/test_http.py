@@ -77,6 +77,15 @@ def test_operations_are_posted_and_what_only_reads_may_be_got(server: cqlserver.
         ("/execute", '{"cql": " ; "}', (400, "BadArgument", "execute: there is no statement in cql")),
         ("/execute", '{"cql": "x", "paging_state": "x"}', (400, "BadArgument", "execute: paging_state is none that")),
         ("/execute", '{"cql": "x", "page_size": 0}', (400, "BadArgument", "execute: page_size is 0, and less than 1")),
+        (
+            "/execute",
+            '{"cql": "x", "page_size": 1000000}',
+            (
+                400,
+                "BadArgument",
+                "execute: page_size is 1000000: an answer has at most 10000 rows; its paging_state gets the next ones",
+            ),
+        ),
     ],
 )
 def test_what_can_not_be_done_is_told(server: cqlserver.Server, path: str, body: str, told: tuple[int, str, str]) -> None:
