@@ -276,6 +276,7 @@ class ClusterNode:
         if now_s >= self._next_hints_s:
             self._next_hints_s = now_s + HINTS_TICK_S
             self.hints.tick(self.live_peers)
+            self.rounds.store.sweep()
 
     @property
     def wake_s(self) -> float:

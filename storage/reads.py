@@ -414,6 +414,10 @@ class TableStore:
                 return
             yield position, self.general(stored)
 
+    def flushed_partitions(self, start: Position) -> Iterator[tuple[Position, SourcePartition]]:
+        """The same of what the memtable does not have."""
+        return ((position, self.general(stored)) for position, stored in self._stored(self.flushed, start))
+
     def stored_in(self, saved: SavedData) -> Iterator[tuple[Position, Stored]]:
         """The same of what this store had."""
         return self._stored((saved.memtable, *saved.flushed), FIRST_POSITION)

@@ -5,10 +5,11 @@ as a whole: a packed row of all five columns, empty where there is nothing, with
 a row never mixes two states, whatever the clock does.
 
 There is no TTL in it, as Cassandra writes it with paxos_state_purging: gc_grace. What a TTL would have ended is not read any
-more: the row's timestamp is this node's own time, whatever the ballots say.
+more: the row's timestamp is this node's own time, whatever the ballots say. A sweep, a few partitions at a time, deletes it.
 """
 
 from collections.abc import Mapping
+from itertools import islice
 from struct import Struct
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -19,18 +20,30 @@ from cluster.paxos.replica import answered
 from cluster.paxos.state import UNTOUCHED, Ballot, PaxosState, Proposal
 from storage.engine import Engine
 from storage.keys import clustering_order_key
-from storage.memtable.memtable import single
-from storage.memtable.packed import VALUES, Layout, StoredRow
-from storage.mutation import Cell, ComplexColumn, PartitionUpdate, packed_record
+from storage.memtable.memtable import Position, single
+from storage.memtable.packed import VALUES, Layout, StoredRow, timestamp_of
+from storage.mutation import (
+    NO_TIMESTAMP,
+    Cell,
+    ComplexColumn,
+    Deletion,
+    PartitionUpdate,
+    Row,
+    packed_record,
+)
 from storage.packed_records import RecordTaker
-from storage.reads import TableStore
+from storage.reads import FIRST_POSITION, TableStore
 from storage.schema.metadata import Schema
 
 TTL_S_MIN: Final = 3 * 3600
 """A round is remembered for as long, or for the table's gc_grace where that is longer (paxosTtlSec)."""
-COLUMNS: Final = ("in_progress_ballot", "proposal_ballot", "proposal", "most_recent_commit_at", "most_recent_commit")
+COLUMNS: Final = ("in_progress_ballot", "most_recent_commit", "most_recent_commit_at", "proposal", "proposal_ballot")
+"""By name, as they come from SSTables."""
+SWEPT_PARTITIONS: Final = 500
+"""Looked at in one go of the sweep: some two milliseconds."""
 _TABLE_ID: Final = Struct(">i16s")
 """The clustering, as a wire value."""
+_TOKEN_BYTES: Final = 8
 _unpack_timestamp = Struct(">q").unpack_from
 _pack_timestamp = Struct(">q").pack
 _unpack_length = Struct(">i").unpack_from
@@ -56,6 +69,7 @@ class PaxosStore:
         self._records = RecordTaker(engine)
         self._schema: Schema | None = None
         self._bases: dict[bytes, _Base] = {}
+        self._swept: Position = FIRST_POSITION
         self._bind(engine.stores[table.id])
 
     def _bind(self, store: TableStore) -> None:
@@ -97,18 +111,20 @@ class PaxosStore:
 
     def _base(self, table_id: bytes) -> _Base:
         """Raises KeyError."""
-        params = self._engine.stores[UUID(bytes=table_id)].table.params
-        ttl_s = max(TTL_S_MIN, params.gc_grace_seconds)
-        return _Base(self._order_key((table_id,)), _TABLE_ID.pack(len(table_id), table_id), ttl_s * 1_000_000)
+        self._engine.stores[UUID(bytes=table_id)]
+        clustering = _TABLE_ID.pack(len(table_id), table_id)
+        return _Base(self._order_key((table_id,)), clustering, self._ttl_us(table_id))
 
     def _state(self, row: StoredRow, base: _Base) -> tuple[PaxosState, int]:
         """And when it was written."""
-        if type(row) is not bytes or not row.startswith(self._layout.row_prefix):
-            return _state_of_columns(self._store.layouts.explode(row).columns)
-        (written_us,) = _unpack_timestamp(row, 2)
+        if type(row) is bytes and row.startswith(self._layout.row_prefix):
+            (written_us,) = _unpack_timestamp(row, 2)
+            state = _state_of_row(row)
+        else:
+            state, written_us = _state_of_columns(self._store.layouts.explode(row).columns)
         if written_us + base.ttl_us < self._clock.now_s() * 1_000_000:
             return UNTOUCHED, written_us
-        return _state_of_row(row), written_us
+        return state, written_us
 
     def _maybe_change(self, commit: Commit) -> bytes | None:
         """What the table gets by it: nothing that a TRUNCATE came after."""
@@ -129,11 +145,41 @@ class PaxosStore:
             self._engine.apply_all([PartitionUpdate.decode(change), update])
 
 
+    def sweep(self) -> int:
+        """Deletes what has expired in the next partitions of the SSTables; how many rows. To be called every few seconds.
+        (A memtable is in the order of their keys only when somebody asks for that, and what it has is not that old.)"""
+        if not self._store.flushed:
+            return 0
+        now_s = self._clock.now_s()
+        expired: list[PartitionUpdate] = []
+        looked_at = 0
+        for position, partition in islice(self._store.flushed_partitions(self._swept), SWEPT_PARTITIONS):
+            looked_at, self._swept = looked_at + 1, position + b"\0"
+            key, rows = position[_TOKEN_BYTES:], dict[bytes, Row]()
+            for cks, stored, _ in partition.chunks(b"", b"\xff", False):
+                for ck, row in zip(cks, stored, strict=True):
+                    written_us = timestamp_of(row) if isinstance(row, bytes) else row.liveness.timestamp_us
+                    (table_id,) = self._store.layouts.clustering(row)
+                    if NO_TIMESTAMP < written_us < now_s * 1_000_000 - self._ttl_us(table_id):
+                        rows[ck] = Row((table_id,), deletion=Deletion(written_us, now_s))
+            if rows:
+                expired.append(PartitionUpdate(self._table.id, key, rows=rows))
+        if looked_at < SWEPT_PARTITIONS:
+            self._swept = FIRST_POSITION
+        for update in expired:
+            self._engine.apply(update)
+        return sum(len(update.rows) for update in expired)
+
+    def _ttl_us(self, table_id: bytes) -> int:
+        store = self._engine.stores.get(UUID(bytes=table_id))
+        return max(TTL_S_MIN, 0 if store is None else store.table.params.gc_grace_seconds) * 1_000_000
+
+
 def _values(state: PaxosState) -> bytes:
     """The row's wire values behind its clustering."""
     promised, (accepted, proposal), (committed, commit) = state
     parts: list[bytes] = []
-    for value in (promised.timeuuid, accepted.timeuuid, proposal, committed.timeuuid, commit):
+    for value in (promised.timeuuid, commit, committed.timeuuid, proposal, accepted.timeuuid):
         parts += (_pack_length(len(value)), value)
     return b"".join(parts)
 
@@ -150,7 +196,7 @@ def _state_of_row(row: bytes) -> PaxosState:
 
 def _state_of(values: list[bytes]) -> PaxosState:
     of = Ballot.of_timeuuid
-    promised, accepted, proposal, committed, commit = values
+    promised, commit, committed, proposal, accepted = values
     return PaxosState(of(promised), Proposal(of(accepted), proposal), Proposal(of(committed), commit))
 
 

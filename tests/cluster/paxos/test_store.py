@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from cluster.paxos.encoding import PaxosKey
-from cluster.paxos.messages import Commit, Prepare, Promise, Propose
+from cluster.paxos.messages import Commit, Prepare, Promise, Propose, Refusal
 from cluster.paxos.state import NO_BALLOT, Ballot, Proposal
 from cluster.paxos.store import PaxosStore
 from cqlserver.system.definitions import stored_system_keyspaces
@@ -27,9 +27,14 @@ def ballot(number: int) -> Ballot:
 
 
 @pytest.fixture
-def paxos() -> PaxosStore:
-    environment = Environment(ManualClock(), Rng(b"paxos"), MemoryDisk(), InlineWorkers())
-    engine = Engine(environment, EngineOptions(), stored_system_keyspaces())
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def paxos(clock: ManualClock) -> PaxosStore:
+    environment = Environment(clock, Rng(b"paxos"), MemoryDisk(), InlineWorkers())
+    engine = Engine(environment, EngineOptions("data"), stored_system_keyspaces())
     engine.start()
     tables = MappingProxyType({TABLE.name: TABLE})
     keyspace = KeyspaceMetadata("ks", KeyspaceParams(MappingProxyType(SIMPLE_3)), tables)
@@ -61,3 +66,27 @@ def test_a_proposal_of_no_change_does_not_bring_back_the_one_before(paxos: Paxos
     found = promised(paxos, 3)
     assert found.accepted == Proposal(ballot(2), b"")
     assert found.committed == Proposal(ballot(1), UPDATE)
+
+
+def flush(paxos: PaxosStore) -> None:
+    paxos._engine.flush()
+    paxos._engine.background.finish()
+    assert paxos._store.flushed
+
+
+def test_what_is_older_than_the_tables_grace_is_not_known_any_more_and_swept(paxos: PaxosStore, clock: ManualClock) -> None:
+    """By this node's own time: the ballots are far in its future."""
+    promised(paxos, 1)
+    clock.advance(TABLE.params.gc_grace_seconds - 10)
+    assert isinstance(paxos.answer(ABOUT, Prepare(ballot(1))), Refusal)
+    assert paxos.sweep() == 0
+    promised(paxos, 5)
+    flush(paxos)
+    clock.advance(20)
+    assert isinstance(paxos.answer(ABOUT, Prepare(ballot(2))), Refusal)  # the promise before is a moment old
+    clock.advance(TABLE.params.gc_grace_seconds)
+    assert paxos.sweep() == 1
+    promised(paxos, 1)
+    flush(paxos)
+    assert isinstance(paxos.answer(ABOUT, Prepare(ballot(1))), Refusal)
+    assert paxos.sweep() == 0
