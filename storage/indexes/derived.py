@@ -5,19 +5,20 @@ is found out beside a draft of the partition (storage/memtable/drafts.py): if th
 is found out anew.
 
 Readers ask the base row whether an index's entry is right, so entries may come before the rows that they name, and go
-after the others have gone, with pauses. One goes only if the row, as it is then, has it no more. What views show changes
+after the others have gone, with pauses. One goes only if the row, as it is then, has it no more; so do those that came for a
+change that was not made, because its client left or it had to be found out anew. What views show changes
 after the base, as in Cassandra: none of their memtables is flushed before (TableStore.awaited), so that a flush has all
 that the log had before it; and it does change, though its client leaves.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from storage.environment.strands import is_interruptible, let_go_later, long_work, pause, paused
+from storage.environment.strands import is_interruptible, let_go_later, let_go_piecewise, long_work, pause, paused
 from storage.indexes.attached import Change
-from storage.indexes.local import LocalIndex, apply_entries
+from storage.indexes.local import LocalIndex, apply_entries, forget_entry
 from storage.indexes.table_indexes import stored_row
 from storage.memtable.drafts import ATTEMPTS_MAX, Draft, Seen, is_large, maybe_update_draft
 from storage.memtable.memtable import Memtable, SingleRow
@@ -70,6 +71,7 @@ class _DerivedChange:
         self._in_views: list[PartitionUpdate] = []
         self._attached: list[Change] = []
         self._record: bytes | None = None
+        self._is_made = False
 
     def prepare(self) -> None:
         """All that nobody sees, and the entries that come."""
@@ -82,6 +84,7 @@ class _DerivedChange:
         self._record = self._engine.maybe_record([update, *self._entries, *self._in_views])
         self._draft.update(update)
         stores = self._engine.stores
+        let_go_piecewise(self._taken_back())
         for entries in paused(self._entries):
             come = [(ck, row) for ck, row in paused(entries.rows.items()) if row.deletion == LIVE]
             _apply(stores[entries.table_id], replace(entries, rows=dict(come)))
@@ -102,6 +105,7 @@ class _DerivedChange:
         """The change itself, and then, with pauses, what follows from it."""
         self._engine.log_record(self._record, [self._update])
         self._draft.take_place()
+        self._is_made = True
         self._change_views()
         if self._indexes is not None:
             self._forget_entries(self._indexes)
@@ -151,6 +155,27 @@ class _DerivedChange:
         for attached, key, ck, gone_terms, _ in paused(self._attached):
             if gone_terms:
                 attached.apply(key, ck, gone_terms - attached.terms(key, self._row_now(ck)), ())
+
+    def _taken_back(self) -> Iterator[list[object]]:
+        """Where the change was not made: has the entries go that came for it, a few at a time, when a strand lets go of
+        what it had. There is nothing in the pieces."""
+        indexes = self._indexes
+        if self._is_made or indexes is None:
+            return
+        of_table = {index.table.id: index for index, _ in indexes.local.values()}
+        for entries in self._entries:
+            index = of_table[entries.table_id]
+            for number, (ck, row) in enumerate(entries.rows.items(), 1):
+                hidden = self._engine.stores.get(entries.table_id)
+                if hidden is not None and row.deletion == LIVE and not self._still_has(index, entries.key, row):
+                    forget_entry(hidden, entries.key, ck)
+                if not number % _UPDATES_PER_PAUSE:
+                    yield []
+        for number, (attached, key, ck, _, terms) in enumerate(self._attached, 1):
+            if terms:
+                attached.apply(key, ck, terms - attached.terms(key, self._row_now(ck)), ())
+            if not number % _UPDATES_PER_PAUSE:
+                yield []
 
     def _still_has(self, index: LocalIndex, value: bytes, entry: Row) -> bool:
         _, ck, *path = entry.clustering

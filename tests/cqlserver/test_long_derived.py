@@ -181,6 +181,33 @@ def test_a_view_changes_though_its_client_leaves() -> None:
     assert len(client(long.session.node).rows("SELECT * FROM m")) == ROWS
 
 
+@pytest.mark.parametrize("hurries", [False, True])
+def test_entries_of_a_change_that_is_not_made_go_with_its_client(hurries: bool) -> None:
+    long = begun(FaultyDisk())
+    other = client(long.session.node)
+    other.ask(f"INSERT INTO t (k, c, v, w) VALUES (1, {ROWS - 1}, 7, 7)")
+    indexes = store_of(long, "t").indexes
+    assert indexes is not None
+    (_, hidden), (attached,) = next(iter(indexes.local.values())), indexes.attached.values()
+    before = len(hidden.memtable), attached.postings.size
+    entries = [f"INSERT INTO t (k, c, v, w) VALUES (1, {c}, {c % VALUES + 7}, {c % VALUES + 7})" for c in range(1_000)]
+    unanswered = long.begin(Batch(1, tuple(BatchEntry(text, ()) for text in entries), QueryOptions()))
+    for _ in long.steps(unanswered):
+        if attached.postings.size > before[1] + 100:
+            break
+    assert attached.postings.size < 1_000
+    assert len(hidden.memtable) > before[0]
+    long.session.close()
+    if hurries:
+        unanswered.close()
+    else:
+        while not unanswered.leave(0.0):
+            pass
+    assert (len(hidden.memtable), attached.postings.size) == before
+    assert check(other) == 1
+    assert other.rows("SELECT c FROM t WHERE v = 7") == other.rows("SELECT c FROM t WHERE w = 7") != []
+
+
 def test_what_is_truncated_meanwhile_does_not_come_back() -> None:
     long = begun(FaultyDisk())
     unanswered, _ = until_awaited(long)
