@@ -101,16 +101,20 @@ def test_what_is_in_no_sstable_is_replayed_and_the_log_goes() -> None:
 
 def test_what_sstables_have_is_left_out() -> None:
     """Even though it would do no harm but for what was deleted since, and forgotten."""
-    machine = drained("INSERT INTO ks.t (k, c, v) VALUES (5, 5, 'flushed')")
+    machine = drained(f"INSERT INTO ks.t (k, c, v) VALUES (5, 5, '{'flushed' * 100}')")
     machine.start()
     table = machine.node.schema.maybe_table("ks", "t")
     assert table is not None
     (interval,) = machine.node.engine.files.log_intervals()[table.id]
-    segment_id, end = divmod(interval[1], 1 << POSITION_SHIFT)
+    (segment_id, begin), (until_id, end) = (divmod(position, 1 << POSITION_SHIFT) for position in interval)
+    assert segment_id == until_id
     machine.stop()
     covered, later = captured(*(f"INSERT INTO ks.t (k, c, v) VALUES ({k}, 1, 'again')" for k in (5, 6)))
-    put(machine, segment_id, [covered])
-    assert interval[0] < len(segment_header(7, segment_id)) + 8 + len(covered) + 12 <= end
+    (other,) = captured("UPDATE ks.n SET n = n + 1 WHERE k = 1")
+    others = [[other]] * (begin // len(section(segment_id, 0, [other])) + 1)
+    put(machine, segment_id, *others, [covered])
+    at = len(segment_header(7, segment_id)) + sum(len(section(segment_id, 0, group)) for group in others)
+    assert begin < at < at + len(section(segment_id, at, [covered])) <= end
     put(machine, segment_id + 10**9, [later])
     machine.start()
     assert [row[0] for row in machine.rows("SELECT k FROM ks.t")] == [(5).to_bytes(4, "big"), (6).to_bytes(4, "big")]
