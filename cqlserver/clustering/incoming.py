@@ -51,6 +51,7 @@ class Incoming:
                     self._station.flush()
             await trio.sleep_forever()
         finally:
+            self._connections.clear()  # they end later, and have nothing to take out any more
             self._poller.close()
 
     def serve_with(self, listener: Listener) -> None:
