@@ -3,6 +3,9 @@ the tests at once don't meet."""
 
 import socket
 import sys
+import threading
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +18,17 @@ from protocol.responses import Error, RowsResult
 
 ONE, QUORUM, ALL = 1, 4, 5
 READY_S = 120.0
+PATIENCE_S = 90.0
+"""It takes up to 20 s until nodes are taken for down."""
 NODES_MAX = 4
 _TRIES = 50
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    ends_s, pause = time.monotonic() + PATIENCE_S, threading.Event()
+    while not condition():
+        assert time.monotonic() < ends_s, what
+        pause.wait(0.1)
 
 
 def free_port() -> int:

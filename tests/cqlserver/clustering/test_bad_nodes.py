@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
-from process_ring import ALL, ONE, ProcessRing, ask, count
+from process_ring import ALL, ONE, ProcessRing, ask, count, wait_until
 
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.handshake import VERSION, Compression, Hello, Kind, Verdict, encode_hello, maybe_answer
@@ -86,4 +86,5 @@ def test_one_of_several_seeds_is_down(tmp_path_factory: pytest.TempPathFactory) 
     with ProcessRing(tmp_path_factory.mktemp("seeds")) as ring:
         for number in (1, 2):
             ring.start(number, "--seeds", "127.0.0.9,127.0.0.1")
-        assert [count(server, "SELECT * FROM system.peers", ONE) for server in ring.servers] == [1, 1]
+        for server in ring.servers:
+            wait_until(lambda server=server: count(server, "SELECT * FROM system.peers", ONE) == 1, "both know each other")  # type: ignore[misc]

@@ -1,11 +1,7 @@
 """Two datacenters in one process: each goes on by itself while they can't see each other, and nothing is lost."""
 
-import threading
-import time
-from collections.abc import Callable
-
 import pytest
-from process_ring import ask, count, response
+from process_ring import ask, count, response, wait_until
 
 from cqlserver.launcher import StartError, start
 from protocol.errors import Unavailable, WriteTimeout
@@ -13,15 +9,6 @@ from protocol.responses import Error
 
 pytestmark = pytest.mark.slow
 ONE, ALL, LOCAL_QUORUM, EACH_QUORUM = 1, 5, 6, 7
-PATIENCE_S = 90.0
-"""It takes up to 20 s until nodes are taken for down."""
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    ends_s, pause = time.monotonic() + PATIENCE_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < ends_s, what
-        pause.wait(0.1)
 
 
 def test_each_goes_on_by_itself_while_they_can_not_see_each_other() -> None:
