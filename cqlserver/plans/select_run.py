@@ -15,11 +15,15 @@ from cqlserver.restrictions.restrictions import TokenRange
 from cqlserver.system.tracing import ReadTrace
 from storage.indexes.reading import IndexedStore
 from storage.memtable.memtable import Position, position_of, rows_of_singles, split_single, token_position
+from storage.memtable.packed import StoredRow
+from storage.memtable.partition import estimated_bytes
 from storage.reads import Chunk, PartitionView, Singles, Slice, TableStore
 from storage.row_filter import RowFilter
 
 STEP_WORK = 400
 """Copied rows (or partitions without rows) between two pauses, dearer rows weighed: two milliseconds at most."""
+COMPUTED_BYTES = 1 << 20
+"""Of rows whose values are copied at once, to be tested or computed with."""
 TOKEN_MAX = (1 << 63) - 1
 AFTER = b"\xff"
 
@@ -198,11 +202,12 @@ class Reading:
                 self._work += view.tombstones - dead
                 dead = view.tombstones
                 guard.check(view.key, dead, self._is_by_key)
-            if len(rows) <= size:
+            count = size if self._row_cost == 1 else min(size, _computed_at_once(rows))
+            if len(rows) <= count:
                 yield cks, rows
             else:
-                for at in range(0, len(rows), size):
-                    yield cks[at : at + size], rows[at : at + size]
+                for at in range(0, len(rows), count):
+                    yield cks[at : at + count], rows[at : at + count]
 
     def _left_of(self, resumed: bool) -> int:
         return self.shape.state.remaining_in_partition if resumed and self.shape.state else self.shape.per_partition_limit
@@ -336,3 +341,10 @@ class Reading:
         if following >= len(keys):
             return None
         return PagingState(keys[following], None, remaining, self.shape.per_partition_limit)
+
+
+def _computed_at_once(rows: Sequence[StoredRow]) -> int:
+    """Of so many rows the values may be taken out at once: they are copies."""
+    is_packed = set(map(type, rows)) == {bytes}
+    largest = max(map(len if is_packed else estimated_bytes, rows), default=1)
+    return max(1, COMPUTED_BYTES // largest)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,22 @@ def test_long_work_pauses(database: Any, text: str) -> None:
     steps = sum(1 for _ in plan.run(database.state, QueryOptions()))
     assert 2 <= steps <= 50
     assert isinstance(plan.execute(database.state, QueryOptions()), Pending)
+
+
+@pytest.mark.parametrize("text", ["SELECT max(v) FROM l", "SELECT c FROM l WHERE v = 0x00 ALLOW FILTERING"])
+def test_values_of_large_rows_are_not_copied_all_at_once(text: str) -> None:
+    made = _module.SmallDatabase()
+    made.run("CREATE TABLE l (k int, c int, v blob, PRIMARY KEY (k, c))")
+    for c in range(40):
+        made.run(f"INSERT INTO l (k, c, v) VALUES (1, {c}, 0x{'ab' * 200_000})")
+    made.run(text)
+    tracemalloc.start()
+    try:
+        made.run(text)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3_000_000
 
 
 def test_short_work_does_not(database: Any) -> None:
