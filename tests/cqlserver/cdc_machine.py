@@ -1,45 +1,24 @@
 """A node with change data capture in this process, on a disk that forgets and fails on command."""
 
-from collections import Counter
 from pathlib import Path
 
-from cqlserver.connections.session import Session
-from cqlserver.node import Node
+from crash_machine import CrashMachine
+
 from cqlserver.program.cdc_settings import CdcSettings
 from cqlserver.program.config import Config
-from cqlserver.program.server import open_node
 from cqlserver.program.storage_settings import StorageSettings
 from protocol import requests, responses
-from protocol.frames import EnvelopeDecoder
 from protocol.requests import Query, QueryOptions
 from storage.cdc.format import SegmentContents, is_completed, maybe_segment_id, read_segment
-from storage.environment.environment import Environment, ManualClock, Rng
-from storage.environment.memory import FaultyDisk
-from storage.environment.strands import InlineWorkers
 
-VERSION = 4
 CDC_RAW = "/data/cdc_raw"
 KEYSPACE = "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 
 
-class CountingDisk(FaultyDisk):
-    """`calls`: how often each operation was asked for. `failed`: how often it failed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls, self.failed = Counter[str](), Counter[str]()
-
-    def before(self, operation: str, path: str) -> None:
-        self.calls[operation] += 1
-        try:
-            super().before(operation, path)
-        except OSError:
-            self.failed[operation] += 1
-            raise
-
-
-class CdcMachine:
+class CdcMachine(CrashMachine):
     """See the module."""
+
+    seed = b"cdc"
 
     def __init__(
         self,
@@ -47,14 +26,13 @@ class CdcMachine:
         segment_bytes: int = 32 << 20,
         compatibility_mode: str = "CASSANDRA_4",
     ) -> None:
-        self.disk, self.clock = CountingDisk(), ManualClock()
         self.cdc = cdc or CdcSettings(enabled=True, total_mib=1024)
         self.memtable_bytes = 64 << 20
         self.segment_bytes, self.storage = segment_bytes, StorageSettings(compatibility_mode)
-        self.node = self.start()
+        super().__init__()
 
-    def start(self) -> Node:
-        config = Config(
+    def config(self) -> Config:
+        return Config(
             port=0,
             data=Path("/data"),
             cdc=self.cdc,
@@ -62,24 +40,15 @@ class CdcMachine:
             memtable_bytes=self.memtable_bytes,
             storage=self.storage,
         )
-        self.node = open_node(config, Environment(self.clock, Rng(b"cdc"), self.disk, InlineWorkers()))
-        self.node.describe_itself()
-        self.session = Session(self.node, "127.0.0.1", 1)
-        self.ask(requests.Startup({"CQL_VERSION": "3.0.0"}))
-        return self.node
 
     def stop(self) -> None:
         self.node.engine.close()
 
     def ask(self, request: requests.Request) -> responses.Response:
         """The answer, once the log is written."""
-        self.session.receive(requests.encode(request, VERSION, 0))
-        self.session.finish()
-        output = self.session.take_later() + self.session.take_output()
-        self.session.forget_served()
+        response = super().ask(request)
         self.write()
-        version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
-        return responses.decode(version, flags, opcode, body).response
+        return response
 
     def write(self) -> None:
         assert self.node.engine.commit_log is not None

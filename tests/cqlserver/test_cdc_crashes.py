@@ -144,8 +144,7 @@ def test_a_crash_at_any_operation_leaves_cdc_raw_as_the_tables_are(operation: st
         machine = make()
         machine.disk.fail(operation, after)
         done = interrupted(machine)
-        machine.disk.heal()
-        machine.disk.crash((lambda unsynced: unsynced // 2) if kept == "half" else (lambda unsynced: 0), kept == "names")
+        machine.crash(kept)
         machine.start()
         done = assert_whole(machine, done, (operation, after))
         assert machine.disk.failed[operation], (operation, after)
@@ -158,8 +157,7 @@ def crashed(after: int) -> tuple[CdcMachine, int]:
     machine = make()
     machine.disk.fail("write", after)
     done = interrupted(machine)
-    machine.disk.heal()
-    machine.disk.crash(lambda unsynced: unsynced // 2)
+    machine.crash("half")
     return machine, done
 
 

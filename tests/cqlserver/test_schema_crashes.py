@@ -12,19 +12,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from crash_machine import CrashMachine
 
-from cqlserver.connections.session import Session
 from cqlserver.node import Node
 from cqlserver.program.config import Config
-from cqlserver.program.server import open_node
-from protocol import requests, responses
-from protocol.frames import EnvelopeDecoder
+from protocol import responses
 from protocol.requests import Query
-from storage.environment.environment import Environment, ManualClock, Rng
-from storage.environment.memory import FaultyDisk
-from storage.environment.strands import InlineWorkers
 
-VERSION = 4
 FLUSH = "flush"
 HISTORY = (
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
@@ -60,45 +54,18 @@ State = tuple[str, object, tuple[str, ...]]
 """The keyspace as DESCRIBE has it, what its table holds, the snapshots."""
 
 
-class CountingDisk(FaultyDisk):
-    """`calls`: how often each operation was asked for. `failed`: how often it failed."""
+class Machine(CrashMachine):
+    """Its clock goes on with each statement."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls, self.failed = Counter[str](), Counter[str]()
+    seed = b"crashes"
 
-    def before(self, operation: str, path: str) -> None:
-        self.calls[operation] += 1
-        try:
-            super().before(operation, path)
-        except OSError:
-            self.failed[operation] += 1
-            raise
-
-
-class Machine:
-    """A disk, and the node that runs on it. Its clock goes on with each statement."""
-
-    def __init__(self) -> None:
-        self.disk, self.clock = CountingDisk(), ManualClock()
-        self.node = self.start()
+    def config(self) -> Config:
+        return Config(port=0, data=Path("/data"), auto_snapshot=True)
 
     def start(self) -> Node:
-        config = Config(port=0, data=Path("/data"), auto_snapshot=True)
-        self.node = open_node(config, Environment(self.clock, Rng(b"crashes"), self.disk, InlineWorkers()))
-        self.node.describe_itself()
-        self.session = Session(self.node, "127.0.0.1", 1)
-        self.ask(requests.Startup({"CQL_VERSION": "3.0.0"}))
+        super().start()
         self.node.engine.background.finish()
         return self.node
-
-    def ask(self, request: requests.Request) -> responses.Response:
-        self.session.receive(requests.encode(request, VERSION, 0))
-        self.session.finish()
-        output = self.session.take_later() + self.session.take_output()
-        self.session.forget_served()
-        version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
-        return responses.decode(version, flags, opcode, body).response
 
     def do(self, step: str) -> None:
         """One step of the history, acknowledged and durable when it returns. Raises what went wrong."""
@@ -180,8 +147,7 @@ def test_a_crash_at_any_operation_leaves_each_change_whole_or_undone(operation: 
         machine = Machine()
         machine.disk.fail(operation, after)
         done = interrupted(machine)
-        machine.disk.heal()
-        machine.disk.crash((lambda unsynced: unsynced // 2) if kept == "half" else (lambda unsynced: 0), kept == "names")
+        machine.crash(kept)
         machine.start()
         assert machine.state() in STATES[done : done + 2], (operation, after, done, machine.state(), STATES[done : done + 2])
         assert machine.disk.failed[operation], (operation, after)
