@@ -48,7 +48,9 @@ const checks = {
     const times = [];
     for (let round = 0; round < 5; round++) {
       const page = await opened(browser, { width: 1280, height: 800 });
-      times.push(await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0].startTime));
+      // it is told a moment after it was painted
+      const painted = await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+      times.push(await painted.jsonValue());
       await page.context().close();
     }
     assert(Math.min(...times) <= FIRST_PAINT_MS, `the first paint comes after ${times.map(Math.round)} ms`);
