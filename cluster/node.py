@@ -203,45 +203,43 @@ class ClusterNode:
         states = own_states(self.local, StatusValue(Status.NORMAL, (str(self.local.tokens[0]),)))
         self._send_gossip(self.gossiper.start_again(generation, states))
 
-    def receive(self, sender: Endpoint, messages: Iterable[Message]) -> None:
+    def receive(self, sender: Endpoint, message: Message) -> None:
         """Raises PeerError, CorruptionError for what no node says: the connection is of no use then."""
-        now_s = self._clock()
-        for message in messages:
-            verb = message.verb
-            if verb in REPLICA_VERBS:
-                self._answer_as_replica(sender, message)
-            elif verb in GOSSIP_VERBS:
-                gossip = decode_gossip(verb, message.body)
-                self._send_gossip(self.gossiper.receive(sender, gossip, now_s, self._now_s()))
-                self._follow_gossip()
-            elif verb in (Verb.STORE_BATCH, Verb.REMOVE_BATCH):
-                self._keep_batch(sender, message)
-            elif verb in PAXOS_VERBS:
-                vote = self.rounds.maybe_answer(message)
-                if vote is not None:
-                    self._send(sender, vote)
-            elif verb == Verb.COUNT:
-                self._lead(sender, message)
-            elif verb == Verb.SCHEMA_CHANGED:
-                self._take_change(sender, message)
-            elif verb == Verb.SCHEMA_WANTED:
-                self._send(sender, Message(Verb.SCHEMA, message.id, self._whole_schema()))
-            elif verb == Verb.SCHEMA:
-                self._take_schema(sender, message.body)
-            elif verb == Verb.STATUS_KNOWN:
-                self._tell_status(sender, message)
+        verb = message.verb
+        if verb in REPLICA_VERBS:
+            self._answer_as_replica(sender, message)
+        elif verb in GOSSIP_VERBS:
+            gossip = decode_gossip(verb, message.body)
+            self._send_gossip(self.gossiper.receive(sender, gossip, self._clock(), self._now_s()))
+            self._follow_gossip()
+        elif verb in (Verb.STORE_BATCH, Verb.REMOVE_BATCH):
+            self._keep_batch(sender, message)
+        elif verb in PAXOS_VERBS:
+            vote = self.rounds.maybe_answer(message)
+            if vote is not None:
+                self._send(sender, vote)
+        elif verb == Verb.COUNT:
+            self._lead(sender, message)
+        elif verb == Verb.SCHEMA_CHANGED:
+            self._take_change(sender, message)
+        elif verb == Verb.SCHEMA_WANTED:
+            self._send(sender, Message(Verb.SCHEMA, message.id, self._whole_schema()))
+        elif verb == Verb.SCHEMA:
+            self._take_schema(sender, message.body)
+        elif verb == Verb.STATUS_KNOWN:
+            self._tell_status(sender, message)
+        else:
+            member = self.membership.maybe_member(sender)
+            if member is None:
+                return
+            if verb in STREAM_VERBS:
+                self.streams.receive(member.node, message)
+            elif verb == Verb.RESTORE:
+                self.movements.receive(member.node, message, partial(self._send, sender))
+            elif verb in REPAIR_VERBS:
+                self.repairs.receive(member.node, message)
             else:
-                member = self.membership.maybe_member(sender)
-                if member is None:
-                    continue
-                if verb in STREAM_VERBS:
-                    self.streams.receive(member.node, message)
-                elif verb == Verb.RESTORE:
-                    self.movements.receive(member.node, message, partial(self._send, sender))
-                elif verb in REPAIR_VERBS:
-                    self.repairs.receive(member.node, message)
-                else:
-                    self.requests.receive(member.node, message, now_s)
+                self.requests.receive(member.node, message, self._clock())
 
     def _answer_as_replica(self, sender: Endpoint, message: Message) -> None:
         try:

@@ -220,4 +220,8 @@ class Background:
         task.ended_s = self._clock()
         self.finished.append(task)
         for callback in task.on_end:
-            callback()
+            try:
+                callback()
+            except Exception as error:  # the others hear of it nevertheless
+                log.error("what follows %s of %s has failed: %s", task.kind, task.subject, error, exc_info=error)
+                error.__traceback__ = None

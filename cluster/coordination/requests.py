@@ -68,8 +68,10 @@ class Requests:
         if operation is None:
             return
         before = operation.wake_s
-        operation.receive(sender, message, now_s)
-        self._look_at(message.id, operation, before)
+        try:
+            operation.receive(sender, message, now_s)
+        finally:
+            self._look_at(message.id, operation, before)
 
     def tick(self, now_s: float) -> None:
         """To be called at `wake_s`. Raises what an operation raises; that is woken again, the others at the next call."""

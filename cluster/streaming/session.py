@@ -188,6 +188,9 @@ class FetchSession(Session):
                     self._take(chunk, now_s)
         except (PeerError, StorageError, OSError, Failed) as error:
             self.fail(str(error))
+        except Exception as error:
+            self.fail(f"{type(error).__name__}: {error}")  # whoever asks for more now would have a gap
+            raise
 
     def _planned(self, plan: list[Planned], now_s: float) -> None:
         if len(plan) != len(self.offer.tasks):
@@ -267,19 +270,28 @@ class FetchSession(Session):
     def _completed(self, error: BaseException | None) -> None:
         if self.is_over:
             return
-        if error is not None:
-            self.fail(str(error))
-        else:
-            target, progress = self._target, self.progress[self._number]
-            assert target is not None
-            if target.is_there and not target.is_as_before:
-                self._target = self._make_target(progress.table_id, self._plan[self._number].keys)
-                progress.done, self.phase = 0, Phase.PULLING
-                self._begin_table()
+        try:
+            if error is not None:
+                self.fail(str(error))
             else:
-                progress.complete()
-                self._next_table()
-        self._when_ready()
+                self._go_on()
+        except Exception as bug:
+            self.fail(f"{type(bug).__name__}: {bug}")
+            raise
+        finally:
+            self._when_ready()
+
+    def _go_on(self) -> None:
+        """Behind a table that is durable."""
+        target, progress = self._target, self.progress[self._number]
+        assert target is not None
+        if target.is_there and not target.is_as_before:
+            self._target = self._make_target(progress.table_id, self._plan[self._number].keys)
+            progress.done, self.phase = 0, Phase.PULLING
+            self._begin_table()
+        else:
+            progress.complete()
+            self._next_table()
 
     def _lacks_table(self) -> None:
         """It was dropped there; here too, or the other node has not heard of it yet."""

@@ -109,7 +109,11 @@ class Streams:
 
     def _begin(self, operation_id: int, session: FetchSession | PushSession) -> None:
         self.sessions[session.offer.session_id] = session
-        session.start(self._clock())
+        try:
+            session.start(self._clock())
+        except Exception as error:
+            session.fail(f"{type(error).__name__}: {error}")
+            raise
         self._requests.begun(operation_id, session)
 
     def _sender(self, peer: Node, operation_id: int) -> Callable[[int, bytes], None]:
@@ -206,6 +210,9 @@ class Streams:
             log.error("%s can't be streamed: %s", store.table, error)
             answer(Verb.FAILED, FailureReason.UNKNOWN.to_bytes(2, "big"))
             return
+        except Exception:
+            answer(Verb.FAILED, FailureReason.UNKNOWN.to_bytes(2, "big"))
+            raise
         if sending is not None:
             self._note(sending, pull, source, chunk.size, chunk.following is None)
         answer(Verb.STREAM_CHUNK, encode_chunk(chunk))

@@ -41,7 +41,7 @@ class _Listening:
         self.state: EndpointState | None = None
         self.has_heard = trio.Event()
 
-    def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
+    def take(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
         try:
             for message in messages:
                 found = decode_gossip(message.verb, message.body) if message.verb in VERBS else None

@@ -69,7 +69,7 @@ class Incoming:
 
         def take(plain: bytes) -> None:
             messages = decoder.receive_data(plain)
-            if messages and not self._station.take_or_tell(sender, messages):
+            if messages and not self._station.take(sender, messages):
                 ended.set()
 
         def take_encrypted(received: bytes) -> None:

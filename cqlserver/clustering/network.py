@@ -84,7 +84,7 @@ class LocalNetwork:
             if receiver in self._paused:
                 self._paused[receiver].append((sender, messages))
                 continue
-            station.take_or_tell(sender, messages)
+            station.take(sender, messages)
             touched[station] = None
         for station in touched:
             station.flush()

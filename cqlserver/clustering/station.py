@@ -72,21 +72,18 @@ class Station:
         self._cluster.shut_down()
         self.flush()
 
-    def take(self, sender: Endpoint, messages: Sequence[Message]) -> None:
-        """Messages that came. Raises PeerError, CorruptionError for what no node says."""
-        self._cluster.receive(sender, messages)
-
-    def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
-        """The same; whether they were such as nodes send, and nothing went wrong with them."""
-        try:
-            self.take(sender, messages)
-        except (PeerError, CorruptionError) as error:
-            log.error("%s: %s", sender, error)
-        except Exception as error:  # noqa: BLE001 - told
-            self._node.border.tell(error)
-        else:
-            return True
-        return False
+    def take(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
+        """Messages that came; whether they are such as nodes send. What one of them brings about ends no other."""
+        receive = self._cluster.receive
+        for message in messages:
+            try:
+                receive(sender, message)
+            except (PeerError, CorruptionError) as error:
+                log.error("%s: %s", sender, error)
+                return False
+            except Exception as error:  # noqa: BLE001 - told
+                self._node.border.tell(error)
+        return True
 
     def flush(self) -> None:
         """Writes the log, has what is outgoing carried away, and answers clients who waited for others. What is raised is

@@ -268,7 +268,8 @@ class WorldNode(Owner):
 
     def receive(self, sender: Endpoint, messages: Batch) -> None:
         if self.is_up:
-            self.cluster.receive(sender, messages)
+            for message in messages:
+                self.cluster.receive(sender, message)
             self.settle()
 
     def settle(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import MappingProxyType
 from uuid import UUID
 
@@ -33,6 +34,10 @@ from tests.cluster.coordination.small_cluster import TABLE
 
 _REPLICATION = MappingProxyType({"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": "2"})
 WHOLE = (TableRanges(TABLE.id, (WHOLE_RING,)),)
+
+
+class Bug(Exception):
+    """What a test has raised at a place that should not raise."""
 
 
 class PairNode:
@@ -131,7 +136,8 @@ class Pair:
             if not self.is_lost(message):
                 self.delivered.append(message.verb)
                 to = self.source if receiver == self.source.node else self.target
-                to.receive(found[0], message)
+                with suppress(Bug):  # it ends one message, as a node's border has it
+                    to.receive(found[0], message)
 
     def run(self, session: Session, seconds: float = 300) -> None:
         """Until it has ended."""
@@ -143,7 +149,8 @@ class Pair:
             assert self.clock.monotonic() < end_s, "the session does not end"
             self.clock.advance(1)
             for node in (self.source, self.target):
-                node.requests.tick(self.clock.monotonic())
+                with suppress(Bug):
+                    node.requests.tick(self.clock.monotonic())
                 node.work()
 
 

@@ -1,17 +1,21 @@
 """Streams between two nodes: everything arrives once and whole, whatever happens meanwhile."""
 
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 import pytest
-from pair import TABLE, WHOLE, Pair, put, some_data
+from pair import TABLE, WHOLE, Bug, Pair, put, some_data
 
 from cluster.internode.verbs import Verb
 from cluster.streaming import session as sessions
 from cluster.streaming import source as sources
 from cluster.streaming.messages import Reason, TableRanges
 from cluster.streaming.ranges import TokenRange
-from cluster.streaming.session import FetchSession
+from cluster.streaming.session import FetchSession, Session
+from cluster.streaming.source import TableSource
+from cluster.streaming.streams import Streams
+from cluster.streaming.target import TableTarget
 from protocol.errors import StreamFailed
 from protocol.types import BLOB
 from storage.schema.metadata import ColumnKind, ColumnMetadata, IndexMetadata, Schema
@@ -253,6 +257,61 @@ def test_a_full_disk_of_the_target_fails_the_stream() -> None:
     pair.target.disk.fail("open", after=1)
     pair.run(session)
     assert isinstance(session.outcome.error, StreamFailed)
+
+
+TRAPS: dict[tuple[type, str], tuple[int, ...]] = {
+    (Streams, "receive"): (1, 2, 4),
+    (Streams, "_plan"): (1,),
+    (Streams, "_make_target"): (1,),
+    (Streams, "_note"): (1, 4),
+    (FetchSession, "receive"): (1, 2, 4),
+    (FetchSession, "_planned"): (1,),
+    (FetchSession, "ask_again"): (1, 2),
+    (FetchSession, "_next_table"): (1, 2),
+    (FetchSession, "_go_on"): (1,),
+    (TableSource, "read"): (1, 4),
+    (TableTarget, "take"): (1, 2, 4),
+    (TableTarget, "_begin"): (1, 2),
+    (TableTarget, "complete"): (1,),
+}
+"""What raises, at which of its calls."""
+
+
+@pytest.mark.parametrize("goes", ["fetched", "pushed"])
+@pytest.mark.parametrize(("place", "method", "call"), [(*where, call) for where, calls in TRAPS.items() for call in calls])
+def test_what_is_raised_in_a_stream_ends_a_message_or_the_stream_and_leaves_no_gap(
+    monkeypatch: pytest.MonkeyPatch, place: type, method: str, goes: str, call: int
+) -> None:
+    """Whatever is raised: a stream that says that it is whole is whole, the others end, and the next one brings all."""
+    pair = Pair()
+    some_data(pair.source, flushes=True)
+    calls = 0
+    real = getattr(place, method)
+
+    def trap(of: object, *arguments: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise Bug
+        return real(of, *arguments)
+
+    monkeypatch.setattr(place, method, trap)
+    pair.is_lost = lambda message: message.verb == Verb.STREAM_CHUNK and pair.delivered.count(Verb.STREAM_PULL) == 5
+    session: Session | None = None
+    with suppress(Bug):  # who begins it hears of it
+        if goes == "fetched":
+            session = pair.target.streams.fetch(pair.source.node, WHOLE, Reason.BOOTSTRAP)
+        else:
+            session = pair.source.streams.push(pair.target.node, WHOLE, Reason.DECOMMISSION)
+    if session is not None:
+        pair.run(session)
+    assert calls >= call, f"{method} was called {calls} times"
+    assert not pair.target.streams.sessions
+    assert not pair.source.streams.sessions
+    if session is not None and session.outcome.error is None:
+        assert pair.target.contents() == pair.source.contents()
+    fetched(pair)
+    assert pair.target.contents() == pair.source.contents()
 
 
 def test_indexes_of_the_target_hold_what_arrived() -> None:

@@ -22,7 +22,7 @@ class Taker:
         self.taken: list[Message] = []
         self.flushes = 0
 
-    def take_or_tell(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
+    def take(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
         self.taken += messages
         return not any(message.body == b"bad" for message in messages)
 
