@@ -48,6 +48,11 @@ class DecidingOperation:
     def wake_s(self) -> float:
         return inf if self.is_over else self._proposer.wake_s
 
+    @property
+    def contentions(self) -> int:
+        """See Proposer."""
+        return self._proposer.contentions
+
     def start(self, now_s: float) -> None:
         self._act(self._proposer.start(), now_s)
 

@@ -67,7 +67,6 @@ class Decided:
 
     was_applied: bool
     ballot: Ballot
-    contentions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,8 @@ class Proposer(Generic[Peer]):
         self.phase = Phase.BACKING_OFF
         self._ballot = NO_BALLOT
         self._seen = NO_BALLOT
-        self._contentions = 0
+        self.contentions = 0
+        """How often it began anew, because others were faster."""
         self._promises: dict[Peer, Promise] = {}
         self._acks: dict[Peer, None] = {}
         self._refused: dict[Peer, None] = {}
@@ -217,7 +217,7 @@ class Proposer(Generic[Peer]):
         if not self._acks:
             return self._back_off(now_s)
         self.phase = Phase.DONE
-        return [Unknown(len(self._acks), self._quorums.paxos, self._contentions)]
+        return [Unknown(len(self._acks), self._quorums.paxos, self.contentions)]
 
     def _accepted(self) -> list[Action[Peer]]:
         if not self._proposal.update:
@@ -232,11 +232,11 @@ class Proposer(Generic[Peer]):
 
     def _finish(self) -> list[Action[Peer]]:
         self.phase = Phase.DONE
-        return [Decided(self._is_applying, self._ballot, self._contentions)]
+        return [Decided(self._is_applying, self._ballot)]
 
     def _back_off(self, now_s: float) -> list[Action[Peer]]:
-        longest_s = min(BACKOFF_S_MAX, BACKOFF_S * 2**self._contentions)
-        self._contentions += 1
+        longest_s = min(BACKOFF_S_MAX, BACKOFF_S * 2**self.contentions)
+        self.contentions += 1
         self.phase = Phase.BACKING_OFF
         self.wake_s = min(self._deadline_s, now_s + self._rng.float() * longest_s)
         return []
@@ -247,7 +247,7 @@ class Proposer(Generic[Peer]):
         answered = self._acks if self.phase in _COUNTING else self._promises if self.phase is Phase.PREPARING else ()
         received = len(answered)
         self.phase = Phase.DONE
-        return [TimedOut("SIMPLE" if is_committing else "CAS", received, required, self._contentions)]
+        return [TimedOut("SIMPLE" if is_committing else "CAS", received, required, self.contentions)]
 
     def _to_all(self, message: PaxosRequest) -> list[Action[Peer]]:
         return [Send(self._replicas, message)]

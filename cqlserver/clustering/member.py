@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from cluster.coordination.deciding import DecidingOperation
 from cluster.coordination.outcome import all_of
 from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
@@ -125,13 +126,19 @@ class Member(Owner):
         node, cluster = self._node, self.cluster
         deciders = cluster.coordinator.serial_readers(node.keyspace_of(table), serial, token(key))
         operation = undisturbed(lambda: cluster.rounds.decide(PaxosKey(table.id.bytes, key), deciders, is_read=True))
-        while True:
-            wait_for(event := operation.event)
-            if isinstance(event.result, Decided):
-                if node.profile:
-                    node.profile.contended(table, key, event.result.contentions)
-                return
-            undisturbed(lambda: cluster.rounds.propose(operation, None))
+        try:
+            while True:
+                wait_for(event := operation.event)
+                if isinstance(event.result, Decided):
+                    return
+                undisturbed(lambda: cluster.rounds.propose(operation, None))
+        finally:
+            self._note_contentions(table, key, operation)
+
+    def _note_contentions(self, table: TableMetadata, key: bytes, operation: DecidingOperation) -> None:
+        """However it ended: who gave up met others, too (service/StorageProxy.java, recordCasContention)."""
+        if self._node.profile:
+            self._node.profile.contended(table, key, operation.contentions)
 
     def decide(
         self, table: TableMetadata, key: bytes, deciders: Deciders, condition: Condition, ck: bytes | None
@@ -146,13 +153,16 @@ class Member(Owner):
         among_replicas = self.store(table, plans, CAS_ROWS)
         commit()
         operation = cluster.rounds.decide(PaxosKey(table.id.bytes, key), deciders, ck=ck)
-        while True:
-            wait_for(event := operation.event)
-            if isinstance(event.result, Decided):
-                return event.result.was_applied
-            is_known = cluster.local in event.result.agreeing
-            store = node.engine.stores[table.id] if is_known else among_replicas
-            cluster.rounds.propose(operation, condition(store, event.result.ballot.timestamp_us))
+        try:
+            while True:
+                wait_for(event := operation.event)
+                if isinstance(event.result, Decided):
+                    return event.result.was_applied
+                is_known = cluster.local in event.result.agreeing
+                store = node.engine.stores[table.id] if is_known else among_replicas
+                cluster.rounds.propose(operation, condition(store, event.result.ballot.timestamp_us))
+        finally:
+            self._note_contentions(table, key, operation)
 
     def write(self, mutations: Iterable[Mutation], level: int, write_type: str) -> None:
         """Has the replicas take what one request changes, and waits for as many as the level wants. Raises RequestError."""
