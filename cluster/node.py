@@ -45,8 +45,8 @@ from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
 from cluster.ring import Node, Ring
 from cluster.rounds import Rounds
-from cluster.schema_exchange import change_mutations, last_change_us, merged_schema, replaced_schema, whole_schema
-from protocol.errors import RequestError, StorageError, WriteTimeout
+from cluster.schema_exchange import NotEnough, change_mutations, last_change_us, latest_us, merged_schema, whole_schema
+from protocol.errors import CorruptionError, RequestError, StorageError, WriteTimeout
 from storage.engine import Engine
 from storage.environment.environment import TimeUuidSource
 from storage.environment.strands import TooLong, in_go
@@ -579,13 +579,25 @@ class ClusterNode:
         self.gossiper.say({ApplicationState.SCHEMA: str(self.engine.schema.version)})
         self._send_gossip(self.gossiper.greet(self.gossiper.live))
 
+    def schema_change_us(self) -> int:
+        """The time of a change that is made now: behind all that there were, whatever the clock says."""
+        return max(self.engine.environment.clock.wall_us(), self._schema_changed_us + 1)
+
     def _take_change(self, sender: Endpoint, message: Message) -> None:
-        changed_us, updates = _read_schema(message.body)
-        schema = merged_schema(self.engine, updates)
-        if schema.version != self.engine.schema.version:
-            self.owner.install_schema(schema, changed_us)
-            self.say_schema(changed_us)
+        self._merge(*_read_schema(message.body), is_whole=False)
         self._send(sender, Message(Verb.DONE, message.id, b""))
+
+    def _merge(self, changed_us: int, updates: Sequence[PartitionUpdate], is_whole: bool) -> None:
+        try:
+            schema, writes = merged_schema(self.engine, updates, is_whole)
+        except NotEnough:
+            return  # gossip tells that versions differ
+        except CorruptionError as error:
+            log.error("The schema of another node is none together with this one's: %s", error)
+            return
+        if writes:
+            self.owner.install_schema(schema, writes)
+            self.say_schema(max(changed_us, *map(latest_us, writes)))
 
     def _maybe_ask_for_schema(self, endpoint: Endpoint) -> None:
         state = self.gossiper.maybe_state(endpoint)
@@ -603,16 +615,7 @@ class ClusterNode:
 
     def _take_schema(self, sender: Endpoint, body: bytes) -> None:
         self._schema_asked.pop(sender, None)
-        changed_us, updates = _read_schema(body)
-        if changed_us < self._schema_changed_us:
-            return  # it will ask here
-        if changed_us == self._schema_changed_us:  # both have the last change, and one has missed another one before
-            schema = merged_schema(self.engine, updates)
-        else:
-            schema = replaced_schema(self.engine, updates)
-        if schema.version != self.engine.schema.version:
-            self.owner.install_schema(schema, changed_us)
-        self.say_schema(changed_us)
+        self._merge(*_read_schema(body), is_whole=True)
 
 
 def _read_schema(body: bytes) -> tuple[int, list[PartitionUpdate]]:

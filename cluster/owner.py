@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from cluster.membership import MemberEvent
 from cluster.ring import Node
+from storage.mutation import PartitionUpdate
 from storage.schema.metadata import Schema
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 class Owner:
     """What a cluster's node asks of whoever owns it."""
 
-    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
-        """Another node made this the schema."""
+    def install_schema(self, schema: Schema, writes: Sequence[PartitionUpdate]) -> None:
+        """Another node made this the schema; `writes` are what system_schema gets by it."""
         raise NotImplementedError
 
     def members_changed(self, events: Sequence[MemberEvent]) -> None:

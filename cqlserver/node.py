@@ -441,16 +441,17 @@ class Node:
         given it too, if not. Raises CommitLogFailed."""
         engine = self.engine
         engine.assure_turns(new)
-        changed_us = self.environment.clock.wall_us()
+        member = self.member
+        changed_us = self.environment.clock.wall_us() if member is None else member.cluster.schema_change_us()
         writes = schema_mutations(engine.schema, new, changed_us)
         dropped = changed_tables(engine.schema, new).dropped if keeps else ()
         engine.change_schema(new, writes, engine.wanted_before(dropped, DROPPED))
-        if self.member is None:
+        if member is None:
             return
         if spreads:
-            self.member.spread_schema(writes, changed_us)
+            member.spread_schema(writes, changed_us)
         else:
-            self.member.cluster.say_schema(changed_us)
+            member.cluster.say_schema(changed_us)
 
     @property
     def tombstone_thresholds(self) -> tuple[int, int]:

@@ -103,6 +103,8 @@ class EngineOptions:
     """Where the changes of tables with `cdc = true` are captured; None: nowhere (cdc_enabled is false)."""
     column_index_bytes: int | None = None
     """Of a wide partition as much lies between two entries of its index (column_index_size); None: as its format has it."""
+    is_schema_shared: bool = False
+    """Whether other nodes have the schema, too: what is deleted of it is kept for those who have not heard of it."""
 
 
 class Engine:
@@ -194,6 +196,8 @@ class Engine:
         for table in (*schema_tables().values(), built_here_table(), *self._hidden):
             if table.id not in self.stores:
                 self._install_store(table)
+        for table in schema_tables().values():
+            self.stores[table.id].keeps_deletions = self.options.is_schema_shared
 
     def _stored_host_id(self) -> UUID | None:
         """Whose SSTables these are, by system.local."""

@@ -119,11 +119,13 @@ class TableStore:
 
     __slots__ = (
         "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "awaited", "counter_cache", "flushed",
-        "has_derived", "indexes", "layouts", "memtable", "sources_read", "table", "views",
+        "has_derived", "indexes", "keeps_deletions", "layouts", "memtable", "sources_read", "table", "views",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
         self.table = table
+        self.keeps_deletions = False
+        """Of a table of system_schema: others may tell of what was deleted (schema/writes.py)."""
         self.awaited = 0
         """Changes that are in the log, and will be in the memtable soon: until then it is not flushed."""
         self._needs_liveness = table.needs_liveness

@@ -132,7 +132,7 @@ class LocalCluster:
         part.sockets = open_sockets(part.config)
         resting, part.resting = part.resting, None
         if resting is None:
-            node = open_node(part.config)
+            node = open_node(part.config, is_one_of_several=True)
         else:
             node = Node(resting.environment, part.config, resting.engine, resting.local, Compiler)
         node.port = part.sockets[0].getsockname()[1]

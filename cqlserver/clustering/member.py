@@ -38,10 +38,10 @@ from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
 from storage.engine import DROPPED
 from storage.environment.strands import commit, undisturbed, wait_for
+from storage.mutation import PartitionUpdate
 from storage.reads import TableStore
 from storage.schema.changes import changed_tables
 from storage.schema.metadata import Schema, TableMetadata
-from storage.schema.tables import schema_mutations
 from storage.schema.writes import SchemaWrite
 from storage.token import token
 
@@ -212,11 +212,11 @@ class Member(Owner):
 
     # --- what others bring about -----------------------------------------------------------------------------------------
 
-    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
+    def install_schema(self, schema: Schema, writes: Sequence[PartitionUpdate]) -> None:
         node, before = self._node, self._node.schema
         dropped = changed_tables(before, schema).dropped
         wanted = node.engine.wanted_before(dropped, DROPPED)
-        node.engine.change_schema(schema, schema_mutations(before, schema, timestamp_us), wanted)
+        node.engine.change_schema(schema, writes, wanted)
         node.engine.indexed.build_all_beside()
         for change in schema_events(before, schema):
             forget(node, change, before)

@@ -290,8 +290,9 @@ def make_tls(config: Config) -> "Tls | None":
         raise StartupError(str(error)) from error
 
 
-def open_node(config: Config, environment: Environment | None = None) -> Node:
-    """Opens the data and makes a node of it, in this machine's environment or another. Raises StartupError."""
+def open_node(config: Config, environment: Environment | None = None, is_one_of_several: bool = False) -> Node:
+    """Opens the data and makes a node of it, in this machine's environment or another. A node with seeds is
+    `is_one_of_several` anyway. Raises StartupError."""
     if environment is None:
         clock = SystemClock()
         environment = Environment(clock, Rng.from_system(), RealDisk(), ThreadWorkers(clock.monotonic))
@@ -320,6 +321,7 @@ def open_node(config: Config, environment: Environment | None = None) -> Node:
         config.archiving,
         _cdc_options(config),
         config.storage.column_index_bytes,
+        is_one_of_several or bool(config.seeds),
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))
     try:

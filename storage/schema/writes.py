@@ -1,8 +1,8 @@
 """What a change of the schema writes into system_schema: packed rows, and deletions of ranges and partitions.
 
-Each node keeps system_schema for itself, and nobody but a change of the schema writes there, one after the other. So a
-deletion is done when it has been applied: it isn't kept, and tables that come and go by the thousand leave nothing behind
-in memory. Only where older rows may lie in SSTables it is.
+Nobody but a change of the schema writes into system_schema, one after the other. So on a node that is alone a deletion is
+done when it has been applied: it isn't kept, and tables that come and go by the thousand leave nothing behind in memory.
+Where older rows may lie in SSTables it is, and where other nodes may tell of them (TableStore.keeps_deletions).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -83,7 +83,7 @@ def _draft_write(draft: Draft, write: SchemaWrite, store: TableStore) -> None:
     if not isinstance(write, PartitionUpdate):
         head = _layout(write, store).row_prefix + write.timestamp
         draft.put((ck, head + values) for ck, values in paused(write.rows))
-    elif store.flushed or write.rows:
+    elif store.flushed or store.keeps_deletions or write.rows:
         draft.update(write)
     else:
         draft.cover_ranges(paused(write.range_tombstones))
@@ -94,7 +94,7 @@ def apply_schema_write(write: SchemaWrite, store: TableStore) -> None:
     if not isinstance(write, PartitionUpdate):
         head = _layout(write, store).row_prefix + write.timestamp
         memtable.apply_packed_rows(write.key, head, [ck for ck, _ in write.rows], [values for _, values in write.rows])
-    elif store.flushed:
+    elif store.flushed or store.keeps_deletions:
         memtable.apply(write)
     elif write.deletion is not LIVE:
         memtable.remove(write.key)

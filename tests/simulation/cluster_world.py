@@ -188,14 +188,15 @@ class WorldNode(Owner):
     def start(self) -> None:
         self.life += 1
         environment = Environment(self.clock, self.rng.fork(f"life {self.life}"), self.disk, InlineWorkers())
-        self.engine = Engine(environment, EngineOptions("data"), stored_system_keyspaces(), (HINTS_TABLE,))
+        options = EngineOptions("data", is_schema_shared=True)
+        self.engine = Engine(environment, options, stored_system_keyspaces(), (HINTS_TABLE,))
         self.engine.start()
         if "ks" not in self.engine.schema.keyspaces:
             schema = Schema.of((*self.engine.schema.keyspaces.values(), KEYSPACE))
             self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, 1))
         self.coordinator = Coordinator(self.node, Ring((self.node,)))
         is_joining = self.begins_joining and maybe_bootstrap_state(self.engine) is not BootstrapState.COMPLETED
-        options = ClusterOptions(
+        cluster_options = ClusterOptions(
             "Test Cluster",
             self.world.seeds,
             Timeouts(),
@@ -206,7 +207,7 @@ class WorldNode(Owner):
             hibernates=is_joining and self.takes_own_place,
             ring_delay_s=RING_DELAY_S,
         )
-        self.cluster = ClusterNode(self.coordinator, self.engine, options, self)
+        self.cluster = ClusterNode(self.coordinator, self.engine, cluster_options, self)
         self.cluster.bundles.waiting = Outcomes()
         if self.world.bugs.promises_are_forgotten:
             self.cluster.rounds.store.answer = self._forgetful_answer  # type: ignore[method-assign]
@@ -317,13 +318,13 @@ class WorldNode(Owner):
     def load_bytes(self) -> int:
         return 0
 
-    def install_schema(self, schema: Schema, timestamp_us: int) -> None:
-        self.engine.change_schema(schema, schema_mutations(self.engine.schema, schema, timestamp_us))
+    def install_schema(self, schema: Schema, writes: Sequence[PartitionUpdate]) -> None:
+        self.engine.change_schema(schema, writes)
         self.schema_installed(self)
 
     def change_schema(self, schema: Schema) -> None:
         """As a client does it."""
-        now_us = self.clock.wall_us()
+        now_us = self.cluster.schema_change_us()
         writes = schema_mutations(self.engine.schema, schema, now_us)
         self.engine.change_schema(schema, writes)
         self.cluster.schema_changed(writes, now_us)

@@ -29,6 +29,7 @@ from simulation.test_cluster import is_healed_by_hints
 from simulation.test_movements import calm
 from simulation.trials import TRIALS
 from storage.counters import contexts
+from storage.engine import EngineOptions
 
 pytestmark = pytest.mark.slow
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -198,6 +199,10 @@ def _nobody_asks_for_the_schema(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ClusterNode, "_maybe_ask_for_schema", lambda self, endpoint: None)
 
 
+def _what_is_dropped_is_not_remembered(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("simulation.cluster_world.EngineOptions", lambda data, is_schema_shared: EngineOptions(data))
+
+
 def _the_local_node_counts_twice(patch: pytest.MonkeyPatch) -> None:
     """An answer of the coordinator itself is enough for a quorum."""
     start, begin = WriteBundle.start, WriteOperation.start
@@ -245,6 +250,7 @@ PLANTS: Final[dict[str, tuple[str, Plant]]] = {
         ("movements", _one_node_uses_a_stale_ring),
         ("movements", _a_range_is_never_streamed),
         ("schema", _nobody_asks_for_the_schema),
+        ("schema", _what_is_dropped_is_not_remembered),
         ("overwrites", _the_local_node_counts_twice),
         ("overwrites", _replicas_say_done_before_they_have_it),
     )
