@@ -9,12 +9,12 @@ from cluster.reading.command import ReadCommand
 from cluster.reading.criteria import Nearest
 from cluster.reading.sifting import ROWS_PER_GO, Sifting, build
 from storage.environment.strands import long_work, pause
-from storage.indexes.vectors import CANDIDATES_MIN, Scored, VectorIndex
+from storage.indexes.vectors import VectorIndex
 from storage.keys import row_end
 from storage.memtable.memtable import Position
 from storage.merged import SourcePartition
 from storage.mutation import Cell
-from storage.reads import Slice, TableStore
+from storage.reads import FIRST_POSITION, Slice, TableStore
 from storage.reconcile import live_row
 from storage.schema.metadata import ColumnKind
 
@@ -34,14 +34,14 @@ def find_nearest(store: TableStore, command: ReadCommand) -> DataAnswer:
     if index.postings.size > ROWS_PER_GO:
         long_work()
 
-    def is_inside(found: Scored) -> bool:
-        return command.start <= found[1] and (command.end is None or found[1] < command.end)
+    def is_inside(position: Position) -> bool:
+        return command.start <= position and (command.end is None or position < command.end)
 
     reading = Sifting(store, command)
     reading.lift_size_limits()
     told: list[tuple[Position, bytes]] = []
-    count = max(CANDIDATES_MIN, 2 * command.limit)
-    for found in index.nearest(wanted.vector, count, is_inside):
+    takes_all = command.start == FIRST_POSITION and command.end is None
+    for found in index.nearest(wanted.vector, None if takes_all else is_inside):
         pause()
         if found is None:
             continue

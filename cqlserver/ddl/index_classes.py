@@ -46,7 +46,8 @@ from storage.indexes.sasi import (
     sasi_mode,
 )
 from storage.indexes.target import CLASS_OPTION, TARGET_OPTION, IndexTarget, TargetKind, maybe_target, value_type
-from storage.indexes.vectors import COSINE, DOT_PRODUCT, EUCLIDEAN, SIMILARITY
+from storage.indexes.vector_scores import COSINE, DOT_PRODUCT, EUCLIDEAN
+from storage.indexes.vectors import SIMILARITY
 from storage.schema.metadata import ColumnKind, ColumnMetadata, IndexMetadata, TableMetadata
 
 _NODE_CONNECTIONS: Final = "maximum_node_connections"

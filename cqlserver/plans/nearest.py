@@ -1,25 +1,26 @@
 """ORDER BY ... ANN OF: the rows whose vectors are nearest, the nearest first (cql3/statements/SelectStatement.java, what it
 calls top-K; index/sai/plan/VectorTopKProcessor.java).
 
-Exact: every vector of the index is compared. The best of them are looked at row by row, whether they are there and pass the
-filter; where too few do, all are looked at. Rows that are equally near come in the order of a scan.
+Exact: every vector of the index is compared. From the nearest on they are looked at row by row, whether they are there and
+pass the filter. Rows that are equally near come in the order of a scan.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final
 
 from cluster.consistency import Consistency
 from cqlserver.paging import NO_LIMIT
 from cqlserver.plans.select_rows import Sink
-from cqlserver.plans.select_run import ReadShape
+from cqlserver.plans.select_run import TOKEN_MAX, ReadShape
 from cqlserver.restrictions.relations import AnnRestriction
+from cqlserver.restrictions.restrictions import TOKEN_MIN
 from cqlserver.state import ClientState
 from cqlserver.terms.binding import Values
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import CONSISTENCY_NAMES
-from storage.indexes.vectors import CANDIDATES_MIN, Scored, VectorIndex
-from storage.memtable.memtable import token_position
+from storage.indexes.vectors import Scored, VectorIndex
+from storage.memtable.memtable import Position, position_of, token_position
 from storage.memtable.packed import StoredRow
 from storage.mutation import Cell, Row
 from storage.reads import TableStore
@@ -28,7 +29,8 @@ from storage.row_filter import RowFilter
 ROWS_MAX: Final = 1000
 """LIMIT at most."""
 TESTS_PER_STEP: Final = 200
-_TOKEN_MAX: Final = (1 << 63) - 1
+_AFTER: Final = b"\xff" * 9
+"""Behind every position."""
 _ONE_NODE: Final = (Consistency.ONE, Consistency.LOCAL_ONE, Consistency.NODE_LOCAL, Consistency.ANY)
 _LOCAL: Final = (Consistency.LOCAL_QUORUM,)
 
@@ -94,7 +96,6 @@ class NearestReading:
     def __init__(self, store: TableStore, shape: ReadShape, sink: Sink, row_filter: RowFilter | None, limit: int) -> None:
         self._store, self._shape, self._sink, self._filter = store, shape, sink, row_filter
         self._left = limit
-        self._limit = limit
         self._has_statics, self._has_clustering = bool(store.table.statics), bool(store.table.clustering)
 
     def steps(self, index: VectorIndex, wanted: bytes) -> Generator[None, None, None]:
@@ -105,7 +106,7 @@ class NearestReading:
             yield
         name = index.target.column.name
         looked_at = 0
-        for found in index.nearest(wanted, max(CANDIDATES_MIN, 2 * self._limit), self._is_wanted):
+        for found in index.nearest(wanted, self._maybe_test()):
             if found is None:
                 yield
                 continue
@@ -117,15 +118,19 @@ class NearestReading:
                 yield
         yield from self._sink.finish()
 
-    def _is_wanted(self, found: Scored) -> bool:
-        shape = self._shape
-        if shape.keys is not None:
-            return found[1][8:] in shape.keys
-        wanted = shape.token_range
+    def _maybe_test(self) -> Callable[[Position], bool] | None:
+        """Which positions are wanted; None: all."""
+        keys, wanted = self._shape.keys, self._shape.token_range
+        if keys is not None:
+            positions = frozenset(map(position_of, keys))
+            return positions.__contains__
         if wanted is None:
-            return False
-        is_before_end = wanted.end == _TOKEN_MAX or found[1] < token_position(wanted.end + 1)
-        return is_before_end and found[1] >= token_position(wanted.start)
+            return lambda position: False
+        if wanted.start <= TOKEN_MIN and wanted.end >= TOKEN_MAX:
+            return None
+        start = token_position(wanted.start)
+        end = _AFTER if wanted.end >= TOKEN_MAX else token_position(wanted.end + 1)
+        return lambda position: start <= position < end
 
     def _take(self, found: Scored, name: str) -> None:
         key = found[1][8:]
