@@ -136,6 +136,7 @@ class ClusterNode:
         self._next_load_s = self._clock()
         self._schema_changed_us = last_change_us(engine)
         self._schema_asked: dict[Endpoint, float] = {}
+        self._repairs_id = engine.schema.keyspaces["system"].tables["repairs"].id
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
         self.tokens_wanted = options.tokens_wanted or TokensWanted(count=len(self.local.tokens))
         self.ring_delay_s, self.is_movement_consistent = options.ring_delay_s, options.is_movement_consistent
@@ -275,6 +276,8 @@ class ClusterNode:
             self._next_hints_s = now_s + HINTS_TICK_S
             self.hints.tick(self.live_peers)
             self.rounds.store.sweep()
+            if "repairs" in self.__dict__ or not self.engine.stores[self._repairs_id].is_empty:
+                self.repairs.tick()
 
     @property
     def wake_s(self) -> float:

@@ -81,12 +81,16 @@ class Verb(IntEnum):
     """The session is over; nothing more is asked of it."""
     REPAIR_STEP = 65
     """A step of an incremental repair; answered by REPAIR_GOES, later by DONE or FAILED."""
+    REPAIR_STATUS = 66
+    """An incremental repair's id; answered by DONE with its state, one byte."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
 """Those that nobody asked for."""
 
-REPAIR_VERBS = frozenset((Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END, Verb.REPAIR_STEP))
+REPAIR_VERBS = frozenset(
+    (Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END, Verb.REPAIR_STEP, Verb.REPAIR_STATUS)
+)
 """Those that nobody asked for."""
 
 

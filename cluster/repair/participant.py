@@ -17,12 +17,13 @@ from cluster.internode.frames import Message
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.repair.asking import RepairFailed
 from cluster.repair.messages import Stepping, Synchronisation, Validation, encode_trees
-from cluster.repair.sessions import LocalSessions
+from cluster.repair.sessions import LocalSessions, State
 from cluster.repair.tree import MerkleTree
-from cluster.repair.validation import looked_at, trees_of
+from cluster.repair.validation import Looked, looked_at, trees_of
 from cluster.ring import Node
 from cluster.streaming.messages import Reason, TableRanges
 from cluster.streaming.streams import Streams
+from protocol.errors import PeerError
 from storage.background import Lane, Task, TaskState
 from storage.engine import Engine
 
@@ -49,6 +50,8 @@ class Participant:
         self._engine, self._streams, self._send = engine, streams, send
         self._member, self._when_ready = member, when_ready
         self._sessions: OrderedDict[UUID, dict[bytes, Outcome[Answer]]] = OrderedDict()
+        self.left_over: list[UUID] = []
+        """Incremental repairs that this node's start has ended; whoever coordinates them tells the others."""
 
     # --- for others ----------------------------------------------------------------------------------------------------
 
@@ -64,8 +67,12 @@ class Participant:
             case Verb.REPAIR_STEP:
                 stepping = Stepping.decode(message.body)
                 self._work(sender, message, stepping.session_id, lambda: self._stepped(stepping))
+            case Verb.REPAIR_STATUS:
+                session = self.sessions.all.get(_session_id(message.body))
+                state = State.FAILED if session is None else session.state
+                self._send(sender, Verb.DONE, message.id, bytes((state,)))
             case _:
-                self.forget(UUID(bytes=message.body))
+                self.forget(_session_id(message.body))
 
     def forget(self, session_id: UUID) -> None:
         """A session is over."""
@@ -116,6 +123,8 @@ class Participant:
             outcome.fail(RepairFailed(f"there is no table {validation.table_id} here"))
             return outcome
         trees: list[MerkleTree] = []
+        if validation.looked is Looked.PENDING:
+            self.sessions.repairing(validation.session_id)
 
         def build(task: Task) -> None:
             sources = looked_at(store, validation.looked, validation.session_id)
@@ -144,7 +153,7 @@ class Participant:
     def sessions(self) -> LocalSessions:
         """Of incremental repairs."""
         sessions = LocalSessions(self._engine)
-        sessions.go_on()
+        self.left_over = sessions.go_on()
         return sessions
 
     def synchronise(self, sync: Synchronisation) -> Outcome[None]:
@@ -162,6 +171,14 @@ class Participant:
         if sync.pushes:
             under_way.append(self._streams.push(peer, tasks, Reason.REPAIR, pending).outcome)
         return all_of(under_way)
+
+
+def _session_id(body: bytes) -> UUID:
+    """Raises PeerError."""
+    try:
+        return UUID(bytes=body)
+    except ValueError:
+        raise PeerError(f"a repair's id of {len(body)} bytes") from None
 
 
 def _answered(done: Outcome[None]) -> Outcome[Answer]:

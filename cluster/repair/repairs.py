@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from cluster.repair.messages import Step, Stepping, Synchronisation, Validation,
 from cluster.repair.options import RepairOptions
 from cluster.repair.participant import Participant
 from cluster.repair.ranges import asked_ranges, common_ranges
+from cluster.repair.sessions import LocalSession, State
 from cluster.repair.tree import DEPTH_MAX, MerkleTree
 from cluster.ring import Node
 from cluster.streaming.streams import Streams
@@ -103,6 +105,28 @@ class Repairs:
             if node is not None:
                 self.step(node, stepping)
 
+    def tick(self) -> None:
+        """From time to time: incremental repairs that were left over end, sooner or later."""
+        sessions, endpoint = self.participant.sessions, _endpoint(self._coordinator.local)
+        left_over, self.participant.left_over = self.participant.left_over, []
+        for session_id in left_over:
+            session = sessions.all.get(session_id)
+            if session is not None and session.stepping.coordinator == endpoint:
+                self.cancel(session_id)
+        sessions.tick(self._ask_how_it_ended)
+
+    def _ask_how_it_ended(self, session: LocalSession) -> None:
+        for endpoint in session.stepping.participants:
+            node = self._member(endpoint)
+            if node is None or node == self._coordinator.local or not self._coordinator.is_alive(node):
+                continue
+            answer = self._ask(node, Verb.REPAIR_STATUS, session.id.bytes, "Status of a session")
+            answer.when_done(partial(self._told, session.id, answer))
+
+    def _told(self, session_id: UUID, answer: Outcome[Message]) -> None:
+        if answer.error is None and len(answer.result.body) == 1 and answer.result.body[0] in list(State):
+            self.participant.sessions.told(session_id, State(answer.result.body[0]))
+
     def _command_ended(self, command: RepairCommand) -> None:
         self.participant.forget(command.id)
         for node in command.neighbours:
@@ -155,6 +179,10 @@ class Repairs:
     def receive(self, sender: Node, message: Message) -> None:
         """A message with one of REPAIR_VERBS. Raises PeerError for what no node sends."""
         self.participant.receive(sender, message)
+
+
+def _endpoint(node: Node) -> Endpoint:
+    return Endpoint(node.address, node.port)
 
 
 def _done(answer: Outcome[Message]) -> Outcome[None]:

@@ -1,12 +1,15 @@
 """Incremental repairs that a node takes part in (repair/consistent/LocalSessions.java): what was never repaired is set apart
 for a session, and is repaired, or as before, at its end.
 
-    PREPARING --set apart--> PREPARED --promised--> FINALIZE_PROMISED --committed--> FINALIZED
+    PREPARING --set apart--> PREPARED --trees are built--> REPAIRING --promised--> FINALIZE_PROMISED --committed--> FINALIZED
         any of these --failed--> FAILED
 
-Each state is a row of system.repairs, so a node that starts again knows what its SSTables wait for.
+Each state is a row of system.repairs, so a node that starts again knows what its SSTables wait for. What it had not promised
+has failed then. What was promised waits for the others: whoever hears nothing of a session for long asks them how it ended,
+and gives up in the end.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,16 +22,28 @@ from cluster.coordination.outcome import Outcome
 from cluster.gossip.endpoint import Endpoint
 from cluster.repair.asking import RepairFailed
 from cluster.repair.messages import Step, Stepping
+from cluster.repair.repaired import Section, sections
 from cluster.repair.rows import columns_of
 from cluster.streaming.ranges import TokenRange, contains, intervals
 from storage.background import Task, TaskState
 from storage.compaction.compaction import Apart
 from storage.engine import Engine
-from storage.mutation import Liveness, PartitionUpdate, Row
+from storage.mutation import Deletion, Liveness, PartitionUpdate, Row
 from storage.schema.metadata import TableMetadata
+from storage.sstable.reader import SSTableReader
 from storage.stored_values import stored_values
 
+log = logging.getLogger("cqlserver.repair")
+
 _RANGE_BYTES: Final = 8
+ASKED_AFTER_S: Final = 3600
+"""cassandra.repair_status_check_timeout_seconds: of a session of which nothing has become for as long others are asked."""
+FAILED_AFTER_S: Final = 86_400
+"""cassandra.repair_fail_timeout_seconds."""
+FORGOTTEN_AFTER_S: Final = 86_400
+"""cassandra.repair_delete_timeout_seconds: of those that are over."""
+LOOKED_AT_S: Final = 600.0
+"""cassandra.repair_cleanup_interval_seconds: how often."""
 
 
 class State(IntEnum):
@@ -66,6 +81,7 @@ class LocalSessions:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._table = engine.schema.keyspaces["system"].tables["repairs"]
+        self._looked_s = engine.environment.clock.monotonic()
         self.all: dict[UUID, LocalSession] = {}
         for session in _stored(engine, self._table):
             self.all[session.id] = session
@@ -141,7 +157,7 @@ class LocalSessions:
     def _propose(self, session_id: UUID) -> Outcome[None]:
         done: Outcome[None] = Outcome()
         session = self.all.get(session_id)
-        if session is None or session.state not in (State.PREPARED, State.FINALIZE_PROMISED):
+        if session is None or session.state not in _PROMISABLE:
             state = "unknown" if session is None else session.state.name
             done.fail(RepairFailed(f"Session {session_id} is {state}, and can't be finished"))
             return done
@@ -173,15 +189,109 @@ class LocalSessions:
             if table_id in self._engine.stores and files.readers_of(table_id)
         ]
 
-    def go_on(self) -> None:
-        """After a start: what sessions that are over have set apart still is marked."""
+    def repairing(self, session_id: UUID) -> None:
+        """Its data is looked at."""
+        session = self.all.get(session_id)
+        if session is not None and session.state is State.PREPARED:
+            self._become(session_id, State.REPAIRING)
+
+    def go_on(self) -> list[UUID]:
+        """After a start: what sessions that are over have set apart still is marked; those that were not promised are over.
+        Gives these."""
+        failed = [session.id for session in self.all.values() if session.state < State.FINALIZE_PROMISED]
         for session in self.all.values():
             if session.state.is_over:
-                finalized = session.state is State.FINALIZED
-                self._mark(session, session.stepping.repaired_at_ms if finalized else 0)
+                self._mark_again(session)
+        for session_id in failed:
+            self._end(session_id, State.FAILED)
+        return failed
+
+    def _mark_again(self, session: LocalSession) -> list[Task]:
+        return self._mark(session, session.stepping.repaired_at_ms if session.state is State.FINALIZED else 0)
+
+    def tick(self, ask: Callable[[LocalSession], None]) -> None:
+        """From time to time: `ask` is called with those that others are to be asked about."""
+        monotonic_s = self._engine.environment.clock.monotonic()
+        if monotonic_s - self._looked_s < LOOKED_AT_S:
+            return
+        self._looked_s, now_ms = monotonic_s, self._now_ms
+        for session in tuple(self.all.values()):
+            idle_s = (now_ms - session.updated_ms) // 1_000
+            if not session.state.is_over:
+                if idle_s > FAILED_AFTER_S:
+                    log.warning("Auto failing timed out repair session %s", session.id)
+                    self._end(session.id, State.FAILED)
+                elif idle_s > ASKED_AFTER_S:
+                    ask(session)
+            elif idle_s > FORGOTTEN_AFTER_S:
+                self._forget(session)
+
+    def told(self, session_id: UUID, state: State) -> None:
+        """Another participant has a session in this state: how it ended it has ended here, too."""
+        if state.is_over:
+            self._end(session_id, state)
+
+    def _forget(self, session: LocalSession) -> None:
+        """What it has repaired is known as repaired for as long as no later session has repaired it."""
+        if session.state is State.FINALIZED and not self._is_superseded(session):
+            return
+        if self._has_data(session):
+            log.warning("Skipping delete of LocalSession %s because it still contains sstables", session.id)
+            self._mark_again(session)
+            return
+        del self.all[session.id]
+        now_us = self._engine.environment.clock.wall_us()
+        gone = Deletion(now_us, now_us // 1_000_000)
+        self._engine.apply(PartitionUpdate(self._table.id, session.id.bytes, gone))
+
+    def _is_superseded(self, session: LocalSession) -> bool:
+        stepping = session.stepping
+        if not stepping.repaired_at_ms:
+            return True
+        there = [table_id for table_id in stepping.tables if table_id in self._engine.stores]
+        return all(
+            section.repaired_at_ms > stepping.repaired_at_ms
+            for table_id in there
+            for section in self.repaired(table_id, stepping.ranges)
+        )
+
+    def _has_data(self, session: LocalSession) -> bool:
+        return any(self.pending_readers(table_id, session.id) for table_id in session.stepping.tables)
 
     def fail(self, session_id: UUID) -> Outcome[None]:
         return self._end(session_id, State.FAILED)
+
+    # --- what nodetool asks ----------------------------------------------------------------------------------------------
+
+    def repaired(self, table_id: UUID, ranges: Sequence[TokenRange]) -> list[Section]:
+        """Since when what of the ranges is; nothing where no session has ever repaired the table."""
+        finished = [
+            (session.stepping.ranges, session.stepping.repaired_at_ms)
+            for session in self.all.values()
+            if session.state is State.FINALIZED and session.stepping.repaired_at_ms and table_id in session.stepping.tables
+        ]
+        return sections(finished, ranges) if finished else []
+
+    def of_table(self, table_id: UUID, ranges: Sequence[TokenRange]) -> list[LocalSession]:
+        """Those that have something to do with ranges of a table."""
+        return [
+            session
+            for session in self.all.values()
+            if table_id in session.stepping.tables and meet(session.stepping.ranges, ranges)
+        ]
+
+    def pending_readers(self, table_id: UUID, session_id: UUID) -> list[SSTableReader]:
+        """SSTables that wait for a session's end."""
+        files = self._engine.maybe_files
+        readers = () if files is None else files.readers_of(table_id)
+        return [reader for reader in readers if reader.pending_repair == session_id]
+
+    def release(self, session: LocalSession, table_id: UUID) -> bool:
+        """Of a session that is over: hands back what it has set apart of a table still; whether there was any."""
+        if not self.pending_readers(table_id, session.id):
+            return False
+        self._mark_again(session)
+        return True
 
     # --- what is kept ----------------------------------------------------------------------------------------------------
 
@@ -197,10 +307,15 @@ class LocalSessions:
         self._engine.apply(_update(self._table, session, self._engine.environment.clock.wall_us()))
 
 
+_PROMISABLE: Final = (State.PREPARED, State.REPAIRING, State.FINALIZE_PROMISED)
+
+
 def _overlap(one: Stepping, other: Stepping) -> bool:
-    if not set(one.tables) & set(other.tables):
-        return False
-    return any(contains(a, b.end) or contains(b, a.end) for a in one.ranges for b in other.ranges)
+    return bool(set(one.tables) & set(other.tables)) and meet(one.ranges, other.ranges)
+
+
+def meet(some: Sequence[TokenRange], others: Sequence[TokenRange]) -> bool:
+    return any(contains(a, b.end) or contains(b, a.end) for a in some for b in others)
 
 
 def _when_ended(tasks: Sequence[Task], then: Callable[[BaseException | None], None]) -> None:

@@ -2,8 +2,15 @@
 
 from typing import Final
 
-from cqlserver.control import cluster_facts, gossiping, repairing
+from cqlserver.control import cluster_facts, gossiping, repair_sessions, repairing
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation, list_of
+
+_TABLES_AND_RANGE: Final = (
+    Argument("keyspace", STRING, "of its tables alone", None),
+    Argument("tables", STRINGS, "of these alone", []),
+    Argument("start_token", STRING, "of ranges from behind this token on", None),
+    Argument("end_token", STRING, "up to this token", None),
+)
 
 CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -129,9 +136,13 @@ CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "repair_sessions",
         "The incremental repairs that the node takes part in",
-        (Argument("all", BOOLEAN, "those that are over, too", False),),
+        (
+            Argument("all", BOOLEAN, "those that are over, too", False),
+            Argument("start_token", STRING, "of ranges from behind this token on", None),
+            Argument("end_token", STRING, "up to this token", None),
+        ),
         list_of("sessions"),
-        repairing.repair_sessions,
+        repair_sessions.repair_sessions,
         reads=True,
         alone=False,
     ),
@@ -143,7 +154,32 @@ CLUSTER_OPERATIONS: Final[tuple[Operation, ...]] = (
             Argument("force", BOOLEAN, "though another node coordinates it", False),
         ),
         NOTHING,
-        repairing.cancel_repair_session,
+        repair_sessions.cancel_repair_session,
+    ),
+    Operation(
+        "repaired_ranges",
+        "Since when what of tables is repaired, by incremental repairs",
+        _TABLES_AND_RANGE,
+        list_of("tables"),
+        repair_sessions.repaired_ranges,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "pending_repairs",
+        "What of tables is set apart for incremental repairs",
+        _TABLES_AND_RANGE,
+        list_of("tables"),
+        repair_sessions.pending_repairs,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "release_repairs",
+        "Hands back what incremental repairs that are over have set apart still",
+        _TABLES_AND_RANGE,
+        list_of("tables"),
+        repair_sessions.release_repairs,
     ),
     Operation(
         "repair_lines",

@@ -1,7 +1,6 @@
 """Repairs, begun and followed: what `nodetool repair` asks for. What repairs is imported with the first one."""
 
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 import trio
 
@@ -59,7 +58,7 @@ async def repair(
         datacenters=tuple(datacenters),
         hosts=tuple(hosts),
         preview=kind,
-        ranges=_ranges(start_token, end_token),
+        ranges=token_ranges(start_token, end_token),
         pulls=pull,
         is_forced=force,
         optimises_streams=optimise_streams,
@@ -88,8 +87,8 @@ async def repair(
     return {"command": 0 if command is None else command.number}
 
 
-def _ranges(start: str | None, end: str | None) -> "tuple[TokenRange, ...]":
-    """Raises Refused."""
+def token_ranges(start: str | None, end: str | None) -> "tuple[TokenRange, ...]":
+    """None where there are no tokens. Raises Refused."""
     from cluster.streaming.ranges import TokenRange
 
     if start is None and end is None:
@@ -102,51 +101,9 @@ def _ranges(start: str | None, end: str | None) -> "tuple[TokenRange, ...]":
             raise Refused(
                 f"Invalid token for Murmur3Partitioner. Got {text} but expected a long value (unsigned 8 bytes integer)."
             ) from None
+    if tokens[0] == tokens[1]:
+        raise Refused("Start and end tokens must be different.")
     return (TokenRange(tokens[0], tokens[1]),)
-
-
-async def repair_sessions(control: Control, *, all: bool) -> object:
-    """Incremental repairs that the node takes part in; those that are over too, where `all` are asked for."""
-    if control.node.member is None:
-        return {"sessions": []}
-    sessions = cluster_of(control).repairs.participant.sessions.all.values()
-    now_ms = control.node.environment.clock.wall_us() // 1_000
-    return {
-        "sessions": [
-            {
-                "id": str(session.id),
-                "state": session.state.name,
-                "last_activity_s": (now_ms - session.updated_ms) // 1_000,
-                "coordinator": str(session.stepping.coordinator),
-                "participants": sorted(map(str, session.stepping.participants)),
-            }
-            for session in sessions
-            if all or not session.state.is_over
-        ]
-    }
-
-
-async def cancel_repair_session(control: Control, *, session: str, force: bool) -> object:
-    """Ends an incremental repair: what it has set apart is as it was before."""
-    try:
-        session_id = UUID(session)
-    except ValueError:
-        raise BadArgument(f"Invalid UUID string: {session}") from None
-    cluster = cluster_of(control)
-    sessions = cluster.repairs.participant.sessions
-    found = sessions.all.get(session_id)
-    if found is None:
-        raise BadArgument(f"Session {{}} does not exist [{session_id}]")
-    if found.state.is_over:
-        raise BadArgument(f"Cannot cancel session {session_id}, because it is {found.state.name}")
-    if found.stepping.coordinator != cluster.endpoint and not force:
-        raise BadArgument(
-            f"Cancel session {session_id} from its coordinator ({found.stepping.coordinator}) or use --force to override"
-        )
-    await control.exclusively(lambda: cluster.repairs.cancel(session_id))
-    if control.node.after_turn is not None:
-        control.node.after_turn()
-    return {}
 
 
 async def repair_lines(control: Control, *, command: int, since: int) -> object:

@@ -13,13 +13,14 @@ class UsageError(Exception):
 
 class Option(NamedTuple):
     """`title`: of its value, None where it takes none; `is_integer`: its value is a whole number; `is_repeated`: it may be
-    given several times, and its value is a list."""
+    given several times, and its value is a list; `is_required`: help says so, and the command that it is missing."""
 
     names: tuple[str, ...]
     summary: str
     title: str | None = None
     is_integer: bool = False
     is_repeated: bool = False
+    is_required: bool = False
 
     @property
     def default(self) -> "Value":

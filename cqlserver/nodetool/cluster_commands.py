@@ -7,6 +7,11 @@ from cqlserver.nodetool.arguments import Command, Group, Option
 
 _TABLES: Final = "[<keyspace> <tables>...]"
 _RESOLVE: Final = Option(("-r", "--resolve-ip"), "Show node domain names instead of IPs")
+_TO: Final = Option(("-et", "--end-token"), "Use -et to specify a token at which repair range ends", "end_token")
+_FROM: Final = Option(
+    ("-st", "--start-token"), "Use -st to specify a token at which the repair range starts", "start_token"
+)
+_VERBOSE: Final = Option(("-v", "--verbose"), "print additional info")
 
 CLUSTER_COMMANDS: Final = (
     Command(
@@ -195,23 +200,42 @@ CLUSTER_COMMANDS: Final = (
         "Attempting to cancel FINALIZED or FAILED sessions is an error.",
         "repair",
         (
-            Option(("-s", "--session"), "The session to cancel", "session"),
+            Option(("-s", "--session"), "The session to cancel", "session", is_required=True),
             Option(("-f", "--force"), "Force a cancellation."),
         ),
+    ),
+    Command(
+        "repair_admin cleanup",
+        "cleans up pending data from completed sessions. This happens automatically, but the command is provided for "
+        "situations where it needs to be expedited. Use --force to cancel compactions that are preventing promotion",
+        "repair",
+        (Option(("-f", "--force"), "Force a cleanup."), _TO, _FROM),
+        _TABLES,
+        "The keyspace followed by one or many tables",
     ),
     Command(
         "repair_admin list",
         "list repair sessions",
         "repair",
-        (
-            Option(
-                ("-et", "--end-token"), "Use -et to specify a token at which repair range ends", "end_token"
-            ),
-            Option(("-a", "--all"), "include completed and failed sessions"),
-            Option(
-                ("-st", "--start-token"), "Use -st to specify a token at which the repair range starts", "start_token"
-            ),
-        ),
+        (_TO, Option(("-a", "--all"), "include completed and failed sessions"), _FROM),
+    ),
+    Command(
+        "repair_admin summarize-pending",
+        "report the amount of data marked pending repair for the given token range (or all replicated range if no tokens "
+        "are provided",
+        "repair",
+        (_VERBOSE, _TO, _FROM),
+        _TABLES,
+        "The keyspace followed by one or many tables",
+    ),
+    Command(
+        "repair_admin summarize-repaired",
+        "return the most recent repairedAt timestamp for the given token range (or all replicated ranges if no tokens are "
+        "provided)",
+        "repair",
+        (_VERBOSE, _TO, _FROM),
+        _TABLES,
+        "The keyspace followed by one or many tables",
     ),
     Command("resumehandoff", "Resume hints delivery process", "gossip"),
     Command(

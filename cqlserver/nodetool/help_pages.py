@@ -70,7 +70,7 @@ def group_page(group: Group, commands: Mapping[str, Command]) -> str:
     for option in _sorted(GLOBAL_OPTIONS):
         lines += [f"{'':{_INDENT}}{_described(option)}", *_wrapped(option.summary.split(), _INDENT + 4), ""]
     lines += ["COMMANDS", f"{'':{_INDENT}}With no arguments, {group.default_summary}", ""]
-    for command in members:
+    for command in sorted(members, key=lambda command: command.name != group.default):
         lines += [f"{'':{_INDENT}}{command.name.split()[1]}", *_wrapped(command.summary.split(), _INDENT + 4), ""]
         for option in command.options:
             text = f"With {option.names[-1]} option, {option.summary}"
@@ -90,6 +90,8 @@ def _synopsis(option: Option) -> str:
     value = f" <{option.title}>" if option.title else ""
     names = " | ".join(f"{name}{value}" for name in option.names)
     more = "..." if option.is_repeated else ""
+    if option.is_required:
+        return f"({names})"
     return f"[({names}){more}]" if len(option.names) > 1 else f"[{names}{more}]"
 
 

@@ -127,7 +127,7 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
         client = ControlClient(host, int(text), Access.of_environment(options["password_file"]))
     except ValueError:
         raise UsageError(f'port: can not convert "{text}" to a int') from None
-    name = command.name.replace(" ", "_")
+    name = command.name.replace(" ", "_").replace("-", "_")
     function = f"{name}_" if keyword.iskeyword(name) else name
     run = getattr(importlib.import_module(f"cqlserver.nodetool.doing.{command.module}"), function)
     tool = Tool(client, options, arguments, sys.stdout.write)

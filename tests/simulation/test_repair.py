@@ -2,13 +2,14 @@
 
 import contextlib
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from cluster.consistency import Consistency
 from cluster.reading.command import ReadCommand
 from cluster.reading.execution import execute
-from cluster.repair import job, participant
+from cluster.repair import job, participant, sessions
 from cluster.repair.coordinator import LineKind, RepairCommand
 from cluster.repair.digest import PartitionDigests
 from cluster.repair.options import Parallelism, Preview, RepairOptions
@@ -327,3 +328,114 @@ def test_participants_may_crash_and_come_back_meanwhile(seed: int) -> None:
     assert repaired(world, world.nodes[0], INCREMENTAL).error is None, f"seed {seed}"
     assert are_equal(world), f"seed {seed}"
     assert all(reader.pending_repair is None for readers in sstables(world) for reader in readers), f"seed {seed}"
+
+
+# --- incremental ones that nobody ends -------------------------------------------------------------------------------------
+
+
+def states(world: World) -> list[list[State]]:
+    """Of the sessions that each node knows."""
+    return [[s.state for s in node.cluster.repairs.participant.sessions.all.values()] for node in world.nodes if node.is_up]
+
+
+def are_apart(node: WorldNode) -> bool:
+    """Whether the node has SSTables that wait for the end of a session."""
+    return any(reader.pending_repair is not None for reader in node.engine.files.readers_of(VALUES.id))
+
+
+def stuck(seed: int, state: State, asked_s: int, failed_s: int, patch: pytest.MonkeyPatch) -> World:
+    """The third node has come to a state of a repair that the first one leads, and hears nothing more of it."""
+    patch.setattr(sessions, "ASKED_AFTER_S", asked_s)
+    patch.setattr(sessions, "FAILED_AFTER_S", failed_s)
+    patch.setattr(sessions, "LOOKED_AT_S", 5.0)
+    world = differing(seed)
+    first, third = world.nodes[0], world.nodes[2]
+    cut = [False]
+
+    def cut_off() -> None:
+        world.network.partition([third.endpoint], [node.endpoint for node in world.nodes[:2]])
+
+    become = sessions.LocalSessions._become
+
+    def watched(self: sessions.LocalSessions, session_id: UUID, reached: State) -> None:
+        become(self, session_id, reached)
+        if reached is state and self is third.cluster.repairs.participant.sessions and not cut[0]:
+            cut[0] = True
+            world.schedule.after(0.0, cut_off)
+
+    patch.setattr(sessions.LocalSessions, "_become", watched)
+    assert first.cluster.repairs.begin(KEYSPACE, INCREMENTAL) is not None
+    first.settle()
+    until_s = world.schedule.now_s + 30
+    while not cut[0]:
+        world.run(0.05)
+        assert world.schedule.now_s < until_s
+    world.run(5)
+    assert states(world)[2] == [state]
+    assert are_apart(third)
+    return world
+
+
+def test_a_session_whose_coordinator_starts_again_fails_everywhere() -> None:
+    world = differing(33)
+    first = world.nodes[0]
+    assert first.cluster.repairs.begin(KEYSPACE, INCREMENTAL) is not None
+    first.settle()
+    while not any(State.PREPARED in found for found in states(world)[1:]):
+        world.run(0.001)
+    first.crash()
+    world.run(1)
+    assert [state.is_over for [state] in states(world)] == [False, False]
+    first.start()
+    world.run(30)
+    assert states(world) == [[State.FAILED]] * 3
+    assert not any(map(are_apart, world.nodes))
+
+
+def test_a_session_that_is_never_ended_fails_and_its_sstables_are_handed_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = stuck(34, State.PREPARED, 1_000, 60, monkeypatch)
+    third = world.nodes[2]
+    world.run(80)
+    assert states(world)[2] == [State.FAILED]
+    assert not are_apart(third)
+    third.crash()
+    third.start()
+    world.run(15)
+    assert states(world)[2] == [State.FAILED]
+    assert not are_apart(third)
+
+
+def test_who_has_promised_and_missed_the_end_asks_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = stuck(35, State.FINALIZE_PROMISED, 20, 10_000, monkeypatch)
+    third = world.nodes[2]
+    third.crash()
+    third.start()
+    world.heal(60)
+    (ended,) = {state for found in states(world) for state in found}
+    assert ended.is_over
+    assert not any(map(are_apart, world.nodes))
+    repaired_ats = {reader.repaired_at_ms for node in world.nodes for reader in node.engine.files.readers_of(VALUES.id)}
+    assert (0 not in repaired_ats) == (ended is State.FINALIZED)
+
+
+def test_sessions_that_are_over_are_forgotten_when_later_ones_have_repaired_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "FORGOTTEN_AFTER_S", 30)
+    monkeypatch.setattr(sessions, "LOOKED_AT_S", 5.0)
+    world = differing(36)
+    assert repaired(world, world.nodes[0], INCREMENTAL).error is None
+    world.run(60)
+    assert states(world) == [[State.FINALIZED]] * 3
+    assert repaired(world, world.nodes[1], INCREMENTAL).error is None
+    last = [max(node.cluster.repairs.participant.sessions.all) for node in world.nodes]
+    world.run(60)
+    assert states(world) == [[State.FINALIZED]] * 3
+    assert [list(node.cluster.repairs.participant.sessions.all) for node in world.nodes] == [[each] for each in last]
+
+
+def test_sessions_that_nobody_looks_after_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = stuck(34, State.PREPARED, 1_000, 60, monkeypatch)
+    monkeypatch.setattr(sessions.LocalSessions, "tick", lambda self, ask: None)
+    world.run(80)
+    assert are_apart(world.nodes[2])

@@ -5,7 +5,7 @@ from typing import Any
 
 from cqlserver.control.client import ControlError
 from cqlserver.nodetool.arguments import UsageError
-from cqlserver.nodetool.printing import table
+from cqlserver.nodetool.printing import file_size, table
 from cqlserver.nodetool.program import Tool
 
 _NOT_BY_DEFAULT = "system_distributed"
@@ -113,7 +113,7 @@ def _stamp(time_ms: int) -> str:
 
 
 def repair_admin_list(tool: Tool) -> None:
-    sessions = tool.call("repair_sessions", all=tool.options["all"])["sessions"]
+    sessions = tool.call("repair_sessions", all=tool.options["all"], **_range(tool))["sessions"]
     if not sessions:
         tool.out("no sessions")
         return
@@ -132,3 +132,45 @@ def repair_admin_cancel(tool: Tool) -> None:
     if session is None:
         raise UsageError("Required option '-s' is missing")
     tool.call("cancel_repair_session", session=session, force=tool.options["force"])
+
+
+def repair_admin_summarize_pending(tool: Tool) -> None:
+    ends = ["total", *(["pending", "finalized", "failed"] if tool.options["verbose"] else [])]
+    rows = [["keyspace", "table", *ends]]
+    for found in tool.call("pending_repairs", **_of(tool))["tables"]:
+        rows.append([found["keyspace"], found["table"], *(_size(found[end]) for end in ends)])
+    tool.write(table(rows, " | "))
+
+
+def _size(told: dict[str, Any]) -> str:
+    return f"{file_size(told['bytes'])} ({told['sstables']} sstables / {told['sessions']} sessions)"
+
+
+def repair_admin_summarize_repaired(tool: Tool) -> None:
+    is_verbose = tool.options["verbose"]
+    rows = [["keyspace", "table", "min_repaired", "max_repaired", *(["detail"] if is_verbose else [])]]
+    for found in tool.call("repaired_ranges", **_of(tool))["tables"]:
+        detail = [", ".join(found["sections"])] if is_verbose else []
+        times = [str(found[name]) for name in ("min_repaired_ms", "max_repaired_ms")]
+        rows.append([found["keyspace"], found["table"], *times, *detail])
+    if len(rows) == 1:
+        tool.out("no stats")
+    else:
+        tool.write(table(rows, " | "))
+
+
+def repair_admin_cleanup(tool: Tool) -> None:
+    tool.out("Cleaning up data from completed sessions...")
+    rows = [["keyspace", "table", "successful sessions", "unsuccessful sessions"]]
+    for found in tool.call("release_repairs", **_of(tool))["tables"]:
+        rows.append([found["keyspace"], found["table"], str(found["released"]), str(found["left"])])
+    tool.write(table(rows, " | "))
+
+
+def _of(tool: Tool) -> dict[str, Any]:
+    arguments = tool.arguments
+    return {"keyspace": arguments[0] if arguments else None, "tables": arguments[1:], **_range(tool)}
+
+
+def _range(tool: Tool) -> dict[str, Any]:
+    return {name: tool.options[name] for name in ("start_token", "end_token")}

@@ -220,3 +220,11 @@ def test_an_incremental_repair_marks_what_it_compared(server: Server) -> None:
         first.nodetool("repair_admin", "cancel", "-s", session)
     stats = first.nodetool("tablestats", "ks3.t")
     assert "Percent repaired: 100.0" in stats
+    head, repaired = first.nodetool("repair_admin", "summarize-repaired", "-v", "ks3", "t").splitlines()
+    assert [cell.strip() for cell in head.split(" | ")] == ["keyspace", "table", "min_repaired", "max_repaired", "detail"]
+    cells = [cell.strip() for cell in repaired.split(" | ")]
+    assert cells[2] == cells[3] != "0"
+    assert cells[4].startswith("(-9223372036854775808,")
+    assert f"={cells[2]}" in cells[4]
+    pending = first.nodetool("repair_admin", "summarize-pending", "ks3", "t").splitlines()[1]
+    assert pending.split(" | ")[2].strip() == "0 bytes (0 sstables / 0 sessions)"
