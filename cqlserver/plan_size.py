@@ -12,7 +12,7 @@ from enum import Enum
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 
 from cqlserver.plans.fast.values import shared_heads
-from storage.engine import U16_HEADS
+from storage.packed_writes import U16_HEADS
 
 _OWN = (
     "cqlserver.plans.", "cqlserver.terms.", "cqlserver.restrictions.", "cqlserver.selection.", "cqlserver.statements",

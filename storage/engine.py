@@ -47,7 +47,7 @@ from storage.memtable.memtable import CK_LENGTH_MAX, single
 from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
 from storage.oversized import oversized
-from storage.packed_writes import PackedRowWrite, PackedRun, maybe_packed_draft
+from storage.packed_writes import U16_HEADS, PackedRowWrite, PackedRun, maybe_packed_draft
 from storage.reads import TableStore
 from storage.schema.changes import ChangedTables, changed_tables
 from storage.schema.definitions import built_here_table, schema_tables
@@ -70,7 +70,6 @@ TABLES_DROPPED_PER_GO = 100
 
 PackedWriter = Callable[[bytes, bytes, bytes, bytes], None]
 """(key, ck, timestamp, wire values): logs and applies one packed row."""
-
 
 TRUNCATED: Final = "truncated"
 DROPPED: Final = "dropped"
@@ -699,6 +698,3 @@ class Engine:
         if unlogged and self.commit_log is not None and self.commit_log.failure is None:
             self.flush(unlogged)
             self.background.finish()
-
-
-U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))

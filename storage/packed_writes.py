@@ -10,6 +10,8 @@ from storage.memtable.packed import Layout
 from storage.mutation import PartitionUpdate, packed_record
 from storage.reads import TableStore
 
+U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
+"""Of lengths."""
 
 class PackedRowWrite(NamedTuple):
     """One packed row on its way into a table; `body` is `[i64 timestamp_us][wire values]`, key and ck are at most 65,535
