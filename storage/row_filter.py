@@ -116,7 +116,9 @@ def _like(found: Callable[[bytes, bytes], bool], term: bytes, analyze: "Analyze 
     if analyze is None:
         return lambda value: found(value, term)
     wanted = analyze(term)
-    return lambda value: found(analyze(value), wanted)
+    if not wanted:
+        return lambda value: True
+    return lambda value: any(found(given, one) for given in analyze(value) for one in wanted)
 
 
 _CONTAINED: Final = frozenset((Condition.CONTAINS, Condition.CONTAINS_KEY, Condition.ENTRY))

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from cluster.internode.texts import decode_texts, encode_texts
 from protocol.errors import PeerError
-from storage.indexes.lookups import Indexed, IndexedRange, IndexedValue
+from storage.indexes.lookups import Indexed, IndexedRange, IndexedText, IndexedValue
 from storage.row_filter import Condition, FilterExpression
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
@@ -78,7 +78,7 @@ def _maybe_column(table: TableMetadata, index: str) -> str | None:
 
 # --- as bytes (docs/formats/internode.md) ----------------------------------------------------------------------------------
 
-_VALUE, _RANGE, _NEAREST = b"v", b"r", b"n"
+_VALUE, _RANGE, _TEXT, _NEAREST = b"v", b"r", b"t", b"n"
 
 
 def encode_criteria(criteria: Criteria) -> bytes:
@@ -96,6 +96,8 @@ def _lookup_texts(lookup: Lookup) -> Sequence[bytes]:
         case IndexedRange(start=start, start_inclusive=start_in, end=end, end_inclusive=end_in):
             kinds = bytes((start is not None, start_in, end is not None, end_in))
             return (_RANGE, name, kinds, start or b"", end or b"")
+        case IndexedText(condition=condition, text=text):
+            return (_TEXT, name, bytes((condition,)), text)
         case Nearest(vector=vector):
             return (_NEAREST, name, vector)
 
@@ -125,6 +127,9 @@ def _decode_lookup(data: bytes) -> Lookup:
         return IndexedValue(name.decode(), first, rest[0] if rest else None)
     if kind == _NEAREST:
         return Nearest(name.decode(), first)
+    if kind == _TEXT:
+        (condition,), (text,) = first, rest
+        return IndexedText(name.decode(), Condition(condition), text)
     if kind != _RANGE:
         raise PeerError(f"a lookup of kind {kind!r}")
     has_start, start_in, has_end, end_in = first

@@ -34,15 +34,16 @@ from protocol.types import (
 from storage.indexes.analysis import ANALYSIS_OPTIONS
 from storage.indexes.attached import SAI_CLASS, java_class
 from storage.indexes.sasi import (
-    ANALYZED,
     ANALYZER_CLASS,
+    ANALYZERS,
     MODE,
     MODES,
     NO_OP,
     NON_TOKENIZING,
     SASI_CLASS,
     SPARSE,
-    TOKENIZING,
+    analyzer_fault,
+    is_analyzed,
     sasi_mode,
 )
 from storage.indexes.target import CLASS_OPTION, TARGET_OPTION, IndexTarget, TargetKind, maybe_target, value_type
@@ -55,6 +56,7 @@ _BEAM_WIDTH: Final = "construction_beam_width"
 _OPTIMIZE_FOR: Final = "optimize_for"
 _VECTOR_OPTIONS: Final = (_NODE_CONNECTIONS, _BEAM_WIDTH, SIMILARITY, _OPTIMIZE_FOR)
 _SAI_OPTIONS: Final = frozenset((TARGET_OPTION, CLASS_OPTION, *_VECTOR_OPTIONS, *ANALYSIS_OPTIONS))
+_NORMALIZATIONS: Final = frozenset(("normalize_lowercase", "normalize_uppercase"))
 _SIMILARITIES: Final = (EUCLIDEAN, DOT_PRODUCT, COSINE)
 _OPTIMIZATIONS: Final = ("LATENCY", "RECALL")
 _SAI_TYPES: Final = (
@@ -192,28 +194,28 @@ def _check_sasi(table: TableMetadata, index: IndexMetadata, warn: Warn) -> None:
     _check_sasi_analyzer(options, column)
     if options.get(MODE, SPARSE).upper() not in MODES:
         raise ConfigurationError(f"Incorrect index mode: {options[MODE]}")
-    is_literal = column.type in (TEXT, ASCII)
+    is_literal = column.type in (TEXT, ASCII) and not column.reversed
     if sasi_mode(options) == SPARSE and is_literal:
         raise ConfigurationError("SPARSE mode is only supported on non-literal columns.")
-    if sasi_mode(options) == SPARSE and (ANALYZER_CLASS in options or options.get(ANALYZED, "").lower() == "true"):
+    if sasi_mode(options) == SPARSE and is_analyzed(options):
         raise ConfigurationError("SPARSE mode doesn't support analyzers.")
-    warn("SASI indexes are experimental and are not recommended for production use.")
 
 
 def _check_sasi_analyzer(options: Mapping[str, str], column: ColumnMetadata) -> None:
     name = options.get(ANALYZER_CLASS)
-    is_default = name is None and options.get(ANALYZED, "").lower() == "true" and column.type in (TEXT, ASCII)
-    if name in TOKENIZING or is_default:
-        raise InvalidRequest("SASI indexes that cut texts into words are not supported yet")
-    if name not in (None, NO_OP, NON_TOKENIZING):
+    is_literal = column.type in (TEXT, ASCII) and not column.reversed
+    if name is not None and name not in ANALYZERS:
         raise ConfigurationError(f"Invalid analyzer class option specified [{name}]")
-    if name == NON_TOKENIZING:
-        if column.type not in (TEXT, ASCII):
-            raise ConfigurationError(f"NonTokenizingAnalyzer does not support type {column.type.cql()}")
-        if "case_sensitive" in options and {"normalize_lowercase", "normalize_uppercase"} & options.keys():
-            raise ConfigurationError(
-                "case_sensitive option cannot be specified together with either normalize_lowercase or normalize_uppercase"
-            )
+    if name not in (None, NO_OP) and not is_literal:
+        assert name is not None
+        raise ConfigurationError(f"{name.rpartition('.')[2]} does not support type {column.type.cql()}")
+    if name == NON_TOKENIZING and "case_sensitive" in options and _NORMALIZATIONS & options.keys():
+        raise ConfigurationError(
+            "case_sensitive option cannot be specified together with either normalize_lowercase or normalize_uppercase"
+        )
+    fault = analyzer_fault(options) if is_literal else None
+    if fault is not None:
+        raise InvalidRequest(fault)
 
 
 _Check = Callable[[TableMetadata, IndexMetadata, Warn], None]

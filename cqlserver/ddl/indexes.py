@@ -47,6 +47,13 @@ _COLLECTIONS: Final = (ListType, SetType, MapType)
 
 
 def create_index(schema: Schema, statement: CreateIndex, context: DdlContext) -> DdlResult:
+    result = _create_index(schema, statement, context)
+    if _class_name(statement) == SASI_CLASS:
+        context.warn("SASI indexes are experimental and are not recommended for production use.")
+    return result
+
+
+def _create_index(schema: Schema, statement: CreateIndex, context: DdlContext) -> DdlResult:
     keyspace_name, table_name = context.keyspace_of(statement.table), statement.table.name
     authorize(keyspace_name, "ALTER", f"<table {keyspace_name}.{table_name}>")
     check_keyspace_name(keyspace_name)

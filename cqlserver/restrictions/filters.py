@@ -60,14 +60,25 @@ def filter_expressions(restriction: Restriction, values: Values, index: str | No
     raise TypeError(restriction)
 
 
-def like_expression(column: ColumnMetadata, value: Value, likes: frozenset[Condition], index: str) -> FilterExpression:
-    """LIKE: which form it has, its wildcards tell. Raises InvalidRequest for one that is not among `likes`, those that the
-    index answers."""
+def like_expression(
+    column: ColumnMetadata, value: Value, indexes: Sequence[tuple[str, frozenset[Condition]]]
+) -> FilterExpression:
+    """LIKE, by the first of the indexes that answers its form. Raises InvalidRequest where none does."""
+    form, term = like_form(column, value)
+    for name, likes in indexes:
+        if form in likes:
+            return FilterExpression(column, form, (term,), name)
+    raise InvalidRequest(
+        f"{column.name} {_LIKE_FORMS[form]} {column.type.to_text(term)} is only supported on properly indexed columns"
+    )
+
+
+def like_form(column: ColumnMetadata, value: Value) -> tuple[Condition, bytes]:
+    """Which form LIKE has, its wildcards tell; and what is between them."""
     if value is None:
         raise ServerError("java.lang.NullPointerException")
     pattern = _checked(value, column)
-    form = Condition.LIKE_MATCHES
-    term = pattern
+    form, term = Condition.LIKE_MATCHES, pattern
     if pattern.endswith(b"%"):
         form, term = (
             (Condition.LIKE_CONTAINS, pattern[1:-1]) if pattern.startswith(b"%") else (Condition.LIKE_PREFIX, pattern[:-1])
@@ -76,11 +87,7 @@ def like_expression(column: ColumnMetadata, value: Value, likes: frozenset[Condi
         form, term = Condition.LIKE_SUFFIX, pattern[1:]
     if not term:
         raise InvalidRequest("LIKE value can't be empty.")
-    if form not in likes:
-        raise InvalidRequest(
-            f"{column.name} {_LIKE_FORMS[form]} {column.type.to_text(term)} is only supported on properly indexed columns"
-        )
-    return FilterExpression(column, form, (term,), index)
+    return form, term
 
 
 _LIKE_FORMS: Final[Mapping[Condition, str]] = MappingProxyType(

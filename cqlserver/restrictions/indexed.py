@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.restrictions.filters import filter_expressions, like_expression
+from cqlserver.restrictions.filters import filter_expressions, like_expression, like_form
 from cqlserver.restrictions.relations import (
     SLICE_OPERATORS,
     AnnRestriction,
@@ -28,8 +28,8 @@ from protocol.types import ASCII, BOOLEAN, TEXT, UUID, MapType, SetType, VectorT
 from storage.indexes.analysis import Analyze
 from storage.indexes.attached import SAI_CLASS, analyzer_of, java_class
 from storage.indexes.local import LOCAL_KINDS, VALUE_BYTES_MAX
-from storage.indexes.lookups import Indexed, IndexedRange, IndexedValue
-from storage.indexes.sasi import CONTAINS, SASI_CLASS, sasi_mode
+from storage.indexes.lookups import Indexed, IndexedRange, IndexedText, IndexedValue
+from storage.indexes.sasi import CONTAINS, SASI_CLASS, is_tokenizing, sasi_mode
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
 from storage.row_filter import Condition, FilterExpression
 from storage.schema.metadata import ColumnMetadata, IndexMetadata, TableMetadata
@@ -86,8 +86,8 @@ class IndexRegistry:
         if isinstance(restriction, AnnRestriction):
             return []
         if isinstance(restriction, LikeRestriction):
-            index = next(i for i in self.all if is_supported(restriction, i))
-            return [like_expression(restriction.first, restriction.term.bind(values), index.likes, index.name)]
+            able = [index for index in self.all if is_supported(restriction, index)]
+            return [like_expression(restriction.first, restriction.term.bind(values), [(i.name, i.likes) for i in able])]
         analyzed = next((i for i in self.all if i.analyze is not None and is_supported(restriction, i)), None)
         return filter_expressions(restriction, values, None if analyzed is None else analyzed.name)
 
@@ -147,13 +147,16 @@ def _attached_operators(target: IndexTarget) -> frozenset[Operator | str]:
 def _sasi_index(metadata: IndexMetadata, target: IndexTarget) -> QueryIndex:
     """index/sasi/conf/ColumnIndex.java, supports."""
     mode = sasi_mode(metadata.options)
-    if target.column.type not in (TEXT, ASCII):
+    if target.column.type not in (TEXT, ASCII) or target.column.reversed:
         ranges = () if mode == CONTAINS else SLICE_OPERATORS
         return QueryIndex(metadata.name, target, frozenset((Operator.EQ, *ranges)))
-    likes = {Condition.LIKE_MATCHES, Condition.LIKE_PREFIX}
+    cuts = is_tokenizing(metadata.options)
+    likes = {Condition.LIKE_MATCHES}
     if mode == CONTAINS:
         likes |= {Condition.LIKE_SUFFIX, Condition.LIKE_CONTAINS}
-    operators = frozenset((Operator.EQ, Operator.LIKE))
+    if not (cuts and mode == CONTAINS):
+        likes.add(Condition.LIKE_PREFIX)
+    operators = frozenset((Operator.LIKE,) if cuts else (Operator.EQ, Operator.LIKE))
     return QueryIndex(metadata.name, target, operators, True, analyzer_of(metadata), frozenset(likes))
 
 
@@ -210,6 +213,10 @@ def _indexed_values(restriction: Restriction, index: QueryIndex, values: Values)
             else:
                 value = restriction.term.bind(values)
             yield _indexed_value(index, value)
+        case LikeRestriction():
+            condition, text = like_form(restriction.first, restriction.term.bind(values))
+            if condition in index.likes:
+                yield IndexedText(index.name, condition, text)
         case SliceRestriction(start=start, end=end):
             ends = [None if bound is None else bound.term.bind(values) for bound in (start, end)]
             yield IndexedRange(

@@ -1,6 +1,6 @@
 """What an attached index makes of a text before it keeps it (index/sai/analyzer/NonTokenizingAnalyzer.java)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from unicodedata import combining, normalize
 
@@ -17,7 +17,8 @@ _FOLDED: Final = {
     **dict(zip("‐‑‒–—⁄", "-----/", strict=True)),
 }
 
-Analyze = Callable[[bytes], bytes]
+Analyze = Callable[[bytes], Sequence[bytes]]
+"""The terms of a text: one, but where it is cut into words."""
 
 
 def maybe_analyzer(options: Mapping[str, str]) -> Analyze | None:
@@ -32,14 +33,14 @@ def maybe_analyzer(options: Mapping[str, str]) -> Analyze | None:
     if not steps:
         return None
 
-    def analyze(value: bytes) -> bytes:
+    def analyze(value: bytes) -> Sequence[bytes]:
         try:
             text = value.decode()
         except UnicodeDecodeError:
-            return value
+            return (value,)
         for step in steps:
             text = step(text)
-        return text.encode()
+        return (text.encode(),)
 
     return analyze
 

@@ -7,13 +7,13 @@ stay behind; readers look at the row itself.
 A term is the value's order key, so that a range of values is a range of terms; of texts what the analyzer makes of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
-from protocol.types import CqlType
+from protocol.types import ASCII, TEXT, CqlType
 from storage.indexes.analysis import Analyze, maybe_analyzer
 from storage.indexes.entries import row_entries
-from storage.indexes.sasi import SASI_CLASS, maybe_sasi_analyzer
+from storage.indexes.sasi import SASI_CLASS, TERM_BYTES_MAX, maybe_sasi_analyzer
 from storage.indexes.sorted_terms import SortedTerms
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
 from storage.memtable.memtable import position_of
@@ -50,7 +50,8 @@ class AttachedIndex:
     """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows."""
 
     __slots__ = (
-        "_entries", "_is_of_partition_key", "analyze", "is_begun", "is_built", "metadata", "postings", "target", "type"
+        "_entries", "_is_of_partition_key", "_term_bytes_max", "analyze", "is_begun", "is_built", "metadata", "postings",
+        "target", "type",
     )  # fmt: skip
 
     def __init__(self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget) -> None:
@@ -58,7 +59,9 @@ class AttachedIndex:
         self._entries = row_entries(base, target)
         self._is_of_partition_key = target.column.kind is ColumnKind.PARTITION_KEY
         self.type: CqlType = value_type(target)
-        self.analyze: Analyze | None = analyzer_of(metadata)
+        self.analyze: Analyze | None = analyzer_of(metadata) if self.type in (TEXT, ASCII) else None
+        is_sasi = metadata.options.get(CLASS_OPTION) == SASI_CLASS
+        self._term_bytes_max: int | None = TERM_BYTES_MAX if is_sasi else None
         self.is_begun = self.is_built = False
         self.postings: Postings = self._empty()
 
@@ -70,15 +73,22 @@ class AttachedIndex:
         return self._is_of_partition_key or is_static is (self.target.column.kind is ColumnKind.STATIC)
 
     def term(self, value: bytes) -> bytes:
-        """Of a value, or of an entry of a map (entries.entry_value)."""
+        """Of a value that has one, or of an entry of a map (entries.entry_value)."""
         if self.target.kind is TargetKind.ENTRIES and self.target.is_of_elements:
             return value
-        return self.type.order_key(value if self.analyze is None else self.analyze(value))
+        return self.type.order_key(value if self.analyze is None else self.analyze(value)[0])
+
+    def terms_of(self, value: bytes) -> Sequence[bytes]:
+        """What is kept of a value."""
+        if self._term_bytes_max is None:
+            return (self.term(value),)
+        given = (value,) if self.analyze is None else self.analyze(value)
+        return [self.type.order_key(term) for term in given if len(term) <= self._term_bytes_max]
 
     def terms(self, key: bytes, row: Row | None) -> frozenset[bytes]:
         if row is None:
             return frozenset()
-        return frozenset(self.term(value) for value, _ in self._entries(key, row))
+        return frozenset(term for value, _ in self._entries(key, row) for term in self.terms_of(value))
 
     def change(self, key: bytes, ck: bytes, rows: tuple[Row | None, Row | None]) -> Change:
         """What a row's change from `rows[0]` to `rows[1]` changes; `apply` does it."""

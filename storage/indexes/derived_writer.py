@@ -6,7 +6,7 @@ indexes and one for the views; all of it is one record of the log, and takes eff
 columns than the row that is there, an older timestamp, what a part says) goes the general way (indexed_tables.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -47,7 +47,7 @@ class Effects:
         self.records: list[bytes] = []
         self.put: list[tuple[TableStore, bytes, bytes, bytes]] = []
         self.gone: list[tuple[TableStore, bytes, bytes, PartitionUpdate | None]] = []
-        self.attached: list[tuple[AttachedIndex, tuple[bytes, ...], tuple[bytes, ...]]] = []
+        self.attached: list[tuple[AttachedIndex, Sequence[bytes], Sequence[bytes]]] = []
 
 
 class Part(Protocol):

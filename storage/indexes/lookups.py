@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from storage.indexes.entries import entry_value
+from storage.indexes.like import LikeLookup
 from storage.indexes.reading import AFTER, AttachedLookup, LocalLookup
 from storage.indexes.table_indexes import TableIndexes
 from storage.indexes.vectors import VectorIndex
+from storage.row_filter import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,20 @@ class IndexedRange:
     end_inclusive: bool
 
 
-Indexed: TypeAlias = IndexedValue | IndexedRange
+@dataclass(frozen=True, slots=True)
+class IndexedText:
+    """What LIKE looks for, without its wildcards, which `condition` tells."""
+
+    index: str
+    condition: Condition
+    text: bytes
 
 
-def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> LocalLookup | AttachedLookup | None:
+Indexed: TypeAlias = IndexedValue | IndexedRange | IndexedText
+IndexLookup: TypeAlias = LocalLookup | AttachedLookup | LikeLookup
+
+
+def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> IndexLookup | None:
     """None where the table has no such index that can be asked for values."""
     if isinstance(wanted, IndexedRange):
         attached = indexes.attached.get(wanted.index)
@@ -46,6 +58,12 @@ def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> Local
         end = b"\xff" if wanted.end is None else attached.term(wanted.end)
         lower = (start,) if wanted.start is None or wanted.start_inclusive else (start, AFTER)
         return AttachedLookup(indexes, wanted.index, lower, (end, AFTER) if wanted.end_inclusive else (end,))
+    if isinstance(wanted, IndexedText):
+        attached = indexes.attached.get(wanted.index)
+        if attached is None:
+            return None
+        terms = (wanted.text,) if attached.analyze is None else attached.analyze(wanted.text)
+        return LikeLookup(indexes, attached, wanted.condition, terms)
     value = wanted.value if wanted.map_key is None else entry_value(wanted.map_key, wanted.value)
     if wanted.index in indexes.local:
         return LocalLookup(indexes, wanted.index, value, now_s)

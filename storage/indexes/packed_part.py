@@ -92,7 +92,7 @@ class IndexesPart:
             if attached.is_begun:
                 value = new[wire] if wire >= 0 else split_key(key, self._key_count)[of_key]
                 if old is None:
-                    effects.attached.append((attached, (), (attached.term(value),)))
+                    effects.attached.append((attached, (), attached.terms_of(value)))
                 elif wire >= 0 and old[wire] != value:
-                    effects.attached.append((attached, (attached.term(old[wire]),), (attached.term(value),)))
+                    effects.attached.append((attached, attached.terms_of(old[wire]), attached.terms_of(value)))
         return True

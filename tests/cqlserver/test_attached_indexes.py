@@ -7,6 +7,7 @@ import pytest
 
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
+from storage.indexes.sasi import SASI_CLASS
 from tests.cqlserver.small_server import KEYSPACE, small_node
 from tests.cqlserver.test_secondary_indexes import Client, number, restarted
 
@@ -90,3 +91,43 @@ def test_the_nearest_vectors_are_found_exactly(function: str) -> None:
         odd = client.run(f"SELECT k FROM ks.t WHERE n = 1 ORDER BY v ANN OF {wanted} LIMIT 5")
         assert odd == [(number(k),) for k in expected if k % 2][:5]
         client = restarted(client.node, disk, clock)
+
+
+def test_like_gives_what_a_scan_gives() -> None:
+    """Over overwritten and deleted rows, pages, flushes and restarts."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    disk, clock = FaultyDisk(), ManualClock()
+    client = Client(small_node(disk, clock, sasi_indexes_enabled=True))
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int, c int, v text, PRIMARY KEY (k, c))")
+    client.run(f"CREATE CUSTOM INDEX ON ks.t (v) USING '{SASI_CLASS}' WITH OPTIONS = {{'mode': 'CONTAINS'}}")
+    rows: dict[tuple[int, int], str] = {}
+    found_rows = 0
+    for step in range(300):
+        k, c = rng.randrange(8), rng.randrange(4)
+        if rng.random() < 0.25:
+            client.run(f"DELETE FROM ks.t WHERE k = {k} AND c = {c}")
+            rows.pop((k, c), None)
+        else:
+            rows[k, c] = "".join(rng.choice("abé") for _ in range(rng.randrange(1, 6)))
+            client.run(f"INSERT INTO ks.t (k, c, v) VALUES ({k}, {c}, '{rows[k, c]}')")
+        if step % 3:
+            continue
+        text = "".join(rng.choice("abé") for _ in range(rng.randrange(1, 4)))
+        for pattern, is_met in (
+            (text, text.__eq__),
+            (text + "%", lambda value, text=text: value.startswith(text)),
+            ("%" + text, lambda value, text=text: value.endswith(text)),
+            (f"%{text}%", lambda value, text=text: text in value),
+        ):
+            found = client.run(f"SELECT k, c FROM ks.t WHERE v LIKE '{pattern}'")
+            expected = [(number(k), number(c)) for k, c in rows if is_met(rows[k, c])]
+            assert sorted(found) == sorted(expected), pattern
+            one = client.run(f"SELECT c FROM ks.t WHERE k = {k} AND v LIKE '{pattern}'")
+            assert one == [(number(c),) for c in sorted(c for at, c in rows if at == k and is_met(rows[at, c]))]
+            found_rows += len(found)
+        if step == 150:
+            client = restarted(client.node, disk, clock)
+    assert found_rows > 100

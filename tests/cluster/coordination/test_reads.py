@@ -12,7 +12,7 @@ from cluster.reading.command import ReadCommand, slices_behind
 from cluster.reading.criteria import Criteria, Nearest
 from protocol.errors import ReadTimeout
 from storage.environment.environment import Rng
-from storage.indexes.lookups import IndexedRange, IndexedValue
+from storage.indexes.lookups import IndexedRange, IndexedText, IndexedValue
 from storage.keys import row_end
 from storage.memtable.memtable import Position, position_of
 from storage.mutation import (
@@ -251,6 +251,7 @@ def test_commands_survive_the_wire() -> None:
         replace(ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, slices), criteria=Criteria(expressions, by_value, False, True)),
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria(expressions[:1], by_range)),
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria((), Nearest("i", b"\0" * 8))),
+        ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria((), IndexedText("i", Condition.LIKE_PREFIX, b"a"))),
     ):
         encoded = encode_command(command)
         assert decode_command(encoded, lambda table_id: TABLE) == command
