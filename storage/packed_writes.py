@@ -13,6 +13,7 @@ from storage.reads import TableStore
 U16_HEADS = tuple(length.to_bytes(2, "big") for length in range(1024))
 """Of lengths."""
 
+
 class PackedRowWrite(NamedTuple):
     """One packed row on its way into a table; `body` is `[i64 timestamp_us][wire values]`, key and ck are at most 65,535
     bytes long."""
