@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from storage.batches import SOURCES_PER_GO_MAX, Batch, Item, in_order
-from storage.environment.strands import ITEMS_PER_GO_MAX, let_go_piecewise, long_work, undisturbed
+from storage.environment.strands import ITEMS_PER_GO_MAX, let_go_piecewise, long_work, paused, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
 from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
@@ -27,6 +27,7 @@ from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, PartitionU
 from storage.projection import PartitionProjector, Projector
 from storage.reconcile import Resolve, live_row, resolver
 from storage.schema.metadata import ColumnMetadata, TableMetadata
+from storage.sought import Layers, Sought
 
 if TYPE_CHECKING:
     from storage.indexes.table_indexes import TableIndexes
@@ -48,6 +49,8 @@ class Slice(NamedTuple):
     end: bytes
 
 
+ASKED_EACH_MAX: Final = 16
+"""Of more sources than these it is looked first which of them may have a key."""
 ALL_ROWS: Final = Slice(b"", b"\xff")
 EVERYTHING: Final = (ALL_ROWS,)
 FIRST_POSITION: Final[Position] = b""
@@ -56,10 +59,12 @@ _NOTHING: Final = (0,)
 
 
 class Source(Protocol):
-    """What holds partitions of a table: a memtable, an SSTable. Nothing in it is newer than `max_timestamp_us`."""
+    """What holds partitions of a table: a memtable, an SSTable. Nothing in it is newer than `max_timestamp_us`. `stored`
+    gives a partition as it has it, `maybe_partition` in its general form."""
 
     @property
     def max_timestamp_us(self) -> int: ...
+    def stored(self, sought: Sought) -> Stored | None: ...
     def maybe_partition(self, key: bytes) -> SourcePartition | None: ...
     def batches(self, start: Position = FIRST_POSITION) -> Iterator[Batch[Stored]]: ...
 
@@ -118,8 +123,8 @@ class TableStore:
     """One table's data on this node."""
 
     __slots__ = (
-        "_dropped_us", "_merges_all", "_needs_liveness", "_resolve", "_whole", "awaited", "counter_cache", "flushed",
-        "has_derived", "indexes", "keeps_deletions", "layouts", "memtable", "sources_read", "table", "views",
+        "_dropped_us", "_layers", "_merges_all", "_needs_liveness", "_resolve", "_whole", "awaited", "counter_cache",
+        "flushed", "has_derived", "indexes", "keeps_deletions", "layouts", "memtable", "sources_read", "table", "views",
     )  # fmt: skip
 
     def __init__(self, table: TableMetadata) -> None:
@@ -136,6 +141,7 @@ class TableStore:
         self._merges_all = self._resolve.keeps_clustering or self.layouts.are_counters
         self.memtable = memtable_of(self.layouts, self._resolve)
         self.flushed: tuple[Source, ...] = ()
+        self._layers: Layers[Source] = Layers(())  # of `flushed`, as soon as it is asked for
         self.sources_read: dict[int, int] = {}
         """Reads of one partition or row by how many of `flushed` had it, where there are any; nobody takes it back."""
         self.counter_cache = CounterCache()
@@ -204,6 +210,12 @@ class TableStore:
         if len(self.memtable) > ITEMS_PER_GO_MAX or self.memtable.live_bytes > BYTES_DROPPED_PER_GO_MAX:
             long_work()
 
+    def assure_turns_for_read(self) -> None:
+        """Before a partition is read: the same, where it may lie in so many SSTables that asking them takes a while. Such a
+        read pauses; one that somebody begins without this does not."""
+        if len(self.flushed) > ITEMS_PER_GO_MAX:
+            long_work()
+
     def let_go(self) -> None:
         """This data is about to be dropped."""
         let_go_piecewise(self.memtable.pieces())
@@ -255,17 +267,23 @@ class TableStore:
         found = 0
         versions: list[StoredRow] = []
         whole_us = NO_TIMESTAMP
-        for source in (self.memtable, *self.flushed):
+        sought = Sought(key)
+        for source in chain((self.memtable,), self._around(sought)):
             if source.max_timestamp_us < whole_us:
                 break  # this one, and all that follow
-            partition = source.maybe_partition(key)
-            if partition is None:
+            stored = source.stored(sought)
+            if stored is None:
                 continue
             found += source is not self.memtable
-            covering = max(covering, partition.deletion)
-            for tombstone in partition.range_tombstones(ck, ck + b"\0"):
-                covering = max(covering, tombstone.deletion)
-            row = partition.get(ck)
+            row: StoredRow | None
+            if type(stored) is bytes:
+                row = stored[2 + len(ck) :] if stored.startswith(ck, 2) else None  # as in row_at
+            else:
+                partition = self.general(stored)
+                covering = max(covering, partition.deletion)
+                for tombstone in partition.range_tombstones(ck, ck + b"\0"):
+                    covering = max(covering, tombstone.deletion)
+                row = partition.get(ck)
             if row is not None:
                 versions.append(row)
                 if type(row) is bytes and self._is_whole(row):
@@ -301,18 +319,23 @@ class TableStore:
             if isinstance(found, Partition):
                 return self._view(key, found, slices, now_s, reverse)
             return self._view_of_single(key, found, slices, now_s)
-        partitions = self._partitions(key)
-        if not partitions:
+        several = self._all_stored(key)
+        if not several:
             return None
-        return self._view(key, self.merged(partitions), slices, now_s, reverse)
+        stored = several[0] if len(several) == 1 else self.combined(several)
+        if isinstance(stored, (bytes, SingleRow)):
+            return self._view_of_single(key, stored, slices, now_s)
+        return self._view(key, stored, slices, now_s, reverse)
 
     def expect(self, keys: Sequence[bytes], slices: Sequence[Slice], now_s: int, reverse: bool = False) -> None:
         """That `read` will be asked for these partitions, in this order: whoever has to fetch them may begin."""
 
     def maybe_stored(self, key: bytes) -> SourcePartition | None:
         """A partition as it is stored, tombstones and all, whatever sources it lies in."""
-        partitions = self._partitions(key)
-        return self.merged(partitions) if partitions else None
+        several = self._all_stored(key)
+        if not several:
+            return None
+        return self.general(several[0] if len(several) == 1 else self.combined(several))
 
     def merged(self, partitions: Sequence[SourcePartition]) -> SourcePartition:
         """Of one key, in several sources or in one."""
@@ -449,11 +472,21 @@ class TableStore:
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _partitions(self, key: bytes) -> list[SourcePartition]:
-        of_memtable = self.memtable.maybe_partition(key)
-        found = [partition for source in self.flushed if (partition := source.maybe_partition(key)) is not None]
+    def _all_stored(self, key: bytes) -> list[Stored]:
+        """What each source has of a partition, the newest source first."""
+        sought = Sought(key)
+        of_memtable = self.memtable.get(key)
+        found = [stored for source in self._around(sought) if (stored := source.stored(sought)) is not None]
         self.sources_read[len(found)] = self.sources_read.get(len(found), 0) + 1
         return found if of_memtable is None else [of_memtable, *found]
+
+    def _around(self, sought: Sought) -> Iterable[Source]:
+        """Which of `flushed` may have a partition; a few are asked themselves."""
+        if len(self.flushed) <= ASKED_EACH_MAX:
+            return self.flushed
+        if self._layers.sources is not self.flushed:
+            self._layers = Layers(self.flushed)
+        return paused(self._layers.around(sought.place()))
 
     def live(self, row: StoredRow, now_s: int) -> StoredRow | None:
         if type(row) is bytes:

@@ -106,9 +106,11 @@ class Reading:
             if state.key not in keys:
                 return
             begin = keys.index(state.key)
-        if len(keys) > begin + 1 and not isinstance(self.store, IndexedStore):
-            resumes = state is not None and state.clustering is not None
-            self.store.expect(keys[begin + 1 if resumes else begin :], slices, now_s, reverse)
+        if not isinstance(self.store, IndexedStore):
+            self.store.assure_turns_for_read()
+            if len(keys) > begin + 1:
+                resumes = state is not None and state.clustering is not None
+                self.store.expect(keys[begin + 1 if resumes else begin :], slices, now_s, reverse)
         for index in range(begin, len(keys)):
             key = keys[index]
             if self.trace is not None:

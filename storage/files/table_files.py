@@ -21,6 +21,7 @@ from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
 from storage.merged import SourcePartition
 from storage.reads import TableStore
+from storage.sought import Sought
 from storage.sstable.caches import Caches
 from storage.sstable.constants import DATA, TOC, Version
 from storage.sstable.descriptor import Descriptor, UnknownVersion, next_generation, parse_file_name
@@ -36,6 +37,9 @@ class DamagedSSTable:
 
     def __init__(self, descriptor: Descriptor, error: CorruptionError) -> None:
         self.descriptor, self._error = descriptor, error
+
+    def stored(self, sought: Sought) -> SourcePartition | None:
+        raise self._error
 
     def maybe_partition(self, key: bytes) -> SourcePartition | None:
         raise self._error

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from sys import hash_info
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from storage.environment.strands import pause, paused
 from storage.memtable.packed import VALUES, Layouts, StoredRow
@@ -31,6 +31,9 @@ from storage.memtable.partition import Partition, estimated_bytes, is_nothing, m
 from storage.mutation import LIVE, PartitionUpdate, RangeTombstone, Row
 from storage.reconcile import Resolve, uncovered_row
 from storage.token import MIN_TOKEN, KeyHashes, key_hashes, token
+
+if TYPE_CHECKING:
+    from storage.sought import Sought
 
 CK_LENGTH_MAX: Final = 65535
 TIMESTAMP_MAX_US: Final = (1 << 63) - 1
@@ -57,6 +60,13 @@ Position = bytes
 def position_of(key: bytes) -> Position:
     """A partition's place in token order, as bytes that compare as (token, key)."""
     return (token(key) + _TOKEN_BIAS).to_bytes(8, "big") + key
+
+
+def placed(key: bytes, first_hash: int) -> Position:
+    """The same, where the first half of the key's hash is known."""
+    if first_hash == MIN_TOKEN or not key:
+        return position_of(key)
+    return (first_hash + _TOKEN_BIAS).to_bytes(8, "big") + key
 
 
 def hashes_and_positions(keys: Sequence[bytes]) -> tuple[list[KeyHashes], list[Position]]:
@@ -378,6 +388,10 @@ class Memtable:
     def get(self, key: bytes) -> StoredPartition | None:
         """A partition in the form in which it is stored."""
         return self._shards[hash(key) >> _SHARD_SHIFT & self._mask].get(key)
+
+    def stored(self, sought: "Sought") -> StoredPartition | None:
+        """The same, as all sources have it."""
+        return self.get(sought.key)
 
     def largest_dict(self) -> int:
         """Keys in the largest of the dicts: what one insert may have to copy."""

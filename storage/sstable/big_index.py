@@ -33,6 +33,7 @@ PIECE_BYTES_MAX: Final = 256 * 1024
 READ_BYTES: Final = 64 * 1024
 """As much is read together where it is gone through."""
 
+crc32 = zlib.crc32
 from_bytes = int.from_bytes
 
 PathOf = Callable[[str], str]
@@ -66,6 +67,7 @@ class BigIndex:
         self._samples, self._codec, self._version = samples, codec, version
         self.first_key, self.last_key = samples.first, samples.last
         self._positions: list[Position] | None = None
+        self._placing = _Placing(samples.keys)
 
     @staticmethod
     def open(
@@ -123,7 +125,7 @@ class BigIndex:
             if at < 0:
                 return None
             try:
-                return self._found(piece, decode_entry(piece, at))
+                return self._entry_at(piece, at + len(needle))
             except DAMAGE:  # it is no entry, but a part of the index of a wide partition
                 return self._found_by_walking(key, sample)
         except DAMAGE as error:
@@ -179,12 +181,13 @@ class BigIndex:
 
     def _sample_of(self, position: Position) -> int:
         """The sample behind which a position of the ring lies, -1 where it lies before all."""
-        if self._positions is None:
-            if self._checksums is not None:  # it is what was written: so it is in order
-                return bisect_right(self._samples.keys, position, key=position_of) - 1
-            self.prepare()
-        assert self._positions is not None
-        return bisect_right(self._positions, position) - 1
+        positions: Sequence[Position] | None = self._positions
+        if positions is None:
+            if self._checksums is None:
+                self.prepare()
+                return self._sample_of(position)
+            positions = self._placing  # it is what was written: so it is in order
+        return bisect_right(positions, position) - 1
 
     def _piece(self, sample: int) -> tuple[int, int]:
         """Where the entries from a sample up to the next one stand, with the head of the next one."""
@@ -203,7 +206,7 @@ class BigIndex:
         positions = self._samples.positions
         end = positions[sample + 1] if sample + 1 < len(positions) else self.file.size
         size = end - positions[sample]
-        if zlib.crc32(piece[:size] if size < len(piece) else piece) != checksums[sample]:
+        if crc32(piece[:size] if size < len(piece) else piece) != checksums[sample]:
             raise corrupted(self.path, f"the entries at {positions[sample]}: checksum does not match")
 
     def _pieces_from(self, first: int) -> Iterator[Entry]:
@@ -227,12 +230,21 @@ class BigIndex:
         if self._checksums is not None and _checksum(self.file, start, end) != self._checksums[sample]:
             raise corrupted(self.path, f"the entries at {start}: checksum does not match")
 
-    def _found(self, piece: bytes, entry: Entry) -> Found:
-        following = None
-        if entry.end + 2 <= len(piece):
-            at = entry.end + 2 + int.from_bytes(piece[entry.end : entry.end + 2], "big")
-            following = read_unsigned(piece, at)[0]
-        return Found(entry.position, following, self._promoted(entry))
+    def _entry_at(self, piece: bytes, at: int) -> Found:
+        """The entry whose key ends there (decode_entry, of which this is the fast way). Raises IndexError."""
+        start, at = read_unsigned(piece, at)
+        size = piece[at]
+        at += 1
+        promoted = None
+        if size:
+            size, at = read_unsigned(piece, at - 1)
+            promoted = PromotedIndex(piece[at : at + size], self._codec, self._version)
+            at += size
+        if at + 2 <= len(piece):
+            return Found(start, read_unsigned(piece, at + 2 + (piece[at] << 8 | piece[at + 1]))[0], promoted)
+        if at > len(piece):
+            raise IndexError(at)
+        return Found(start, None, promoted)
 
     def _found_by_walking(self, key: bytes, sample: int) -> Found | None:
         found: Entry | None = None
@@ -247,6 +259,26 @@ class BigIndex:
 
     def _promoted(self, entry: Entry) -> PromotedIndex | None:
         return PromotedIndex(entry.promoted, self._codec, self._version) if entry.promoted else None
+
+
+class _Placing(Sequence[Position]):
+    """The positions of the samples of an SSTable that was there at the start: to hash all its keys would keep the first read
+    waiting, so each is placed when a bisection comes by, and remembered."""
+
+    __slots__ = ("_found", "_keys")
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = keys
+        self._found: dict[int, Position] = {}
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __getitem__(self, number: int) -> Position:  # type: ignore[override]  # nobody slices it
+        position = self._found.get(number)
+        if position is None:
+            position = self._found[number] = position_of(self._keys[number])
+        return position
 
 
 def _split(piece: bytes) -> tuple[list[bytes], list[int], dict[int, bytes]]:

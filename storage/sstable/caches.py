@@ -83,7 +83,7 @@ class Caches:
     ) -> None:
         self.chunks: Generations[tuple[int, int], bytes] = Generations(chunks_bytes)
         self.keys: Generations[tuple[int, bytes], Found] = Generations(keys_bytes)
-        self.rows: Generations[tuple[int, bytes], CachedRows] = Generations(rows_bytes)
+        self.rows: Generations[tuple[int, bytes], bytes | CachedRows] = Generations(rows_bytes)
         self._next_file = 0
 
     def file_number(self) -> int:

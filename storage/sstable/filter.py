@@ -80,14 +80,13 @@ class BloomFilter:
                 elif base < -_SIGN:
                     base += _WHOLE
 
-    def may_contain(self, hashes: tuple[int, int]) -> bool:
-        step, base = hashes
+    def may_contain(self, probes: Iterable[int]) -> bool:
+        """`probes`: of a key, as many as `hash_count` (sought.probes)."""
         bits, capacity = self.bits, self.capacity
-        for _ in self._hash_range:
-            bit = abs(base) % capacity
+        for probe in probes:
+            bit = probe % capacity
             if not bits[bit >> 3] >> (bit & 7) & 1:
                 return False
-            base = (base + step + _SIGN & _MASK) - _SIGN
         return True
 
     def encode(self) -> bytes:

@@ -9,9 +9,9 @@ all that can be is checked (order, bounds, that the key stands where they lead).
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from protocol.errors import CorruptionError
@@ -22,8 +22,9 @@ from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import Layouts
 from storage.mutation import NEVER
 from storage.schema.metadata import TableMetadata
+from storage.sought import Sought
 from storage.sstable import checksums, compression, statistics
-from storage.sstable.big_index import BigIndex, PathOf
+from storage.sstable.big_index import BigIndex, Found, PathOf
 from storage.sstable.bti_index import BtiIndex
 from storage.sstable.caches import Caches, key_bytes
 from storage.sstable.checksums import Checksums, TrieChecksums
@@ -53,15 +54,17 @@ from storage.sstable.prefixes import Prefix, PrefixCodec
 from storage.sstable.small_files import open_read
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.stretch import Stretch
-from storage.token import MAX_TOKEN, MIN_TOKEN, key_hashes
 
-_TOKEN_BIAS: Final = 1 << 63
 FIRST_BYTES: Final = 512
 FIRST_BYTES_MAX: Final = 256 * 1024
 """A row's clustering is in so many bytes."""
 COPY_BYTES: Final = 256 * 1024
 SCAN_BYTES: Final = 256 * 1024
 """As much is read together where a file is read through."""
+SINGLE_BYTES_MAX: Final = 16 * 1024
+"""A partition that is longer is not tried as one of a single row."""
+
+Content = TypeVar("Content")
 
 
 class SSTableReader:
@@ -90,6 +93,8 @@ class SSTableReader:
         if isinstance(index, BtiIndex):
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
+        self.max_timestamp_us = found.stats.timestamps_us[1]
+        self._is_of_singles = found.stats.rows <= found.stats.partition_sizes.count
 
     @classmethod
     def open(
@@ -130,12 +135,12 @@ class SSTableReader:
 
     def _use_row_cache(self, caching: str) -> None:
         """Where the table wants it its own way to partitions is put in place of the class's: others pay nothing for it."""
-        self.__dict__.pop("maybe_partition", None)
+        self.__dict__.pop("stored", None)
         if caching != "NONE" and self._caches.rows.capacity:
             from storage.sstable.row_cache import Cached, rows_wanted
 
             cached = Cached(self._caches.rows, self._caches.file_number(), rows_wanted(caching), self)
-            self.__dict__["maybe_partition"] = cached.maybe_partition
+            self.__dict__["stored"] = cached.stored
 
     def prepare(self) -> None:
         """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""
@@ -149,39 +154,69 @@ class SSTableReader:
 
     def may_contain(self, key: bytes) -> bool:
         """Whether the key's range and the bloom filter allow it."""
-        return self._located(key) is not None
+        return self._may_have(Sought(key))
+
+    def stored(self, sought: Sought) -> bytes | SSTablePartition | None:
+        """One packed row comes as a memtable has it, where the file is one of such partitions."""
+        return self._looked_for(sought, self._content if self._is_of_singles else self._general)
+
+    own_stored = stored
+    """From the file, whatever the row cache has."""
 
     def maybe_partition(self, key: bytes) -> SSTablePartition | None:
-        data = self._data
-        known = self._keys.get((self._number, key))
-        if known is not None:
-            partition = SSTablePartition(self, key, known.start, known.end(data.size), known.promoted, data.read)
-            partition.read_head()
-            return partition
-        position = self._located(key)
-        if position is None:
+        """In its general form, from the file."""
+        return self._looked_for(Sought(key), self._general)
+
+    def _may_have(self, sought: Sought) -> bool:
+        position = sought.position or sought.place()
+        if not self.first_position <= position <= self.last_position:
+            return False
+        bloom = self._filter
+        return bloom is None or bloom.may_contain(sought.probes(bloom.hash_count))
+
+    def _looked_for(self, sought: Sought, at: "Callable[[Position, Found], Content]") -> "Content | None":
+        """A partition by way of cache or index. `at`: what is made of where it is."""
+        if not self._may_have(sought):
             return None
+        key, position = sought.key, sought.position
+        found = self._keys.get((self._number, key))
+        if found is not None:
+            return at(position, found)
         self._keys.misses += 1
         found = self._index.maybe_find(position)
         if found is None:
             return None
         try:
-            partition = SSTablePartition(self, key, found.start, found.end(data.size), found.promoted, data.read)
-            partition.read_head()
+            content = at(position, found)
         except CorruptionError:
             surely = self._index.find_surely(position)
             if surely is None:
                 return None
             if (surely.start, surely.following) == (found.start, found.following):
                 raise
-            found = surely
-            partition = SSTablePartition(self, key, surely.start, surely.end(data.size), surely.promoted, data.read)
-            partition.read_head()
+            found, content = surely, at(position, surely)
         self._keys.put((self._number, key), found, key_bytes(key, found))
+        return content
+
+    def _general(self, position: Position, found: Found) -> SSTablePartition:
+        """Raises CorruptionError where another partition stands there."""
+        data = self._data
+        partition = SSTablePartition(self, position[8:], found.start, found.end(data.size), found.promoted, data.read)
+        partition.read_head()
         return partition
 
-    own_partition = maybe_partition
-    """From the file, whatever the row cache has."""
+    def _content(self, position: Position, found: Found) -> bytes | SSTablePartition:
+        """The same, where it is not one packed row."""
+        run, start, end = self.decoder.partition_run, found.start, found.end(self._data.size)
+        if run is None or found.promoted is not None or end - start > SINGLE_BYTES_MAX:
+            return self._general(position, found)
+        contents: list[bytes | None] = []
+        try:
+            run(self._data.read(start, end), start, (position,), (start, end), 0, 1, contents)
+        except DAMAGE as error:
+            raise named(error, self.path) from None
+        (content,) = contents
+        return content if content is not None else self._general(position, found)
 
     def stretches(self, start: Position = b"") -> Iterator[Stretch]:
         """All partitions from a position on, in order."""
@@ -273,16 +308,6 @@ class SSTableReader:
                 continue
         raise corrupted(self.path, f"no row at {position}")
 
-    def _located(self, key: bytes) -> Position | None:
-        hashes = key_hashes(key)
-        token = (hashes[0] if hashes[0] != MIN_TOKEN else MAX_TOKEN) if key else MIN_TOKEN
-        position = (token + _TOKEN_BIAS).to_bytes(8, "big") + key
-        if not self.first_position <= position <= self.last_position:
-            return None
-        if self._filter is not None and not self._filter.may_contain(hashes):
-            return None
-        return position
-
     # -- what it says of itself ---------------------------------------------------------------------------------------
 
     @property
@@ -322,10 +347,6 @@ class SSTableReader:
     @property
     def min_timestamp_us(self) -> int:
         return self.statistics.stats.timestamps_us[0]
-
-    @property
-    def max_timestamp_us(self) -> int:
-        return self.statistics.stats.timestamps_us[1]
 
     @property
     def min_local_deletion_s(self) -> int:

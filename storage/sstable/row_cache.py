@@ -4,7 +4,7 @@ Cassandra caches partitions as they are, and forgets those that are written to. 
 never changes, so nothing has to be forgotten, and what memtables have is merged with it as always. Of a partition its first
 rows are kept, as many as the table says; who reads on behind them goes on in the SSTable.
 
-A reader whose table wants it looks here first (`Cached.maybe_partition` in place of its own); the others know nothing of it.
+A reader whose table wants it looks here first (`Cached.stored` in place of its own); the others know nothing of it.
 """
 
 from bisect import bisect_left
@@ -16,25 +16,31 @@ from protocol.errors import CorruptionError
 from storage.memtable.packed import StoredRow
 from storage.merged import RawChunk, SourcePartition
 from storage.mutation import Cell, Deletion, RangeTombstone, Row
+from storage.sought import Sought
 from storage.sstable.caches import Generations
 
 ROWS_MAX: Final = 1_000
 """Of a partition no more are kept, whatever the table says: to read them all for one of them would take too long."""
 _ENTRY_BYTES: Final = 400
+_SINGLE_BYTES: Final = 250
 _ROW_BYTES: Final = 100
 _GENERAL_ROW_BYTES: Final = 400
 _CELL_BYTES: Final = 150
 """What things take beside their bytes."""
 _END: Final = b"\xff" * 2
 
-RowCache = Generations[tuple[int, bytes], "CachedRows"]
+RowCache = Generations[tuple[int, bytes], "bytes | CachedRows"]
+"""A partition of one packed row is kept as a memtable has it."""
 
 
 class Reader(Protocol):
     """What is asked of an SSTable."""
 
-    def own_partition(self, key: bytes) -> SourcePartition | None:
-        """A partition from its file."""
+    def own_stored(self, sought: Sought) -> bytes | SourcePartition | None:
+        """What it has of a partition, from its file."""
+
+    def maybe_partition(self, key: bytes) -> SourcePartition | None:
+        """The same in its general form."""
 
 
 def rows_wanted(caching: str) -> int:
@@ -110,7 +116,7 @@ class CachedPartition:
             yield from self._itself().chunks(cached.limit, end, False)
 
     def _itself(self) -> SourcePartition:
-        found = self._reader.own_partition(self._key)
+        found = self._reader.maybe_partition(self._key)
         assert found is not None, "the SSTable has the partition, whose rows were read from it"
         return found
 
@@ -124,22 +130,25 @@ class Cached:
     def __init__(self, cache: RowCache, number: int, rows_max: int, reader: Reader) -> None:
         self._cache, self._number, self._rows_max, self._reader = cache, number, rows_max, ref(reader)
 
-    def maybe_partition(self, key: bytes) -> SourcePartition | None:
-        reader = self._reader()
+    def stored(self, sought: Sought) -> bytes | SourcePartition | None:
+        reader, key = self._reader(), sought.key
         assert reader is not None, "it is asked by way of it"
         known = self._cache.get((self._number, key))
-        if known is not None:
-            return CachedPartition(reader, key, known)
-        partition = reader.own_partition(key)
-        if partition is None:
-            return None
-        self._cache.misses += 1
-        try:
-            made = CachedRows(partition, self._rows_max)
-        except CorruptionError:  # which may concern rows that nobody has asked for
-            return partition
-        self._cache.put((self._number, key), made, made.size + len(key))
-        return CachedPartition(reader, key, made)
+        if known is None:
+            found = reader.own_stored(sought)
+            if found is None:
+                return None
+            self._cache.misses += 1
+            if type(found) is bytes:
+                known, size = found, len(found) + _SINGLE_BYTES
+            else:
+                try:
+                    known = CachedRows(found, self._rows_max)  # type: ignore[arg-type]
+                except CorruptionError:  # which may concern rows that nobody has asked for
+                    return found
+                size = known.size
+            self._cache.put((self._number, key), known, size + len(key))
+        return CachedPartition(reader, key, known) if isinstance(known, CachedRows) else known
 
 
 def _size(row: StoredRow) -> int:

@@ -54,7 +54,7 @@ def verify_partitions(reader: SSTableReader) -> Iterator[Verified]:
             if place <= before:
                 raise corrupted(reader.path, f"rows out of order in the partition at {partition.start}")
             before = place
-        if reader.own_partition(position[8:]) is None:
+        if reader.maybe_partition(position[8:]) is None:
             raise corrupted(reader.path, f"the index or filter does not know the partition at {partition.start}")
         partitions += 1
         yield Verified(partitions, rows, markers)

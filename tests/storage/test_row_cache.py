@@ -22,6 +22,7 @@ from storage.merged import SourcePartition
 from storage.mutation import PartitionUpdate
 from storage.reads import EVERYTHING, Slice
 from storage.schema.metadata import TableMetadata
+from storage.sought import Sought
 from storage.sstable.caches import Generations
 from storage.sstable.row_cache import ROWS_MAX, Cached, CachedRows, rows_wanted
 
@@ -29,14 +30,18 @@ from storage.sstable.row_cache import ROWS_MAX, Cached, CachedRows, rows_wanted
 class CachedMemtable:
     """What is flushed, seen through the cache."""
 
-    def __init__(self, memtable: Memtable, cache: Generations[tuple[int, bytes], CachedRows], rows_max: int) -> None:
+    def __init__(self, memtable: Memtable, cache: Generations[tuple[int, bytes], bytes | CachedRows], rows_max: int) -> None:
         self._memtable = memtable
-        self.maybe_partition = Cached(cache, cache.misses, rows_max, self).maybe_partition
+        self.stored = Cached(cache, cache.misses, rows_max, self).stored
         cache.misses += 1
 
     max_timestamp_us = 1 << 62
 
-    def own_partition(self, key: bytes) -> SourcePartition | None:
+    def own_stored(self, sought: Sought) -> bytes | SourcePartition | None:
+        stored = self._memtable.get(sought.key)
+        return stored if stored is None or type(stored) is bytes else self._memtable.general(stored)
+
+    def maybe_partition(self, key: bytes) -> SourcePartition | None:
         return self._memtable.maybe_partition(key)
 
     def batches(self, start: bytes = b"") -> Iterator[object]:
@@ -48,7 +53,7 @@ class CachedMemtable:
 @given(data=st.data(), history=histories)
 def test_reads_through_it_equal_the_twins(rows_max: int, data: st.DataObject, history: list[PartitionUpdate]) -> None:
     store, twin = stores(history, data.draw(st.permutations(history)), 3)
-    cache: Generations[tuple[int, bytes], CachedRows] = Generations(1 << 20)
+    cache: Generations[tuple[int, bytes], bytes | CachedRows] = Generations(1 << 20)
     store.flushed = tuple(CachedMemtable(source, cache, rows_max) for source in store.flushed)  # type: ignore[arg-type, misc]
     for _ in range(2):
         for key in KEYS:

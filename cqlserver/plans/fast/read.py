@@ -199,6 +199,8 @@ def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadN
     row_at, wire, now_s, metering = store.row_at, projector.wire, node.now_s, node.metering
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
+        if store.flushed:
+            store.assure_turns_for_read()
         row = row_at(key, ck, now_s())
         if metering.counts_each_read and store.may_have_tombstones(key):
             return None
@@ -216,6 +218,8 @@ def _slice_finder(store: TableStore, projector: Projector, limit: int, node: Rea
     tombstones_max = min(node.tombstone_thresholds)  # more have to be told
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
+        if store.flushed:
+            store.assure_turns_for_read()
         view = read(key, (Slice(ck, ck + AFTER),), now_s())
         if view is None:
             return 0, b""
