@@ -58,6 +58,14 @@ class Pending(NamedTuple):
     newest_us: int
 
 
+class HintPage(NamedTuple):
+    """`hints` are of use still; `last`: the clustering of the last one that was looked at, empty where there is none."""
+
+    hints: list[bytes]
+    last: bytes
+    size: int
+
+
 class Hints:
     """One node's. `timeuuids` and the engine's clock say when; `clock` is the monotonic one."""
 
@@ -91,6 +99,23 @@ class Hints:
         self.kept_count += 1
         return True
 
+    def keep_for(self, host_id: UUID, hints: Sequence[bytes]) -> None:
+        """What another node has kept, who leaves; with the times at which it was. Raises PeerError, StorageError."""
+        rows: dict[bytes, Row] = {}
+        now_us = self._engine.environment.clock.wall_us()
+        for hint in hints:
+            decode_hint(hint)
+            hint_id = self._timeuuids.bytes()
+            rows[_order_key(hint_id)] = Row((hint_id,), Liveness(now_us), columns={"hint": Cell(now_us, hint)})
+        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, host_id.bytes, rows=rows))
+
+    def host_ids(self) -> Iterator[UUID]:
+        """The nodes that some wait for."""
+        for view in self._store.scan(self._engine.environment.clock.now_s()):
+            host_id = UUID(bytes=view.key)
+            if self.has_any(host_id):
+                yield host_id
+
     def count(self, host_id: UUID) -> int:
         """How many wait for a node."""
         return sum(1 for _ in self._hints_of(host_id))
@@ -98,11 +123,9 @@ class Hints:
     def pending(self) -> list[Pending]:
         """Of each node that some wait for."""
         found: list[Pending] = []
-        for view in self._store.scan(self._engine.environment.clock.now_s()):
-            host_id = UUID(bytes=view.key)
+        for host_id in self.host_ids():
             times = [decode_hint(hint)[0] for _, hint in self._hints_of(host_id)]
-            if times:
-                found.append(Pending(host_id, len(times), min(times), max(times)))
+            found.append(Pending(host_id, len(times), min(times), max(times)))
         return found
 
     def has_any(self, host_id: UUID) -> bool:
@@ -144,24 +167,29 @@ class Hints:
     def _send_page(self, node: Node) -> None:
         if self.is_paused:
             return
-        hints: list[bytes] = []
-        last, size = b"", 0
-        for ck, hint in self._hints_of(node.host_id):
-            last = ck
-            size += len(hint)
-            if self._is_of_use(hint):
-                hints.append(hint)
-            if len(hints) >= PAGE_HINTS or size >= PAGE_BYTES:
-                break
+        hints, last, size = self.page(node.host_id)
         if not hints:
             if last:
-                self._delete(node, last)
+                self.delete(node.host_id, last)
             return
         operation_id, now_s = self._requests.next_id(), self._clock()
         rested_s = now_s + size / self.bytes_per_s if self.bytes_per_s else now_s
         page = self._deliveries[node] = _Page(self, node, last, now_s + PAGE_S, rested_s)
         self._requests.send(node, Verb.HINTS, operation_id, encode_texts(hints))
         self._requests.begun(operation_id, page)
+
+    def page(self, host_id: UUID) -> "HintPage":
+        """The oldest of a node's."""
+        hints: list[bytes] = []
+        last, size = b"", 0
+        for ck, hint in self._hints_of(host_id):
+            last = ck
+            size += len(hint)
+            if self._is_of_use(hint):
+                hints.append(hint)
+            if len(hints) >= PAGE_HINTS or size >= PAGE_BYTES:
+                break
+        return HintPage(hints, last, size)
 
     def _is_of_use(self, hint: bytes) -> bool:
         """Whether its tables are there still, and remember deletions for as long as it has waited."""
@@ -174,7 +202,7 @@ class Hints:
         return True
 
     def page_taken(self, node: Node, last: bytes) -> None:
-        self._delete(node, last)
+        self.delete(node.host_id, last)
 
     def page_ended(self, node: Node, is_taken: bool) -> None:
         """The next one may be sent, where a page was taken."""
@@ -182,10 +210,11 @@ class Hints:
         if is_taken:
             self._send_page(node)
 
-    def _delete(self, node: Node, last: bytes) -> None:
+    def delete(self, host_id: UUID, last: bytes) -> None:
+        """Those up to this one."""
         now_us = self._engine.environment.clock.wall_us()
         sent = RangeTombstone(b"", row_end(last), Deletion(now_us, now_us // 1_000_000))
-        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, node.host_id.bytes, range_tombstones=(sent,)))
+        self._engine.apply(PartitionUpdate(HINTS_TABLE.id, host_id.bytes, range_tombstones=(sent,)))
 
 
 class _Page:

@@ -96,6 +96,8 @@ class ClusterOptions:
     """cassandra.consistent.rangemovement."""
     stream_bytes_per_s: int = 0
     """As fast may what is streamed here come; 0: as it does."""
+    transfers_hints: bool = True
+    """Whether hints are handed over when it leaves (transfer_hints_on_decommission)."""
 
 
 class ClusterNode:
@@ -139,6 +141,7 @@ class ClusterNode:
         self._repairs_id = engine.schema.keyspaces["system"].tables["repairs"].id
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
         self.tokens_wanted = options.tokens_wanted or TokensWanted(count=len(self.local.tokens))
+        self.transfers_hints = options.transfers_hints
         self.ring_delay_s, self.is_movement_consistent = options.ring_delay_s, options.is_movement_consistent
         self._stream_bytes_per_s = options.stream_bytes_per_s
         self._former: list[tuple[float, Ring]] = []
@@ -229,6 +232,8 @@ class ClusterNode:
             self._take_schema(sender, message.body)
         elif verb == Verb.STATUS_KNOWN:
             self._tell_status(sender, message)
+        elif verb == Verb.HINTS_FOR:
+            self._take_over_hints(sender, message)
         else:
             member = self.membership.maybe_member(sender)
             if member is None:
@@ -361,6 +366,10 @@ class ClusterNode:
                 log.info("InetAddress /%s is now %s", event.endpoint, "UP" if isinstance(event, Up) else "DOWN")
         if told or self.membership.topology.members != before.members:
             self._know()
+            host_ids = {member.node.host_id for member in self.membership.topology.members}
+            for member in before.members:  # one that was replaced at its own address, too
+                if member.node.host_id not in host_ids:
+                    self.hints.forget(member.node.host_id)
             for happened in told:
                 match happened:
                     case MemberUp(node):
@@ -369,7 +378,6 @@ class ClusterNode:
                     case MemberDown(node):
                         self.hints.node_went_down(node)
                     case MemberLeft(node):
-                        self.hints.forget(node.host_id)
                         if "movements" in self.__dict__:
                             self.movements.forget(node)
                         if "streams" in self.__dict__:
@@ -428,6 +436,21 @@ class ClusterNode:
             self._send(sender, Message(Verb.DONE, message.id, b""))
         else:
             self._answer_failed(sender, message.id, FailureReason.UNKNOWN)
+
+    def _take_over_hints(self, sender: Endpoint, message: Message) -> None:
+        """Of a node that leaves."""
+        host_id, *hints = decode_texts(message.body)
+        try:
+            if host_id == self.local.host_id.bytes:
+                self.replica.take_hints(hints)
+            elif any(node.host_id.bytes == host_id for node in self.peers):
+                self.hints.keep_for(UUID(bytes=host_id), hints)
+            else:
+                log.warning("hints for a node that is no member any more are not kept")
+        except (StorageError, Failed):
+            self._answer_failed(sender, message.id, FailureReason.UNKNOWN)
+        else:
+            self._send(sender, Message(Verb.DONE, message.id, b""))
 
     def _maybe_holder(self, table: TableMetadata) -> Holder | None:
         keyspace = self.engine.schema.keyspaces.get(table.keyspace)

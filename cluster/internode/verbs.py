@@ -65,6 +65,9 @@ class Verb(IntEnum):
     """Read commands of single partitions; answered with FETCHED or FAILED."""
     FETCHED = 44
     """The answers to the first of them, as many as there was room for."""
+    HINTS_FOR = 45
+    """A host id, and hints that the sender, who leaves, has kept for that node; answered with DONE when they are kept, or
+    taken where the receiver is that node."""
     STATUS_KNOWN = 50
     """The status that the sender has said it has; answered by DONE where the receiver knows that, or by FAILED."""
     RESTORE = 51

@@ -15,6 +15,7 @@ from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
 from cluster.coordinator import READ_LEVELS, DecidersByToken, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
+from cluster.hints import Hints
 from cluster.membership import MemberDown, MemberEvent, MemberJoined, MemberLeft, MemberMoved, MemberUp, Warned
 from cluster.movements.mode import BootstrapState
 from cluster.movements.tokens import TokensWanted
@@ -29,6 +30,7 @@ from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
+from cqlserver.program.cluster_settings import ClusterSettings
 from cqlserver.program.config import Config
 from cqlserver.system.movements import bootstrap_update, received_removals, received_update, tokens_update
 from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
@@ -89,8 +91,10 @@ class Member(Owner):
             ring.ring_delay_ms / 1000,
             ring.is_movement_consistent,
             ring.stream_bytes_per_s,
+            node.config.cluster.transfer_hints_on_decommission,
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
+        _set_hints(self.cluster.hints, node.config.cluster)
         self.held_answers = HeldAnswers() if node.sync_before_reply else None
         self.late_answers = self.held_answers or LateAnswers()
         self.dropped: Counter[int] = Counter()
@@ -304,6 +308,11 @@ class Member(Owner):
             return node.address, self._node.port
         address, _, port = told.rpartition(":")
         return address, int(port)
+
+
+def _set_hints(hints: Hints, settings: ClusterSettings) -> None:
+    hints.is_enabled, hints.window_s = settings.hinted_handoff_enabled, settings.max_hint_window_ms / 1000
+    hints.bytes_per_s = settings.hinted_handoff_throttle_bytes
 
 
 def _timeouts(config: Config) -> Timeouts:

@@ -21,6 +21,7 @@ from cqlserver.program.auth_settings import (
     level_of,
 )
 from cqlserver.program.cdc_settings import MIB, CdcSettings
+from cqlserver.program.cluster_settings import ClusterSettings, read_cluster
 from cqlserver.program.config_names import CASSANDRA_NAMES, CONTROL_OPTIONS, OWN_NAMES
 from cqlserver.program.control_settings import ControlSettings
 from cqlserver.program.ring_settings import RingSettings, read_ring, set_property
@@ -104,6 +105,7 @@ class Config:
     file_cache_bytes: int = 64 << 20
     storage: StorageSettings = field(default_factory=StorageSettings)
     ring: RingSettings = field(default_factory=RingSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     ignore_replay_errors: bool = False
     auto_snapshot: bool = True
     auto_snapshot_ttl_s: int | None = None
@@ -213,7 +215,8 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, guardrails=_guardrails(config.guardrails, settings), cdc=_cdc(config.cdc, settings))
     config = _apply_audit(config, settings)
     try:
-        config = replace(config, ring=read_ring(config.ring, settings))
+        cluster = read_cluster(config.cluster, settings, parse_duration_ms, parse_size_bytes)
+        config = replace(config, ring=read_ring(config.ring, settings), cluster=cluster)
     except ValueError as error:
         raise ConfigError(str(error)) from None
     config = _apply_encryption(config, settings)

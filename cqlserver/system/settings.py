@@ -6,6 +6,7 @@ Defaults of Cassandra, then what the file says, then what is so here. Names of b
 from collections.abc import Iterator, Mapping
 
 from cqlserver.program.auth_settings import CacheSettings
+from cqlserver.program.cluster_settings import ClusterSettings
 from cqlserver.program.config import Config
 from cqlserver.system.setting_defaults import SETTING_DEFAULTS
 
@@ -102,6 +103,7 @@ def _own(config: Config) -> dict[str, str | None]:
             else None
         ),
         **_cdc_settings(config),
+        **_cluster_settings(config.cluster),
         "default_keyspace_rf": str(config.default_keyspace_rf),
         "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
         "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),
@@ -117,6 +119,30 @@ def _own(config: Config) -> dict[str, str | None]:
         "commitlog_total_space": f"{config.commit_log_bytes >> 20}MiB",
         "file_cache_size": f"{config.file_cache_bytes >> 20}MiB",
     }
+
+
+def _cluster_settings(settings: ClusterSettings) -> dict[str, str | None]:
+    return {
+        "hinted_handoff_enabled": _text(settings.hinted_handoff_enabled),
+        "hinted_handoff_throttle": f"{settings.hinted_handoff_throttle_bytes >> 10}KiB",
+        "max_hint_window": _duration(settings.max_hint_window_ms),
+        "transfer_hints_on_decommission": _text(settings.transfer_hints_on_decommission),
+        "transient_replication_enabled": _text(settings.transient_replication_enabled),
+        "dynamic_snitch": _text(settings.dynamic_snitch),
+        "dynamic_snitch_badness_threshold": str(settings.dynamic_snitch_badness_threshold),
+        "dynamic_snitch_update_interval": _duration(settings.dynamic_snitch_update_interval_ms),
+        "dynamic_snitch_reset_interval": _duration(settings.dynamic_snitch_reset_interval_ms),
+        "paxos_state_purging": settings.paxos_state_purging,
+        "paxos_variant": settings.paxos_variant,
+    }
+
+
+def _duration(duration_ms: int) -> str:
+    """As DurationSpec has it: '10m', '100ms'."""
+    for unit, length_ms in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if duration_ms and duration_ms % length_ms == 0:
+            return f"{duration_ms // length_ms}{unit}"
+    return f"{duration_ms}ms"
 
 
 def _cdc_settings(config: Config) -> dict[str, str | None]:
