@@ -1,7 +1,7 @@
 """Bootstrap: a node comes into the ring, alone or in the place of one that is dead, with the data that is to be its own
 (service/StorageService.java, joinTokenRing; dht/BootStrapper.java).
 
-    waiting for ring information      somebody is up, and the schema is his
+    waiting for ring information      somebody is up, and the schema is his; the others are met
     BOOT or BOOT_REPLACE              all others write to it what it will hold, and know that
     streaming                         from who loses a range, or who has it; what is complete is remembered (`resume`)
     NORMAL                            it is read from
@@ -63,6 +63,7 @@ class Joining(Movement):
         cluster.owner.bootstrap_is(BootstrapState.IN_PROGRESS)
         self._set_mode(mode, "waiting for ring information")
         yield from self._until(lambda: cluster.agrees_on_schema)
+        yield from self._met()
         self._set_mode(mode, "schema complete, ready to bootstrap")
         self._check_others()
         dead = None
@@ -125,6 +126,14 @@ class Joining(Movement):
         while not condition():
             if self.now_s >= deadline_s:
                 raise MovementRefused("Unable to gossip with any peers")
+            yield self.after(LOOK_S)
+
+    def _met(self) -> Steps:
+        """Who is known by hearsay alone is met, too: data is to come from him. A Cassandra waits for the ring delay."""
+        deadline_s = self.now_s + self.cluster.ring_delay_s
+        while self.now_s < deadline_s and not all(
+            self.cluster.is_alive(node) for node in self.cluster.peers if node.address != self.replaced
+        ):
             yield self.after(LOOK_S)
 
     @property

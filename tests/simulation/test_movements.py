@@ -6,7 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from cluster.consistency import Consistency
+from cluster.coordination.outcome import Outcome
+from cluster.gossip.endpoint import Endpoint
 from cluster.movements.mode import Mode
+from cluster.movements.movements import Movements
 from cluster.replication import SimpleStrategy
 from cluster.streaming.source import TableSource
 from protocol.errors import MovementRefused, RequestError
@@ -223,3 +226,26 @@ def test_planted_bugs_of_movements_are_caught(bug: str, monkeypatch: pytest.Monk
     if bug == "told_before_complete":
         monkeypatch.setattr("cluster.movements.joining.Joining._left", lambda self, plan: {})
     assert any(calm(seed) for seed in range(4)), f"{bug} went unnoticed"
+
+
+def test_who_joins_waits_for_members_that_it_has_only_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that was known, but not seen up yet, made the bootstrap end: "a node required ... is down"."""
+    failed: list[Exception] = []
+    join = Movements.join
+
+    def watched(self: Movements, replaced: str | None = None) -> Outcome[None]:
+        outcome = join(self, replaced)
+        outcome.when_done(lambda: failed.append(outcome.error) if outcome.error is not None else None)
+        return outcome
+
+    monkeypatch.setattr(Movements, "join", watched)
+    world = World(5, Weather(0.002), count=3)
+    world.network.partition([Endpoint("10.0.0.4", 7000)], [world.nodes[2].endpoint])
+    node = world.add_node()
+    world.run(8.5)
+    assert node.cluster.movements.mode is Mode.JOINING
+    assert not node.cluster.is_alive(world.nodes[2].node)
+    world.network.heal()
+    world.run(20)
+    assert failed == []
+    assert node.cluster.movements.mode is Mode.NORMAL
