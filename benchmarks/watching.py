@@ -1,20 +1,26 @@
-"""What it costs to be looked at: metrics, the audit log, and /metrics of many tables; processor time, in process.
+"""What it costs to be looked at: metrics, the audit log, and /metrics of many tables; processor time.
 
     python benchmarks/watching.py metrics [--rounds 5]      requests with metrics, and with what counts them cut out
+    python benchmarks/watching.py sockets [--rounds 5]      the same of two servers, with four connections x 32 in flight
     python benchmarks/watching.py audit [--rounds 5]        requests without audit log, and with all of its categories
     python benchmarks/watching.py scrape [--tables 200]     making the text of /metrics: in all, and at one go
 
-Both sides of a comparison run in turns; of each the smallest time of all rounds counts.
+Both sides of a comparison run in turns; of each the smallest time of all rounds counts. All but `sockets` is in process.
 """
 
 import argparse
+import json
+import os
+import random
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
@@ -27,10 +33,13 @@ from cqlserver.audit.options import LOGGERS, AuditLogOptions  # noqa: E402
 from cqlserver.connections import garbage  # noqa: E402
 from cqlserver.metrics.exposition import pieces  # noqa: E402
 from cqlserver.metrics.meters import Kind  # noqa: E402
-from protocol import requests  # noqa: E402
+from protocol import requests, responses  # noqa: E402
+from protocol.client import connect  # noqa: E402
 
 NAMES = ("insert", "read", "append", "slice", "simple", "batch", "lwt", "counter")
 COUNT = 20_000
+CONNECTIONS, IN_FLIGHT = 4, 32
+HEADER_BYTES = 9
 COUNTING = re.compile(
     r"^ +(meter(_of\(plan\))?|row\.meter|options\.meter|metering|self\._metering)\.\w*count \+= .*$"
     r"|^ +metering\.last = .*$",
@@ -75,10 +84,105 @@ def compare_metrics(rounds: int) -> None:
         for _ in range(rounds):
             without.append(measured(one))
             with_them.append(measured(other))
+    show({name: tuple(min(found[name] for found in side) for side in (without, with_them)) for name in NAMES})
+
+
+def show(found: Mapping[str, Sequence[float]]) -> None:
+    """Microseconds without and with metrics, by workload."""
     print(f"{'workload':12}{'without us':>12}{'with us':>12}{'share':>8}")
-    for name in NAMES:
-        off, on = (min(found[name] for found in side) for side in (without, with_them))
+    for name, (off, on) in found.items():
         print(f"{name:12}{off:12.2f}{on:12.2f}{off / on:8.3f}")
+
+
+class Remote:
+    """A server in a process of its own, which the workloads take for a `requests.Bench`."""
+
+    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+        self._tasks = Path(f"/proc/{process.pid}/task")
+        self.rng = random.Random(workloads.SEED)
+        self.value = self.rng.randbytes(100)
+        self._client = connect("127.0.0.1", port, workloads.VERSION)
+        for statement in workloads.SCHEMA:
+            self.ask(requests.Query(statement))
+        self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+        startup = requests.encode(requests.Startup({"CQL_VERSION": "3.0.0"}), workloads.VERSION, 0)
+        for sock in self._sockets:
+            sock.sendall(startup)
+            _take_answers(sock, 1)
+        self.builds = {name: workloads.WORKLOADS[name](self) for name in NAMES}  # type: ignore[arg-type]
+
+    def ask(self, request: requests.Request) -> object:
+        return self._client.request(request).response
+
+    def prepare(self, text: str) -> bytes:
+        prepared = self.ask(requests.Prepare(text))
+        assert isinstance(prepared, responses.PreparedResult), prepared
+        return prepared.statement_id
+
+    def serve(self, name: str, count: int) -> float:
+        """Microseconds of processor time of all of the server's threads, a request."""
+        build = self.builds[name]
+        chunks = [
+            b"".join(requests.encode(build(), workloads.VERSION, stream) for stream in range(IN_FLIGHT))
+            for _ in range(count // IN_FLIGHT)
+        ]
+        began = self._processor_ns()
+        for at in range(0, len(chunks), CONNECTIONS):
+            sent = list(zip(self._sockets, chunks[at : at + CONNECTIONS], strict=False))
+            for sock, chunk in sent:
+                sock.sendall(chunk)
+            for sock, _ in sent:
+                _take_answers(sock, IN_FLIGHT)
+        return (self._processor_ns() - began) / 1_000 / (len(chunks) * IN_FLIGHT)
+
+    def _processor_ns(self) -> int:
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in self._tasks.iterdir())
+
+    def close(self) -> None:
+        self._client.close()
+        for sock in self._sockets:
+            sock.close()
+
+
+def _take_answers(sock: socket.socket, count: int) -> None:
+    data = bytearray()
+    while count:
+        data += sock.recv(1 << 20)
+        at = 0
+        while len(data) >= at + HEADER_BYTES:
+            end = at + HEADER_BYTES + int.from_bytes(data[at + 5 : at + HEADER_BYTES], "big")
+            if len(data) < end:
+                break
+            at, count = end, count - 1
+        del data[:at]
+
+
+@contextmanager
+def started(home: Path) -> Iterator[Remote]:
+    command = [sys.executable, "-P", "-m", "cqlserver", "--memory", "--port", "0", "--control-port", "0"]
+    command += ["--ready-file", "-", "--until-stdin-ends"]
+    environment = {**os.environ, "PYTHONPATH": str(home)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=home, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload]
+        remote = Remote(process, json.loads(process.stdout.readline())["port"])
+        try:
+            yield remote
+        finally:
+            remote.close()
+            process.stdin.close()
+
+
+def compare_servers(rounds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="cqlserver-metrics-") as folder:
+        homes = without_metrics(Path(folder) / "off"), copy(Path(folder) / "on")
+        with started(homes[0]) as off, started(homes[1]) as on:
+            found = {}
+            for name in NAMES:
+                for side in (off, on):
+                    side.serve(name, COUNT // 10)
+                turns = [(off.serve(name, COUNT), on.serve(name, COUNT)) for _ in range(rounds)]
+                found[name] = tuple(map(min, zip(*turns, strict=True)))
+    show(found)
 
 
 def compare_audit(rounds: int) -> None:
@@ -137,13 +241,15 @@ def scrape(tables: int, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("metrics", "audit", "scrape"))
+    parser.add_argument("what", choices=("metrics", "sockets", "audit", "scrape"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tables", type=int, default=200)
     options = parser.parse_args()
     match options.what:
         case "metrics":
             compare_metrics(options.rounds)
+        case "sockets":
+            compare_servers(options.rounds)
         case "audit":
             compare_audit(options.rounds)
         case _:

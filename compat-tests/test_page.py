@@ -4,12 +4,19 @@ names. What it draws is left as pictures in the test's temporary folder."""
 import hashlib
 import shutil
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from clients.programs import RUN_TIMEOUT_S, cache_folder, fetch, need
 
 import cqlserver
+from cqlserver.launcher import launch
+from cqlserver.nodetool import program
+from protocol.client import connect
 
 PROJECT = Path(__file__).parent / "page"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -19,6 +26,12 @@ CHECKS = {
     "nothing_is_wider_than_a_phone",
     "rows_come_page_by_page",
     "console_by_keyboard_alone",
+    "each_section_by_keyboard_alone",
+    "tables_by_keyboard_alone",
+    "what_is_drawn_again_stays_as_it_was",
+    "plots_are_of_what_happens",
+    "the_newest_line_of_the_log_is_first",
+    "nothing_is_recorded_until_one_says_so",
     "a_slow_answer_does_not_keep_the_section_before",
     "it_is_painted_at_once",
     "it_only_reads",
@@ -53,13 +66,40 @@ def modules() -> Path:
     return folder
 
 
+def served(data: Path) -> cqlserver.Server:
+    """One that keeps its log's lines and what clients ask."""
+    command = [sys.executable, "-P", "-m", "cqlserver", "--port", "0", "--control-port", "0", "--data", str(data)]
+    command += ["--query-log", "--log-table", "--log-level", "info", "--ready-file", "-", "--until-stdin-ends"]
+    return launch(command)
+
+
+@contextmanager
+def in_use(server: cqlserver.Server) -> Iterator[None]:
+    """Somebody reads and writes all the time; the rows stay what they are."""
+    over = threading.Event()
+
+    def work() -> None:
+        with connect(server.host, server.port) as client:
+            while not over.wait(0.02):
+                client.query("SELECT * FROM shop.orders WHERE customer = 'customer 1' AND at = 1700000000001")
+                client.query("UPDATE shop.orders SET total = 1.5 WHERE customer = 'customer 1' AND at = 1700000000001")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
+
+
 @pytest.mark.slow
 def test_page(tmp_path: Path) -> None:
     need("node", "npm")
     chromium, folder = browser(), modules()
     shutil.copy(PROJECT / "checks.js", folder)
     with (
-        cqlserver.start(data=tmp_path / "data") as server,
+        served(tmp_path / "data") as server,
         cqlserver.start(control_auth=True) as locked,
         cqlserver.start(nodes=3) as cluster,
     ):
@@ -73,18 +113,21 @@ def test_page(tmp_path: Path) -> None:
         for n in range(120):
             values = f"'customer {n % 7}', {1_700_000_000_000 + n}, ['apple', 'pear'], {n}.5"
             server.execute(f"INSERT INTO shop.orders (customer, at, items, total) VALUES ({values})")
+        for arguments in ("flush shop", "compact shop", "snapshot -t before shop"):
+            assert program.main(["-p", str(server.control_port), *arguments.split()]) == 0
         urls = [f"http://127.0.0.1:{one.control_port}/" for one in (server, locked, cluster)]
         token_file = locked.access.token_file
         assert token_file is not None
         token = Path(token_file).read_text().strip()
-        done = subprocess.run(
-            ["node", str(folder / "checks.js"), chromium, urls[0], str(tmp_path), urls[1], token, urls[2]],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
+        with in_use(server):
+            done = subprocess.run(
+                ["node", str(folder / "checks.js"), chromium, urls[0], str(tmp_path), urls[1], token, urls[2]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=2 * RUN_TIMEOUT_S,
+                check=False,
+            )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert {line.removeprefix("ok ") for line in lines} == CHECKS, done.stdout

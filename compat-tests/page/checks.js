@@ -1,8 +1,9 @@
-// Checks of the control port's page: node checks.js BROWSER URL FOLDER LOCKED-URL TOKEN CLUSTER-URL prints "ok name" or "FAIL name: why" for each, and
-// leaves pictures in FOLDER. The server has a table shop.orders of 120 rows; the
-// one at LOCKED-URL asks for the token; the one at CLUSTER-URL is one of three nodes, of which the third is down and missed a write.
+// Checks of the control port's page: node checks.js BROWSER URL FOLDER LOCKED-URL TOKEN CLUSTER-URL [ONLY] prints "ok name" or "FAIL name: why" for each, and
+// leaves pictures in FOLDER. The server has a table shop.orders of 120 rows, which somebody reads and writes all the time, a snapshot, something that was
+// compacted, a query log and a log table; the one at LOCKED-URL asks for the token; the one at CLUSTER-URL is one of three nodes, of which the third is down
+// and missed a write.
 const { chromium } = require('playwright-core');
-const [executablePath, url, folder, lockedUrl, token, clusterUrl] = process.argv.slice(2);
+const [executablePath, url, folder, lockedUrl, token, clusterUrl, only] = process.argv.slice(2);
 const QUIET = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const FIRST_PAINT_MS = 500;
 const HEADINGS = { live: 'Live statements' };
@@ -10,6 +11,27 @@ const headed = (page, section) => page.waitForSelector(`main h2:text-is("${HEADI
 const SECTIONS = ['overview', 'tables', 'console', 'live', 'compactions', 'snapshots', 'cluster', 'log'];
 
 function assert(condition, why) { if (!condition) throw new Error(why); }
+
+const WIDE = { width: 1280, height: 800 };
+const REACHED = 'a[href], button:not(:disabled):not([tabindex="-1"]), summary, select, textarea, input, [tabindex="0"]';
+
+// what has the keyboard, as one says it
+const focused = page => page.evaluate(() => { const one = document.activeElement; return one.getAttribute('aria-label') ?? (one.id || one.textContent); });
+async function tabTo(page, wanted, key = 'Tab') {
+  for (let presses = 0; presses < 150; presses++) {
+    if (await focused(page) === wanted) return;
+    await page.keyboard.press(key);
+  }
+  throw new Error(`${key} never comes to ${wanted}`);
+}
+async function enter(page, section) {
+  await tabTo(page, section[0].toUpperCase() + section.slice(1));
+  await page.keyboard.press('Enter');
+  await page.waitForSelector(`nav a[data-key=${section}][aria-current=page]`);
+  await headed(page, section);
+}
+const text = (page, selector) => page.textContent(selector);
+const becomes = (page, wanted) => page.waitForFunction(label => { const one = document.activeElement; return (one.getAttribute('aria-label') ?? (one.id || one.textContent)) === label; }, wanted);
 
 async function opened(browser, size, colorScheme = 'light') {
   const page = await browser.newPage({ viewport: size, colorScheme });
@@ -39,6 +61,8 @@ const checks = {
       await headed(page, section.split('/')[0]);
       if (section.includes('/')) await page.waitForSelector('td');
       await page.waitForFunction(() => document.body.scrollWidth <= innerWidth);
+      const link = await page.locator('nav a[aria-current]').boundingBox();
+      assert(link.x >= 0 && link.x + link.width <= 360, `${section} is current, and out of sight: ${JSON.stringify(link)}`);
       await page.screenshot({ path: `${folder}/phone-${section.split('/').length > 1 ? 'rows' : section}.png` });
     }
     assert(await page.evaluate(() => getComputedStyle(document.body).backgroundColor) === 'rgb(21, 23, 26)', 'it is not dark');
@@ -72,13 +96,14 @@ const checks = {
     const page = await opened(browser, { width: 1280, height: 800 });
     await page.goto(url + '#console');
     const answers = [];
-    page.on('response', async response => { if (response.url().endsWith('/execute')) answers.push((await response.body()).length); });
+    page.on('response', response => { if (response.url().endsWith('/execute')) answers.push(response.body()); });
     await page.fill('#cql', 'SELECT * FROM shop.many');
     await page.click('text=Run');
     await page.waitForSelector('text=100 rows');
     await page.click('text=Next page');
     await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 100);
-    assert(answers.length && answers.every(size => size < 1e6), `an answer has ${answers} bytes`);
+    const sizes = (await Promise.all(answers)).map(body => body.length);
+    assert(sizes.length && sizes.every(size => size < 1e6), `an answer has ${sizes} bytes`);
   },
   async rows_come_page_by_page(browser) {
     const page = await opened(browser, { width: 1280, height: 800 });
@@ -111,12 +136,140 @@ const checks = {
     await page.keyboard.type('SELECT nosuch FROM shop.orders');
     await page.keyboard.press('Control+Enter');
     await page.waitForSelector('.fault:has-text("Undefined column name nosuch")');
-    await page.click('[aria-label="New console"]');
+    await tabTo(page, 'New console', 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    await becomes(page, 'CQL statements');
     assert(await page.inputValue('#cql') === '', 'a new console is not empty');
+    await page.keyboard.type('SELECT * FROM shop.many LIMIT 250');
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('text=100 rows');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.type('1');
+    assert(await page.inputValue('#cql') === 'SELECT * FROM shop.many LIMIT 2510', 'it does not go on where it was written');
+    await page.keyboard.press('Backspace');
+    await tabTo(page, 'Next page');
+    for (const rows of [100, 50]) {
+      await page.keyboard.press('Enter');
+      await page.waitForSelector(`text=${rows} rows`);
+      await becomes(page, rows === 50 ? 'Result' : 'Next page');
+    }
+    await tabTo(page, 'tab-1', 'Shift+Tab');
+    await page.keyboard.press('ArrowLeft');
+    await becomes(page, 'tab-0');
+    assert(await page.inputValue('#cql') === 'SELECT nosuch FROM shop.orders', 'it is not the first console');
+    await page.waitForSelector('.fault:has-text("nosuch")');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForSelector('text=50 rows');
+    await tabTo(page, 'History');
+    for (const wanted of ['SELECT * FROM shop.many LIMIT 250', 'SELECT nosuch FROM shop.orders', "SELECT total FROM shop.orders WHERE customer = 'customer 1' LIMIT 3"]) {
+      await page.keyboard.press('ArrowDown');
+      await page.waitForFunction(value => document.querySelector('#cql').value === value, wanted);
+    }
+    await page.keyboard.press('Control+Enter');
+    await page.waitForSelector('text=3 rows');
+    await page.screenshot({ path: `${folder}/wide-console-used.png` });
+    await tabTo(page, 'Close this console', 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    await becomes(page, 'CQL statements');
+    assert(await page.locator('[role=tab]').count() === 1, 'it is not closed');
     await page.reload();
     await page.waitForSelector('#cql');
     assert(await page.inputValue('#cql') === 'SELECT nosuch FROM shop.orders', 'the console was forgotten');
-    assert(await page.locator('option').count() === 3, 'the history was forgotten');
+    assert(await page.locator('option').count() === 4, 'the history was forgotten');
+  },
+  async each_section_by_keyboard_alone(browser) {
+    const page = await opened(browser, WIDE);
+    for (const section of SECTIONS) {
+      await enter(page, section);
+      await becomes(page, 'main');
+      const wanted = await page.$$eval(`main :is(${REACHED})`, all => all.filter(one => one.checkVisibility()).map(one => one.getAttribute('aria-label') ?? (one.id || one.textContent)));
+      for (const label of wanted) {
+        await tabTo(page, label);
+        assert(await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle) !== 'none', `one does not see that ${label} has the keyboard`);
+      }
+    }
+    await page.keyboard.press('Control+Home');
+    await tabTo(page, 'skip');
+    await page.keyboard.press('Enter');
+    await becomes(page, 'main');
+    assert(!page.faults.length, page.faults.join());
+  },
+  async tables_by_keyboard_alone(browser) {
+    const page = await opened(browser, WIDE);
+    await enter(page, 'tables');
+    await tabTo(page, 'system_schema');
+    await page.keyboard.press('Enter');
+    await tabTo(page, 'Filter tables', 'Shift+Tab');
+    await page.keyboard.type('Schema.Tab');
+    assert((await page.locator('.tree a:visible').allTextContents()).join() === 'tables,tables', 'it does not filter');  // and system_virtual_schema's
+    for (let presses = 0; presses < 10; presses++) await page.keyboard.press('Backspace');
+    await page.keyboard.type('shop');
+    await tabTo(page, 'orders');
+    await page.keyboard.press('Enter');
+    await becomes(page, 'begin');
+    assert(await page.inputValue('[aria-label="Filter tables"]') === 'shop', 'the filter was forgotten');
+    await tabTo(page, 'Rows');
+    await tabTo(page, 'Next page');
+    const first = await text(page, 'tbody tr');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(first => document.querySelector('tbody tr').textContent !== first, first);
+    assert(await focused(page) === 'Next page', 'the keyboard is lost between pages');
+    await page.keyboard.press('Enter');
+    await becomes(page, 'Page before');  // there is no next one
+    assert(await page.locator('tbody tr').count() === 20, 'it is not the last page');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 50);
+    await page.keyboard.press('Enter');
+    await becomes(page, 'Next page');
+    await tabTo(page, 'How it was made');
+  },
+  async what_is_drawn_again_stays_as_it_was(browser) {
+    const page = await opened(browser, { width: 360, height: 740 });
+    await enter(page, 'live');
+    await tabTo(page, 'Statements, the newest first');
+    const newest = await text(page, 'tbody');
+    for (let presses = 0; presses < 4; presses++) await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => document.activeElement.scrollLeft > 40);
+    await page.waitForFunction(before => document.querySelector('tbody').textContent !== before, newest);
+    assert(await page.evaluate(() => document.activeElement.scrollLeft > 40), 'it is scrolled back');
+    await page.evaluate(() => getSelection().selectAllChildren(document.querySelector('tbody tr')));
+    const row = await page.$('tbody tr');
+    await page.waitForTimeout(2500);
+    assert(await row.evaluate(one => one.isConnected), 'what is to be copied goes away');
+    await page.evaluate(() => getSelection().removeAllRanges());
+    await enter(page, 'cluster');
+    await tabTo(page, 'As the cluster has it');
+    await page.keyboard.press('Enter');
+    const pre = await page.waitForSelector('details[open] pre');
+    await page.waitForFunction(one => !one.isConnected, pre, { timeout: 15000 });
+    await page.waitForSelector('details[open] pre');
+    assert(await focused(page) === 'As the cluster has it', 'the keyboard is lost');
+  },
+  async plots_are_of_what_happens(browser) {
+    for (const [name, size, scheme] of [['wide', WIDE, 'light'], ['wide-dark', WIDE, 'dark'], ['phone', { width: 360, height: 740 }, 'dark']]) {
+      const page = await opened(browser, size, scheme);
+      await page.waitForFunction(() => [...document.querySelectorAll('.card polyline')].every(line => line.points.length > 5));
+      const cards = await page.$$eval('.card', all => Object.fromEntries(all.map(one => [one.querySelector('h3').textContent, one.querySelector('.value').textContent])));
+      assert(Number(cards['Reads a second']) > 0 && Number(cards['Writes a second']) > 0, JSON.stringify(cards));
+      await page.screenshot({ path: `${folder}/${name}-plots.png` });
+    }
+  },
+  async the_newest_line_of_the_log_is_first(browser) {
+    const page = await opened(browser, WIDE);
+    await page.goto(url + '#log');
+    await page.waitForSelector('td:has-text("Startup complete")');
+    const times = await page.$$eval('tbody tr', all => all.map(row => row.cells[0].textContent));
+    assert(times[0] > times.at(-1) && times.join() === [...times].sort().reverse().join(), times.join());
+  },
+  async nothing_is_recorded_until_one_says_so(browser) {
+    const page = await browser.newPage({ viewport: WIDE });
+    await page.goto(clusterUrl + '#live');
+    await page.waitForSelector('text=Nothing is recorded.');
+    await tabTo(page, 'Begin to record');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.fault:has-text("--control-writes")');
+    await page.waitForTimeout(2500);  // it is drawn again meanwhile
+    assert(await page.$('.fault') && await focused(page) === 'Begin to record', 'why it was refused is gone');
   },
   async a_slow_answer_does_not_keep_the_section_before(browser) {
     const page = await opened(browser, { width: 1280, height: 800 });
@@ -170,7 +323,7 @@ const checks = {
 
 (async () => {
   const browser = await chromium.launch({ executablePath, args: QUIET });
-  for (const [name, check] of Object.entries(checks)) {
+  for (const [name, check] of Object.entries(checks).filter(([name]) => !only || name === only)) {
     try { await check(browser); console.log(`ok ${name}`); } catch (error) { console.log(`FAIL ${name}: ${String(error.message).split('\n')[0]}`); }
     for (const context of browser.contexts()) await context.close();
   }
