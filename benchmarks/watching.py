@@ -39,6 +39,8 @@ from protocol.client import connect  # noqa: E402
 NAMES = ("insert", "read", "append", "slice", "simple", "batch", "lwt", "counter")
 COUNT = 20_000
 CONNECTIONS, IN_FLIGHT = 4, 32
+TURN = 10 * CONNECTIONS * IN_FLIGHT
+"""Requests of one server before the other has its turn: some milliseconds, in which a busy machine may leave it alone."""
 HEADER_BYTES = 9
 COUNTING = re.compile(
     r"^ +(meter(_of\(plan\))?|row\.meter|options\.meter|metering|self\._metering)\.\w*count \+= .*$"
@@ -180,7 +182,7 @@ def compare_servers(rounds: int) -> None:
             for name in NAMES:
                 for side in (off, on):
                     side.serve(name, COUNT // 10)
-                turns = [(off.serve(name, COUNT), on.serve(name, COUNT)) for _ in range(rounds)]
+                turns = [(off.serve(name, TURN), on.serve(name, TURN)) for _ in range(rounds * COUNT // TURN)]
                 found[name] = tuple(map(min, zip(*turns, strict=True)))
     show(found)
 
