@@ -55,6 +55,10 @@ from storage.sstable.small_files import open_read
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.stretch import Stretch
 
+RESIDENT: Final = frozenset(("system.local", "system.peers", "system.peers_v2"))
+"""What every client reads when it connects (resident.py)."""
+RESIDENT_BYTES_MAX: Final = 32 << 10
+"""Of Data.db, plain: a hundred peers."""
 FIRST_BYTES: Final = 512
 FIRST_BYTES_MAX: Final = 256 * 1024
 """A row's clustering is in so many bytes."""
@@ -134,9 +138,15 @@ class SSTableReader:
         self._use_row_cache(table.params.caching.get("rows_per_partition", "NONE"))
 
     def _use_row_cache(self, caching: str) -> None:
-        """Where the table wants it its own way to partitions is put in place of the class's: others pay nothing for it."""
-        self.__dict__.pop("stored", None)
-        if caching != "NONE" and self._caches.rows.capacity:
+        """Where the table wants it another way to partitions is put in place of the class's: others pay nothing for it."""
+        for name in ("stored", "batches"):
+            self.__dict__.pop(name, None)
+        if str(self._table) in RESIDENT and self._data.size <= RESIDENT_BYTES_MAX:
+            from storage.sstable.resident import Resident
+
+            resident = Resident(self)
+            self.__dict__.update(stored=resident.stored, batches=resident.batches)
+        elif caching != "NONE" and self._caches.rows.capacity:
             from storage.sstable.row_cache import Cached, rows_wanted
 
             cached = Cached(self._caches.rows, self._caches.file_number(), rows_wanted(caching), self)
