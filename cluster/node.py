@@ -98,6 +98,8 @@ class ClusterOptions:
     """As fast may what is streamed here come; 0: as it does."""
     transfers_hints: bool = True
     """Whether hints are handed over when it leaves (transfer_hints_on_decommission)."""
+    is_paxos_v2: bool = False
+    """paxos_variant: whether Paxos is repaired before the ring changes, and with repairs."""
 
 
 class ClusterNode:
@@ -119,9 +121,7 @@ class ClusterNode:
         self._timeuuids = TimeUuidSource(environment.clock, rng.fork("timeuuids"))
         self.hints = Hints(engine, self.requests, self._clock, self._timeuuids)
         self.batchlog = Batchlog(engine, self._write_again)
-        self.proxy = Proxy(
-            self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints
-        )
+        self.proxy = Proxy(self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints)
         latencies_of = self.proxy.latencies_of
         self.rounds = Rounds(engine, self.proxy, self.hints, self._clock, self._rng)
         decisions = Decisions(self.rounds, self.local)
@@ -141,7 +141,7 @@ class ClusterNode:
         self._repairs_id = engine.schema.keyspaces["system"].tables["repairs"].id
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
         self.tokens_wanted = options.tokens_wanted or TokensWanted(count=len(self.local.tokens))
-        self.transfers_hints = options.transfers_hints
+        self.transfers_hints, self.is_paxos_v2 = options.transfers_hints, options.is_paxos_v2
         self.ring_delay_s, self.is_movement_consistent = options.ring_delay_s, options.is_movement_consistent
         self._stream_bytes_per_s = options.stream_bytes_per_s
         self._former: list[tuple[float, Ring]] = []
@@ -288,9 +288,7 @@ class ClusterNode:
     def wake_s(self) -> float:
         movements_s = self.movements.wake_s if "movements" in self.__dict__ else inf
         former_s = self._former[0][0] if self._former else inf
-        return min(
-            self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s, movements_s, former_s
-        )
+        return min(self.requests.wake_s, self._next_round_s, self._next_hints_s, self._next_replay_s, movements_s, former_s)
 
     def take_outgoing(self) -> dict[Endpoint, list[Message]]:
         """What is to be sent, by whom it is for; after the commit log was written. What this logs itself are hints."""
@@ -324,7 +322,10 @@ class ClusterNode:
             self.when_ready()
 
         timeuuids = self._timeuuids
-        return Repairs(self.engine, self.coordinator, self.streams, self.requests, member, timeuuids, ready)
+        return Repairs(
+            self.engine, self.coordinator, self.streams, self.requests, member, timeuuids, ready, self.rounds,
+            self.is_paxos_v2,
+        )  # fmt: skip
 
     @property
     def has_outgoing(self) -> bool:

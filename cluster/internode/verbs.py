@@ -86,13 +86,22 @@ class Verb(IntEnum):
     """A step of an incremental repair; answered by REPAIR_GOES, later by DONE or FAILED."""
     REPAIR_STATUS = 66
     """An incremental repair's id; answered by DONE with its state, one byte."""
+    PAXOS_REPAIR = 67
+    """What of a table is half decided is to be finished; answered by REPAIR_GOES, later by DONE or FAILED."""
 
 
 STREAM_VERBS = frozenset((Verb.STREAM_OFFER, Verb.STREAM_BEGIN, Verb.STREAM_PULL, Verb.STREAM_END))
 """Those that nobody asked for."""
 
 REPAIR_VERBS = frozenset(
-    (Verb.REPAIR_VALIDATE, Verb.REPAIR_SYNC, Verb.REPAIR_END, Verb.REPAIR_STEP, Verb.REPAIR_STATUS)
+    (
+        Verb.REPAIR_VALIDATE,
+        Verb.REPAIR_SYNC,
+        Verb.REPAIR_END,
+        Verb.REPAIR_STEP,
+        Verb.REPAIR_STATUS,
+        Verb.PAXOS_REPAIR,
+    )
 )
 """Those that nobody asked for."""
 

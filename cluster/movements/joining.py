@@ -102,6 +102,7 @@ class Joining(Movement):
             assert dead is not None
             before = having(before, dead)
         after = having(before if dead is None else without(before, dead), cluster.local)
+        yield from self.paxos_repaired("bootstrap", after)
         strategies = self.strategies
         is_strict = dead is None and cluster.is_movement_consistent
         plan = to_fetch(strategies, before, after, cluster.local, self._is_source, is_strict)

@@ -71,8 +71,9 @@ class Decommission(Movement):
         yield self.said(StatusValue(Status.LEAVING, (token,)))
         yield self.after(cluster.proxy.timeouts.write_s)
         self._set_mode(mode, "replaying batch log and streaming data to other nodes")
-        cluster.batchlog.replay(0.0)
         ring = cluster.coordinator.ring
+        yield from self.paxos_repaired("decommission", ring)
+        cluster.batchlog.replay(0.0)
         yield self.pushed(to_push(self.strategies, ring, without(ring, cluster.local), cluster.local), Reason.DECOMMISSION)
         if cluster.transfers_hints:
             self._set_mode(mode, "streaming hints to other nodes")

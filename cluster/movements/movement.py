@@ -10,18 +10,19 @@ from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from cluster.coordination.outcome import Outcome
+from cluster.coordination.outcome import Outcome, all_of
 from cluster.gossip.status import StatusValue
 from cluster.internode.verbs import Verb
 from cluster.movements.barrier import Barrier
 from cluster.movements.mode import Mode
 from cluster.movements.plans import Ranges, tasks
 from cluster.replication import LocalStrategy, ReplicationStrategy
-from cluster.ring import Node
+from cluster.ring import Node, Ring
 from cluster.streaming.messages import Reason
+from cluster.streaming.ranges import TokenRange, cut, owned_ranges
 from cluster.streaming.session import FetchSession, Session
 from cluster.topology import Member, Standing
-from protocol.errors import CqlServerError
+from protocol.errors import CqlServerError, MovementRefused
 from storage.schema.metadata import KeyspaceMetadata
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("cqlserver.cluster")
 
 Steps = Generator[Outcome[Any], None, None]
+PAXOS_TRIES_MAX: Final = 11
+PAXOS_RETRY_S: Final = 10
+"""cassandra.paxos_repair_on_topology_change_retries and _retry_delay_seconds, which grows with each."""
+_PAXOS_SKIPPED: Final = (
+    "skipping paxos repair for %s. skip_paxos_repair_on_topology_change is set, or v2 paxos variant is not being used"
+)
 LOOK_S: Final = 0.1
 """How often a condition is looked at that nothing tells of."""
 
@@ -131,6 +138,50 @@ class Movement:
         """Has nodes get ranges from this one."""
         streams = self.cluster.streams
         return self._all([streams.push(peer, self._tasks(ranges), reason) for peer, ranges in plan.items()])
+
+    def paxos_repaired(self, reason: str, *rings: Ring) -> Steps:
+        """Where Paxos is to be repaired before the ring changes: who has ranges of this node in these rings finishes what he
+        has half decided there (StorageService.java, repairPaxosForTopologyChange). Raises MovementRefused."""
+        if not self.cluster.is_paxos_v2:
+            log.info(_PAXOS_SKIPPED, reason)
+            return
+        log.info("repairing paxos for %s", reason)
+        for tries in range(1, PAXOS_TRIES_MAX + 1):
+            try:
+                yield self._paxos_of_tables(rings)
+                break
+            except CqlServerError:
+                if tries == PAXOS_TRIES_MAX:
+                    raise
+            delay_s = PAXOS_RETRY_S * tries
+            log.info("Sleeping %d seconds before retrying paxos repair...", delay_s)
+            yield self.after(delay_s)
+            log.info("Retrying paxos repair for %s. Retry %d/%d", reason, tries, PAXOS_TRIES_MAX - 1)
+        log.info("paxos repair for %s complete", reason)
+
+    def _paxos_of_tables(self, rings: Sequence[Ring]) -> Outcome[None]:
+        cluster, now = self.cluster, self.cluster.coordinator.ring
+        repaired: list[Outcome[None]] = []
+        for keyspace in self.distributed:
+            strategy = cluster.coordinator.strategy(keyspace)
+            if strategy.replication_factor < 2:
+                continue
+            by_node: dict[Node, list[TokenRange]] = {}
+            owned = dict.fromkeys(found for ring in rings for found in owned_ranges(strategy, ring, cluster.local))
+            for range_ in dict.fromkeys(cut(owned, now.tokens)):
+                for node in strategy.replicas(range_.end, now, cluster.local):
+                    if cluster.is_alive(node):
+                        by_node.setdefault(node, []).append(range_)
+            repaired += [cluster.repairs.repair_paxos_of(table.id, by_node) for table in keyspace.tables.values()]
+        done: Outcome[None] = Outcome()
+        if not repaired:
+            done.settle(None)
+            return done
+        whole = all_of(repaired)
+        whole.when_done(
+            lambda: done.settle(None) if whole.error is None else done.fail(MovementRefused(str(whole.error)))
+        )
+        return done
 
     def _tasks(self, ranges: Ranges) -> Any:
         return tasks(self.cluster.engine.schema.keyspaces.values(), ranges)

@@ -53,6 +53,7 @@ class Move(Movement):
         yield self.after(cluster.proxy.timeouts.write_s)
         before, strategies = cluster.coordinator.ring, self.strategies
         after = having(before, replace(local, tokens=(self._token,)))
+        yield from self.paxos_repaired("move", before, after)
 
         def is_source(node: Node) -> bool:
             return node != local and cluster.is_alive(node)
@@ -116,6 +117,7 @@ class Rebuild(Movement):
         every = "(All tokens)" if not self._ranges else ", ".join(map(str, self._ranges))
         keyspace = self._keyspace or "(All keyspaces)"
         log.info("rebuild from dc: %s, %s, %s", self._datacenter or "(any dc)", keyspace, every)
+        yield from self.paxos_repaired("rebuild", self.cluster.coordinator.ring)
         yield self.fetched(self._plan(), Reason.REBUILD, lambda ranges: None)
 
     def _plan(self) -> dict[Node, Ranges]:

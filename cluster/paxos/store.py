@@ -8,7 +8,7 @@ There is no TTL in it, as Cassandra writes it with paxos_state_purging: gc_grace
 more: the row's timestamp is this node's own time, whatever the ballots say. A sweep, a few partitions at a time, deletes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from struct import Struct
 from typing import Final, NamedTuple
@@ -169,6 +169,22 @@ class PaxosStore:
         for update in expired:
             self._engine.apply(update)
         return sum(len(update.rows) for update in expired)
+
+    def unfinished(self, table_id: UUID, is_wanted: Callable[[Position], bool], pause: Callable[[], None]) -> list[bytes]:
+        """Keys of a table at wanted positions of which something was accepted that is not known as decided; `pause` is
+        called now and then. Raises KeyError, CorruptionError."""
+        base, found = self._base(table_id.bytes), list[bytes]()
+        now_s = self._clock.now_s()
+        for number, (position, _) in enumerate(self._store.stored_partitions(), 1):
+            if number % SWEPT_PARTITIONS == 0:
+                pause()
+            key = position[_TOKEN_BYTES:]
+            row = self._store.row_at(key, base.ck, now_s) if is_wanted(position) else None
+            if row is not None:
+                _, (accepted, update), (committed, _) = self._state(row, base)[0]
+                if update and accepted > committed:
+                    found.append(key)
+        return found
 
     def _ttl_us(self, table_id: bytes) -> int:
         store = self._engine.stores.get(UUID(bytes=table_id))

@@ -11,6 +11,7 @@ An incremental one has all participants set apart what was never repaired before
 whatever fails, all are told.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,13 +21,15 @@ from cluster.coordination.outcome import Outcome, all_of
 from cluster.gossip.endpoint import Endpoint
 from cluster.repair.asking import RepairFailed
 from cluster.repair.job import Flow, JobOptions, RepairJob, Replicas
-from cluster.repair.messages import Step, Stepping
+from cluster.repair.messages import PaxosRepair, Step, Stepping
 from cluster.repair.options import Preview, RepairOptions
 from cluster.repair.ranges import CommonRange, without_dead
 from cluster.repair.validation import Looked
 from cluster.ring import Node
 from cluster.streaming.ranges import TokenRange
 from storage.schema.metadata import TableMetadata
+
+log = logging.getLogger("cqlserver.repair")
 
 
 class LineKind(Enum):
@@ -86,6 +89,8 @@ class Surroundings:
     tree_depth_max: int
     has_sstables: bool
     """Without them nothing can be set apart: an incremental repair is a full one."""
+    is_paxos_v2: bool = False
+    """paxos_variant: only with v2 Paxos is repaired without being asked for alone."""
 
 
 class RepairCommand:
@@ -225,7 +230,26 @@ class RepairCommand:
         job = RepairJob(self.id, table.id, common.ranges, nodes, local, how, self._around.replicas)
         self._under_way += 1
         job.outcome.when_done(lambda: self._job_ended(session, table, job.outcome))
-        job.start(self._around.now_ms() // 1_000)
+        if not (options.is_paxos_only or (options.repairs_paxos and self._around.is_paxos_v2)):
+            job.start(self._around.now_ms() // 1_000)
+            return
+        where = f"[repair #{session.id}] {self.keyspace}.{table.name}"
+        log.info("%s starting paxos repair", where)
+        paxos = PaxosRepair(self.id, table.id, common.ranges)
+        repaired = all_of([self._around.replicas.repair_paxos(node, paxos) for node in nodes])
+
+        def paxos_repaired() -> None:
+            if repaired.error is not None:
+                log.warning("%s paxos repair failed", where)
+                job.outcome.fail(repaired.error)
+                return
+            log.info("%s paxos repair completed", where)
+            if options.is_paxos_only:
+                job.outcome.settle(())
+            else:
+                job.start(self._around.now_ms() // 1_000)
+
+        repaired.when_done(paxos_repaired)
 
     def _job_ended(self, session: Session, table: TableMetadata, outcome: Outcome[tuple[Flow, ...]]) -> None:
         self._under_way -= 1

@@ -14,7 +14,7 @@ from uuid import UUID
 from cluster.coordination.outcome import Outcome, all_of
 from cluster.gossip.endpoint import Endpoint
 from cluster.repair.asking import RepairFailed
-from cluster.repair.messages import Stepping, Synchronisation, Validation
+from cluster.repair.messages import PaxosRepair, Stepping, Synchronisation, Validation
 from cluster.repair.options import Parallelism
 from cluster.repair.tree import MerkleTree, differences
 from cluster.repair.validation import Looked
@@ -30,6 +30,7 @@ class Replicas(Protocol):
     def validate(self, node: Node, validation: Validation) -> Outcome[list[MerkleTree]]: ...
     def synchronise(self, node: Node, sync: Synchronisation) -> Outcome[None]: ...
     def step(self, node: Node, stepping: Stepping) -> Outcome[None]: ...
+    def repair_paxos(self, node: Node, repair: PaxosRepair) -> Outcome[None]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,27 @@ class Synchronisation:
         return cls(UUID(bytes=session_id), UUID(bytes=table_id), peer, fetches, pushes, is_pending, ranges)
 
 
+@dataclass(frozen=True, slots=True)
+class PaxosRepair:
+    """What of a table the receiver has half decided in these ranges is to be finished. `session_id`: of the whole repair."""
+
+    session_id: UUID
+    table_id: UUID
+    ranges: tuple[TokenRange, ...]
+
+    def encode(self) -> bytes:
+        return encode_texts((self.session_id.bytes + self.table_id.bytes, *_packed(self.ranges)))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "PaxosRepair":
+        """Raises PeerError."""
+        ids, *ranges = decode_texts(data) or [b""]
+        try:
+            return cls(UUID(bytes=ids[:16]), UUID(bytes=ids[16:]), _unpacked(ranges))
+        except ValueError as error:
+            raise PeerError(f"no repair of Paxos: {error}") from None
+
+
 class Step(Enum):
     """What a participant of an incremental repair is told to do (repair/consistent/ConsistentSession.java)."""
 

@@ -16,12 +16,15 @@ from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
 from cluster.internode.verbs import FailureReason, Verb
 from cluster.repair.asking import RepairFailed
-from cluster.repair.messages import Stepping, Synchronisation, Validation, encode_trees
+from cluster.repair.messages import PaxosRepair, Stepping, Synchronisation, Validation, encode_trees
+from cluster.repair.paxos import Begin, Finishing
 from cluster.repair.sessions import LocalSessions, State
 from cluster.repair.tree import MerkleTree
 from cluster.repair.validation import Looked, looked_at, trees_of
 from cluster.ring import Node
+from cluster.rounds import Rounds
 from cluster.streaming.messages import Reason, TableRanges
+from cluster.streaming.ranges import holds, intervals
 from cluster.streaming.streams import Streams
 from protocol.errors import PeerError
 from storage.background import Lane, Task, TaskState
@@ -46,7 +49,10 @@ class Participant:
         send: Callable[[Node, int, int, bytes], None],
         member: Callable[[Endpoint], Node | None],
         when_ready: Callable[[], None],
+        rounds: Rounds,
+        begin_round: Begin,
     ) -> None:
+        self._rounds, self._begin_round = rounds, begin_round
         self._engine, self._streams, self._send = engine, streams, send
         self._member, self._when_ready = member, when_ready
         self._sessions: OrderedDict[UUID, dict[bytes, Outcome[Answer]]] = OrderedDict()
@@ -67,6 +73,9 @@ class Participant:
             case Verb.REPAIR_STEP:
                 stepping = Stepping.decode(message.body)
                 self._work(sender, message, stepping.session_id, lambda: self._stepped(stepping))
+            case Verb.PAXOS_REPAIR:
+                paxos = PaxosRepair.decode(message.body)
+                self._work(sender, message, paxos.session_id, lambda: _answered(self.repair_paxos(paxos)))
             case Verb.REPAIR_STATUS:
                 session = self.sessions.all.get(_session_id(message.body))
                 state = State.FAILED if session is None else session.state
@@ -143,6 +152,29 @@ class Participant:
         self._engine.background.add(task)
         return outcome
 
+    def repair_paxos(self, repair: PaxosRepair) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        outcome: Outcome[None] = Outcome()
+        pieces, keys = intervals(repair.ranges), list[bytes]()
+
+        def look(task: Task) -> None:
+            store = self._rounds.store
+            keys.extend(store.unfinished(repair.table_id, lambda position: holds(pieces, position), task.point))
+
+        def looked() -> None:
+            if task.state is not TaskState.DONE:
+                outcome.fail(RepairFailed(f"Paxos repair failed: {task.error or task.state.value}"))
+                return
+            finishing = Finishing(repair.table_id, keys, self._begin_round, self._rounds)
+            finishing.outcome.when_done(lambda: _pass_on(finishing.outcome, outcome))
+            finishing.start()
+            self._when_ready()
+
+        task = Task(Lane.VALIDATION, "Paxos repair", str(repair.table_id), look)
+        task.on_end.append(looked)
+        self._engine.background.add(task)
+        return outcome
+
     def step(self, stepping: Stepping) -> Outcome[None]:
         """Fails with RepairFailed."""
         done = self.sessions.step(stepping)
@@ -179,6 +211,13 @@ def _session_id(body: bytes) -> UUID:
         return UUID(bytes=body)
     except ValueError:
         raise PeerError(f"a repair's id of {len(body)} bytes") from None
+
+
+def _pass_on(done: Outcome[None], to: Outcome[None]) -> None:
+    if done.error is None:
+        to.settle(None)
+    else:
+        to.fail(done.error)
 
 
 def _answered(done: Outcome[None]) -> Outcome[Answer]:

@@ -1,13 +1,13 @@
 """All repairs of a node: those that it was told to do, and its part in those of others."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from cluster.coordination.outcome import Outcome
+from cluster.coordination.outcome import Outcome, all_of
 from cluster.coordination.requests import Requests
 from cluster.coordinator import Coordinator
 from cluster.gossip.endpoint import Endpoint
@@ -15,13 +15,16 @@ from cluster.internode.frames import Message
 from cluster.internode.verbs import Verb
 from cluster.repair.asking import Asking, RepairFailed
 from cluster.repair.coordinator import RepairCommand, Surroundings, Watcher
-from cluster.repair.messages import Step, Stepping, Synchronisation, Validation, decode_trees
+from cluster.repair.messages import PaxosRepair, Step, Stepping, Synchronisation, Validation, decode_trees
 from cluster.repair.options import RepairOptions
 from cluster.repair.participant import Participant
+from cluster.repair.paxos import begin_round
 from cluster.repair.ranges import asked_ranges, common_ranges
 from cluster.repair.sessions import LocalSession, State
 from cluster.repair.tree import DEPTH_MAX, MerkleTree
 from cluster.ring import Node
+from cluster.rounds import Rounds
+from cluster.streaming.ranges import TokenRange
 from cluster.streaming.streams import Streams
 from protocol.errors import PeerError
 from storage.engine import Engine
@@ -44,12 +47,16 @@ class Repairs:
         member: Callable[[Endpoint], Node | None],
         timeuuids: TimeUuidSource,
         when_ready: Callable[[], None],
+        rounds: Rounds,
+        is_paxos_v2: bool,
     ) -> None:
         self._engine, self._coordinator, self._requests = engine, coordinator, requests
         self._clock = engine.environment.clock
         self._member = member
-        self._new_id = lambda: UUID(bytes=timeuuids.bytes())
-        self.participant = Participant(engine, streams, requests.send, member, when_ready)
+        self._new_id: Callable[[], UUID] = lambda: UUID(bytes=timeuuids.bytes())
+        begin = partial(begin_round, engine, coordinator, rounds)
+        self.participant = Participant(engine, streams, requests.send, member, when_ready, rounds, begin)
+        self._is_paxos_v2 = is_paxos_v2
         self.commands: OrderedDict[int, RepairCommand] = OrderedDict()
         self._last_number = 0
 
@@ -80,6 +87,7 @@ class Repairs:
             coordinator.is_alive,
             DEPTH_MAX,
             self._engine.commit_log is not None,
+            self._is_paxos_v2,
         )
         command = RepairCommand(self._last_number, keyspace.name, options, surroundings, watcher or Watcher())
         self.commands[command.number] = command
@@ -158,6 +166,22 @@ class Repairs:
         if node == self._coordinator.local:
             return self.participant.synchronise(sync)
         return _done(self._ask(node, Verb.REPAIR_SYNC, sync.encode(), f"Sync with {sync.peer}"))
+
+    def repair_paxos(self, node: Node, repair: PaxosRepair) -> Outcome[None]:
+        """Fails with RepairFailed."""
+        if node == self._coordinator.local:
+            return self.participant.repair_paxos(repair)
+        return _done(self._ask(node, Verb.PAXOS_REPAIR, repair.encode(), "Paxos repair"))
+
+    def repair_paxos_of(self, table_id: UUID, by_node: Mapping[Node, Sequence[TokenRange]]) -> Outcome[None]:
+        """Before the ring changes: each finishes what it has half decided in ranges. Fails with RepairFailed."""
+        session_id = self._new_id()
+        return all_of(
+            [
+                self.repair_paxos(node, PaxosRepair(session_id, table_id, tuple(ranges)))
+                for node, ranges in by_node.items()
+            ]
+        )
 
     def step(self, node: Node, stepping: Stepping) -> Outcome[None]:
         """Fails with RepairFailed."""

@@ -92,6 +92,7 @@ class Member(Owner):
             ring.is_movement_consistent,
             ring.stream_bytes_per_s,
             node.config.cluster.transfer_hints_on_decommission,
+            node.config.cluster.paxos_variant.startswith("v2"),
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         _set_hints(self.cluster.hints, node.config.cluster)
