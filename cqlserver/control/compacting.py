@@ -2,9 +2,12 @@
 
 from typing import Final
 
+import trio
+
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.storing import NoSuchTable, chosen_stores, flush_stores, task_facts, wait_for
 from cqlserver.node import KEPT_BY_EACH, Node
+from cqlserver.snapshots import taking
 from storage.background import Lane, TaskState
 from storage.memtable.memtable import Position
 from storage.reads import FIRST_POSITION
@@ -109,6 +112,9 @@ async def rewrite(
     keyspaces: str,
     by_cells: bool,
     includes_current: bool,
+    before_ms: int | None,
+    takes_snapshot: bool,
+    skips_counters: bool,
 ) -> object:
     """Writes SSTables again: without what is not the node's, what is deleted elsewhere, what can't be read, or as the
     version is now."""
@@ -136,9 +142,13 @@ async def rewrite(
         case "recompress":
             tasks = compactions.recompress(files)
         case "scrub":
-            tasks = compactions.scrub(files)
+            if takes_snapshot:
+                name = f"pre-scrub-{control.node.environment.clock.wall_us() // 1000}"
+                scrubbed = [each.store for each in files if each.readers]
+                await trio.to_thread.run_sync(taking(control.node, scrubbed, lambda _: name))
+            tasks = compactions.scrub(files, skips_counters)
         case _:
-            tasks = compactions.upgrade(files, includes_current)
+            tasks = compactions.upgrade(files, includes_current, before_ms)
     await wait_for(tasks)
     return {}
 

@@ -6,29 +6,43 @@ log, nor what ours has had by then is taken for what they have (storage/files/ad
 """
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final
 
 import trio
 
+from cqlserver.control.compacting import held_ranges
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.parts import NoSuchStore, the_store
 from cqlserver.control.storing import NothingKept, flush_stores, wait_for
 from protocol.errors import CorruptionError
 from storage.commitlog.format import POSITION_SHIFT, CommitLogPosition
+from storage.environment.environment import Disk
 from storage.files.table_files import sstables_in
 from storage.files.tables import StoredTables
 from storage.files.transaction import remove_files
+from storage.indexes.target import CLASS_OPTION
 from storage.reads import TableStore
 from storage.sstable.constants import TOC
 from storage.sstable.descriptor import Descriptor
-from storage.sstable.verify import verify, verify_digest, verify_index
+from storage.sstable.verify import verify, verify_digest, verify_index, verify_owned
 
 log = logging.getLogger("cqlserver.import")
 
 STEPS_PER_TURN: Final = 64
+
+
+SAI_GROUP: Final = re.compile(r"SAI\+\w+\+GroupComplete\.db")
+SAI_COLUMN: Final = re.compile(r"SAI\+\w+\+(.*)\+ColumnComplete\.db")
+"""What Cassandra writes last of the indexes of an SSTable, and of one of them (index/sai/disk/format/Version.java)."""
+
+
+class NotTaken(Exception):
+    """An SSTable is whole, and lacks what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +51,11 @@ class Wanted:
 
     keeps_level: bool
     keeps_repaired: bool
-    verifies: bool
-    verifies_extended: bool
     copies: bool
+    verifies: bool = False
+    verifies_extended: bool = False
+    verifies_tokens: bool = False
+    requires_indexes: bool = False
 
 
 async def import_sstables(
@@ -52,6 +68,8 @@ async def import_sstables(
     keep_repaired: bool,
     verify: bool,
     extended_verify: bool,
+    verify_tokens: bool,
+    require_indexes: bool,
     copy: bool,
 ) -> object:
     """Of each directory all or none; answers those of which none were taken. The log names what is wrong with them."""
@@ -60,14 +78,14 @@ async def import_sstables(
     for directory in directories:
         if not disk.is_folder(directory):
             raise Refused(f"Directory {directory} does not exist")
-    wanted = Wanted(keep_level, keep_repaired, verify, extended_verify, copy)
+    wanted = Wanted(keep_level, keep_repaired, copy, verify, extended_verify, verify_tokens, require_indexes)
     failed: list[str] = []
     for directory in directories:
         try:
             found = _found(control, directory)
             await _look_at(control, files, store, directory, found, wanted)
             await _take(control, files, store, directory, found, wanted)
-        except (CorruptionError, OSError) as error:
+        except (CorruptionError, OSError, NotTaken) as error:
             log.error("nothing of %s is taken: %s", directory, error)
             failed.append(directory)
     return {"failed": failed}
@@ -85,7 +103,7 @@ async def refresh(control: Control, *, keyspace: str, table: str) -> object:
     folder = files.folders.maybe_folder(store.table.id)
     if folder is None:
         return {}
-    wanted = Wanted(keeps_level=True, keeps_repaired=True, verifies=False, verifies_extended=False, copies=False)
+    wanted = Wanted(keeps_level=True, keeps_repaired=True, copies=False)
     try:
         found = [descriptor for descriptor in _found(control, folder) if not files.is_known(store, descriptor)]
         await _look_at(control, files, store, folder, found, wanted)
@@ -116,21 +134,39 @@ async def _look_at(
     found: Sequence[Descriptor],
     wanted: Wanted,
 ) -> None:
-    """Raises CorruptionError, which names the file: of a table with other columns, too."""
+    """Raises CorruptionError, which names the file: of a table with other columns, too. Raises NotTaken."""
     disk = control.node.environment.disk
+    held = held_ranges(control.node, store.table.keyspace) if wanted.verifies_tokens else None
     for descriptor in found:
+        if wanted.requires_indexes:
+            _assure_indexes(disk, store, folder, descriptor)
         reader = files.opened(store, folder, descriptor)
-        if not wanted.verifies:
-            continue
-        steps: Iterator[object]
-        if wanted.verifies_extended:
-            steps = verify(disk, folder, reader)
-        else:
-            await trio.to_thread.run_sync(verify_digest, disk, folder, reader)
-            steps = verify_index(reader)
-        for number, _ in enumerate(steps, 1):
+        steps: list[Iterator[object]] = []
+        if held is not None:
+            steps.append(verify_owned(reader, held))
+        if wanted.verifies:
+            if wanted.verifies_extended:
+                steps.append(verify(disk, folder, reader))
+            else:
+                await trio.to_thread.run_sync(verify_digest, disk, folder, reader)
+                steps.append(verify_index(reader))
+        for number, _ in enumerate(chain.from_iterable(steps), 1):
             if not number % STEPS_PER_TURN:
                 await trio.lowlevel.checkpoint()
+
+
+def _assure_indexes(disk: Disk, store: TableStore, folder: str, descriptor: Descriptor) -> None:
+    """Whether an SSTable comes with all that Cassandra has of its table's SAI indexes; here they are made anew anyway."""
+    from storage.indexes.attached import SAI_CLASS, java_class  # which imports the analyzers
+
+    indexes = store.table.indexes.items()
+    names = [name for name, index in indexes if java_class(index.options.get(CLASS_OPTION, "")) == SAI_CLASS]
+    there = {name.removeprefix(descriptor.file_name("")) for name in disk.list(folder)}
+    if names and not any(SAI_GROUP.fullmatch(name) for name in there):
+        raise NotTaken(f"Missing SAI index to import for SSTable {folder}/{descriptor.file_name('')} on {store.table}")
+    for name in names:
+        if not any((found := SAI_COLUMN.fullmatch(each)) and found[1] == name for each in there):
+            raise NotTaken(f"Missing SAI index to import for index {name} on {store.table}")
 
 
 async def _take(

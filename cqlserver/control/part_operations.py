@@ -59,6 +59,7 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
             Argument("check_version", BOOLEAN, "they have to be of the version that is written", False),
             Argument("check_tokens", BOOLEAN, "all of them has to be the node's", False),
             Argument("unmark_damaged", BOOLEAN, "one that is not whole counts as not repaired from then on", False),
+            Argument("follow_policy", BOOLEAN, "where one is not whole, do what disk_failure_policy says", False),
         ),
         NOTHING,
         parts.verify,

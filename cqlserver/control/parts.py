@@ -1,13 +1,15 @@
 """What a node says of single keys and SSTables, and does with some of a table's SSTables alone."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from cqlserver.control.compacting import whole_ring
+from cqlserver.control.compacting import held_ranges
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.storing import chosen_stores, wait_for
-from protocol.errors import InvalidRequest
+from protocol.errors import CorruptionError, InvalidRequest, StorageError
 from protocol.types import MarshalError
+from storage.background import Task
 from storage.compaction.choices import class_name, thresholds
 from storage.compaction.verifying import VerifyOptions
 from storage.files.table_files import TableFiles
@@ -21,6 +23,8 @@ from storage.sstable.descriptor import parse_file_name
 from storage.sstable.reader import SSTableReader
 from storage.stored_values import stored_values
 from storage.token import MAX_TOKEN, MIN_TOKEN
+
+log = logging.getLogger("cqlserver.control")
 
 _LEVELED: Final = "LeveledCompactionStrategy"
 
@@ -191,16 +195,34 @@ async def verify(
     check_version: bool,
     check_tokens: bool,
     unmark_damaged: bool,
+    follow_policy: bool,
 ) -> object:
     """Whether SSTables are whole."""
-    engine = control.node.engine
-    stores = chosen_stores(control, keyspace, tables, keyspaces)
-    if engine.maybe_files is not None:
-        files = [engine.maybe_files.files_of(store) for store in stores if engine.maybe_files.readers_of(store.table.id)]
-        ranges = whole_ring() if check_tokens else None
-        options = VerifyOptions(extended, quick, check_version, ranges, unmark_damaged)
-        await wait_for(engine.maybe_files.compactions.verify(files, options))
+    node = control.node
+    stores, stored = chosen_stores(control, keyspace, tables, keyspaces), node.engine.maybe_files
+    if stored is None:
+        return {}
+    tasks: list[Task] = []
+    for store in stores:
+        if stored.readers_of(store.table.id):
+            ranges = held_ranges(node, store.table.keyspace) if check_tokens else None
+            options = VerifyOptions(extended, quick, check_version, ranges, unmark_damaged)
+            tasks += stored.compactions.verify([stored.files_of(store)], options)
+    try:
+        await wait_for(tasks)
+    except StorageError:
+        if follow_policy and any(isinstance(task.error, CorruptionError) for task in tasks):
+            await _follow_disk_failure_policy(control)
+        raise
     return {}
+
+
+async def _follow_disk_failure_policy(control: Control) -> None:
+    """An SSTable is not whole (service/DefaultFSErrorHandler.java, handleCorruptSSTable)."""
+    policy = control.node.config.storage.disk_failure_policy
+    if policy in ("die", "stop_paranoid"):
+        log.error("Stopping transports as disk_failure_policy is %s", policy)
+        await control.exclusively(control.turn_clients_away, settles=True)
 
 
 # --- keys -----------------------------------------------------------------------------------------------------------

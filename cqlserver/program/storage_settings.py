@@ -7,6 +7,7 @@ from typing import Final
 
 COMPATIBILITY_MODES: Final = ("CASSANDRA_4", "UPGRADING", "NONE")
 FORMATS: Final = ("big", "bti")
+DISK_FAILURE_POLICIES: Final = ("best_effort", "stop", "ignore", "stop_paranoid", "die")
 _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
 
 
@@ -14,7 +15,8 @@ _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
 class StorageSettings:
     """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over.
     `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection).
-    `column_index_bytes` None: each format has its own."""
+    `column_index_bytes` None: each format has its own. `disk_failure_policy`: what `nodetool verify -d` does where an
+    SSTable is damaged."""
 
     compatibility_mode: str = "CASSANDRA_4"
     selected_format: str = "big"
@@ -22,6 +24,7 @@ class StorageSettings:
     key_cache_bytes: int = 16 << 20
     row_cache_bytes: int = 0
     column_index_bytes: int | None = None
+    disk_failure_policy: str = "ignore"
     tombstone_warn_threshold: int = 1_000
     tombstone_failure_threshold: int = 100_000
     protected_rows_warn_threshold: int = 2_000
@@ -49,8 +52,11 @@ def read_storage(known: StorageSettings, settings: Mapping[str, object]) -> Stor
         raise ValueError(
             f"Selected sstable format 'bti' is not available when in storage compatibility mode '{mode}'."
         )
+    policy = str(settings.get("disk_failure_policy", known.disk_failure_policy)).lower()
+    if policy not in DISK_FAILURE_POLICIES:
+        raise ValueError(f"disk_failure_policy: {policy} is none of {', '.join(DISK_FAILURE_POLICIES)}")
     throughput = settings.get("compaction_throughput", settings.get("compaction_throughput_mb_per_sec"))
-    changed = replace(known, compatibility_mode=mode, selected_format=selected)
+    changed = replace(known, compatibility_mode=mode, selected_format=selected, disk_failure_policy=policy)
     if throughput is not None:
         changed = replace(changed, compaction_bytes_per_s=_rate("compaction_throughput", throughput))
     protection = settings.get("replica_filtering_protection", {})

@@ -102,11 +102,14 @@ class Compactions:
 
         return self._background.add(Task(Lane.COMPACTION, "Verify", str(files.store.table), run))
 
-    def upgrade(self, tables: Iterable[TableFiles], includes_current: bool = False) -> list[Task]:
-        """Writes those again that are of another version than what is written now."""
+    def upgrade(
+        self, tables: Iterable[TableFiles], includes_current: bool = False, before_ms: int | None = None
+    ) -> list[Task]:
+        """Writes those again that are of another version than what is written now; of them those made before a time."""
 
         def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
-            return _each([r for r in files.readers if includes_current or r.descriptor.version != files.version])
+            found = [r for r in files.readers if includes_current or r.descriptor.version != files.version]
+            return _each([reader for reader in found if before_ms is None or reader.created_ms < before_ms])
 
         return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
 
@@ -119,10 +122,14 @@ class Compactions:
 
         return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
 
-    def scrub(self, tables: Iterable[TableFiles]) -> list[Task]:
-        """Writes each again, without the partitions that can't be read."""
-        rules = Rules(purges=False, skips_damaged=True)
-        return self._on_command(tables, "Scrub", lambda files: _each(files.readers), rules)
+    def scrub(self, tables: Iterable[TableFiles], skips_counters: bool = False) -> list[Task]:
+        """Writes each again, without the partitions that can't be read; a table of counters, which would count too little
+        then, only if that is wanted."""
+        tasks: list[Task] = []
+        for files in tables:
+            rules = Rules(purges=False, skips_damaged=skips_counters or not files.store.table.is_counter)
+            tasks += self._on_command([files], "Scrub", lambda files: _each(files.readers), rules)
+        return tasks
 
     def clean_up(self, tables: Iterable[TableFiles], ranges: Sequence[tuple[Position, Position]]) -> list[Task]:
         """Writes those again, without what is in none of the ranges (first and last position), that have something there."""

@@ -4,14 +4,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from protocol.errors import CorruptionError
+from protocol.errors import CorruptionError, StorageError
 from storage.background import Task
 from storage.environment.environment import Disk
 from storage.environment.strands import beside
 from storage.files.table_files import TableFiles
 from storage.memtable.memtable import Position
 from storage.sstable.reader import SSTableReader
-from storage.sstable.verify import verify_digest, verify_index, verify_partitions
+from storage.sstable.verify import verify_digest, verify_index, verify_owned, verify_partitions
+
+
+class OtherVersion(StorageError):
+    """An SSTable is whole, and of another version than what is written."""
 
 
 class VerifyOptions(NamedTuple):
@@ -27,7 +31,7 @@ class VerifyOptions(NamedTuple):
 
 
 def verify_table(disk: Disk, files: TableFiles, options: VerifyOptions, task: Task) -> None:
-    """One SSTable after the other. Raises CorruptionError at the first one that is not whole."""
+    """One SSTable after the other. Raises CorruptionError at the first one that is not whole, OtherVersion."""
     files.assure_whole()
     readers = files.readers
     task.total = sum(reader.data_bytes for reader in readers)
@@ -39,7 +43,7 @@ def verify_table(disk: Disk, files: TableFiles, options: VerifyOptions, task: Ta
 
 def _verify(disk: Disk, files: TableFiles, reader: SSTableReader, options: VerifyOptions, task: Task) -> None:
     if options.checks_version and reader.descriptor.version != files.version:
-        raise CorruptionError(f"{reader.path} is not the latest version, run upgradesstables")
+        raise OtherVersion(f"{reader.path} is not the latest version, run upgradesstables")
     with _unmarked_if_damaged(disk, reader, options):
         _verify_index(reader, task)
     if options.ranges is not None:
@@ -75,8 +79,5 @@ def _verify_data(disk: Disk, files: TableFiles, reader: SSTableReader, options: 
 
 
 def _verify_owned(reader: SSTableReader, ranges: Sequence[tuple[Position, Position]], task: Task) -> None:
-    for stretch in reader.stretches():
+    for _ in verify_owned(reader, ranges):
         task.point()
-        for position in stretch.positions:
-            if not any(first <= position <= last for first, last in ranges):
-                raise CorruptionError(f"{reader.path}: the key {position[8:].hex()} is not this node's")

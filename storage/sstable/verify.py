@@ -2,10 +2,11 @@
 checksums, the order of keys and rows, that each row can be decoded, and that index and filter know each key."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from storage.environment.environment import Disk
+from storage.memtable.memtable import Position
 from storage.sstable.constants import DATA, DIGEST, corrupted
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import Marker
@@ -35,6 +36,15 @@ def verify_index(reader: SSTableReader) -> Iterator[int]:
         yield stretch.starts[-1]
     if last != reader.last_position:
         raise corrupted(reader.path, "the index ends before its last key")
+
+
+def verify_owned(reader: SSTableReader, ranges: Sequence[tuple[Position, Position]]) -> Iterator[int]:
+    """Whether all keys lie in some ranges (first and last position); the place in Data.db, step by step."""
+    for stretch in reader.stretches():
+        for position in stretch.positions:
+            if not any(first <= position <= last for first, last in ranges):
+                raise corrupted(reader.path, f"the key {position[8:].hex()} is not this node's")
+        yield stretch.starts[-1]
 
 
 def verify_partitions(reader: SSTableReader) -> Iterator[Verified]:

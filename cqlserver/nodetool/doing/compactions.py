@@ -103,7 +103,9 @@ def garbagecollect(tool: Tool) -> None:
 
 
 def scrub(tool: Tool) -> None:
-    tool.call_each_keyspace("rewrite", why="scrub")
+    options = tool.options
+    takes_snapshot, skips_counters = not options["no_snapshot"], options["skip_corrupted"]
+    tool.call_each_keyspace("rewrite", why="scrub", takes_snapshot=takes_snapshot, skips_counters=skips_counters)
 
 
 def recompress_sstables(tool: Tool) -> None:
@@ -116,7 +118,21 @@ def relocatesstables(tool: Tool) -> None:
 
 
 def upgradesstables(tool: Tool) -> None:
-    tool.call_each_keyspace("rewrite", why="upgradesstables", includes_current=tool.options["include_all_sstables"])
+    text = tool.options["max_timestamp"]
+    try:
+        before_ms = None if text is None else _long(text)
+    except ValueError:
+        raise UsageError(f'max_timestamp: can not convert "{text}" to a long') from None
+    includes_current = tool.options["include_all_sstables"]
+    tool.call_each_keyspace("rewrite", why="upgradesstables", includes_current=includes_current, before_ms=before_ms)
+
+
+def _long(text: str) -> int:
+    """Raises ValueError."""
+    number = int(text)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(text)
+    return number
 
 
 def enableautocompaction(tool: Tool) -> None:

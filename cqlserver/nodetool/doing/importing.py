@@ -25,6 +25,8 @@ def import_(tool: Tool) -> None:
             keep_repaired=options["keep_repaired"],
             verify=not (options["no_verify"] or is_quick),
             extended_verify=options["extended_verify"] and not is_quick,
+            verify_tokens=not (options["no_tokens"] or is_quick),
+            require_indexes=options["require_index_components"],
             copy=options["copy_data"],
         )["failed"]
     except ControlError as error:

@@ -29,6 +29,7 @@ def verify(tool: Tool) -> None:
         check_version=options["check_version"],
         check_tokens=options["check_tokens"],
         unmark_damaged=options["rsc"],
+        follow_policy=options["dfp"],
     )
 
 

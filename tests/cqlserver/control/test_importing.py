@@ -23,6 +23,8 @@ async def taken(control: Control, *, folder: str, copy: bool) -> object:
         keep_repaired=False,
         verify=True,
         extended_verify=False,
+        verify_tokens=True,
+        require_indexes=False,
         copy=copy,
     )
 

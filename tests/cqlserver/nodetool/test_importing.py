@@ -133,3 +133,34 @@ def test_damage_and_strangers_are_refused_and_named(
     assert len(own_files(data, "wide")) == 1
     assert nodetool(server, "import", "ks", "t", str(sample("nb", tmp_path / "other"))) == 1  # of another table
     assert own_files(data, "t") == []
+
+
+def test_files_of_sai_indexes_are_required_where_that_is_asked_for(
+    server: cqlserver.Server, data: Path, tmp_path: Path
+) -> None:
+    server.execute("CREATE CUSTOM INDEX attached ON ks.wide (v) USING 'StorageAttachedIndex'")
+    source = sample("nb", tmp_path / "source")
+    command = ("import", "-ri", "-p", "ks", "wide", str(source))
+    assert nodetool(server, *command) == 1
+    assert f"Missing SAI index to import for SSTable {source}/nb-1-big- on ks.wide" in server.log
+    (source / "nb-1-big-SAI+aa+GroupComplete.db").touch()
+    assert nodetool(server, *command) == 1
+    assert "Missing SAI index to import for index attached on ks.wide" in server.log
+    assert own_files(data, "wide") == []
+    (source / "nb-1-big-SAI+aa+attached+ColumnComplete.db").touch()
+    assert nodetool(server, *command) == 0
+    assert len(own_files(data, "wide")) == 1
+    assert nodetool(server, "import", "-ri", "ks", "t", str(tmp_path)) == 0  # its index is no attached one
+
+
+def test_keys_of_other_nodes_are_taken_only_where_nobody_looks(tmp_path: Path) -> None:
+    """Two nodes, each of which has some half of the ring."""
+    source = sample("nb", tmp_path / "source")
+    with cqlserver.start(nodes=2, data=tmp_path / "data") as first:
+        first.execute(f"{KEYSPACE}; {WIDE}")
+        command = ("import", "-p", "ks", "wide", str(source))
+        assert nodetool(first, *command) == 1
+        assert "is not this node's" in first.log
+        assert nodetool(first, "import", "-t", *command[1:]) == 0
+        assert nodetool(first, "verify", "-f", "-e", "ks", "wide") == 0
+        assert nodetool(first, "verify", "-f", "-e", "-t", "ks", "wide") == 2

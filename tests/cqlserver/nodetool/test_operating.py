@@ -236,3 +236,63 @@ def test_what_is_believed_of_roles_is_forgotten(tmp_path: Path) -> None:
         for cache in ("permissions", "roles", "credentials", "networkpermissions"):
             assert nodetool(server, f"invalidate{cache}cache") == ""
         assert believed("permissions") == []
+
+
+def test_verify_follows_the_disk_failure_policy_where_it_is_told_to(tmp_path: Path) -> None:
+    config = tmp_path / "cassandra.yaml"
+    for policy in ("stop", "stop_paranoid"):
+        config.write_text(f"disk_failure_policy: {policy}\n")
+        data = tmp_path / policy
+        with cqlserver.start(data=data, config=config) as server:
+            server.execute(SCHEMA)
+            server.execute("INSERT INTO ks.t (k, v) VALUES (1, 'one')")
+            nodetool(server, "flush", "ks")
+            assert nodetool(server, "verify", "-f", "-d", "ks") == ""
+            (file,) = data.glob("data/ks/t-*/*-Data.db")
+            content = bytearray(file.read_bytes())
+            content[-1] ^= 1
+            file.write_bytes(content)
+            assert "has failed" in nodetool(server, "verify", "-f", "ks")
+            assert nodetool(server, "statusbinary") == "running\n"
+            assert "has failed" in nodetool(server, "verify", "-f", "-d", "ks")
+            assert nodetool(server, "statusbinary") == ("not running\n" if policy == "stop_paranoid" else "running\n")
+            stopped = f"Stopping transports as disk_failure_policy is {policy}"
+            assert (stopped in server.log) == (policy == "stop_paranoid")
+
+
+def test_scrub_takes_a_snapshot_first_and_leaves_counters_alone_that_are_damaged(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        server.execute("CREATE TABLE ks.n (k int PRIMARY KEY, n counter); INSERT INTO ks.t (k, v) VALUES (1, 'one')")
+        for k in range(20):
+            server.execute(f"UPDATE ks.n SET n = n + 1 WHERE k = {k}")
+        nodetool(server, "flush", "ks")
+        assert nodetool(server, "scrub", "-ns", "ks", "t") == ""
+        assert "pre-scrub-" not in nodetool(server, "listsnapshots")
+        assert nodetool(server, "scrub", "ks", "t") == ""
+        (line,) = [line for line in nodetool(server, "listsnapshots").splitlines() if line.startswith("pre-scrub-")]
+        assert line.split()[1:3] == ["ks", "t"]
+    (file,) = tmp_path.glob("data/ks/n-*/*-Data.db")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with cqlserver.start(data=tmp_path) as server:
+        before = data_files(tmp_path, "n")
+        assert "has failed" in nodetool(server, "scrub", "-ns", "ks", "n")
+        assert data_files(tmp_path, "n") == before
+        assert nodetool(server, "scrub", "-ns", "-s", "ks", "n") == ""
+        assert data_files(tmp_path, "n") != before
+
+
+def test_upgradesstables_leaves_what_is_younger_than_it_is_told(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        server.execute("INSERT INTO ks.t (k, v) VALUES (1, 'one')")
+        nodetool(server, "flush", "ks")
+        (before,) = data_files(tmp_path)
+        (file,) = tmp_path.glob("data/ks/t-*/*-Data.db")
+        made_ms = file.stat().st_mtime_ns // 1_000_000
+        assert nodetool(server, "upgradesstables", "-a", "-t", str(made_ms), "ks", "t") == ""
+        assert data_files(tmp_path) == [before]
+        assert nodetool(server, "upgradesstables", "-a", "-t", str(made_ms + 1), "ks", "t") == ""
+        assert data_files(tmp_path) != [before]
