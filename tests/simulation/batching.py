@@ -5,6 +5,7 @@ from protocol.errors import RequestError
 from simulation.cluster_world import Bugs, World, WorldNode, value_of
 from simulation.network import Weather
 from simulation.overwrites import put
+from simulation.storms import Storm
 
 PARTS = 3
 QUORUM, ALL = Consistency.QUORUM, Consistency.ALL
@@ -35,7 +36,7 @@ class Batches:
 
     def _crash(self, node: WorldNode) -> None:
         if node.is_up:
-            self.world.crashes += 1
+            self.world.happened["crash in a batch"] += 1
             node.crash()
             self.world.schedule.after(0.5, lambda: None if node.is_up else node.start())
 
@@ -60,7 +61,7 @@ class Batches:
 def batched(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> Batches:
     world = World(seed, Weather(delay_s_max=0.02, loss=0.4), bugs, count=5)  # of which each key has three
     batches = Batches(world)
-    world.trouble(world.schedule.now_s + seconds)
+    Storm(world, world.schedule.now_s + seconds)
     world.run(seconds)
     batches.is_over = True
     world.heal(60)

@@ -13,12 +13,15 @@ from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, WorldNode, s
 from simulation.linearizable import Operation
 from simulation.network import Weather
 from simulation.overwrites import put
+from simulation.storms import Storm
 from storage.token import token
 
 INITIAL = "-"
 LEVELS = (KEYSPACE, Consistency.SERIAL, Consistency.QUORUM)
 FAST_SHARE = 0.6
 """So many of the conditional writes go as prepared statements do."""
+LWT_JUMP_S = 100.0
+"""How far clocks are off; ballots are times."""
 PATIENCE_S = 3.0
 """After that a client takes the node for gone."""
 
@@ -72,7 +75,7 @@ class Attempt:
         return put(self.register.key, self.new.encode(), ballot_us).encode(), b"yes"
 
     def answered(self, answer: bytes) -> None:
-        self.told(answer == b"yes")
+        self.node.tell(partial(self.told, answer == b"yes"))
 
     def refused(self, error: Exception) -> None:
         assert isinstance(error, RequestError), error
@@ -101,7 +104,8 @@ class Attempt:
                 if event.error is not None:
                     self.told(None)
                 elif isinstance(event.result, Decided):
-                    self.told(event.result.was_applied if self.expected is not None else True)
+                    was_applied = event.result.was_applied if self.expected is not None else True
+                    node.tell(partial(self.told, was_applied))
                 else:
                     condition(event.result)
 
@@ -139,12 +143,17 @@ class Register:
     def __init__(self, world: World, clients: int) -> None:
         self.world, self.key, self.history = world, b"register", list[Operation]()
         self.fast = self.slow = 0
+        self.is_over = False
         for number in range(clients):
             self._client(number)
 
     @property
     def now_s(self) -> float:
         return self.world.schedule.now_s
+
+    def new_value(self, seen: str, operation: str) -> str:
+        """What a client that saw something sets it to."""
+        return operation
 
     def _client(self, number: int) -> None:
         rng, schedule = self.world.rng.fork(f"client {number}"), self.world.schedule
@@ -157,13 +166,16 @@ class Register:
 
         def operate() -> None:
             nonlocal count
+            if self.is_over:
+                return
             count += 1
             node = self.world.any_up(rng)
             if node is None:
                 again(None)
                 return
             reads = rng.float() < 0.4
-            attempt = Attempt(self, node, None if reads else seen, None if reads else f"{number}.{count}")
+            new = self.new_value(seen, f"{number}.{count}")
+            attempt = Attempt(self, node, None if reads else seen, None if reads else new)
             attempt.done = again
             attempt.begin(rng.float() < FAST_SHARE)
 
@@ -172,9 +184,9 @@ class Register:
 
 def conditional(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> Register:
     """Three clients in a storm."""
-    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs)
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03, duplicate=0.02), bugs)
     register = Register(world, 3)
-    world.trouble(world.schedule.now_s + seconds)
+    Storm(world, world.schedule.now_s + seconds, jump_s=LWT_JUMP_S)
     world.run(seconds)
     world.heal(4)
     return register

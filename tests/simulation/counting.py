@@ -9,6 +9,7 @@ from cluster.reading.command import ReadCommand
 from protocol.errors import RequestError
 from simulation.cluster_world import COUNTS, KEYSPACE, Bugs, World, WorldNode
 from simulation.network import Weather
+from simulation.storms import Storm
 from storage.counters.contexts import total
 from storage.memtable.packed import TIMESTAMP, VALUES
 from storage.mutation import Cell, PartitionUpdate, Row
@@ -44,7 +45,7 @@ class Counts:
         def done() -> None:
             self.acknowledged += outcome.error is None
 
-        outcome.when_done(done)
+        node.tell_when(outcome, done)
 
     def _update(self, node: WorldNode) -> PartitionUpdate:
         row = Row((), columns={"v": Cell(node.clock.wall_us(), (1).to_bytes(8, "big"))})
@@ -94,9 +95,9 @@ class Counts:
 
 
 def counted(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> Counts:
-    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs)
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03, duplicate=0.02), bugs)
     counts = Counts(world)
-    world.trouble(world.schedule.now_s + seconds)
+    Storm(world, world.schedule.now_s + seconds)
     world.run(seconds)
     counts.is_over = True
     world.heal(10)

@@ -29,13 +29,16 @@ class Network(Generic[Address, Message]):
     cut: dict[tuple[Address, Address], None] = field(default_factory=dict)
     """Ways, each in one direction."""
     delivered: int = 0
+    doubled: int = 0
     lost: int = 0
 
     def send(self, sender: Address, receiver: Address, message: Message) -> None:
         if (sender, receiver) in self.cut or self.rng.float() < self.weather.loss:
             self.lost += 1
             return
-        for _ in range(2 if self.rng.float() < self.weather.duplicate else 1):
+        is_double = self.rng.float() < self.weather.duplicate
+        self.doubled += is_double
+        for _ in range(2 if is_double else 1):
             delay_s = self.rng.float() * self.weather.delay_s_max
             self.schedule.after(delay_s, lambda: self._deliver(sender, receiver, message))
 

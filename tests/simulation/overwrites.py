@@ -8,24 +8,32 @@ from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
 from cluster.reading.criteria import Criteria
 from protocol.errors import RequestError
-from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, value_of
+from simulation.cluster_world import TWO_DATACENTERS, VALUES, Bugs, World, value_of
 from simulation.network import Weather
+from simulation.storms import Storm
+from storage.indexes.lookups import IndexedValue
 from storage.mutation import Cell, Liveness, PartitionUpdate, Row
 from storage.row_filter import Condition, FilterExpression
+from storage.schema.metadata import TableMetadata
 
 QUORUM = Consistency.QUORUM
 
 
-def put(key: bytes, value: bytes, timestamp_us: int) -> PartitionUpdate:
+def put(key: bytes, value: bytes, timestamp_us: int, table: TableMetadata = VALUES) -> PartitionUpdate:
     row = Row((), Liveness(timestamp_us), columns={"v": Cell(timestamp_us, value)})
-    return PartitionUpdate(VALUES.id, key, rows={b"": row})
+    return PartitionUpdate(table.id, key, rows={b"": row})
 
 
 class Overwrites:
-    """One client writes growing numbers to a key, at QUORUM through any node; others read it."""
+    """One client writes growing numbers to a key of a table, through any node; others read it. `levels`: of writes and
+    reads, which have a replica in common."""
 
-    def __init__(self, world: World, number: int) -> None:
-        self.world, self.key = world, b"key %d" % number
+    def __init__(
+        self, world: World, number: int, table: TableMetadata = VALUES, levels: tuple[int, int] = (QUORUM, QUORUM)
+    ) -> None:
+        self.world, self.key, self.table = world, b"key %d" % number, table
+        self._write_level, self._read_level = levels
+        self.is_over = False
         self.rng = world.rng.fork(f"overwrites {number}")
         self.acknowledged = self.attempted = self.seen = 0
         self.reads = 0
@@ -39,6 +47,8 @@ class Overwrites:
 
     def _write(self) -> None:
         node = self.world.any_up(self.rng)
+        if self.is_over:
+            return
         self._later(self._write)
         if node is None:
             return
@@ -47,7 +57,7 @@ class Overwrites:
         try:
             # a client's timestamps: the clocks of nodes say nothing of what came first
             write = node.write_plain if self.rng.float() < 0.7 else node.write
-            outcome = write(put(self.key, b"%d" % value, value), QUORUM)
+            outcome = write(put(self.key, b"%d" % value, value, self.table), self._write_level)
         except RequestError:
             return
 
@@ -55,17 +65,20 @@ class Overwrites:
             if outcome.error is None:
                 self.acknowledged = max(self.acknowledged, value)
 
-        outcome.when_done(done)
+        node.tell_when(outcome, done)
 
     def _read(self) -> None:
         node = self.world.any_up(self.rng)
+        if self.is_over:
+            return
         self._later(self._read)
         if node is None:
             return
-        at_least = max(self.acknowledged, self.seen)
+        # at LOCAL_QUORUM what one datacenter has seen another one may not have yet
+        at_least = max(self.acknowledged, self.seen if self._read_level == QUORUM else 0)
         is_plain = self.rng.float() < 0.7
         try:
-            outcome = node.read_plain(self.key, QUORUM) if is_plain else node.read_value(self.key, QUORUM)
+            outcome = (node.read_plain if is_plain else node.read_value)(self.key, self._read_level, self.table)
         except RequestError:
             return
 
@@ -78,35 +91,39 @@ class Overwrites:
             if found < at_least:
                 self.faults.append(f"{self.key!r} was {at_least} and is {found} at {self.world.schedule.now_s}")
 
-        outcome.when_done(done)
+        node.tell_when(outcome, done)
 
 
 class Searches(Overwrites):
-    """Others ask for the register by a value that it had, with a filter that replicas test: one that was overwritten finds
-    nothing, the last one finds it."""
+    """Others ask for the register by a value that it had, with a filter that replicas test, or by an index where the table
+    has one: a value that was overwritten finds nothing, the last one finds it."""
 
-    def __init__(self, world: World, number: int) -> None:
-        super().__init__(world, number)
+    def __init__(self, world: World, number: int, table: TableMetadata = VALUES) -> None:
+        super().__init__(world, number, table)
         self.found = 0
         for _ in range(3):
             world.schedule.after(self.rng.float() * 0.1, self._search)
 
     def _search(self) -> None:
+        if self.is_over:
+            return
         self._later(self._search)
         node = self.world.any_up(self.rng)
         at_least, is_settled = self.acknowledged, self.attempted == self.acknowledged
         if node is None or not at_least:
             return
         wanted = max(1, at_least - self.rng.int_below(3))
-        expression = FilterExpression(VALUES.columns[1], Condition.EQUAL, (b"%d" % wanted,))
-        command = replace(node.command(self.key), criteria=Criteria((expression,)))
+        value = b"%d" % wanted
+        expression = FilterExpression(self.table.columns[1], Condition.EQUAL, (value,))
+        lookup = next((IndexedValue(name, value) for name in self.table.indexes), None)
+        command = replace(node.command(self.key, self.table), criteria=Criteria((expression,), lookup))
         try:
             if self.rng.float() < 0.5:
-                plans = node.coordinator.levels(KEYSPACE, RequestKind.READ)[QUORUM]
+                plans = node.coordinator.levels(node.world.keyspace, RequestKind.READ)[QUORUM]
                 assert plans is not None
                 outcome = node.cluster.proxy.read(plans, command)
             else:
-                plans = node.coordinator.levels(KEYSPACE, RequestKind.SCAN)[QUORUM]
+                plans = node.coordinator.levels(node.world.keyspace, RequestKind.SCAN)[QUORUM]
                 assert plans is not None
                 outcome, _ = node.cluster.proxy.scan(plans, replace(command, end=command.start + b"\1"))
         except RequestError:
@@ -123,13 +140,25 @@ class Searches(Overwrites):
             if not is_match and wanted == at_least and is_settled and self.attempted == at_least:
                 self.faults.append(f"{self.key!r} is {at_least} and is not found")
 
-        outcome.when_done(done)
+        node.tell_when(outcome, done)
 
 
 def overwritten(seed: int, bugs: Bugs | None = None, seconds: float = 8.0) -> tuple[World, list[Overwrites]]:
-    """Three keys in a storm."""
-    world = World(seed, Weather(delay_s_max=0.02, loss=0.03), bugs)
+    """Three keys in a storm; of every fourth seed in two datacenters."""
+    if seed % 4 == 3:
+        return _apart(seed, bugs, seconds)
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03, duplicate=0.02), bugs)
     overwrites = [Overwrites(world, number) for number in range(3)]
-    world.trouble(world.schedule.now_s + seconds)
+    Storm(world, world.schedule.now_s + seconds)
+    world.run(seconds)
+    return world, overwrites
+
+
+def _apart(seed: int, bugs: Bugs | None, seconds: float) -> tuple[World, list[Overwrites]]:
+    world = World(seed, Weather(delay_s_max=0.02, loss=0.03, duplicate=0.02), bugs, 5, TWO_DATACENTERS)
+    world.happened["two datacenters"] += 1
+    all_over, each = (QUORUM, QUORUM), (Consistency.EACH_QUORUM, Consistency.LOCAL_QUORUM)
+    overwrites = [Overwrites(world, number, levels=levels) for number, levels in enumerate((all_over, each))]
+    Storm(world, world.schedule.now_s + seconds)
     world.run(seconds)
     return world, overwrites

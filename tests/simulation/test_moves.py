@@ -8,7 +8,7 @@ from cluster.membership import MemberEvent, MemberMoved
 from cluster.movements.mode import Mode
 from protocol.errors import MovementRefused
 from simulation.cluster_world import WorldNode
-from simulation.test_movements import Moving
+from simulation.moving import Moving
 
 pytestmark = pytest.mark.slow
 

@@ -7,21 +7,21 @@ from uuid import UUID
 import pytest
 
 from cluster.consistency import Consistency
-from cluster.reading.command import ReadCommand
-from cluster.reading.execution import execute
 from cluster.repair import job, participant, sessions
-from cluster.repair.coordinator import LineKind, RepairCommand
+from cluster.repair.coordinator import LineKind
 from cluster.repair.digest import PartitionDigests
 from cluster.repair.options import Parallelism, Preview, RepairOptions
 from cluster.repair.sessions import State
 from cluster.repair.validation import Looked
 from cluster.streaming.ranges import TokenRange
 from protocol.errors import RequestError
+from simulation.agreement import repaired, stored
 from simulation.cluster_world import KEYSPACE, VALUES, Bugs, World, WorldNode
 from simulation.network import Weather
+from simulation.overwrites import put
 from storage.memtable.memtable import Memtable
-from storage.mutation import Cell, Deletion, Liveness, PartitionUpdate, Row
-from storage.reads import FIRST_POSITION, Source, TableStore
+from storage.mutation import Deletion, PartitionUpdate
+from storage.reads import Source, TableStore
 from storage.sstable.reader import SSTableReader
 
 pytestmark = pytest.mark.slow
@@ -30,17 +30,6 @@ KEYS = 40
 WRITES = 300
 REPAIR_S_MAX = 300.0
 STORM = Weather(delay_s_max=0.01, loss=0.3)
-
-
-def put(key: bytes, value: bytes, timestamp_us: int) -> PartitionUpdate:
-    row = Row((), Liveness(timestamp_us), columns={"v": Cell(timestamp_us, value)})
-    return PartitionUpdate(VALUES.id, key, rows={b"": row})
-
-
-def stored(node: WorldNode) -> tuple[bytes, ...]:
-    """All that a node has of the table, tombstones too, as it is told to others; nothing has expired yet at time 0."""
-    command = ReadCommand(VALUES.id, FIRST_POSITION, None, 0, 10_000)
-    return execute(node.engine.stores[VALUES.id], command).partitions
 
 
 def differing(seed: int) -> World:
@@ -65,17 +54,6 @@ def differing(seed: int) -> World:
         world.run(0.05)
     world.heal(30)
     return world
-
-
-def repaired(world: World, node: WorldNode, options: RepairOptions) -> RepairCommand:
-    command = node.cluster.repairs.begin(KEYSPACE, options)
-    assert command is not None
-    node.settle()
-    until_s = world.schedule.now_s + REPAIR_S_MAX
-    while not command.is_over and world.schedule.now_s < until_s:
-        world.run(0.1)
-    assert command.is_over, f"{command.lines}"
-    return command
 
 
 def are_equal(world: World) -> bool:
