@@ -1,6 +1,7 @@
 """Replays scripts that take nodes of three down: what each consistency level answers, as recorded from three Cassandras."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from cqlserver.launcher import Server
 
 WITHOUT_HINTS = "stale"
 """Scripts about what replicas miss."""
+WITH_LITTLE_PATIENCE = ("paused", "failing")
+"""Scripts that need the settings of cassandra-slow.yaml."""
+HERE = Path(__file__).parent
 
 
 class OurNodes(Nodes):
@@ -29,6 +33,12 @@ class OurNodes(Nodes):
     def _start(self, number: int) -> None:
         self._server.nodes[number - 1].start()
 
+    def _pause(self, number: int) -> None:
+        self._server.nodes[number - 1].pause()
+
+    def _resume(self, number: int) -> None:
+        self._server.nodes[number - 1].resume()
+
     def keep_hints(self, keeps: bool) -> None:
         """Of all nodes, whether they do."""
         self.set_down(frozenset())
@@ -36,11 +46,23 @@ class OurNodes(Nodes):
             node.nodetool("enablehandoff" if keeps else "disablehandoff")
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with cqlserver.start(nodes=3, memory=True, config=Path(__file__).parent / "cassandra.yaml") as server:
+@contextmanager
+def cluster_of(config: Path) -> Iterator[Cluster]:
+    with cqlserver.start(nodes=3, memory=True, config=config) as server:
         nodes = OurNodes(server)
         yield Cluster(nodes.addresses, nodes=nodes)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with cluster_of(HERE / "cassandra.yaml") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def impatient_cluster() -> Iterator[Cluster]:
+    with cluster_of(HERE / "cassandra-slow.yaml") as found:
+        yield found
 
 
 def _name(path: Path) -> str:
@@ -48,7 +70,9 @@ def _name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", find_scripts([CLUSTER_SCRIPTS]), ids=_name)
-def test_script(path: Path, cluster: Cluster) -> None:
+def test_script(path: Path, request: pytest.FixtureRequest) -> None:
+    name = "impatient_cluster" if path.parent.name in WITH_LITTLE_PATIENCE else "cluster"
+    cluster: Cluster = request.getfixturevalue(name)
     script = load_script(path)
     assert all(step.is_prose or step.outcome for step in script.steps), f"{path} has steps that were never recorded"
     nodes = cluster.nodes

@@ -15,6 +15,7 @@
 @ skip metadata                   the request asks for no result metadata
 @ until rows                      asked again until it gives rows, for what comes by itself
 @ down 2 3                        before it, these nodes of three are taken down and all others had back; `none`: all are up
+@ paused 2 3                      before it, these nodes fall silent, and nobody is told; `none`: all are heard of again
 @ at 2                            it goes to this node and not to the first one
 @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
 @ and                             separates the statements of such a batch (as `@ values` before one does)
@@ -60,6 +61,7 @@ class Directives:
     until_rows: bool = False
     at: int | None = None
     down: frozenset[int] | None = None
+    paused: frozenset[int] | None = None
     only: frozenset[str] = frozenset()
     values: dict[int, str] = field(default_factory=dict)
 
@@ -86,8 +88,12 @@ def _apply(result: Directives, index: int, line: str) -> None:
         result.credentials = found[1], found[2]
     elif line == "skip metadata":
         result.skip_metadata = True
-    elif found := re.fullmatch(r"down (none|[123](?: [123])*)", line):
-        result.down = frozenset() if found[1] == "none" else frozenset(map(int, found[1].split()))
+    elif found := re.fullmatch(r"(down|paused) (none|[123](?: [123])*)", line):
+        numbers = frozenset() if found[2] == "none" else frozenset(map(int, found[2].split()))
+        if found[1] == "down":
+            result.down = numbers
+        else:
+            result.paused = numbers
     elif found := re.fullmatch(r"at ([123])", line):
         result.at = int(found[1])
     elif line == "until rows":

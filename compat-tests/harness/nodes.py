@@ -19,11 +19,12 @@ PROBE: Final = "harness_probe"
 
 
 class Nodes:
-    """All are up at the start. What `_stop` and `_start` do is for those who know the nodes."""
+    """All are up at the start. What `_stop`, `_start`, `_pause` and `_resume` do is for those who know the nodes."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self.addresses = tuple(addresses)
         self._down: frozenset[int] = frozenset()
+        self._paused: frozenset[int] = frozenset()
         self._changing = threading.Lock()
         replication = f"{{'class': 'SimpleStrategy', 'replication_factor': {len(self.addresses)}}}"
         with connect(self.addresses[0].host, self.addresses[0].port, timeout_s=60) as connection:
@@ -44,10 +45,30 @@ class Nodes:
             self._wait_seen()
             self.wait_agreed()
 
+    def set_paused(self, numbers: frozenset[int]) -> None:
+        """Has these nodes fall silent, which the others find out after a while, and all others be heard of."""
+        with self._changing:
+            if numbers == self._paused:
+                return
+            for number in sorted(self._paused - numbers):
+                self._resume(number)
+            self._paused &= numbers
+            for number in sorted(numbers - self._paused):
+                self._pause(number)
+            self._paused = numbers
+            if not numbers:
+                self._wait_seen()
+
     def _stop(self, number: int) -> None:
         raise NotImplementedError
 
     def _start(self, number: int) -> None:
+        raise NotImplementedError
+
+    def _pause(self, number: int) -> None:
+        raise NotImplementedError
+
+    def _resume(self, number: int) -> None:
         raise NotImplementedError
 
     @property
@@ -93,7 +114,8 @@ def _schema_version(address: Address) -> object:
 
 
 class CommandedNodes(Nodes):
-    """Of a Cassandra: `command` is called with `stop` or `start` and the last number of the node's address."""
+    """Of a Cassandra: `command` is called with `stop`, `start`, `pause` or `resume` and the last number of the node's
+    address."""
 
     def __init__(self, addresses: Sequence[Address], command: str) -> None:
         self._command = shlex.split(command)
@@ -104,6 +126,12 @@ class CommandedNodes(Nodes):
 
     def _start(self, number: int) -> None:
         self._call("start", number)
+
+    def _pause(self, number: int) -> None:
+        self._call("pause", number)
+
+    def _resume(self, number: int) -> None:
+        self._call("resume", number)
 
     def _call(self, verb: str, number: int) -> None:
         last = self.addresses[number - 1].host.rpartition(".")[2]

@@ -120,6 +120,8 @@ def _keyspaces(cluster: Cluster, keyspace: str, script: Script) -> Iterator[None
     try:
         yield
     finally:
+        if cluster.nodes is not None:
+            cluster.nodes.set_paused(frozenset())
         with connect(address.host, address.port, timeout_s=TIMEOUT_S) as connection:
             for name in names:
                 connection.query(f'DROP KEYSPACE IF EXISTS "{name}"')
@@ -194,6 +196,8 @@ class _Run:
         self._address = next(self._turns) if directives.at is None else self._cluster.addresses[directives.at - 1]
         if directives.down is not None and self._cluster.nodes is not None:
             self._cluster.nodes.set_down(directives.down)
+        if directives.paused is not None and self._cluster.nodes is not None:
+            self._cluster.nodes.set_paused(directives.paused)
         try:
             if directives.new_connection:
                 connection = self._connect(directives.credentials)
