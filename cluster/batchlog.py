@@ -68,6 +68,10 @@ class Batchlog:
     def store(self, body: bytes) -> None:
         """What `encode_batch` made. Raises StorageError, PeerError."""
         batch_id, *mutations = decode_texts(body)
+        self._engine.apply(self.update_of(batch_id, mutations))
+
+    def update_of(self, batch_id: bytes, mutations: Sequence[bytes]) -> PartitionUpdate:
+        """What keeps a batch, to be logged and applied."""
         now_us = self._engine.environment.clock.wall_us()
         cells = {batch_id[:8] + at.to_bytes(8, "big"): Cell(now_us, mutation) for at, mutation in enumerate(mutations)}
         columns: dict[str, Cell | ComplexColumn] = {
@@ -75,7 +79,7 @@ class Batchlog:
             "version": Cell(now_us, VERSION.to_bytes(4, "big")),
         }
         row = Row((), Liveness(now_us), columns=columns)
-        self._engine.apply(PartitionUpdate(self._table.id, batch_id, rows={b"": row}))
+        return PartitionUpdate(self._table.id, batch_id, rows={b"": row})
 
     def remove(self, batch_id: bytes) -> None:
         """Raises StorageError."""

@@ -40,6 +40,7 @@ from cluster.internode.verbs import REPAIR_VERBS, STREAM_VERBS, FailureReason, V
 from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, joining_states, own_states
 from cluster.movements.tokens import TokensWanted
 from cluster.owner import Owner
+from cluster.paired_views import PairedViews
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
 from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
@@ -123,6 +124,7 @@ class ClusterNode:
         self.batchlog = Batchlog(engine, self._write_again)
         self.proxy = Proxy(self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints)
         latencies_of = self.proxy.latencies_of
+        engine.indexed.placement = PairedViews(engine, coordinator, self.batchlog, self.proxy, self._timeuuids)
         self.rounds = Rounds(engine, self.proxy, self.hints, self._clock, self._rng)
         decisions = Decisions(self.rounds, self.local)
         self.bundles = Bundles(

@@ -19,7 +19,6 @@ from cqlserver.ddl.context import (
 )
 from cqlserver.ddl.masks import FixedCalls
 from cqlserver.ddl.properties import Properties
-from cqlserver.ddl.replication import replica_count
 from cqlserver.ddl.table_params import build_params, check_properties, maybe_table_id
 from cqlserver.ddl.tables import check_id, check_table
 from cqlserver.ddl.type_walk import references_duration
@@ -84,8 +83,6 @@ def create_view(schema: Schema, statement: CreateMaterializedView, context: DdlC
             "value is used to TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to "
             "expire before being replayed."
         )
-    if replica_count(keyspace.params.replication) < sum(context.nodes_per_datacenter.values()):
-        raise InvalidRequest("Materialized views on keyspaces that are not on every node are not supported yet")
     columns = _Columns(statement, base).columns()
     where_clause = _where_clause(schema, statement, base, context)
     params = context.kept(check_properties(properties))

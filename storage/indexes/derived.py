@@ -23,6 +23,7 @@ from storage.indexes.table_indexes import stored_row
 from storage.memtable.drafts import ATTEMPTS_MAX, Draft, Seen, is_large, maybe_update_draft
 from storage.memtable.memtable import Memtable, SingleRow
 from storage.mutation import LIVE, PartitionUpdate, Row
+from storage.views.placement import Placed
 
 if TYPE_CHECKING:
     from storage.engine import Engine
@@ -68,7 +69,7 @@ class _DerivedChange:
         self._begun = _begun(store.indexes)
         self._draft = Draft(store, update.key)
         self._entries: list[PartitionUpdate] = []
-        self._in_views: list[PartitionUpdate] = []
+        self._placed = Placed(())
         self._attached: list[Change] = []
         self._record: bytes | None = None
         self._is_made = False
@@ -79,9 +80,11 @@ class _DerivedChange:
         if self._indexes is not None:
             self._entries, self._attached = self._indexes.changes(update, now_s)
         if self._views is not None:
-            self._in_views = self._views.changes(update, now_s)
-        let_go_later(self._entries, self._in_views, self._attached)
-        self._record = self._engine.maybe_record([update, *self._entries, *self._in_views])
+            changes = self._views.changes(update, now_s)
+            self._placed = self._engine.indexed.placed(self._store, update.key, changes)
+        here, kept, _ = self._placed
+        let_go_later(self._entries, here, self._attached)
+        self._record = self._engine.maybe_record([update, *self._entries, *here, *kept])
         self._draft.update(update)
         stores = self._engine.stores
         let_go_piecewise(self._taken_back())
@@ -106,10 +109,13 @@ class _DerivedChange:
         self._engine.log_record(self._record, [self._update])
         self._draft.take_place()
         self._is_made = True
+        for kept in self._placed.kept:
+            self._engine.stores[kept.table_id].apply(kept)
         self._change_views()
+        self._placed.send()
         if self._indexes is not None:
             self._forget_entries(self._indexes)
-        for update in paused([*self._entries, *self._in_views]):
+        for update in paused([*self._entries, *self._placed.here]):
             let_go_later([*update.rows.values()])
 
     def _change_views(self) -> None:
@@ -118,7 +124,7 @@ class _DerivedChange:
         engine = self._engine
         stores = [store for _, store in self._views.views.values()]
         truncations = {store.table.id: engine.truncations.get(store.table.id) for store in stores}
-        left = deque(self._in_views)
+        left = deque(self._placed.here)
 
         def change(rows: PartitionUpdate) -> None:
             store = engine.stores.get(rows.table_id)

@@ -72,6 +72,11 @@ class DerivedWriter:
 
             self._parts.append(ViewsPart(engine, store, layout))
 
+    def _has_others(self) -> bool:
+        """Whether other nodes may bring here what this one forgets."""
+        placement = self._engine.indexed.placement
+        return placement is not None and placement.has_others()
+
     def write(self, key: bytes, ck: bytes, timestamp: bytes, values: bytes) -> None:
         """A PackedWriter."""
         if not self._maybe_write(key, ck, timestamp, values):
@@ -98,7 +103,7 @@ class DerivedWriter:
             return False
         store.memtable.apply_packed(key, head, head + values)
         for derived, derived_key, derived_ck, removal in effects.gone:
-            if removal is not None and derived.flushed:
+            if removal is not None and (derived.flushed or self._has_others()):
                 derived.apply(removal)
             else:
                 forget_entry(derived, derived_key, derived_ck)

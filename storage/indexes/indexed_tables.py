@@ -9,7 +9,7 @@ One that lacks either when the program starts is built anew: it was being built 
 it, whose files are others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -31,9 +31,11 @@ from storage.schema.changes import ChangedTables
 from storage.schema.definitions import built_here_table
 from storage.schema.elements import differences
 from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, Schema, TableMetadata, ViewMetadata
+from storage.views.placement import Placed
 
 if TYPE_CHECKING:
     from storage.engine import Engine, PackedWriter
+    from storage.views.placement import Placement
     from storage.views.view import FilterOf, RowFilter
     from storage.views.viewed_tables import ViewedTables
 
@@ -51,6 +53,8 @@ class IndexedTables:
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
         self.filter_of: FilterOf = lambda view, base: None
+        self.placement: Placement | None = None
+        """Where rows of views go; None: they stay here."""
         self._builds: dict[UUID, Task] = {}
 
     def any_of(self, table_ids: Iterable[UUID]) -> bool:
@@ -78,6 +82,7 @@ class IndexedTables:
         now_s = engine.environment.clock.now_s()
         following: list[PartitionUpdate] = []
         in_views: list[PartitionUpdate] = []
+        send: list[Callable[[], None]] = []
         attached: list[Change] = []
         for update in updates:
             store = engine.stores[update.table_id]
@@ -86,7 +91,9 @@ class IndexedTables:
                 following += hidden
                 attached += others
             if store.views is not None:
-                in_views += store.views.changes(update, now_s)
+                placed = self.placed(store, update.key, store.views.changes(update, now_s))
+                in_views += (*placed.here, *placed.kept)
+                send.append(placed.send)
         engine.log_updates([*updates, *following, *in_views])
         for update in updates:
             engine.stores[update.table_id].apply(update)
@@ -96,6 +103,15 @@ class IndexedTables:
             engine.stores[update.table_id].apply(update)
         for index, key, ck, gone, come in attached:
             index.apply(key, ck, gone, come)
+        for begin in send:
+            begin()
+
+    def placed(self, store: TableStore, key: bytes, rows: Sequence[PartitionUpdate]) -> Placed:
+        """What follows in views from a change of a partition of a table, by where it goes."""
+        placement, keyspace = self.placement, store.table.keyspace
+        if placement is None or not rows or placement.is_here(keyspace):
+            return Placed(rows)
+        return placement.place(keyspace, key, rows)
 
     def apply_packed(self, rows: Sequence[PackedRow]) -> None:
         """The same of packed rows, some of which may be of one partition, or one row."""

@@ -5,14 +5,15 @@ comes later does not matter: a view's row has the timestamps of its base row, an
 far a build has got is kept (progress.py), so that one which the program's end interrupted goes on there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from storage.background import Lane, Task
 from storage.environment.strands import undisturbed
-from storage.reads import FIRST_POSITION
+from storage.mutation import PartitionUpdate
+from storage.reads import FIRST_POSITION, TableStore
 from storage.schema.metadata import ViewMetadata
 from storage.token import token
 from storage.views.progress import BuildProgress
@@ -69,6 +70,11 @@ class ViewBuild:
         views = store.views if store is not None else None
         return views if views is not None and views.has(self._view.table.id) else None
 
+    def _apply(self, store: TableStore, key: bytes, rows: Sequence[PartitionUpdate]) -> None:
+        placed = self._engine.indexed.placed(store, key, rows)
+        self._engine.apply_plain([*placed.here, *placed.kept])
+        placed.send()
+
     def _run(self) -> Iterator[bool]:
         """Gives False after each step."""
         engine, name = self._engine, self._view.name
@@ -78,13 +84,16 @@ class ViewBuild:
         while not store.prepare_scan():
             yield False
         work = 0
+        placement = engine.indexed.placement
         for position, partition in store.stored_partitions(self._start):
             key = position[8:]
+            if placement is not None and not placement.is_owner(store.table.keyspace, key):
+                continue
             for cks, _, _ in partition.chunks(b"", b"\xff", False):
                 views = self._views()
                 if views is None:
                     return
-                engine.apply_plain(views.standing(name, key, partition, cks, engine.environment.clock.now_s()))
+                self._apply(store, key, views.standing(name, key, partition, cks, engine.environment.clock.now_s()))
                 work += len(cks)
                 if work >= BUILD_STEP_ROWS:
                     work = 0

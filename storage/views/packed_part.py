@@ -2,8 +2,9 @@
 
 Its row in a view is a packed row too. Where a view's row moves, the one that was there gets a marker that was never live in
 the log, and is forgotten in memory: nothing older can come there, because what a view gets follows from its base row as it
-is. What does not fit (a deletion in the partition, one that files have, too, a view that is being built or takes some rows
-only) goes the general way (indexed_tables.py).
+is; from other nodes it may, so where there are some the marker is kept. What does not fit (a deletion in the partition,
+one that files have, too, a view that is being built, takes some rows only, or has rows on other nodes) goes the general way
+(indexed_tables.py).
 """
 
 from collections.abc import Sequence
@@ -106,6 +107,9 @@ class ViewsPart:
         key, _, timestamp, found, before, new, old = change
         store, writers = self._store, self._writers
         if writers is None or self._views.builds:
+            return False
+        placement = self._engine.indexed.placement
+        if placement is not None and not placement.is_here(store.table.keyspace):
             return False
         if store.flushed and any(source.maybe_partition(key) is not None for source in store.flushed):
             return False
