@@ -14,13 +14,12 @@ ADDED = ColumnMetadata("w", ColumnKind.REGULAR, BLOB)
 
 
 class SchemaChanges:
-    """`made`, `altered`, `dropped`: names of tables; a name is of one table, so there is one right end, but for changes that
+    """`made`, `dropped`: names of tables; a name is of one table, so there is one right end, but for changes that
     no client was told to be made: their node may have lost them. `told` has the others."""
 
     def __init__(self, world: World) -> None:
         self.world, self.rng = world, world.rng.fork("schema changes")
         self.made: list[str] = []
-        self.altered: set[str] = set()
         self.dropped: set[str] = set()
         self.told: set[tuple[str, str]] = set()
         self.is_over = False
@@ -49,7 +48,6 @@ class SchemaChanges:
             self._set(node, {each: found for each, found in self._tables(node).items() if each != name})
             self._tell(node, "dropped", name)
         elif len(table.columns) == len(VALUES.columns):
-            self.altered.add(name)
             self._put(node, replace(table, columns=(*table.columns, ADDED)))
             self._tell(node, "altered", name)
 

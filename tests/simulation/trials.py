@@ -34,7 +34,7 @@ from simulation.scanning import scanned
 from simulation.schema_changes import changed
 from simulation.sets import elements
 
-TELL_EVERY: Final = 500
+TELL_EVERY: Final = 100
 
 
 @dataclass(frozen=True)
