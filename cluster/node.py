@@ -31,6 +31,7 @@ from cluster.counters import led
 from cluster.gossip.encoding import VERBS as GOSSIP_VERBS
 from cluster.gossip.encoding import decode_gossip, encode_gossip
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
+from cluster.gossip.failure_detector import PHI_CONVICT_THRESHOLD, FailureDetector
 from cluster.gossip.gossiper import INTERVAL_S, Changed, Down, Gossiper, Joined, Outgoing, Up
 from cluster.gossip.status import HIBERNATING, Status, StatusValue
 from cluster.hints import Hints
@@ -95,6 +96,7 @@ class ClusterOptions:
     ring_delay_s: float = RING_DELAY_S
     is_movement_consistent: bool = True
     """cassandra.consistent.rangemovement."""
+    phi_convict_threshold: float = PHI_CONVICT_THRESHOLD
     stream_bytes_per_s: int = 0
     """As fast may what is streamed here come; 0: as it does."""
     transfers_hints: bool = True
@@ -114,7 +116,8 @@ class ClusterNode:
         self.endpoint = Endpoint(self.local.address, self.local.port)
         rng = environment.rng.fork("cluster")
         name, generation = options.cluster_name, options.generation
-        self.gossiper = Gossiper(self.endpoint, name, options.seeds, generation, rng, self._is_member)
+        detector: FailureDetector[Endpoint] = FailureDetector(options.phi_convict_threshold)
+        self.gossiper = Gossiper(self.endpoint, name, options.seeds, generation, rng, self._is_member, detector)
         self.membership = Membership(self.gossiper)
         self.replica = Replica(engine)
         self._rng = rng.fork("ballots")

@@ -90,6 +90,7 @@ class Member(Owner):
             TokensWanted(ring.initial_tokens, node.config.num_tokens, ring.local_replication_factor),
             ring.ring_delay_ms / 1000,
             ring.is_movement_consistent,
+            ring.phi_convict_threshold,
             ring.stream_bytes_per_s,
             node.config.cluster.transfer_hints_on_decommission,
             node.config.cluster.paxos_variant.startswith("v2"),

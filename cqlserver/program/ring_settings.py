@@ -9,6 +9,8 @@ _RATE: Final = re.compile(r"(\d+)\s*(B/s|KiB/s|MiB/s|)")
 _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 125_000}
 """A bare number is megabits, as stream_throughput_outbound_megabits_per_sec has them."""
 _PREFIX: Final = "cassandra."
+PHI_MIN: Final = 5
+PHI_MAX: Final = 16
 _TOKENS: Final = range(-(1 << 63), 1 << 63)
 
 
@@ -18,7 +20,8 @@ class RingSettings:
     `local_replication_factor`: they are chosen so that nodes own about the same; `replaces`: the address of the dead node
     whose place it takes; `stream_bytes_per_s` 0: as fast as it comes; `nodes_together`: so
     many are started at once, and it takes clients when it sees them; `ignores_datacenter`, `ignores_rack`: it may be in
-    another one than in its life before."""
+    another one than in its life before; `phi_convict_threshold`: how improbable, in powers of ten, a node's silence has to
+    be until it is taken for down."""
 
     auto_bootstrap: bool = True
     initial_tokens: tuple[int, ...] = ()
@@ -31,6 +34,7 @@ class RingSettings:
     nodes_together: int = 1
     ignores_datacenter: bool = False
     ignores_rack: bool = False
+    phi_convict_threshold: float = 8.0
 
 
 def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettings:
@@ -47,6 +51,8 @@ def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettin
     rate = settings.get("stream_throughput_outbound", settings.get(old))
     if rate is not None:
         changed = replace(changed, stream_bytes_per_s=_rate("stream_throughput_outbound", rate))
+    if settings.get("phi_convict_threshold") is not None:
+        changed = replace(changed, phi_convict_threshold=_phi(settings["phi_convict_threshold"]))
     return changed
 
 
@@ -80,6 +86,16 @@ def _tokens(text: str) -> tuple[int, ...]:
     if any(token not in _TOKENS for token in tokens):
         raise ValueError(f"initial_token: tokens are whole numbers from {_TOKENS[0]} to {_TOKENS[-1]}")
     return tuple(tokens)
+
+
+def _phi(value: object) -> float:
+    try:
+        phi = float(str(value))
+    except ValueError:
+        raise ValueError(f"phi_convict_threshold: {value} is no number") from None
+    if not PHI_MIN <= phi <= PHI_MAX:
+        raise ValueError(f"phi_convict_threshold must be between {PHI_MIN} and {PHI_MAX}, but was {phi}")
+    return phi
 
 
 def _integer(name: str, value: object) -> int:

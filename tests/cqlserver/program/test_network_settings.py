@@ -66,11 +66,18 @@ def test_addresses_for_others(tmp_path: Path) -> None:
             r"The number of initial tokens \(by initial_token\) specified \(2\) is different from num_tokens value \(3\)",
         ),
         ("initial_token: 9223372036854775808", "initial_token: tokens are whole numbers from"),
+        ("phi_convict_threshold: 4", "phi_convict_threshold must be between 5 and 16, but was 4.0"),
+        ("phi_convict_threshold: often", "phi_convict_threshold: often is no number"),
     ],
 )
 def test_what_can_not_be_is_refused(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         configured(tmp_path, text)
+
+
+def test_how_soon_a_silent_node_is_taken_for_down(tmp_path: Path) -> None:
+    assert configured(tmp_path, "phi_convict_threshold: 12").ring.phi_convict_threshold == 12
+    assert configured(tmp_path, "").ring.phi_convict_threshold == 8
 
 
 def test_initial_tokens(tmp_path: Path) -> None:
