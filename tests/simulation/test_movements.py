@@ -8,7 +8,9 @@ from cluster.gossip.endpoint import Endpoint
 from cluster.movements.mode import Mode
 from cluster.movements.movements import Movements
 from cluster.streaming.source import TableSource
+from simulation.cluster_world import World
 from simulation.moving import PATIENCE_S, Moving, stormy
+from simulation.network import Weather
 from storage.memtable.memtable import Memtable
 
 pytestmark = pytest.mark.slow
