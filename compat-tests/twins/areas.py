@@ -1,25 +1,35 @@
 """The areas: each a generator of statements, schema and data first."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from random import Random
 
-from protocol.types import NATIVE_TYPES, UserType
+from protocol.types import NATIVE_TYPES, MapType, SetType, UserType
 from storage.schema.type_text import parse_type
 from twins.definitions import Definitions
 from twins.functions import Calls
+from twins.given_schemas import GivenSchema
 from twins.indexes import IndexedSelects, random_indexes
 from twins.java_bodies import ARGUMENTS, Bodies
 from twins.literals import Literals
+from twins.roles import roles
 from twins.selects import Selects
-from twins.statement import Statement, statement
-from twins.tables import Column, Table, random_table, random_user_types, random_writes, user_type_definition
+from twins.statement import Statement, StorageWork, statement
+from twins.storing import COMPACT, FLUSH
+from twins.tables import Column, Table, compacted, random_table, random_user_types, random_writes, user_type_definition
 from twins.values import NATIVES, random_type, random_value
 from twins.views import ViewedWrites
 from twins.writes import Writes, dense_table
 
-PER_TABLE = 250
+PER_TABLE = 400
+PER_GIVEN = 1000
 COLUMNS = 30
+COMPACT_SHARE = 0.12
+"""Of tables."""
+STORED_SHARE = 0.02
+"""Of statements that are followed by a flush or a compaction."""
+
+Made = Iterator[Statement | StorageWork]
 
 
 def _with_types(rng: Random, keyspace: str) -> Generator[Statement, None, list[UserType]]:
@@ -31,46 +41,68 @@ def _with_types(rng: Random, keyspace: str) -> Generator[Statement, None, list[U
     return user_types
 
 
-def selects(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+def selects(rng: Random, keyspace: str, count: int) -> Made:
     now_s = int(time.time())
     user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
-        table = random_table(rng, keyspace, f"t{number}", user_types)
+        table = _maybe_compact(rng, random_table(rng, keyspace, f"t{number}", user_types))
         yield statement(table.definition())
-        yield from random_writes(rng, table, now_s)
+        yield from _stored(rng, table, random_writes(rng, table, now_s))
         made = Selects(rng, table, now_s + 10)
         for _ in range(min(count, PER_TABLE)):
             yield made.statement()
-        yield statement(f"DROP TABLE {table.full_name}")
 
 
-def writes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+def writes(rng: Random, keyspace: str, count: int) -> Made:
     now_s = int(time.time())
     user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
-        table = dense_table(rng, keyspace, f"t{number}", user_types)
+        table = _maybe_compact(rng, dense_table(rng, keyspace, f"t{number}", user_types))
         yield statement(table.definition())
         made = Writes(rng, table, now_s, rng.random() < 0.4)
         for _ in range(PER_TABLE // 2):
-            yield from made.statements()
-        yield statement(f"DROP TABLE {table.full_name}")
+            yield from _stored(rng, table, made.statements())
 
 
-def indexes(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+def indexes(rng: Random, keyspace: str, count: int) -> Made:
     now_s = int(time.time())
     user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = random_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
         yield from random_indexes(rng, table)
-        yield from random_writes(rng, table, now_s)
+        yield from _stored(rng, table, random_writes(rng, table, now_s))
         made = IndexedSelects(rng, table, now_s + 10)
         for _ in range(min(count, PER_TABLE)):
             yield made.statement()
-        yield statement(f"DROP TABLE {table.full_name}")
 
 
-def views(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
+def _maybe_compact(rng: Random, table: Table) -> Table:
+    return compacted(rng, table) if rng.random() < COMPACT_SHARE else table
+
+
+def _stored(rng: Random, table: Table, statements: Iterable[Statement]) -> Made:
+    """With flushes and compactions in between. Which of two equal forms of a value stays depends on them
+    (docs/compatibility.md), so tables whose keys have such are left alone."""
+    has_settled_forms = all(_is_settled(column) for column in table.columns)
+    for each in statements:
+        yield each
+        if has_settled_forms and not each.reads and rng.random() < STORED_SHARE:
+            yield StorageWork(rng.choice((FLUSH, FLUSH, COMPACT)), table.keyspace, table.name)
+
+
+def _is_settled(column: Column) -> bool:
+    if column.kind == "clustering":
+        return column.type.has_one_form
+    match column.type:
+        case SetType(elements=elements, frozen=False):
+            return elements.has_one_form
+        case MapType(keys=keys, frozen=False):
+            return keys.has_one_form
+    return True
+
+
+def views(rng: Random, keyspace: str, count: int) -> Made:
     now_s = int(time.time())
     user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
@@ -80,15 +112,16 @@ def views(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
         yield statement(table.definition())
         made = ViewedWrites(rng, table, now_s, rng.random() < 0.3)
         for _ in range(PER_TABLE // 3):
-            yield from made.statements()
+            yield from _stored(rng, table, made.statements())
         yield from made.drops()
 
 
 def functions(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
     for number in range(max(1, count // (PER_TABLE * 4))):
         table = yield from _wide_table(rng, keyspace, number)
-        yield from random_writes(rng, table, int(time.time()))
-        made = Calls(rng, table)
+        now_s = int(time.time())
+        yield from random_writes(rng, table, now_s)
+        made = Calls(rng, table, now_s + 10)
         for _ in range(min(count, PER_TABLE * 4)):
             yield made.statement()
 
@@ -148,17 +181,57 @@ def _wide_table(rng: Random, keyspace: str, number: int) -> Iterator[Statement]:
 
 
 def new_keyspace(keyspace: str) -> Iterator[Statement]:
+    """Tables are not dropped one by one: that takes a Cassandra a second, in which it flushes everything that it has."""
     yield statement(f"DROP KEYSPACE IF EXISTS {keyspace}")
     yield statement(f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
 
 
-AREAS: Mapping[str, Callable[[Random, str, int], Iterator[Statement]]] = {
+def given_schema(area: str, changes: float, indexes: int = 0) -> Callable[[Random, str, int], Made]:
+    """An area of given_schemas.py."""
+
+    def made(rng: Random, keyspace: str, count: int) -> Made:
+        yield from new_keyspace(keyspace)
+        for number in range(max(1, count // PER_GIVEN)):
+            given = GivenSchema(rng, keyspace, f"t{number}", area, changes, indexes)
+            yield from given.statements(PER_GIVEN, has_setup=not number)
+
+    return made
+
+
+def roles_and_permissions(rng: Random, keyspace: str, count: int) -> Made:
+    yield from new_keyspace(keyspace)
+    yield from roles(rng, keyspace, count)
+
+
+AREAS: Mapping[str, Callable[[Random, str, int], Made]] = {
     "select": selects,
     "ddl": definitions,
+    "aggregates": given_schema("aggregates", 0.03),
+    "alters": given_schema("alters", 0.04),
+    "counters": given_schema("counters", 0.002),
     "functions": functions,
     "indexes": indexes,
     "literals": literals,
+    "roles": roles_and_permissions,
+    "sasi": given_schema("sasi", 0.001, indexes=3),
+    "search": given_schema("search", 0.001, indexes=9),
     "user_functions": user_functions,
     "views": views,
     "writes": writes,
+}
+
+WEIGHTS: Mapping[str, int] = {
+    "select": 3,
+    "writes": 4,
+    "indexes": 3,
+    "search": 4,
+    "sasi": 1,
+    "aggregates": 2,
+    "alters": 1,
+    "counters": 1,
+    "views": 2,
+    "functions": 2,
+    "literals": 1,
+    "ddl": 1,
+    "user_functions": 1,
 }

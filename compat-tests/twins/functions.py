@@ -1,5 +1,6 @@
 """Calls of all native functions, and arithmetic, with arguments of any type in any form."""
 
+from dataclasses import replace
 from random import Random
 
 from protocol.primitives import UNSET
@@ -47,8 +48,8 @@ _KINDS = {
 class Calls:
     """SELECTs of calls from a table whose columns have all sorts of types."""
 
-    def __init__(self, rng: Random, table: Table) -> None:
-        self._rng, self._table = rng, table
+    def __init__(self, rng: Random, table: Table, now_s: int) -> None:
+        self._rng, self._table, self._now_s = rng, table, now_s
         self._marked = False
 
     def statement(self) -> Statement:
@@ -58,7 +59,8 @@ class Calls:
         clauses = [Clause("SELECT ", chosen, tail=f" FROM {self._table.full_name}", required=True)]
         if rng.random() < 0.8:
             clauses.append(Clause("", (("LIMIT 3",),)))
-        return Statement(tuple(clauses), self._marked and rng.random() < 0.8, rng.choice([4, 5]))
+        made = Statement(tuple(clauses), self._marked and rng.random() < 0.8, rng.choice([4, 5]))
+        return replace(made, version=5, now_s=self._now_s) if "ttl(" in made.text().lower() else made
 
     def _any(self) -> Item:
         rng = self._rng

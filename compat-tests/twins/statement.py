@@ -33,7 +33,7 @@ class Clause:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """`prepared`: by PREPARE and EXECUTE. `page_size` -1: no paging. `consistency`: the protocol's number. `awaits_rows`:
-    asked again until there are some."""
+    asked again until there are some. `role`: name and password of who asks, where clients log in."""
 
     clauses: tuple[Clause, ...]
     prepared: bool = False
@@ -42,6 +42,12 @@ class Statement:
     now_s: int | None = None
     consistency: int = 1
     awaits_rows: bool = False
+    role: tuple[str, str] | None = None
+
+    @property
+    def reads(self) -> bool:
+        """It changes nothing, so others of that sort may be under way at the same time."""
+        return self.clauses[0].head.startswith("SELECT") and not self.awaits_rows
 
     def text(self) -> str:
         return "".join(piece if isinstance(piece, str) else _shown(piece) for piece in self._pieces())
@@ -56,6 +62,8 @@ class Statement:
             how.append(f"page size {self.page_size}")
         if self.consistency != 1:
             how.append(f"consistency {self.consistency}")
+        if self.role is not None:
+            how.append(f"as {self.role[0]}")
         values = ", ".join(f"0x{v.hex()}" if isinstance(v, bytes) else str(v) for v in self.values())
         return f"{self.text()}\n    ({', '.join(how)}{f'; values {values}' if values else ''})"
 
@@ -105,6 +113,15 @@ def _is_marker(bound: Bound) -> bool:
 
 def _shown(bound: Bound) -> str:
     return "?" if bound.literal is None or bound.marked else bound.literal
+
+
+@dataclass(frozen=True, slots=True)
+class StorageWork:
+    """Between statements: the table is flushed or compacted (storing.py) on both sides."""
+
+    what: str
+    keyspace: str
+    table: str
 
 
 def statement(text: str, version: int = 5) -> Statement:

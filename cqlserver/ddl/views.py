@@ -114,8 +114,6 @@ def _check_shape(statement: CreateMaterializedView, context: DdlContext) -> str:
     keyspace = context.keyspace_of(statement.name)
     if statement.table.keyspace is not None and statement.table.keyspace != keyspace:
         raise InvalidRequest("Cannot create a materialized view on a table in a different keyspace")
-    if statement.markers:
-        raise InvalidRequest("Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
     return keyspace
 
 

@@ -80,8 +80,8 @@ class BatchPlan:
         try:
             for table in self._written_tables:
                 node.check_batch_consistency(table, options.consistency)
-        except Unavailable:
-            self._updates(options, default_us)  # what is wrong with the values is told first
+        except Unavailable as error:
+            self._updates(options, default_us, error)  # what is wrong with the values is told first
             raise
         self._warn_of_gc_grace(state)
         packed = self._maybe_packed(options, default_us) if guarded is None else None
@@ -106,7 +106,8 @@ class BatchPlan:
             state.trace.note_batch(write_type, [builder.table for builder in updates.builders()])
         return VOID
 
-    def _updates(self, options: QueryOptions, default_us: int) -> Updates:
+    def _updates(self, options: QueryOptions, default_us: int, unavailable: Unavailable | None = None) -> Updates:
+        """Raises `unavailable` where rows are to be read."""
         given = [
             (modification, values, modification.keys(values)) for modification, values in paused(self._with_values(options))
         ]
@@ -116,6 +117,8 @@ class BatchPlan:
             places = modification.places(values)
             if modification.requires_read:
                 check_read_before_write(options.consistency)
+                if unavailable is not None:
+                    raise unavailable
             context = write_context(self.node, modification, values, options, default_us)
             read_row = row_reader(self.node, modification.table, context.now_s, options.consistency)
             modification.add_to(updates, keys, places, context, read_row)

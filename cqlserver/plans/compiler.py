@@ -104,6 +104,8 @@ class Compiler:
             name = getattr(statement, "table" if isinstance(statement, tree.CreateIndex) else "name", None)
             if isinstance(name, tree.QualifiedName) and name.keyspace is None and keyspace is None:
                 raise InvalidRequest(NO_KEYSPACE)
+            if isinstance(statement, tree.CreateMaterializedView) and statement.markers:
+                raise InvalidRequest("Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
             return ddl_plan(self._node, statement, keyspace)
         if type(statement) in ROLE_STATEMENTS:
             from cqlserver.auth.statements import role_plan

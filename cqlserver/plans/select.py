@@ -182,7 +182,7 @@ class SelectPlan:
             raise InvalidRequest(self.grouping.fault)
         vector = wanted_vector(nearest, values) if nearest is not None else b""
         expressions = self.restrictions.row_filter(values)
-        shape = self._shape(values, options, now_s, user_limit, partition_limit, state)
+        shape = self._shape(values, options, now_s, user_limit, partition_limit, state, unavailable)
         row_filter = RowFilter(store, expressions) if expressions else None
         if shape is None:
             yield from sink.finish()
@@ -321,8 +321,9 @@ class SelectPlan:
         user_limit: int,
         partition_limit: int,
         state: ClientState,
+        unavailable: Unavailable | None,
     ) -> ReadShape | None:
-        """None: nothing can match."""
+        """None: nothing can match. Raises `unavailable` where statics are read nevertheless, without any row."""
         restrictions = self.restrictions
         is_everything = self.grouping is not None and self.grouping.is_everything
         row_limit = NO_LIMIT if is_everything or self._sorts else user_limit
@@ -359,10 +360,14 @@ class SelectPlan:
                 page_limit = min(options.page_size, row_limit)
             if options.paging_state is not None:
                 paging_state = decode_paging_state(options.paging_state)
-        if is_empty:
+        if is_empty and not is_read:
             return None
         if not is_paged and keys is not None and len(keys) > 1 and options.consistency in SERIAL_LEVELS:
             raise InvalidRequest("SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time")
+        if is_empty:
+            if unavailable is not None:
+                raise unavailable
+            return None
         return ReadShape(
             keys,
             token_range,

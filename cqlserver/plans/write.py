@@ -65,8 +65,8 @@ class WritePlan:
             guard_write(guarded, node, (modification,), options)
         try:
             node.check_write_consistency(table, options.consistency)
-        except Unavailable:
-            self._updates(options)  # what is wrong with the values is told first
+        except Unavailable as error:
+            self._updates(options, error)  # what is wrong with the values is told first
             raise
         if self.packed is not None and guarded is None:
             packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
@@ -80,13 +80,16 @@ class WritePlan:
             trace.wrote([table] * count)
         return VOID
 
-    def _updates(self, options: QueryOptions) -> Updates:
+    def _updates(self, options: QueryOptions, unavailable: Unavailable | None = None) -> Updates:
+        """Raises `unavailable` where rows are to be read."""
         node, modification, level = self.node, self.modification, options.consistency
         values = modification.with_json(options.values)
         keys = modification.keys(values)
         places = modification.places(values)
         if modification.requires_read:
             check_read_before_write(level)
+            if unavailable is not None:
+                raise unavailable
         updates = Updates()
         context = write_context(node, modification, values, options)
         let_go_later(keys, places)

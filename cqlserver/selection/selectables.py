@@ -263,7 +263,8 @@ class CastSelectable(Selectable):
         name = ("system", f"cast_as_{self.type_name}")
         function = resolve(name, (self.selected,), None, self.context.table)
         if function is None:
-            raise InvalidRequest(f"{fetched.columns[0].name} cannot be cast to {self.type_name}")
+            name_told = fetched.columns[0].name if fetched.columns else str(self.selected)
+            raise InvalidRequest(f"{name_told} cannot be cast to {self.type_name}")
         return compile_call(function, (selector,), self.context)
 
     def maybe_exact_type(self) -> CqlType | None:

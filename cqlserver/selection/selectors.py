@@ -226,8 +226,8 @@ class CallSelector(ComposedSelector):
         )
 
     def bind(self, values: Values) -> Evaluate:
+        evaluate = super().bind(values)  # what is wrong with the arguments' own arguments is told first
         self._check_unset(values)
-        evaluate = super().bind(values)
         if not self.is_constant:
             self._check_constants(values)
             return evaluate
@@ -235,8 +235,8 @@ class CallSelector(ComposedSelector):
         return lambda row: value
 
     def run(self, values: Values, empty: InputRow) -> Running:
-        self._check_unset(values)
         running = super().run(values, empty)
+        self._check_unset(values)
         self._check_constants(values)
         return running
 

@@ -72,6 +72,8 @@ class LocalLookup:
         return self._read((Slice(blob_key(start) if start else b"", AFTER if end is None else blob_key(end)),))
 
     def hits_in(self, position: Position, slices: Sequence[Slice], takes_statics: bool) -> Iterator[Hit]:
+        if not slices:  # a page ended with the last row that they had
+            return iter(())
         prefix = blob_key(position)
         if slices == EVERYTHING:
             return self._read((Slice(prefix, prefix + AFTER),))
