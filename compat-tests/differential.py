@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--peer", type=Address.parse, default=Address("127.0.0.1", 9142))
     parser.add_argument("--seed", type=int, default=1, help="of the first round; the next has the next")
     parser.add_argument("--statements", type=int, default=10_000)
-    parser.add_argument("--round-statements", type=int, default=3000, help="about how many a round has")
+    parser.add_argument("--round-statements", type=int, default=4000, help="about how many a round has")
     parser.add_argument("--area", choices=sorted(AREAS), action="append", help="repeatable; default: all but roles")
     parser.add_argument("--lanes", type=int, default=6, help="rounds at a time")
     parser.add_argument("--storage", metavar="PORT:PORT", help="our control port and the peer's JMX port")

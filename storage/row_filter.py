@@ -4,11 +4,11 @@ An expression is a value, so that it travels between nodes; what it tests follow
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from protocol.types import DECIMAL, CqlType, ListType, MapType, SetType
+from protocol.types import DECIMAL, INET, CqlType, ListType, MapType, SetType
 from storage.collection_items import split_collection
 from storage.environment.strands import paused
 from storage.mutation import Row
@@ -54,10 +54,31 @@ class FilterExpression:
     def is_of_partition(self) -> bool:
         return self.column.kind in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)
 
+    @property
+    def compared_type(self) -> CqlType:
+        """Of what the value is compared with."""
+        type_ = self.column.type
+        if self.condition is Condition.CONTAINS_KEY:
+            assert isinstance(type_, MapType), type_
+            return type_.keys
+        if self.condition is Condition.CONTAINS:
+            assert isinstance(type_, ListType | SetType | MapType), type_
+            return type_.values if isinstance(type_, MapType) else type_.elements
+        return type_
+
 
 def test_of(expression: FilterExpression, table: TableMetadata) -> Test:
-    """Whether a serialised value of the expression's column meets it."""
-    analyze = None if expression.index is None else _analyzer(table, expression.index)
+    """Whether a serialised value of the expression's column meets it. An address has to meet it as an index compares
+    addresses, and as it is, for Cassandra tests both."""
+    test = _test_of(expression, table)
+    if expression.index is None or expression.compared_type != INET:
+        return test
+    plain = _test_of(replace(expression, index=None), table)
+    return lambda value: test(value) and plain(value)
+
+
+def _test_of(expression: FilterExpression, table: TableMetadata) -> Test:
+    analyze = None if expression.index is None else _analyzer(table, expression.index, expression.compared_type)
     column, condition, values = expression.column, expression.condition, expression.values
     if condition in _LIKE_TESTS:
         return _like(_LIKE_TESTS[condition], values[0], analyze)
@@ -69,14 +90,14 @@ def test_of(expression: FilterExpression, table: TableMetadata) -> Test:
     wanted = values[0]
     if condition is Condition.EQUAL:
         return _equals(column.type, wanted) if analyze is None else _analyzed(analyze, wanted)
-    return _compares(column.type, condition, wanted)
+    return _compares(column.type, condition, wanted, analyze)
 
 
-def _analyzer(table: TableMetadata, index: str) -> "Analyze | None":
+def _analyzer(table: TableMetadata, index: str, type_: CqlType) -> "Analyze | None":
     from storage.indexes.attached import analyzer_of
 
     metadata = table.indexes.get(index)
-    return None if metadata is None else analyzer_of(metadata)
+    return None if metadata is None else analyzer_of(metadata, type_)
 
 
 def _equals(type_: CqlType, wanted: bytes) -> Test:
@@ -91,8 +112,9 @@ def _analyzed(analyze: "Analyze", wanted: bytes) -> Test:
     return lambda value: analyze(value) == term
 
 
-def _compares(type_: CqlType, condition: Condition, wanted: bytes) -> Test:
-    key = type_.sort_key
+def _compares(type_: CqlType, condition: Condition, wanted: bytes, analyze: "Analyze | None") -> Test:
+    sort_key = type_.sort_key
+    key = sort_key if analyze is None else lambda value: sort_key(analyze(value)[0])
     limit = key(wanted)
     match condition:
         case Condition.GREATER_OR_EQUAL:

@@ -21,8 +21,8 @@ from twins.values import NATIVES, random_type, random_value
 from twins.views import ViewedWrites
 from twins.writes import Writes, dense_table
 
-PER_TABLE = 400
-PER_GIVEN = 1000
+PER_TABLE = 800
+PER_GIVEN = 2000
 COLUMNS = 30
 COMPACT_SHARE = 0.12
 """Of tables."""

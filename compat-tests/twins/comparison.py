@@ -122,7 +122,7 @@ def _is_nearest_of_some(statement: Statement, ours: Lines, peer: Lines) -> bool:
     if not _NEAREST.search(statement.text()) or ours[:1] != peer[:1] or not ours[0].startswith("rows"):
         return False
     common = [line for line in ours if line in peer]
-    return common == [line for line in peer if line in ours] and len(common) > 1
+    return common == [line for line in peer if line in ours]
 
 
 def _has_bytes_for_numbers(statement: Statement, ours: Lines, peer: Lines) -> bool:

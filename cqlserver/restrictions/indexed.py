@@ -6,7 +6,7 @@ supports all that is restricted.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from cqlserver.restrictions.filters import filter_expressions, like_expression, like_form
@@ -24,7 +24,7 @@ from cqlserver.restrictions.relations import (
 from cqlserver.terms.binding import Values
 from grammar.tree import Operator
 from protocol.errors import InvalidRequest
-from protocol.types import ASCII, BOOLEAN, TEXT, UUID, MapType, SetType, VectorType
+from protocol.types import ASCII, BOOLEAN, INET, TEXT, UUID, MapType, SetType, VectorType
 from storage.indexes.analysis import Analyze
 from storage.indexes.attached import SAI_CLASS, analyzer_of, java_class
 from storage.indexes.local import LOCAL_KINDS, VALUE_BYTES_MAX
@@ -59,10 +59,11 @@ class QueryIndex:
 class IndexRegistry:
     """The indexes of a table that statements may use, in groups."""
 
-    __slots__ = ("groups",)
+    __slots__ = ("_attached", "groups")
 
-    def __init__(self, groups: Sequence[Sequence[QueryIndex]] = ()) -> None:
-        self.groups = groups
+    def __init__(self, groups: Sequence[Sequence[QueryIndex]] = (), attached: Sequence[QueryIndex] = ()) -> None:
+        """`attached`: the group of those that are storage-attached."""
+        self.groups, self._attached = groups, attached
 
     @property
     def all(self) -> Iterable[QueryIndex]:
@@ -81,15 +82,28 @@ class IndexRegistry:
         """Whether no group of indexes answers all of them."""
         return all(any(_needs_filtering(r, group) for r in restrictions) for group in self.groups)
 
-    def expressions(self, restriction: Restriction, values: Values) -> list[FilterExpression]:
-        """A restriction tested row by row, by the index's understanding of values where it answers it."""
+    def maybe_attached(self, restrictions: Sequence[Restriction]) -> str | None:
+        """A storage-attached index that is asked for some of them; None where another kind is asked, or none. Then addresses
+        in all of them are compared as it compares them (Expression.isSatisfiedBy)."""
+        for group in self.groups:
+            for index in group:
+                if any(is_supported(restriction, index) for restriction in restrictions):
+                    return index.name if group is self._attached else None
+        return None
+
+    def expressions(self, restriction: Restriction, values: Values, attached: str | None) -> list[FilterExpression]:
+        """A restriction tested row by row, by the index's understanding of values where it answers it. `attached`: what
+        maybe_attached says of all restrictions."""
         if isinstance(restriction, AnnRestriction):
             return []
         if isinstance(restriction, LikeRestriction):
             able = [index for index in self.all if is_supported(restriction, index)]
             return [like_expression(restriction.first, restriction.term.bind(values), [(i.name, i.likes) for i in able])]
         analyzed = next((i for i in self.all if i.analyze is not None and is_supported(restriction, i)), None)
-        return filter_expressions(restriction, values, None if analyzed is None else analyzed.name)
+        found = filter_expressions(restriction, values, None if analyzed is None else analyzed.name)
+        if attached is None:
+            return found
+        return [replace(each, index=attached) if each.compared_type == INET else each for each in found]
 
     def values(self, restrictions: Iterable[Restriction], values: Values) -> list[Indexed]:
         """Of one execution, what can be looked up: any of it will do."""
@@ -112,13 +126,13 @@ def index_registry(table: TableMetadata) -> IndexRegistry:
         if metadata.kind in LOCAL_KINDS:
             groups.append((QueryIndex(metadata.name, target, _local_operators(target)),))
         elif java_class(metadata.options.get(CLASS_OPTION, "")) == SAI_CLASS:
-            analyze = analyzer_of(metadata)
+            analyze = analyzer_of(metadata, value_type(target))
             attached.append(QueryIndex(metadata.name, target, _attached_operators(target), False, analyze))
         elif metadata.options.get(CLASS_OPTION) == SASI_CLASS:
             groups.append((_sasi_index(metadata, target),))
     if attached:
         groups.append(attached)
-    return IndexRegistry(groups)
+    return IndexRegistry(groups, attached)
 
 
 def _local_operators(target: IndexTarget) -> frozenset[Operator | str]:
@@ -157,7 +171,7 @@ def _sasi_index(metadata: IndexMetadata, target: IndexTarget) -> QueryIndex:
     if not (cuts and mode == CONTAINS):
         likes.add(Condition.LIKE_PREFIX)
     operators = frozenset((Operator.LIKE,) if cuts else (Operator.EQ, Operator.LIKE))
-    return QueryIndex(metadata.name, target, operators, True, analyzer_of(metadata), frozenset(likes))
+    return QueryIndex(metadata.name, target, operators, True, analyzer_of(metadata, value_type(target)), frozenset(likes))
 
 
 def is_supported(restriction: Restriction, index: QueryIndex) -> bool:

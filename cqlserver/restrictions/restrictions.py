@@ -579,7 +579,8 @@ class Restrictions:
         return found
 
     def row_filter(self, values: Values) -> list[FilterExpression]:
-        return [expression for r in self._filtered for expression in self._indexes.expressions(r, values)]
+        attached = self._indexes.maybe_attached(self._filtered) if self.uses_index else None
+        return [expression for r in self._filtered for expression in self._indexes.expressions(r, values, attached)]
 
     def indexed_values(self, values: Values) -> list[Indexed]:
         """What can be looked up in indexes instead of a scan: any of it will do. Empty: there is nothing."""

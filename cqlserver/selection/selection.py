@@ -73,7 +73,7 @@ class Selectables:
 
 
 def selects_only_statics(selectables: Selectables, table: TableMetadata) -> bool:
-    if not table.statics or not len(selectables):
+    if table.is_static_compact or not table.statics or not len(selectables):
         return False
     return any(s.selects(lambda column: column.kind is ColumnKind.STATIC) for s in paused(selectables)) and not any(
         s.selects(lambda column: column.kind not in (ColumnKind.PARTITION_KEY, ColumnKind.STATIC)) for s in selectables

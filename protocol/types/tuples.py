@@ -141,7 +141,10 @@ class _ComponentsType(CqlType):
             order, at_a, at_b = compare_next(type_, a, at_a, b, at_b)
             if order:
                 return order
-        return (at_a < len(a)) - (at_b < len(b))
+        is_null_a, is_null_b = _is_null_from(a, at_a), _is_null_from(b, at_b)
+        if at_a >= len(a):
+            return 0 if is_null_b else -1
+        return 0 if is_null_a else 1  # whatever the other has
 
     def to_text(self, data: bytes) -> str:
         out = []
@@ -188,6 +191,17 @@ def _split_text(text: str) -> list[str]:
             fields.append(text[start:i])
             start = i + 1
     return [*fields, text[start:]]
+
+
+def _is_null_from(data: bytes, at: int) -> bool:
+    """Whether what is left are nulls (TupleType.allRemainingComponentsAreNull). MarshalError where it breaks off."""
+    while at < len(data):
+        if at + 4 > len(data):
+            raise MarshalError("Not enough bytes to read a component's size")
+        if int.from_bytes(data[at : at + 4], "big", signed=True) >= 0:
+            return False
+        at += 4
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""What an attached index makes of a text before it keeps it (index/sai/analyzer/NonTokenizingAnalyzer.java)."""
+"""What an attached index makes of a text before it keeps it (index/sai/analyzer/NonTokenizingAnalyzer.java), and of an
+address (index/sai/utils/IndexTermType.java, encodeInetAddress)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -17,8 +18,15 @@ _FOLDED: Final = {
     **dict(zip("‐‑‒–—⁄", "-----/", strict=True)),
 }
 
+_MAPPED: Final = bytes(10) + b"\xff\xff"
+
 Analyze = Callable[[bytes], Sequence[bytes]]
 """The terms of a text: one, but where it is cut into words."""
+
+
+def mapped_address(value: bytes) -> Sequence[bytes]:
+    """IPv4 stands among IPv6, in the place that IPv6 has for it."""
+    return (_MAPPED + value if len(value) == 4 else value,)
 
 
 def maybe_analyzer(options: Mapping[str, str]) -> Analyze | None:

@@ -10,8 +10,8 @@ A term is the value's order key, so that a range of values is a range of terms; 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
-from protocol.types import ASCII, TEXT, CqlType
-from storage.indexes.analysis import Analyze, maybe_analyzer
+from protocol.types import ASCII, INET, TEXT, CqlType
+from storage.indexes.analysis import Analyze, mapped_address, maybe_analyzer
 from storage.indexes.entries import row_entries
 from storage.indexes.sasi import SASI_CLASS, TERM_BYTES_MAX, maybe_sasi_analyzer
 from storage.indexes.sorted_terms import SortedTerms
@@ -31,10 +31,11 @@ def java_class(class_name: str) -> str:
     return SAI_CLASS if class_name.lower() in _SAI_NAMES else class_name
 
 
-def analyzer_of(metadata: IndexMetadata) -> Analyze | None:
-    """What an attached index makes of texts, None where they stay as they are."""
-    is_sasi = metadata.options.get(CLASS_OPTION) == SASI_CLASS
-    return maybe_sasi_analyzer(metadata.options) if is_sasi else maybe_analyzer(metadata.options)
+def analyzer_of(metadata: IndexMetadata, type_: CqlType) -> Analyze | None:
+    """What an attached index makes of values of this type, None where they stay as they are."""
+    if metadata.options.get(CLASS_OPTION) == SASI_CLASS:
+        return maybe_sasi_analyzer(metadata.options) if type_ in (TEXT, ASCII) else None
+    return mapped_address if type_ == INET else maybe_analyzer(metadata.options)
 
 
 class Postings(Protocol):
@@ -59,7 +60,7 @@ class AttachedIndex:
         self._entries = row_entries(base, target)
         self._is_of_partition_key = target.column.kind is ColumnKind.PARTITION_KEY
         self.type: CqlType = value_type(target)
-        self.analyze: Analyze | None = analyzer_of(metadata) if self.type in (TEXT, ASCII) else None
+        self.analyze: Analyze | None = analyzer_of(metadata, self.type)
         is_sasi = metadata.options.get(CLASS_OPTION) == SASI_CLASS
         self._term_bytes_max: int | None = TERM_BYTES_MAX if is_sasi else None
         self.is_begun = self.is_built = False
