@@ -71,7 +71,8 @@ def indexes(rng: Random, keyspace: str, count: int) -> Made:
         table = random_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
         yield from random_indexes(rng, table)
-        yield from _stored(rng, table, random_writes(rng, table, now_s))
+        # a value that is written again at its timestamp, with another TTL, is lost to Cassandra's built-in indexes
+        yield from _stored(rng, table, random_writes(rng, table, now_s, ttls_meet=False))
         made = IndexedSelects(rng, table, now_s + 10)
         for _ in range(min(count, PER_TABLE)):
             yield made.statement()

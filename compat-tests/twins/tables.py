@@ -121,25 +121,29 @@ def bound(rng: Random, column: Column) -> Bound:
     return Bound(column.type.to_literal(value) if value else None, value)
 
 
-def random_writes(rng: Random, table: Table, now_s: int) -> list[Statement]:
-    """Inserts, updates, deletes, with given timestamps, so that both servers hold the same."""
+def random_writes(rng: Random, table: Table, now_s: int, ttls_meet: bool = True) -> list[Statement]:
+    """Inserts, updates, deletes, with given timestamps, so that both servers hold the same. `ttls_meet`: one with a TTL may
+    have the timestamp of another write."""
     if table.counter:
         return [made for made in (_increment(rng, table, now_s) for _ in range(ROWS)) if made]
-    made = [_insert(rng, table, now_s) for _ in range(ROWS)]
-    made += [_write(rng, table, now_s) for _ in range(WRITES)]
+    made = [_insert(rng, table, now_s, ttls_meet) for _ in range(ROWS)]
+    made += [_write(rng, table, now_s, ttls_meet) for _ in range(WRITES)]
     return made
 
 
-def _using(rng: Random) -> str:
-    ttl = f" AND TTL {rng.choice([100000, 5000000])}" if rng.random() < 0.2 else ""
-    return f"USING TIMESTAMP {rng.choice(TIMESTAMPS)}{ttl}"
+def _using(rng: Random, ttls_meet: bool) -> str:
+    timestamp = rng.choice(TIMESTAMPS)
+    if rng.random() < 0.8:
+        return f"USING TIMESTAMP {timestamp}"
+    timestamp += 0 if ttls_meet else rng.randrange(1, 400)
+    return f"USING TIMESTAMP {timestamp} AND TTL {rng.choice([100000, 5000000])}"
 
 
 def _assigned(rng: Random, column: Column) -> Bound:
     return Bound("null", None, True) if rng.random() < 0.15 else bound(rng, column)
 
 
-def _insert(rng: Random, table: Table, now_s: int) -> Statement:
+def _insert(rng: Random, table: Table, now_s: int, ttls_meet: bool) -> Statement:
     static_only = bool(table.of("static")) and rng.random() < 0.1
     keys = table.of("partition") if static_only else table.of("partition", "clustering")
     others = table.of("static") if static_only else table.of("static", "regular")
@@ -147,7 +151,7 @@ def _insert(rng: Random, table: Table, now_s: int) -> Statement:
     values = [bound(rng, column) if column in keys else _assigned(rng, column) for column in chosen]
     names = Clause(f"INSERT INTO {table.full_name} (", tuple((c.written,) for c in chosen), tail=")")
     items = tuple((Bound(value.literal, value.value, True),) for value in values)
-    return Statement((names, Clause("VALUES (", items, tail=") " + _using(rng))), now_s=now_s, prepared=True)
+    return Statement((names, Clause("VALUES (", items, tail=") " + _using(rng, ttls_meet))), now_s=now_s, prepared=True)
 
 
 def _where(rng: Random, columns: list[Column]) -> Clause:
@@ -168,14 +172,14 @@ def _increment(rng: Random, table: Table, now_s: int) -> Statement | None:
     return Statement((Clause(head, (), required=True), _where(rng, keys)), prepared=True, now_s=now_s)
 
 
-def _write(rng: Random, table: Table, now_s: int) -> Statement:
+def _write(rng: Random, table: Table, now_s: int, ttls_meet: bool) -> Statement:
     kind = rng.random()
     partition, clustering = table.of("partition"), table.of("clustering")
     others = table.of("static", "regular")
     if kind < 0.65 and others:
         column = rng.choice(others)
         keys = partition if column.kind == "static" else partition + clustering
-        head = Clause(f"UPDATE {table.full_name} {_using(rng)} SET ", (_assignment(rng, column),))
+        head = Clause(f"UPDATE {table.full_name} {_using(rng, ttls_meet)} SET ", (_assignment(rng, column),))
         return Statement((head, _where(rng, keys)), prepared=True, now_s=now_s)
     prefix = clustering[: rng.randint(0, len(clustering))] if rng.random() < 0.3 else clustering
     what: tuple[Item, ...] = ()

@@ -81,8 +81,9 @@ class Constant(Term):
         return split_value(self.value, self.type) if isinstance(self.value, bytes) else None
 
 
-def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
-    """What a bound value goes through: it is checked, collections get their stored form."""
+def _validator(type_: CqlType, is_descending: bool = False) -> Callable[[bytes], bytes]:
+    """What a bound value goes through: it is checked, collections get their stored form. `is_descending`: that of a
+    clustering column in that order, whose marker is no UserTypes.Marker in Cassandra."""
     validate = type_.validate
     is_user_type = isinstance(type_, UserType)
     has_stored_form = type_.is_collection or is_user_type
@@ -91,7 +92,7 @@ def _validator(type_: CqlType) -> Callable[[bytes], bytes]:
         try:
             validate(value)
         except MarshalError as error:
-            if is_user_type:  # the one kind of marker that does not translate it (UserTypes.Marker)
+            if is_user_type and not is_descending:  # the one kind of marker that does not translate it (UserTypes.Marker)
                 raise ServerError(f"org.apache.cassandra.serializers.MarshalException: {error}") from None
             raise InvalidRequest(str(error)) from None
         return normalise(value, type_) if has_stored_form else value
@@ -120,14 +121,15 @@ def _list_validator(type_: ListType) -> Callable[[bytes], bytes]:
 
 
 class MarkerTerm(Term):
-    """A bind marker. `unset_error`: the message for UNSET where Cassandra's tuple markers refuse it."""
+    """A bind marker. `unset_error`: the message for UNSET where Cassandra's tuple markers refuse it. `is_descending`: of a
+    clustering column in that order."""
 
     __slots__ = ("_check", "index", "markers", "type", "unset_error")
 
-    def __init__(self, index: int, type_: CqlType, unset_error: str | None = None) -> None:
+    def __init__(self, index: int, type_: CqlType, unset_error: str | None = None, is_descending: bool = False) -> None:
         self.index, self.type, self.unset_error = index, type_, unset_error
         self.markers = (index,)
-        self._check = _list_validator(type_) if isinstance(type_, ListType) else _validator(type_)
+        self._check = _list_validator(type_) if isinstance(type_, ListType) else _validator(type_, is_descending)
 
     def bind(self, values: Values) -> Value:
         value: Value = values[self.index]

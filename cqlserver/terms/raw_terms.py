@@ -39,6 +39,7 @@ from protocol.types import (
     MarshalError,
     NativeType,
     TupleType,
+    UserType,
     quoted_identifier,
 )
 from protocol.types.big_integers import text_int
@@ -244,7 +245,12 @@ class RawMarker(RawTerm):
 
     def prepare(self, receiver: ColumnSpec) -> Term:
         self.context.add(self.index, receiver)
-        return MarkerTerm(self.index, receiver.type)
+        is_descending = isinstance(receiver.type, UserType) and self._is_descending(receiver)
+        return MarkerTerm(self.index, receiver.type, None, is_descending)
+
+    def _is_descending(self, receiver: ColumnSpec) -> bool:
+        table = self.context.table
+        return table is not None and any(c.reversed and c.name == receiver.name for c in table.clustering)
 
     @property
     def is_marker(self) -> bool:
