@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from random import Random
 
-from protocol.types import NATIVE_TYPES, MapType, SetType, UserType
+from protocol.types import NATIVE_TYPES, MapType, SetType, UserType, VectorType
 from storage.schema.type_text import parse_type
 from twins.definitions import Definitions
 from twins.functions import Calls
@@ -69,6 +69,8 @@ def indexes(rng: Random, keyspace: str, count: int) -> Made:
     user_types = yield from _with_types(rng, keyspace)
     for number in range(max(1, count // PER_TABLE)):
         table = random_table(rng, keyspace, f"t{number}", user_types)
+        while any(isinstance(c.type, VectorType) for c in table.of("partition", "clustering")):  # docs/compatibility.md
+            table = random_table(rng, keyspace, f"t{number}", user_types)
         yield statement(table.definition())
         yield from random_indexes(rng, table)
         # a value that is written again at its timestamp, with another TTL, is lost to Cassandra's built-in indexes

@@ -31,6 +31,7 @@ ALLOWED: tuple[tuple[re.Pattern[str], str], ...] = (
 
 _BYTES_AMONG_NUMBERS = re.compile(r"collection_(?:min|max|sum|avg)\([\[{]0x", re.IGNORECASE)
 _NEAREST = re.compile(r"ORDER BY \S+ ANN OF ", re.IGNORECASE)
+_REFERRING = re.compile(r"(is still referenced by aggregates )(.*)")  # in the order of a hash map
 _COLUMN_SETS = re.compile(r"\w+(?: ,\w+)+")  # Cassandra prints hash sets of columns
 
 # Errors of the peer that are Java's, not Cassandra's: nothing need be equal then.
@@ -110,6 +111,7 @@ def _without_ids(prepared: PreparedResult) -> PreparedResult:
 def _allowed(line: str) -> str:
     for pattern, replacement in ALLOWED:
         line = pattern.sub(replacement, line)
+    line = _REFERRING.sub(lambda found: found[1] + ", ".join(sorted(found[2].split(", "))), line)
     return _COLUMN_SETS.sub(lambda found: " ,".join(sorted(found[0].split(" ,"))), line)
 
 

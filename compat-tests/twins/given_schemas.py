@@ -17,7 +17,7 @@ def _vector(rng: Random) -> str:
     return f"[{', '.join(f'{rng.randrange(-900, 900) / 100 or 1.0}' for _ in range(3))}]"
 
 
-_TERMINALS: Terminals = {"nothing": lambda rng: "", "vector": _vector}
+_TERMINALS: Terminals = {"nothing": lambda rng: "", "vector": _vector, "unique": lambda rng: str(rng.getrandbits(40))}
 
 
 class GivenSchema:

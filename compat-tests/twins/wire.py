@@ -19,7 +19,7 @@ from protocol.responses import Error, PreparedResult, Reply, Response, RowsResul
 from twins.statement import Statement
 
 PAGES_MAX: Final = 8
-TIMEOUT_S: Final = 60.0
+TIMEOUT_S: Final = 300.0
 AWAITED_S: Final = 20.0
 TRIES_MAX: Final = 5
 """Of statements that the server forgets between PREPARE and EXECUTE."""

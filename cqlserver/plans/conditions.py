@@ -3,9 +3,10 @@
 A condition is compiled once and evaluated against the live row that a compare-and-set reads (None: there is none).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from struct import error as StructError
+from types import MappingProxyType
 from typing import Final
 
 from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
@@ -19,7 +20,10 @@ from protocol.responses import ColumnSpec
 from protocol.types import (
     COUNTER,
     DECIMAL,
+    DOUBLE,
+    FLOAT,
     TIMEUUID,
+    TINYINT,
     UUID,
     CqlType,
     ListType,
@@ -250,9 +254,16 @@ def _compare(operator: Operator, type_: CqlType, wanted: Value, value: bytes | N
     return bool(_ORDER_HOLDS[operator](type_.compare(value, wanted)))
 
 
+_READ_BYTES: Final[Mapping[CqlType, int]] = MappingProxyType({TINYINT: 1, FLOAT: 4, DOUBLE: 8})
+"""Types that look no further than their own size."""
+
+
 def _compare_as_key(operator: Operator, type_: CqlType, wanted: Value, value: bytes | None) -> bool:
     """The value of a map's key, which Cassandra compares by the type of the keys: that may not be able to."""
     if isinstance(wanted, bytes) and value is not None:
+        read = _READ_BYTES.get(type_)
+        if read is not None:
+            value, wanted = value[:read], wanted[:read]
         if type_ in (UUID, TIMEUUID) and not len(value) == len(wanted) == UUID_BYTES:
             return bool(_ORDER_HOLDS[operator]((len(value) == UUID_BYTES) - (len(wanted) == UUID_BYTES)))
         if type_ == DECIMAL and SCALE_BYTES in (len(value), len(wanted)):

@@ -78,9 +78,11 @@ def _read_count(data: bytes) -> int:
     return int.from_bytes(data[:4], "big", signed=True)
 
 
-def _read_values(data: bytes, per_element: int, noun: str, checked: Sequence[CqlType] = ()) -> list[bytes | None]:
+def _read_values(
+    data: bytes, per_element: int, noun: str, checked: Sequence[CqlType] = (), ends: bool = True
+) -> list[bytes | None]:
     """All values of a serialised collection; a negative length is a null. `checked`: types that take turns, of which the
-    values must be, each before the next is read. MarshalError."""
+    values must be, each before the next is read. `ends`: nothing may follow. MarshalError."""
     if len(data) < 4:
         raise MarshalError(f"Not enough bytes to read a {noun}")
     count = int.from_bytes(data[:4], "big", signed=True)
@@ -105,7 +107,7 @@ def _read_values(data: bytes, per_element: int, noun: str, checked: Sequence[Cql
         values.append(data[start:offset])
         if checked:
             checked[index % per_element].validate(data[start:offset])
-    if offset < end:
+    if ends and offset < end:
         raise MarshalError(f"Unexpected extraneous bytes after {noun} value")
     return values
 
@@ -198,7 +200,9 @@ class _ElementsType(CollectionType):
         return cmp_to_key(self.compare)(data)
 
     def to_json(self, data: bytes) -> str:
-        return f"[{', '.join([_or_null(self.elements.to_json, e) for e in paused(self.items(data))])}]"
+        """Looks no further than the last element: what follows, as of writetime(m[k]), which is a number, is nobody's."""
+        items = _read_values(data, 1, self.noun, ends=False)
+        return f"[{', '.join([_or_null(self.elements.to_json, e) for e in paused(items)])}]"
 
     def _json_elements(self, value: Any, description: str) -> list[bytes]:
         if isinstance(value, str):

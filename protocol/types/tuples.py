@@ -134,6 +134,8 @@ class _ComponentsType(CqlType):
 
     def _compare_components(self, a: bytes, b: bytes) -> int:
         """Of values that are none: no more is read than is needed (TupleType.compareCustom). MarshalError."""
+        if not a or not b:
+            return (not b) - (not a)
         at_a = at_b = 0
         for type_ in self.component_types:
             if at_a >= len(a) or at_b >= len(b):
@@ -141,10 +143,9 @@ class _ComponentsType(CqlType):
             order, at_a, at_b = compare_next(type_, a, at_a, b, at_b)
             if order:
                 return order
-        is_null_a, is_null_b = _is_null_from(a, at_a), _is_null_from(b, at_b)
         if at_a >= len(a):
-            return 0 if is_null_b else -1
-        return 0 if is_null_a else 1  # whatever the other has
+            return 0 if _is_null_from(b, at_b) else -1
+        return 0 if _is_null_from(a, at_a) else 1  # whatever the other has
 
     def to_text(self, data: bytes) -> str:
         out = []
