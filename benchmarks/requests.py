@@ -225,7 +225,8 @@ def main() -> None:
     bench = Bench()
     garbage.set_up()
     if options.query_log:
-        bench.session.observer = QueryLog({})
+        bench.node.record(QueryLog({}))
+        bench.session.observer = bench.node.observer
     for name in options.workloads:
         build = WORKLOADS[name](bench)
         encoded = [requests.encode(build(), VERSION, stream % 128) for stream in range(options.count)]

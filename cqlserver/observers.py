@@ -9,9 +9,17 @@ if TYPE_CHECKING:
 
 
 class Observer(Protocol):
-    def served(self, session: "Session", envelopes: "Sequence[Envelope]", answers: Sequence[bytes], seconds: float) -> None:
-        """Called by sessions behind each go, before its answers leave; neither sequence changes any more. `seconds`: what
-        all took together. Must not raise."""
+    def served(
+        self,
+        session: "Session",
+        envelopes: "Sequence[Envelope]",
+        answers: Sequence[bytes],
+        seconds: float,
+        received: bytes = b"",
+    ) -> None:
+        """Called by sessions behind each go, before its answers leave; neither sequence is to be kept. `seconds`: what
+        all took together; `received`: the envelopes end to end, as they came, where that is one piece and fast paths
+        answered all of them (so none has a password, and nobody counted what one read); else empty. Must not raise."""
         ...
 
 
@@ -21,9 +29,16 @@ class Observers:
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
 
-    def served(self, session: "Session", envelopes: "Sequence[Envelope]", answers: Sequence[bytes], seconds: float) -> None:
+    def served(
+        self,
+        session: "Session",
+        envelopes: "Sequence[Envelope]",
+        answers: Sequence[bytes],
+        seconds: float,
+        received: bytes = b"",
+    ) -> None:
         for observer in self._observers:
-            observer.served(session, envelopes, answers, seconds)
+            observer.served(session, envelopes, answers, seconds, received)
 
 
 def as_one(observers: Sequence[Observer]) -> Observer | None:

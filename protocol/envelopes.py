@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from protocol.compression import Compressor
 from protocol.errors import InvalidRequest, PeerError, ProtocolError, RequestError
@@ -115,11 +115,14 @@ class EnvelopeDecoder:
     (see frames.py; a session that refuses the STARTUP goes on with `receive_data(b"")`). With `responses` the decoder
     is a client's.
 
+    `is_whole`: the `PAYLOAD` of the bytes that came last were the envelopes that they gave, end to end, and nothing else.
+
     A message of more than GIVEN_BYTES_MAX, be it by what it claims to decompress to, is taken in when `admit` says so; until
     it is there, `claimed` has its length. One call decompresses no more than about `given_max`; then `has_more` says that
     there is more to be had from what has come already.
     """
 
+    PAYLOAD: ClassVar = slice(None)
     __slots__ = (
         "_compressor",
         "_discard",
@@ -133,6 +136,7 @@ class EnvelopeDecoder:
         "closed",
         "given_max",
         "has_more",
+        "is_whole",
         "refusals",
         "responses",
         "size_max",
@@ -150,7 +154,7 @@ class EnvelopeDecoder:
         self.version = version
         self.responses = responses
         self.refusals: list[Refusal] = []
-        self.closed = self.has_more = False
+        self.closed = self.has_more = self.is_whole = False
         self.admit: Admit = admitted
         self.claimed = self.stalls = 0
         self.given_max = sys.maxsize
@@ -181,8 +185,11 @@ class EnvelopeDecoder:
                 return []
             data = bytes(partial)
             self._partial = bytearray()
+            is_whole = False
+        else:
+            is_whole = self._compressor is None
         self._needed = self.stalls = given = 0
-        self.has_more = False
+        self.has_more = self.is_whole = False
         envelopes: list[Envelope] = []
         append = envelopes.append
         first_byte, opcodes, size_max = self._first, self._opcodes, self.size_max - ENVELOPE_HEAD_LENGTH
@@ -244,6 +251,8 @@ class EnvelopeDecoder:
                 return envelopes
         if position < end:
             self._keep(data, position)
+        else:
+            self.is_whole = is_whole and not self.refusals
         return envelopes
 
     def release(self) -> bytes:

@@ -11,7 +11,7 @@ begins with its header. Self-contained segments may come in between. `SegmentDec
 import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import Final
+from typing import ClassVar, Final
 from zlib import crc32
 
 from protocol.compression import lz4_block
@@ -112,9 +112,10 @@ class SegmentDecoder:
     large messages from clients that have not authenticated yet.
     """
 
+    PAYLOAD: ClassVar = slice(_PLAIN_HEAD_LENGTH, -_TRAILER_LENGTH)
     __slots__ = ("_compressed", "_decompress", "_errors", "_first", "_head_length", "_large", "_large_left",
                  "_large_refusal", "_message_max", "_needed", "_opcodes", "_partial", "admit", "claimed", "closed",
-                 "connection_id", "given_max", "has_more", "refusals", "responses", "single_segments_only",
+                 "connection_id", "given_max", "has_more", "is_whole", "refusals", "responses", "single_segments_only",
                  "stalls", "version")  # fmt: skip
 
     def __init__(
@@ -130,7 +131,7 @@ class SegmentDecoder:
         self.connection_id = connection_id
         self.single_segments_only = False
         self.refusals: list[Refusal] = []
-        self.closed = self.has_more = False
+        self.closed = self.has_more = self.is_whole = False
         self.admit: Admit = admitted
         self.claimed = self.stalls = 0
         self.given_max = sys.maxsize
@@ -172,10 +173,14 @@ class SegmentDecoder:
                 return []
             data = bytes(partial)
             self._partial = bytearray()
+            is_whole = False
+        else:
+            is_whole = not self._compressed and not self._large_left
         envelopes: list[Envelope] = []
         head_length, compressed = self._head_length, self._compressed
         self._needed, self.has_more = head_length, False
-        self.stalls = given = 0
+        self.stalls = given = start = 0
+        self.is_whole = False
         position, end = 0, len(data)
         while end - position >= head_length:
             start = position + head_length
@@ -213,6 +218,8 @@ class SegmentDecoder:
                     break
         if position < end:
             self._partial += data[position:]
+        else:
+            self.is_whole = is_whole and start == head_length and not self._large_left and not self.refusals
         return envelopes
 
     def _unpack(self, head: int, payload: bytes, envelopes: list[Envelope]) -> bool:

@@ -23,7 +23,7 @@ from storage.memtable.merging import memtable_of
 from storage.memtable.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.memtable.partition import Partition
 from storage.merged import MergedPartition, SourcePartition, maybe_newer, merged_row
-from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, PartitionUpdate, Row
+from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, PartitionUpdate, Row
 from storage.projection import PartitionProjector, Projector
 from storage.reconcile import Resolve, live_row, resolver
 from storage.schema.metadata import ColumnMetadata, TableMetadata
@@ -254,15 +254,30 @@ class TableStore:
             return self.live(found.row, now_s) if found.ck == ck else None
         return self._row_of_sources(key, ck, now_s)
 
-    def may_have_tombstones(self, key: bytes) -> bool:
-        """Whether a read of this partition may pass over any: known at once of one packed row, and of nothing."""
+    def clear_row_at(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
+        """The same, where it is plain that no tombstone is passed over on the way; else no bytes at all, which no row is."""
+        if self._dropped_us:
+            return b""
         if self.flushed:
-            return True
+            versions, covering = self._versions(key, ck)
+            is_clear = covering == LIVE and all(type(version) is bytes for version in versions)
+            return self._row_of_versions(versions, covering, now_s) if is_clear else b""
         found = self.memtable.get(key)
-        return found is not None and type(found) is not bytes
+        if type(found) is bytes:
+            return found[2 + len(ck) :] if found.startswith(ck, 2) else None
+        if found is None:
+            return None
+        if not isinstance(found, Partition) or found.tombstones is not None:
+            return b""
+        row = found.get(ck)
+        return row if row is None or type(row) is bytes else b""
 
     def _row_of_sources(self, key: bytes, ck: bytes, now_s: int) -> StoredRow | None:
-        """The same from memtable and flushed sources, the newest first."""
+        """The same from memtable and flushed sources."""
+        return self._row_of_versions(*self._versions(key, ck), now_s)
+
+    def _versions(self, key: bytes, ck: bytes) -> tuple[list[StoredRow], Deletion]:
+        """What the sources have of a row, the newest first, and the newest deletion that they have over it."""
         covering = LIVE
         found = 0
         versions: list[StoredRow] = []
@@ -289,6 +304,9 @@ class TableStore:
                 if type(row) is bytes and self._is_whole(row):
                     whole_us = max(whole_us, timestamp_of(row))
         self.sources_read[found] = self.sources_read.get(found, 0) + 1
+        return versions, covering
+
+    def _row_of_versions(self, versions: Sequence[StoredRow], covering: Deletion, now_s: int) -> StoredRow | None:
         if len(versions) == 1 and type(row := versions[0]) is bytes:
             return self.live(row, now_s) if timestamp_of(row) > covering.timestamp_us else None
         explode = self.layouts.explode

@@ -87,7 +87,14 @@ class AuditLog:
         self.options, self._filter = options, Filter(options)
         self._prepared.clear()
 
-    def served(self, session: "Session", envelopes: Sequence[Envelope], answers: Sequence[bytes], seconds: float) -> None:
+    def served(
+        self,
+        session: "Session",
+        envelopes: Sequence[Envelope],
+        answers: Sequence[bytes],
+        seconds: float,
+        received: bytes = b"",
+    ) -> None:
         state = session.state
         user = state.user.name if state.user is not None else None
         if not self._filter.takes_user(user):

@@ -64,7 +64,14 @@ class FullQueryLog:
         self._prepared: dict[bytes, bytes] = {}
         """Their texts, as a QUERY begins with them."""
 
-    def served(self, session: "Session", envelopes: Sequence[Envelope], answers: Sequence[bytes], seconds: float) -> None:
+    def served(
+        self,
+        session: "Session",
+        envelopes: Sequence[Envelope],
+        answers: Sequence[bytes],
+        seconds: float,
+        received: bytes = b"",
+    ) -> None:
         now_us = self._now_us()
         keyspace = session.state.keyspace
         name = keyspace.encode() if keyspace is not None else b""

@@ -98,8 +98,6 @@ if TYPE_CHECKING:
 
 _HEAD = Struct(">BBh").pack
 
-Clock = Callable[[], float]
-
 
 class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
@@ -124,7 +122,7 @@ class Session(Client):
         self.on_push: Callable[[], None] = _nothing
         self.observer = node.observer
         self.reads: dict[int, ReadWork] = {}
-        self._clock: Clock = node.environment.clock.monotonic
+        self._clock = node.environment.clock.monotonic
         self._metering = node.metering
         self._late_timed: tuple[Envelope, float] | None = None
         self._ready = self._has_begun = self._authenticates = False
@@ -174,7 +172,8 @@ class Session(Client):
                 self._claimed = decoder.claimed
                 self.is_odd = True
             if envelopes:
-                self._serve(envelopes, deadline)
+                is_told = self.observer is not None and decoder.is_whole
+                self._serve(envelopes, deadline, data[decoder.PAYLOAD] if is_told else b"")
             if decoder.refusals:
                 self._refuse(decoder.refusals)
             if self.waiting or self.closing or not envelopes or (self._ready and decoder is self._decoder):
@@ -296,11 +295,11 @@ class Session(Client):
 
     # --- requests --------------------------------------------------------------------------------------------------------
 
-    def _serve(self, envelopes: list[Envelope], deadline: float) -> None:
-        """In a go of the loop: what turns out to be long is put off."""
-        in_go(partial(self._serve_now, envelopes), deadline)
+    def _serve(self, envelopes: list[Envelope], deadline: float, received: bytes = b"") -> None:
+        """In a go of the loop: what turns out to be long is put off. `received`: see Observer, who may be told."""
+        in_go(partial(self._serve_now, envelopes, received), deadline)
 
-    def _serve_now(self, envelopes: list[Envelope], deadline: float) -> None:
+    def _serve_now(self, envelopes: list[Envelope], received: bytes, deadline: float) -> None:
         fast_paths, answers, clock = self._fast, self._answers, self._clock
         first, counted, size, observer = len(answers), 0, 0, self.observer
         began = before = clock()
@@ -322,6 +321,7 @@ class Session(Client):
                     pass  # the general path knows which error that is to the client, and what to do about length
                 except Exception as error:  # noqa: BLE001 - logged, and told to the client
                     answers.append(self._refused(error, version, stream))
+                    received = b""
                     continue
             if tail:
                 answers.append(_HEAD(version | RESPONSE_BIT, 0, stream) + tail)
@@ -340,18 +340,18 @@ class Session(Client):
                     continue
             else:
                 self._answer((version, flags, stream, opcode, body))
-                fast_paths = self._fast
+                fast_paths, received = self._fast, b""
             size += sum(map(len, answers[counted:]))
             counted = len(answers)
             is_enough = size > ANSWER_BYTES_MAX or (size > UNSENT_SHARE and self.node.limits.is_full)
             look_at = timed if index == timed - 1 else max(look_at, index + CHECK_PERIOD) if index >= look_at else look_at
             before = clock()
             if is_enough or before > deadline or self.closing or self.is_busy:
-                if not self.closing and index < len(envelopes):
-                    self.waiting = envelopes[index:]
+                if index < len(envelopes):
+                    self.waiting = [] if self.closing else envelopes[index:]
                     self._waiting_bytes = sum(len(envelope[4]) for envelope in self.waiting)
                     self.is_odd = True
-                envelopes = envelopes[:index]
+                    envelopes, received = envelopes[:index], b""
                 break
         self.request_count += len(envelopes)
         self._metering.native_count += len(envelopes)
@@ -359,10 +359,10 @@ class Session(Client):
             streams = {unanswered.envelope[2] for unanswered in self._pending}
             streams.update(self._put_off_now)
             self._put_off_now.clear()
-            envelopes = [envelope for envelope in envelopes if envelope[2] not in streams]
+            envelopes, received = [envelope for envelope in envelopes if envelope[2] not in streams], b""
         self._served += envelopes
         if observer is not None:
-            observer.served(self, envelopes, answers[first:], clock() - began)
+            observer.served(self, envelopes, answers[first:] if first else answers, clock() - began, received)
             self.reads.clear()
         if self._next is not None:
             self._switch()

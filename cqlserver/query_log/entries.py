@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cqlserver.query_log.recording import HEAD, Go, QueryLog
+from cqlserver.query_log.recording import Go, QueryLog
 from grammar import tree
 from grammar.errors import CqlSyntaxError
 from grammar.parser import parse
+from protocol.envelopes import COMPRESSED, ENVELOPE_HEAD_LENGTH, Envelope, unpack_head
 from protocol.errors import CqlServerError
-from protocol.frames import COMPRESSED, Envelope
 from protocol.primitives import UNSET, Value
 from protocol.requests import CONSISTENCY_NAMES, SERIAL, Batch, Execute, Prepare, Query, QueryOptions, Request
 from protocol.requests import decode as decode_request
@@ -65,10 +65,9 @@ class Entry:
     def read_work(self) -> tuple[int, int] | None:
         """Live rows that a SELECT has read, with those that a filter threw away, and tombstones that it passed over. Where
         nobody counted, it read what it answered. None of a SELECT that was refused, and of all else."""
-        stream = self.envelope[2]
-        for read_stream, rows, tombstones in self.go.reads:
-            if read_stream == stream:
-                return rows, tombstones
+        counted = self.go.reads.get(self.envelope[2])
+        if counted is not None:
+            return counted
         is_select = len(self.parts) == 1 and isinstance(self.parts[0].statement, tree.Select)
         if not is_select or self.reply is None or not isinstance(self.reply.response, RowsResult):
             return None
@@ -100,7 +99,7 @@ def entries(log: QueryLog, since: int) -> Iterator[Entry]:
     """Of this number and later; requests that carry statements, no others."""
     prepared = log.prepared()
     for go in log.goes(since):
-        for index, (envelope, answer) in enumerate(go.exchanges()):
+        for index, (envelope, answer) in enumerate(go.exchanges):
             if go.number + index >= since:
                 entry = _entry(prepared, go, go.number + index, envelope, answer)
                 if entry is not None:
@@ -145,14 +144,10 @@ def _parsed(text: str) -> tree.Statement | None:
         return None
 
 
-def _client(go: Go) -> str:
-    return f"{go.state.address}:{go.state.port}"
-
-
 def _reply(answer: bytes) -> Reply | None:
-    version, flags, _, opcode, length = HEAD.unpack_from(answer)
+    version, flags, _, opcode, _ = unpack_head(answer)
     try:
-        return decode_response(version, flags, opcode, answer[HEAD.size : HEAD.size + length])
+        return decode_response(version, flags, opcode, answer[ENVELOPE_HEAD_LENGTH:])
     except CqlServerError:
         return None
 
@@ -185,7 +180,7 @@ class Filter:
     def takes(self, entry: Entry) -> bool:
         if self.kind is not None and KINDS[type(entry.request)] != self.kind.upper():
             return False
-        if self.client is not None and not _client(entry.go).startswith(self.client):
+        if self.client is not None and not entry.go.client.startswith(self.client):
             return False
         if self.errors and not (entry.reply is not None and isinstance(entry.reply.response, Error)):
             return False
@@ -219,9 +214,9 @@ def described(entry: Entry, schema: Schema) -> dict[str, object]:
         "statements": statements,
         "tables": [f"{keyspace}.{table}" for keyspace, table in entry.tables()],
         "keyspace": entry.keyspace,
-        "client": _client(entry.go),
-        "driver": entry.go.state.driver,
-        "duration_us": round(entry.go.seconds * 1e6 / max(1, entry.go.requests)),
+        "client": entry.go.client,
+        "driver": entry.go.driver,
+        "duration_us": round(entry.go.seconds * 1e6 / len(entry.go.exchanges)),
         "rows": rows.row_count if rows is not None else None,
         "rows_read": work[0] if work is not None else None,
         "tombstones": work[1] if work is not None else None,

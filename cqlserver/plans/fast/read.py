@@ -196,14 +196,18 @@ def _reader(
 
 
 def _row_finder(store: TableStore, projector: Projector, limit: int, node: ReadNode, meter: RequestMeter) -> Find:
-    row_at, wire, now_s, metering = store.row_at, projector.wire, node.now_s, node.metering
+    row_at, clear_row_at = store.row_at, store.clear_row_at
+    wire, now_s, metering = projector.wire, node.now_s, node.metering
 
     def find(key: bytes, ck: bytes, head: bytes, page_size: int) -> tuple[int, bytes] | None:
         if store.flushed:
             store.assure_turns_for_read()
-        row = row_at(key, ck, now_s())
-        if metering.counts_each_read and store.may_have_tombstones(key):
-            return None
+        if metering.counts_each_read:
+            row = clear_row_at(key, ck, now_s())
+            if not row and row is not None:
+                return None
+        else:
+            row = row_at(key, ck, now_s())
         if row is None:
             return 0, b""
         if page_size == 1 < limit:  # a full page has a following one

@@ -46,7 +46,7 @@ def recorded() -> tuple[Node, QueryLog]:
 def kept(log: QueryLog) -> bytes:
     goes = log.goes(0)
     assert goes
-    return b"".join(go.block for go in goes) + repr(log.prepared()).encode()
+    return b"".join(envelope[4] + answer for go in goes for envelope, answer in go.exchanges) + repr(log.prepared()).encode()
 
 
 def test_the_query_log_keeps_no_password() -> None:

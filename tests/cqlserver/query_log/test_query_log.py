@@ -9,11 +9,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from small_session import SmallSession
 
+from cqlserver.connections.session import Session
 from cqlserver.query_log import recording
 from cqlserver.query_log.entries import Entry, Filter, described, entries
 from cqlserver.query_log.habits import findings
 from cqlserver.query_log.recording import QueryLog
-from protocol.requests import Batch, BatchEntry, Query, QueryOptions
+from protocol.frames import encoder
+from protocol.requests import Batch, BatchEntry, Query, QueryOptions, Startup, encode
 from protocol.responses import PreparedResult
 
 SCHEMA = (
@@ -86,7 +88,63 @@ def test_rows_read_and_tombstones(session: Recorded) -> None:
         (2, 6, 2), (1, 6, 2), (2, 2, 0), (6, 6, 2), (0, 0, 1), (1, 1, 0), (0, 0, 0), (None, None, None)
     ]  # fmt: skip
     assert {entry["rows_read"] for entry in told[:-8]} == {None}, "what writes reads nothing"
-    assert session.taken[-4:] == [False, False, False, True], "fast paths take what has none for sure"
+    assert session.taken[-4:] == [False, False, True, True], "fast paths take what has none for sure"
+
+
+def test_rows_read_and_tombstones_where_there_are_sstables(session: Recorded) -> None:
+    """A row that one source has, and nothing over it, is a matter for the fast path there, too."""
+    for k in (1, 2):
+        session.execute(INSERT, number(k), number(1), b"x")
+    session.ask(Query("DELETE FROM ks.t WHERE k = 2 AND c > 0"))
+    table = session.node.schema.maybe_table("ks", "t")
+    assert table is not None
+    session.node.engine.stores[table.id].switch_memtable()
+    for k in (3, 4):
+        session.execute(INSERT, number(k), number(1), b"x")
+    session.ask(Query("DELETE FROM ks.t WHERE k = 4"))
+    for k in (1, 2, 3, 4, 5):
+        session.execute("SELECT v FROM ks.t WHERE k = ? AND c = ?", number(k), number(1))
+    told = session.told()[-5:]
+    assert [(entry["rows"], entry["rows_read"], entry["tombstones"]) for entry in told] == [
+        (1, 1, 0), (0, 0, 2), (1, 1, 0), (0, 0, 0), (0, 0, 0)
+    ]  # fmt: skip
+    assert session.taken[-5:] == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_each_request_of_a_go_is_an_entry_of_its_own(version: int) -> None:
+    """Many in one piece; in pieces that end within one; with one among them that takes the general way."""
+    session = Recorded()
+    session.execute(INSERT, number(0), number(0), b"")
+    with_select = [Query(f"INSERT INTO ks.u (k, n) VALUES ({k}, {k})") for k in range(20)]
+    with_select.insert(7, Query("SELECT count(*) FROM ks.t"))
+    other = Session(session.node, "127.0.0.1", 2)
+    session.node.sessions[other] = None
+    other.receive(encode(Startup({"CQL_VERSION": "3.0.0", "DRIVER_NAME": "a driver"}), version, 0))
+    other.take_later()
+    packed = encoder(version)
+    for asked in (with_select[:5], with_select):
+        data = packed.encode([encode(one, version, stream) for stream, one in enumerate(asked)])
+        for pieces in ([data], [data[:50], data[50:]]):
+            before = session.log.next_number
+            for piece in pieces:
+                other.receive(piece)
+            told = [described(entry, session.node.schema) for entry in entries(session.log, before)]
+            assert [entry["cql"] for entry in told] == [one.query for one in asked]
+            assert [entry["number"] for entry in told] == list(range(before, before + len(asked)))
+            assert {(entry["client"], entry["driver"]) for entry in told} == {("127.0.0.1:2", "a driver")}
+            assert not any(entry["error"] for entry in told)
+            assert [entry["rows"] for entry in told] == [None if "INSERT" in one.query else 1 for one in asked]
+
+
+def test_what_fast_paths_answered_is_kept_as_it_came(session: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each request would be put together again, which costs several times as much."""
+    text = "INSERT INTO ks.u (k, n) VALUES (1, 1)"
+    session.ask(Query(text))
+    with monkeypatch.context() as patch:
+        patch.delattr(QueryLog, "_put_together")
+        session.ask(Query(text))
+    assert [entry["cql"] for entry in session.told()] == [text, text]
 
 
 def test_rows_read_by_what_takes_several_steps(session: Recorded) -> None:
@@ -119,8 +177,6 @@ def test_what_takes_several_steps_is_recorded_when_it_is_answered(session: Recor
 
 
 def _envelope(request: Query) -> bytes:
-    from protocol.requests import encode
-
     return encode(request, 4, 7)
 
 
@@ -146,7 +202,7 @@ def test_texts_of_statements_that_were_prepared_before_or_are_forgotten(session:
 
 
 def test_the_oldest_go_first(session: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "QUERY_BYTES_MAX", 10 * recording.GO_BYTES)
+    monkeypatch.setattr(recording, "QUERY_BYTES_MAX", 1_500)
     for k in range(30):
         session.ask(Query(f"SELECT * FROM ks.u WHERE k = {k}"))
     numbers = [entry.number for entry in session.entries()]
