@@ -23,7 +23,9 @@ CERTIFICATE_VARIABLE: Final = "CQLSERVER_CONTROL_CERTIFICATE"
 UNAUTHORIZED: Final = "Unauthorized"
 """The code of a ControlError: the token was not shown, or another."""
 TIMEOUT_S: Final = 600.0
-"""For one answer: dumps and loads take what they take."""
+"""For one answer."""
+UNLIMITED: Final = ("load", "dump", "export")
+"""Operations that take what they take."""
 _HEAD_BYTES_MAX: Final = 65_536
 _TLS_ALERT: Final = b"\x15"
 """What an encrypted port says to who does not encrypt."""
@@ -76,7 +78,7 @@ class ControlClient:
         body = json.dumps({name: value for name, value in (arguments or {}).items() if value is not None}).encode()
         head = self._head(f"POST /{operation}")
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        status, answer = self._exchange(head.encode() + body)
+        status, answer = self._exchange(head.encode() + body, None if operation in UNLIMITED else TIMEOUT_S)
         content = json.loads(answer)
         if status != 200:
             error = content["error"]
@@ -102,16 +104,19 @@ class ControlClient:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{what} HTTP/1.1\r\nHost: {host}:{self.port}\r\n{self._authorization}"
 
-    def _exchange(self, request: bytes) -> tuple[int, bytes]:
+    def _exchange(self, request: bytes, timeout_s: float | None = TIMEOUT_S) -> tuple[int, bytes]:
         sock = self._maybe_idle()
         if sock is not None:
+            sock.settimeout(timeout_s)
             try:
                 return self._on(sock, request)
             except _ClosedBeforeAnswer:
                 pass  # the server had closed it while nobody looked
         sock = socket.create_connection((self.host, self.port), TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._on(self._encrypted(sock), request)
+        encrypted = self._encrypted(sock)
+        encrypted.settimeout(timeout_s)
+        return self._on(encrypted, request)
 
     def _encrypted(self, sock: socket.socket) -> socket.socket:
         if self._access.ca is None:

@@ -1,7 +1,7 @@
 """What operations work on: the node, its listener, the snapshots; and how they take turns with the clients."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
 
 import trio
 
@@ -56,6 +56,14 @@ class Exclusive(Protocol):
         ...
 
 
+class Loading(NamedTuple):
+    """How far a load is: the file, statements of it, statements of all files until now."""
+
+    file: str
+    in_file: int
+    statements: int
+
+
 class Control:
     """Operations run one at a time, but for those that only wait for work in the background, or tell of it. `cluster`:
     of the nodes of this process."""
@@ -65,6 +73,7 @@ class Control:
         self.snapshots: dict[str, SavedState | KeptState | SavedCluster] = {}
         self.sampling_jobs: dict[str, bool] = {}
         """By what they are about; False: to end soon."""
+        self.loading: Loading | None = None
         self.lock = trio.Lock()
         self._listener = listener
 

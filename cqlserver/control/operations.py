@@ -105,6 +105,19 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         verbs.load,
     ),
     Operation(
+        "loading",
+        "How far a load is that is under way",
+        (),
+        {
+            "type": "object",
+            "properties": {"file": STRING.schema, "in_file": INTEGER.schema, "statements": INTEGER.schema},
+            "description": "the file, how many of its statements are done, how many in all; nothing where none is under way",
+        },
+        verbs.loading,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
         "export",
         "Writes a copy of schema and data, tombstones and timestamps too, for a start with --copy-of",
         (Argument("path", STRING, "a new folder, on the server's machine"),),

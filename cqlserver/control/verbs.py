@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Final, cast
 import trio
 
 from cqlserver.control import saved_state
-from cqlserver.control.context import BadArgument, Control, Refused
+from cqlserver.control.context import TURN_S, BadArgument, Control, Loading, Refused
 from cqlserver.control.raw_json import RawJson, rows_json
 from cqlserver.control.saved_state import SavedState
 from cqlserver.program.init_files import is_counter
+from cqlserver.program.seeder import Seeder
 from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.tables import RELEASE_VERSION
-from protocol.errors import CqlSyntaxError, RequestError
+from protocol.errors import RequestError
 from protocol.requests import QueryOptions
 from protocol.responses import Response, RowsResult
 from protocol.types.turns import long_work
@@ -37,6 +38,8 @@ JSON_BYTES_PER_GO: Final = 50_000
 """Longer answers become JSON in turns with the clients."""
 SNAPSHOTS_MAX: Final = 1_000
 """Each holds a whole state in memory, so a test that makes one in a loop is told."""
+SETTLED_TURNS: Final = 100
+"""Turns of a load after which the commit log has what was written: until then it is in memory."""
 _VERSION: Final = 5
 
 
@@ -191,20 +194,28 @@ async def load(control: Control, *, path: str, keyspace: str | None) -> object:
     try:
         for file in files_of(Path(path)):
             state = ClientState("127.0.0.1", 0, keyspace, _VERSION, user=SYSTEM)
-            for statement in statements_of(file, partial(is_counter, node, state)):
-                try:
-                    await run_statement(control, state, statement.text, QueryOptions())
-                except RequestError as error:
-                    raise statement.failed(error.message, is_unparsed=isinstance(error, CqlSyntaxError)) from error
-                count += 1
+            seeder = Seeder(node, state, statements_of(file, partial(is_counter, node, state)))
+            turns = 0
+            while await control.in_turns(partial(seeder.take_turn, TURN_S)):
+                control.loading = Loading(str(file), seeder.count, count + seeder.count)
+                turns += 1
+                if turns % SETTLED_TURNS == 0:
+                    await control.settle()
                 await trio.lowlevel.checkpoint()
+            count += seeder.count
     except SeedError as error:
         raise BadSeed(str(error)) from error
     except OSError as error:
         raise BadSeed(f"{path}: {error.strerror or error}") from error
     finally:
+        control.loading = None
         await control.settle()
     return {"statements": count}
+
+
+async def loading(control: Control) -> object:
+    found = control.loading
+    return {} if found is None else found._asdict()
 
 
 async def run_statement(control: Control, state: ClientState, text: str, options: QueryOptions) -> Response:

@@ -7,7 +7,7 @@ order and is no part of the name.
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,10 +16,10 @@ from cqlserver.password_obfuscator import obfuscated, obfuscated_message
 from cqlserver.seeding.cql_text import split_statements
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.rows import Rows, read_csv, read_json, read_yaml
-from cqlserver.seeding.tables import TableName, row_statement
+from cqlserver.seeding.tables import TableName, row_statement, unquoted
 
 _ORDER: Final = re.compile(r"\d+[-_.]")
-_READERS: Final[dict[str, Callable[[Path, str], Rows]]] = {
+_READERS: Final[dict[str, Callable[[Path], Rows]]] = {
     ".csv": read_csv,
     ".json": read_json,
     ".jsonl": read_json,
@@ -33,10 +33,30 @@ IsCounter = Callable[[TableName, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """Of a file of rows: by column, nothing of those that are null."""
+
+    table: TableName
+    values: Mapping[str, object]
+    is_counter: IsCounter
+
+    @property
+    def text(self) -> str:
+        """The statement that writes it."""
+        return row_statement(self.table, self.values, lambda column: self.is_counter(self.table, column))
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
+    """`source`: its text, or the row that it writes."""
+
     file: Path
     line: int
-    text: str
+    source: str | Row
+
+    @property
+    def text(self) -> str:
+        return self.source if isinstance(self.source, str) else self.source.text
 
     def failed(self, message: str, *, is_unparsed: bool = False) -> SeedError:
         """What to raise where it could not be executed; `is_unparsed`: for a syntax error. Passwords are left out."""
@@ -69,10 +89,25 @@ def statements_of(file: Path, is_counter: IsCounter) -> Iterator[Statement]:
             return
         table = table_of(file)
         read = _READERS[file.suffix]
-        for line, row in read(file, _text(file)):
-            yield Statement(file, line, row_statement(table, row, lambda column: is_counter(table, column)))
+        for line, values in read(file):
+            given = {unquoted(name): value for name, value in values.items() if value is not None}
+            yield Statement(file, line, Row(table, given, is_counter))
     except UnicodeDecodeError as error:
-        raise SeedError(file, None, f"no UTF-8 text: byte {error.start} is {error.object[error.start]:#x}") from error
+        raise _wrong_byte(file, error) from error
+
+
+def _wrong_byte(file: Path, error: UnicodeDecodeError) -> SeedError:
+    """Where it is: `error` tells the place in the part that was read last."""
+    if file.suffix != ".gz":
+        with file.open("rb") as stream:
+            at = 0
+            for line, data in enumerate(stream, 1):
+                try:
+                    data.decode()
+                except UnicodeDecodeError as found:
+                    return SeedError(file, line, f"no UTF-8 text: byte {at + found.start} is {data[found.start]:#x}")
+                at += len(data)
+    return SeedError(file, None, f"no UTF-8 text: byte {error.start} is {error.object[error.start]:#x}")
 
 
 def table_of(file: Path) -> TableName:

@@ -37,17 +37,15 @@ def unquoted(name: str) -> str:
 
 
 def row_statement(table: TableName, row: Mapping[str, object], is_counter: Callable[[str], bool]) -> str:
-    """`row`: values as JSON has them; what is null is left out, and writes no tombstone. Names may be in quotes, as SELECT
-    JSON writes those with capitals."""
-    given = {unquoted(name): value for name, value in row.items() if value is not None}
-    counters = [name for name in given if is_counter(name)]
+    """`row`: values as JSON has them, none of them null, by names without quotes."""
+    counters = [name for name in row if is_counter(name)]
     if counters:
-        added = ", ".join(f"{quoted(name)} = {quoted(name)} + {given[name]}" for name in counters)
-        keys = " AND ".join(f"{quoted(name)} = {_literal(given[name])}" for name in given if name not in counters)
+        added = ", ".join(f"{quoted(name)} = {quoted(name)} + {row[name]}" for name in counters)
+        keys = " AND ".join(f"{quoted(name)} = {_literal(row[name])}" for name in row if name not in counters)
         return f"UPDATE {table.cql} SET {added} WHERE {keys}"
-    texts = [json.dumps(value, ensure_ascii=False, default=str) for value in given.values()]
+    texts = [json.dumps(value, ensure_ascii=False, default=str) for value in row.values()]
     values = ", ".join(f"fromJson({_string(text)})" for text in texts)
-    return f"INSERT INTO {table.cql} ({', '.join(map(quoted, given))}) VALUES ({values})"
+    return f"INSERT INTO {table.cql} ({', '.join(map(quoted, row))}) VALUES ({values})"
 
 
 def _string(text: str) -> str:

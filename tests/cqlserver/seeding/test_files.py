@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cqlserver.seeding import rows
 from cqlserver.seeding.errors import SeedError
 from cqlserver.seeding.files import files_of, statements_of, table_of
 from cqlserver.seeding.tables import TableName, quoted, row_statement
@@ -56,7 +57,11 @@ def test_csv_cells_are_passed_on_as_text_and_empty_ones_left_out(write: Write) -
     ['[{"k": 1, "v": null},\n {"k": 2, "v": 1.10}]\n', '{"k": 1}\n{"k": 2, "v": 1.10}', '\n[]', '[\n{"k": 1}\n,\n{"k": 2}]'],
     ids=["list", "lines", "empty", "odd"],
 )
-def test_json_rows_keep_their_lines_and_digits(write: Write, text: str) -> None:
+@pytest.mark.parametrize("chunk", [1, 3, 65_536])
+def test_json_rows_keep_their_lines_and_digits(
+    write: Write, monkeypatch: pytest.MonkeyPatch, text: str, chunk: int
+) -> None:
+    monkeypatch.setattr(rows, "_CHUNK_CHARS", chunk)
     found = statements(write("t.json", text))
     assert [line for line, _ in found] == [n for n, part in enumerate(text.split("\n"), 1) if '"k"' in part]
     assert not any("null" in statement for _, statement in found)
@@ -103,8 +108,21 @@ def test_a_folder_is_read_in_the_order_of_its_names(write: Write, tmp_path: Path
         ("x.cql.gz", "no gzip", "x.cql.gz: no gzip file: Not a gzipped file (b'no')"),
     ],
 )
-def test_faults_name_file_and_line(write: Write, name: str, text: str, told: str) -> None:
+def test_faults_name_file_and_line(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, text: str, told: str
+) -> None:
     assert fault(write(name, text)) == told
+    monkeypatch.setattr(rows, "_CHUNK_CHARS", 1)
+    assert fault(write(name, text)) == told
+
+
+def test_rows_are_read_as_they_are_wanted(write: Write) -> None:
+    """What is wrong far behind is found when the rows before it are done."""
+    for name, text in (("t.csv", "k\n" + "1\n" * 100_000 + "1,2\n"), ("t.json", '{"k": 1}\n' * 100_000 + "{")):
+        found = statements_of(write(name, text), lambda table, column: False)
+        assert next(found).line in (1, 2)
+        with pytest.raises(SeedError, match=r"(100002|100001): "):
+            list(found)
 
 
 def test_what_is_no_seed_at_all_is_told(tmp_path: Path, write: Write) -> None:
@@ -114,11 +132,14 @@ def test_what_is_no_seed_at_all_is_told(tmp_path: Path, write: Write) -> None:
     assert fault(tmp_path / "folder").startswith("folder: the folder has no files that end with .cql, .cql.gz")
     binary = tmp_path / "b.cql"
     binary.write_bytes(b"\xff\xfe")
-    assert fault(binary) == "b.cql: no UTF-8 text: byte 0 is 0xff"
+    later = tmp_path / "t.csv"
+    later.write_bytes(b"k\n1\n" * 50_000 + b"a\xff\n")
+    assert fault(later) == "t.csv:100001: no UTF-8 text: byte 200001 is 0xff"
+    assert fault(binary) == "b.cql:1: no UTF-8 text: byte 0 is 0xff"
 
 
 def test_names() -> None:
     assert table_of(Path("x/12-Shop.Orders.csv")) == TableName("Shop", "Orders")
     assert TableName("Shop", "orders").cql == '"Shop"."orders"'
     assert quoted('a"b') == '"a""b"'
-    assert row_statement(TableName(None, "t"), {'"K"': "x'y"}, lambda _: False) == insert('"K"', '"x\'\'y"', table='"t"')
+    assert row_statement(TableName(None, "t"), {"K": "x'y"}, lambda _: False) == insert('"K"', '"x\'\'y"', table='"t"')

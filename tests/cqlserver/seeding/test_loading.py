@@ -1,12 +1,14 @@
 """Seeds in a server: at its start, while it runs, and what it says about wrong ones."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import cqlserver
 from cqlserver import ControlError, StartError
+from protocol.client import connect
 
 pytestmark = pytest.mark.slow
 SCHEMA = """
@@ -14,6 +16,7 @@ CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication
 CREATE TABLE shop.orders (id int PRIMARY KEY, item text, tags set<text>, price decimal, "Note" text);
 CREATE TABLE shop.visits (page text PRIMARY KEY, n counter);
 """
+ROWS = 30_000
 SELECT = 'SELECT id, item, tags, price, "Note" FROM shop.orders'
 
 
@@ -72,6 +75,30 @@ def test_faults_name_file_line_and_statement(
     with pytest.raises(StartError) as failed:
         cqlserver.start(init=[schema, file])
     assert f"cqlserver: --init {file}{told}" in str(failed.value)
+
+
+def test_a_long_file_says_how_far_it_is(server: cqlserver.Server, tmp_path: Path) -> None:
+    """On the command line, and by the operation of that name; clients are served meanwhile."""
+    server.reset(schema=True)
+    server.execute(SCHEMA)
+    file = tmp_path / "shop.orders.csv"
+    with file.open("w") as stream:
+        stream.write("id,item\n")
+        stream.writelines(f"{k},tea\n" for k in range(ROWS))
+    told, answers = [], 0
+    with connect(server.host, server.port) as client, ThreadPoolExecutor(1) as threads:
+        loaded = threads.submit(server.load, file)
+        while not loaded.done():
+            told.append(server.call("loading"))
+            client.query("SELECT item FROM shop.orders WHERE id = 1")
+            answers += 1
+    assert loaded.result() == ROWS
+    counts = [one["statements"] for one in told if one]
+    assert counts == sorted(counts)
+    assert 0 < counts[-1] < ROWS
+    assert answers > 2
+    assert server.execute("SELECT count(*) FROM shop.orders") == [{"count": ROWS}]
+    assert server.call("loading") == {}
 
 
 def test_names_without_a_keyspace_go_where_they_are_told(server: cqlserver.Server, tmp_path: Path) -> None:
