@@ -33,6 +33,7 @@ class Lane(Enum):
     STREAM = "stream"
     ARCHIVE = "archive"
     PEERS = "peers"
+    ROW_CACHE = "row cache"
 
 
 class TaskState(Enum):

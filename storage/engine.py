@@ -89,7 +89,8 @@ class EngineOptions:
     """Of chunks of SSTables (file_cache_size)."""
     key_cache_bytes: int = 16 << 20
     row_cache_bytes: int = 0
-    """Of places of partitions in SSTables (key_cache_size), and of what they are (row_cache_size)."""
+    """Of places of partitions in SSTables (key_cache_size), and of what they are (row_cache_size), which with
+    `loads_row_cache` is there before anybody reads it (row_cache_save_period)."""
     sstable_version: str = "nb"
     """Of SSTables that are written."""
     compaction_bytes_per_s: int = 64 << 20
@@ -102,6 +103,7 @@ class EngineOptions:
     """Where the changes of tables with `cdc = true` are captured; None: nowhere (cdc_enabled is false)."""
     column_index_bytes: int | None = None
     """Of a wide partition as much lies between two entries of its index (column_index_size); None: as its format has it."""
+    loads_row_cache: bool = False
     is_schema_shared: bool = False
     """Whether other nodes have the schema, too: what is deleted of it is kept for those who have not heard of it."""
 
@@ -215,13 +217,11 @@ class Engine:
             assert self.commit_log is not None
             wanted = self.options
             options = FlushOptions(
-                wanted.memtable_bytes,
-                wanted.commit_log_bytes,
+                wanted.memtable_bytes, wanted.commit_log_bytes,
                 wanted.cache_bytes, wanted.key_cache_bytes, wanted.row_cache_bytes,
                 wanted.sstable_version,
-                wanted.compaction_bytes_per_s,
-                wanted.incremental_backups,
-                wanted.column_index_bytes,
+                wanted.compaction_bytes_per_s, wanted.incremental_backups,
+                wanted.column_index_bytes, wanted.loads_row_cache,
             )
             self.maybe_files = StoredTables(
                 self.environment,

@@ -421,6 +421,10 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
         size = settings.get(f"{cache}_size", settings.get(f"{cache}_size_in_mb"))
         if size is not None:
             read = replace(read, **{f"{cache}_bytes": parse_size_bytes(f"{cache}_size", size)})  # type: ignore[arg-type]
+    period = settings.get("row_cache_save_period")
+    if period is not None:
+        text = f"{period}s" if isinstance(period, int) else period  # as it was written before Cassandra 4.1
+        read = replace(read, loads_row_cache=parse_duration_ms("row_cache_save_period", text) > 0)
     size = settings.get("column_index_size", settings.get("column_index_size_in_kb"))
     if size is not None:
         read = replace(read, column_index_bytes=parse_size_bytes("column_index_size", size, "KiB"))

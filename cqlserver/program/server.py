@@ -321,6 +321,7 @@ def open_node(config: Config, environment: Environment | None = None, is_one_of_
         config.archiving,
         _cdc_options(config),
         config.storage.column_index_bytes,
+        config.storage.loads_row_cache,
         is_one_of_several or bool(config.seeds),
     )
     engine = Engine(environment, engine_options, built_in, (HINTS_TABLE,))

@@ -23,6 +23,7 @@ class StorageSettings:
     compaction_bytes_per_s: int = 64 << 20
     key_cache_bytes: int = 16 << 20
     row_cache_bytes: int = 0
+    loads_row_cache: bool = False
     column_index_bytes: int | None = None
     disk_failure_policy: str = "ignore"
     tombstone_warn_threshold: int = 1_000

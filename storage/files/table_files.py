@@ -66,6 +66,8 @@ class TableFiles:
         self.assure_schema = assure_schema
         """To be called before a new SSTable counts: waits until the schema that it was written with is durable."""
         self.readers: tuple[SSTableReader, ...] = ()
+        self.on_change: Callable[[TableFiles], None] = lambda files: None
+        """Is told when other SSTables count, or their table has changed."""
         self.is_stuck = False
         """A compaction ended so that only the next start can tell which of its SSTables count."""
         self.exchange: tuple[Sequence[SSTableReader], Sequence[SSTableReader]] | None = None
@@ -182,6 +184,7 @@ class TableFiles:
         readers = sorted(self.readers, key=lambda reader: -reader.max_timestamp_us)
         unfit = (DamagedSSTable(reader.descriptor, error) for reader, error in self._unfit.items())
         self.store.flushed = (*memtables, *self._damaged, *unfit, *readers)
+        self.on_change(self)
 
 
 def sstables_in(folder: str, names: Iterable[str]) -> dict[Descriptor, list[str]]:

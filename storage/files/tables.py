@@ -9,9 +9,10 @@ A start opens the SSTables (of the schema's tables first), then replays of the l
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 from protocol.errors import StorageError
@@ -43,6 +44,9 @@ from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.statistics import LogPosition
 
+if TYPE_CHECKING:
+    from storage.files.row_loads import RowLoads
+
 log = logging.getLogger("cqlserver.flush")
 
 CONSIDER_S: Final = 60.0
@@ -57,7 +61,8 @@ RETRY_S: Final = 10.0
 class FlushOptions:
     """`memtable_bytes`: what all memtables may take together (memtable_heap_space); `log_bytes`: commitlog_total_space;
     `cache_bytes`: file_cache_size; `key_cache_bytes`: key_cache_size;
-    `row_cache_bytes`: row_cache_size; `version`: of SSTables that are written;
+    `row_cache_bytes`: row_cache_size; `loads_rows`: it is filled before anybody reads (row_cache_save_period);
+    `version`: of SSTables that are written;
     `compaction_bytes_per_s`: compaction_throughput; `keeps_backups`: incremental_backups; `column_index_bytes`:
     column_index_size. Their defaults are EngineOptions'."""
 
@@ -70,6 +75,7 @@ class FlushOptions:
     compaction_bytes_per_s: int
     keeps_backups: bool
     column_index_bytes: int | None
+    loads_rows: bool
 
 
 class _Removal(NamedTuple):
@@ -112,6 +118,7 @@ class StoredTables:
             environment.disk, environment.clock, self.folders, background, self.remove_snapshot
         )
         self.caches = Caches(options.cache_bytes, options.key_cache_bytes, options.row_cache_bytes)
+        self._row_loads = _row_loads(background, self) if options.loads_rows else None
         self.switches: Counter[UUID] = Counter()
         """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
@@ -243,7 +250,14 @@ class StoredTables:
 
     def _made(self, store: TableStore) -> TableFiles:
         version, block_bytes = VERSIONS[self.options.version], self.options.column_index_bytes
-        return TableFiles(self._disk, self.folders, store, self.caches, version, self._assure_schema, block_bytes)
+        made = TableFiles(self._disk, self.folders, store, self.caches, version, self._assure_schema, block_bytes)
+        if self._row_loads is not None:
+            made.on_change = self._row_loads.consider
+        return made
+
+    def all_readers(self) -> Iterator[SSTableReader]:
+        """Of all tables."""
+        return chain.from_iterable(files.readers for files in self._files.values())
 
     def flush(self, table_ids: Iterable[UUID]) -> list[Task]:
         """Begins to flush what the memtables of these tables have now; before the first SSTable of all the one that says
@@ -633,3 +647,9 @@ def _snapshot_of(
         store.switch_memtable()
     memtables = [source for source in store.flushed if isinstance(source, Memtable)]
     return OrderedSnapshot(order, store.table, store.layouts, memtables, readers, files, lower)
+
+
+def _row_loads(background: Background, tables: StoredTables) -> "RowLoads":
+    from storage.files.row_loads import RowLoads
+
+    return RowLoads(background, tables.caches, tables.all_readers)

@@ -1,7 +1,10 @@
 """What is kept in memory of SSTables, bounded in bytes: chunks of Data.db (file_cache_size), where partitions are
 (key_cache_size), and what they are (row_cache_size, row_cache.py)."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from storage.environment.strands import paused
 
 if TYPE_CHECKING:
     from storage.sstable.big_index import Found
@@ -53,6 +56,22 @@ class Generations(Generic[Key, Value]):
         if size <= self._half:
             self._young[key] = value, size
             self._bytes += size
+
+    def has_room(self, size: int) -> bool:
+        """Whether so much fits without anything being forgotten."""
+        return self._bytes + size <= self._half
+
+    def drop(self, is_gone: Callable[[Key], bool]) -> None:
+        """Forgets what nobody will ask for any more; in a strand with pauses."""
+        for kept in (self._young, self._old):
+            for key in paused([key for key in paused(list(kept)) if is_gone(key)]):
+                entry = kept.pop(key, None)
+                if entry is None:
+                    continue
+                if kept is self._young:
+                    self._bytes -= entry[1]
+                elif kept is self._old:
+                    self._old_bytes -= entry[1]
 
     def clear(self) -> None:
         self._young, self._old = {}, {}

@@ -11,7 +11,7 @@ all that can be is checked (order, bounds, that the key stands where they lead).
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 from protocol.errors import CorruptionError
@@ -70,6 +70,9 @@ SINGLE_BYTES_MAX: Final = 16 * 1024
 
 Content = TypeVar("Content")
 
+if TYPE_CHECKING:
+    from storage.sstable.row_cache import Cached
+
 
 class SSTableReader:
     """See the module. `open` makes one."""
@@ -92,6 +95,7 @@ class SSTableReader:
         self.path = data.path
         self.folder = data.path.rpartition("/")[0]
         self.places = RowPlaces()
+        self.row_cache: Cached | None = None
         self._filter, self._index, self._data = bloom, index, data
         self._keys, self._number, self._caches = caches.keys, data.number, caches
         if isinstance(index, BtiIndex):
@@ -141,6 +145,7 @@ class SSTableReader:
         """Where the table wants it another way to partitions is put in place of the class's: others pay nothing for it."""
         for name in ("stored", "batches"):
             self.__dict__.pop(name, None)
+        self.row_cache = None
         if str(self._table) in RESIDENT and self._data.size <= RESIDENT_BYTES_MAX:
             from storage.sstable.resident import Resident
 
@@ -151,6 +156,7 @@ class SSTableReader:
 
             cached = Cached(self._caches.rows, self._caches.file_number(), rows_wanted(caching), self)
             self.__dict__["stored"] = cached.stored
+            self.row_cache = cached
 
     def prepare(self) -> None:
         """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""

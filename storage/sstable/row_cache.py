@@ -8,11 +8,12 @@ A reader whose table wants it looks here first (`Cached.stored` in place of its 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 from weakref import ref
 
 from protocol.errors import CorruptionError
+from storage.batches import Batch
 from storage.memtable.packed import StoredRow
 from storage.merged import RawChunk, SourcePartition
 from storage.mutation import Cell, Deletion, RangeTombstone, Row
@@ -41,6 +42,12 @@ class Reader(Protocol):
 
     def maybe_partition(self, key: bytes) -> SourcePartition | None:
         """The same in its general form."""
+
+
+class Batches(Protocol):
+    """An SSTable that is read through."""
+
+    def batches(self) -> Iterator[Batch[bytes | SourcePartition]]: ...
 
 
 def rows_wanted(caching: str) -> int:
@@ -125,30 +132,48 @@ class Cached:
     """An SSTable's partitions through the cache. `number` is the SSTable's in it, as its table is now. It does not keep the
     SSTable, which keeps it."""
 
-    __slots__ = ("_cache", "_number", "_reader", "_rows_max")
+    __slots__ = ("_cache", "_reader", "_rows_max", "is_loaded", "number")
 
     def __init__(self, cache: RowCache, number: int, rows_max: int, reader: Reader) -> None:
-        self._cache, self._number, self._rows_max, self._reader = cache, number, rows_max, ref(reader)
+        self._cache, self.number, self._rows_max, self._reader = cache, number, rows_max, ref(reader)
+        self.is_loaded = False
+        """Whether all that there is room for is in the cache."""
 
     def stored(self, sought: Sought) -> bytes | SourcePartition | None:
         reader, key = self._reader(), sought.key
         assert reader is not None, "it is asked by way of it"
-        known = self._cache.get((self._number, key))
+        known = self._cache.get((self.number, key))
         if known is None:
             found = reader.own_stored(sought)
             if found is None:
                 return None
             self._cache.misses += 1
-            if type(found) is bytes:
-                known, size = found, len(found) + _SINGLE_BYTES
-            else:
-                try:
-                    known = CachedRows(found, self._rows_max)  # type: ignore[arg-type]
-                except CorruptionError:  # which may concern rows that nobody has asked for
-                    return found
-                size = known.size
-            self._cache.put((self._number, key), known, size + len(key))
+            try:
+                known, size = self._made(key, found)
+            except CorruptionError:  # which may concern rows that nobody has asked for
+                return found
+            self._cache.put((self.number, key), known, size)
         return CachedPartition(reader, key, known) if isinstance(known, CachedRows) else known
+
+    def load(self, reader: Batches, point: Callable[[], None]) -> None:
+        """Everything into the cache, as long as there is room; `point` is called in between. Raises CorruptionError."""
+        cache = self._cache
+        for positions, contents in reader.batches():
+            point()
+            for position, stored in zip(positions, contents, strict=True):
+                made, size = self._made(position[8:], stored)
+                if not cache.has_room(size):
+                    self.is_loaded = True
+                    return
+                cache.put((self.number, position[8:]), made, size)
+        self.is_loaded = True
+
+    def _made(self, key: bytes, stored: bytes | SourcePartition) -> tuple[bytes | CachedRows, int]:
+        """What is kept of a partition, and how much it takes. Raises CorruptionError."""
+        if isinstance(stored, bytes):
+            return stored, len(stored) + len(key) + _SINGLE_BYTES
+        made = CachedRows(stored, self._rows_max)
+        return made, made.size + len(key)
 
 
 def _size(row: StoredRow) -> int:

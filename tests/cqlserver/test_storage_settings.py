@@ -38,3 +38,18 @@ def test_rates_sizes_and_thresholds() -> None:
     for wrong in ("compaction_throughput=fast", "tombstone_warn_threshold=many", "sstable={selected_format: parquet}"):
         with pytest.raises(ConfigError):
             read(wrong)
+
+
+def test_the_row_cache_is_filled_where_it_would_be_saved() -> None:
+    assert not read().loads_row_cache
+    assert not read("row_cache_save_period=0s").loads_row_cache
+    assert not read("row_cache_save_period=0").loads_row_cache
+    assert read("row_cache_save_period=4h", "row_cache_size=16MiB").loads_row_cache
+    assert read("row_cache_save_period=14400").loads_row_cache
+
+
+def test_disk_failure_policies_are_cassandras() -> None:
+    assert read().disk_failure_policy == "ignore"
+    assert read("disk_failure_policy=stop_paranoid").disk_failure_policy == "stop_paranoid"
+    with pytest.raises(ConfigError, match="disk_failure_policy: pray is none of"):
+        read("disk_failure_policy=pray")

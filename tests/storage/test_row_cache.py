@@ -157,3 +157,43 @@ def test_it_takes_no_more_than_it_may_and_keeps_no_sstable() -> None:
 
 def test_what_tables_may_want() -> None:
     assert list(map(rows_wanted, ("NONE", "ALL", "10", "2000000"))) == [0, ROWS_MAX, 10, ROWS_MAX]
+
+
+def held(node: Harness) -> tuple[int, int]:
+    """Partitions in the row cache; reads that were not answered by it."""
+    rows = node.engine.files.caches.rows
+    return len(rows), rows.misses
+
+
+def test_a_table_that_is_held_in_memory_is_there_after_a_flush_a_compaction_and_a_start() -> None:
+    node = Harness(replace(OPTIONS, loads_row_cache=True))
+    made, other = with_caching(table(), "ALL"), with_caching(table("u", 2), "NONE")
+    node.create(made, other)
+    fill(node, made, 0, 100)
+    fill(node, other, 0, 100)
+    flush(node)
+    assert held(node) == (100, 0)
+    fill(node, made, 50, 100)
+    flush(node)
+    assert held(node) == (200, 0)
+    node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert held(node) == (150, 0), "what the SSTables before had is gone"
+    node.kill()
+    node.engine.background.finish()
+    assert held(node) == (150, 0)
+    assert all(read(node, k) for k in range(150))
+    assert held(node) == (150, 0)
+
+
+def test_what_has_no_room_in_memory_is_read_from_the_disk() -> None:
+    node = Harness(replace(OPTIONS, loads_row_cache=True, row_cache_bytes=20_000))
+    made = with_caching(table(), "ALL")
+    node.create(made)
+    fill(node, made, 0, 100)
+    flush(node)
+    there, misses = held(node)
+    assert 10 < there < 50
+    assert misses == 0
+    assert all(read(node, k) for k in range(100))
+    assert held(node)[1] > 0
