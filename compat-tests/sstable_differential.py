@@ -18,7 +18,10 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 import traceback
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -27,17 +30,19 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness.runner import Address  # noqa: E402
+from sstables.coverage import Coverage  # noqa: E402
 from sstables.inspector import HOME, Inspector, Refused  # noqa: E402
 from sstables.pairs import (  # noqa: E402
     OurNode,
     asked,
     contents,
+    flushed_to,
     opened,
     our_dump,
-    random_tables,
     rewritten,
-    write_memtable,
+    table_as_written,
 )
+from sstables.random_tables import SHORT_TTL_S, RandomTable, random_queries, random_tables  # noqa: E402
 from twins.statement import Statement  # noqa: E402
 
 from protocol.client import connect  # noqa: E402
@@ -50,6 +55,10 @@ from storage.sstable.reader import SSTableReader  # noqa: E402
 
 # sstabledump itself fails so at empty tuples
 JAVA_SLIP = re.compile(r"java\.lang\.IndexOutOfBoundsException|java\.nio\.BufferUnderflowException")
+PARTS = 2
+"""Between which Cassandra flushes, and tables change."""
+COVERING_TABLES = 300
+"""So many meet everything that there is to meet."""
 REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 
 
@@ -65,97 +74,119 @@ class Round:
         self.ours = OurNode()
         self.failures: list[str] = []
         self.block_bytes = inspector.index_block_bytes(INDEX_BYTES[VERSIONS[version].format])
-        self.files = self.rows = self.served = self.equal_files = self.slips = 0
-        self.wide = [0, 0]  # partitions with an index: of theirs, of ours
+        self.totals, self.coverage = Counter[str](), Coverage()
 
     def run(self) -> None:
-        create = f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}"
-        self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
-        self._same(create)
-        tables = []
-        for table, statements in random_tables(Random(self.seed), self.keyspace, self.count):
-            for each in statements:
-                self._both(each)
-            tables.append(table)
-        self.inspector.flush(self.keyspace)
-        self.inspector.load_schema()
+        tables = self.write()
         scratch = Path(tempfile.mkdtemp(prefix="sstables"))
         try:
             for table in tables:
                 for check in (self.check_theirs, self.check_ours, self.check_served):
-                    try:
-                        check(table.name, scratch)
-                    except Exception as error:  # noqa: BLE001 - reported, the next goes on
-                        if isinstance(error, Refused) and JAVA_SLIP.match(str(error)):
-                            self.slips += 1
-                            continue
-                        where = "".join(traceback.format_exception(error)[-3:])
-                        self.failures.append(f"{table.definition()}\n{check.__name__}: {where[:3000]}")
+                    self.check(table, check, scratch)
+                self.totals["tables"] += 1
+                self.coverage.add_table(self.ours.store(self.keyspace, table.name).table)
         finally:
             shutil.rmtree(scratch)
             self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
             self.theirs.close()
 
-    def check_theirs(self, name: str, scratch: Path) -> None:
-        folder = self.data / table_folder(name, self._table_id(name))
-        store = self.ours.store(self.keyspace, name)
+    def write(self) -> list[RandomTable]:
+        """The tables, written to both and flushed by Cassandra part by part, once what was to expire has."""
+        self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
+        self._same(f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}")
+        tables = list(random_tables(Random(self.seed), self.keyspace, self.count, PARTS))
+        for table in tables:
+            for each in table.create:
+                self._both(each)
+        for part in range(PARTS):
+            for table in tables:
+                for each in table.parts[part]:
+                    self._both(each)
+            self.inspector.flush(self.keyspace)
+        self.inspector.load_schema()
+        time.sleep(SHORT_TTL_S + 1)
+        return tables
+
+    def check(self, table: RandomTable, check: Callable[[RandomTable, Path], None], scratch: Path) -> None:
+        """Notes what differs."""
+        try:
+            check(table, scratch)
+        except Exception as error:  # noqa: BLE001 - reported, the next goes on
+            if isinstance(error, Refused) and JAVA_SLIP.match(str(error)):
+                self.totals["failures of sstabledump in Java"] += 1
+                return
+            where = "".join(traceback.format_exception(error)[-3:])
+            self.failures.append(f"{table.definition()}\n{check.__name__}: {where[:3000]}")
+
+    def check_theirs(self, table: RandomTable, scratch: Path) -> None:
+        folder = self.data / table_folder(table.name, self._table_id(table.name))
+        store = self.ours.store(self.keyspace, table.name)
         for descriptor in descriptors(sorted(path.name for path in folder.iterdir()), DATA):
-            self.files += 1
+            self.totals["files of theirs"] += 1
             expected = self.inspector.dump(folder / descriptor.file_name(DATA))
             same(our_dump(folder, descriptor), expected)
         readers = opened(folder, store.table, store)
-        text = f"SELECT * FROM {self.keyspace}.{name}"
-        expected_rows = asked(self.theirs, text)
         memtable = store.memtable
         store.truncate()
         store.flushed = tuple(readers)
-        result = self.ours.query(text)
-        assert isinstance(result, RowsResult), result
-        self.rows += result.row_count
-        store.truncate()
-        store.memtable = memtable
-        assert result.content == b"".join(expected_rows), f"SELECT *: {result.content!r} not {expected_rows!r}"
+        try:
+            self.totals["rows of theirs"] += self._compare_answers(table)
+        finally:
+            store.truncate()
+            store.memtable = memtable
         for reader in readers:
-            self.wide[0] += wide_count(reader)
-            self._check_bytes(reader, store, scratch / "again" / str(self.files))
+            self.totals["wide partitions of theirs"] += wide_count(reader)
+            self.coverage.add_file(reader)
+            self._check_bytes(reader, store, scratch / "again" / str(self.totals["files of theirs"]))
+
+    def _compare_answers(self, table: RandomTable) -> int:
+        """The same questions to both; how many rows the table has."""
+        queries = random_queries(Random(f"{self.seed} {table.name}"), table.table)
+        counts = []
+        for each in queries:
+            ours, theirs = self.ours.execute(each), b"".join(asked(self.theirs, each.text(), each.values()))
+            assert isinstance(ours, RowsResult), (each.describe(), ours)
+            assert ours.content == theirs, f"{each.describe()}: {ours.content!r} not {theirs!r}"
+            counts.append(ours.row_count)
+        self.totals["queries"] += len(queries)
+        return counts[0]
 
     def _check_bytes(self, reader: SSTableReader, store: TableStore, folder: Path) -> None:
-        """What we write of what Cassandra wrote is what Cassandra wrote."""
-        for component, (ours, theirs) in rewritten(reader, store, folder, self.block_bytes).items():
+        """What we write of what Cassandra wrote is what Cassandra wrote, what was dropped since included."""
+        own = TableStore(table_as_written(reader, store.table))
+        (again,) = opened(Path(reader.folder), own.table, own, reader.descriptor)
+        for component, (ours, theirs) in rewritten(again, own, folder, self.block_bytes).items():
             assert ours == theirs, f"{component}: {ours.hex()}\nCassandra's {theirs.hex()}"
-            self.equal_files += 1
+            self.totals["components made again"] += 1
+        again.close()
 
-    def check_ours(self, name: str, scratch: Path) -> None:
-        folder = scratch / "ks" / f"{name}-{'0' * 32}"
-        store = self.ours.store(self.keyspace, name)
-        descriptor = write_memtable(store, folder, self.version, 1, self.block_bytes)
+    def check_ours(self, table: RandomTable, scratch: Path) -> None:
+        folder = scratch / "ks" / f"{table.name}-{'0' * 32}"
+        store = self.ours.store(self.keyspace, table.name)
+        descriptor = flushed_to(store, folder, self.version, 1, self.block_bytes)
         if descriptor is None:
             return
-        self.files += 1
+        self.totals["files of ours"] += 1
         expected = self.inspector.dump(folder / descriptor.file_name(DATA))
         same(our_dump(folder, descriptor), expected)
         (reader,) = opened(folder, store.table, store)
-        self.wide[1] += wide_count(reader)
+        self.totals["wide partitions of ours"] += wide_count(reader)
+        self.coverage.add_file(reader)
         read, written = contents(reader, store), contents(store.memtable, store)
         assert read == written, f"{read}\nnot {written}"
 
-    def check_served(self, name: str, scratch: Path) -> None:
+    def check_served(self, table: RandomTable, scratch: Path) -> None:
         """Our file in the place of Cassandra's."""
-        written = scratch / "ks" / f"{name}-{'0' * 32}"
-        text = f"SELECT * FROM {self.keyspace}.{name}"
-        self._expect(self.theirs.query(f"TRUNCATE {self.keyspace}.{name}").response)
+        written = scratch / "ks" / f"{table.name}-{'0' * 32}"
+        self._expect(self.theirs.query(f"TRUNCATE {self.keyspace}.{table.name}").response)
         if not written.exists() or not list(written.iterdir()):
             return
-        folder = self.data / table_folder(name, self._table_id(name))
+        folder = self.data / table_folder(table.name, self._table_id(table.name))
         for path in written.iterdir():
             shutil.copy(path, folder / path.name.replace("-1-", "-900-"))
-        assert self.inspector.verify(self.keyspace, name) == 1
-        self.inspector.refresh(self.keyspace, name)
-        theirs = b"".join(asked(self.theirs, text))
-        ours = self.ours.query(text)
-        assert isinstance(ours, RowsResult), ours
-        self.served += ours.row_count
-        assert ours.content == theirs, f"SELECT * of our file: {theirs!r} not {ours.content!r}"
+        assert self.inspector.verify(self.keyspace, table.name) == 1
+        self.inspector.refresh(self.keyspace, table.name)
+        self.totals["rows of ours"] += self._compare_answers(table)
 
     def _expect(self, response: object) -> None:
         assert not isinstance(response, Error), response
@@ -187,7 +218,12 @@ def same(ours: list[object], theirs: list[object]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    return run(arguments, Round, (__doc__ or "").split("\n")[0])
+
+
+def run(arguments: list[str], kind: type[Round], description: str) -> int:
+    """Rounds of a kind: the exit code."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--oracle", type=Address.parse, required=True)
     parser.add_argument("--node", type=int, default=1, help="the oracle's number")
     parser.add_argument("--seed", type=int, default=1)
@@ -195,28 +231,28 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tables", type=int, default=25, help="of a round")
     parser.add_argument("--version", default="nb", help="of the SSTables that are written here")
     given = parser.parse_args(arguments)
-    failures = files = tables = rows = served = equal = slips = 0
-    wide = [0, 0]
+    failures = 0
+    totals, coverage = Counter[str](), Coverage()
     for seed in range(given.seed, given.seed + given.rounds):
         with tempfile.TemporaryDirectory() as classes:
             inspector = Inspector(given.node, Path(classes))  # it loads a schema only once
             try:
-                done = Round(given.oracle, given.node, seed, given.tables, inspector, given.version)
+                done = kind(given.oracle, given.node, seed, given.tables, inspector, given.version)
                 done.run()
             finally:
                 inspector.close()
         for failure in done.failures:
             print(f"== seed {seed}: {failure}")
         failures += len(done.failures)
-        files, tables = files + done.files, tables + given.tables
-        rows, served = rows + done.rows, served + done.served
-        equal, slips = equal + done.equal_files, slips + done.slips
-        wide = [total + more for total, more in zip(wide, done.wide, strict=True)]
-        shown = f"{tables} tables, {files} files, {equal} components made again, {rows} rows of theirs"
-        shown += f", {served} of ours, wide partitions {wide[0]} of theirs, {wide[1]} of ours"
-        shown += f", {slips} where sstabledump failed in Java"
+        totals += done.totals
+        coverage.counts += done.coverage.counts
+        shown = ", ".join(f"{count} {name}" for name, count in totals.items())
         print(f"seed {seed}: {shown}, {failures} differences", flush=True)
-    return 1 if failures else 0
+    print(coverage)
+    missing = coverage.missing() if totals["tables"] >= COVERING_TABLES else []
+    if missing:
+        print(f"never met: {', '.join(missing)}")
+    return 1 if failures or missing else 0
 
 
 if __name__ == "__main__":

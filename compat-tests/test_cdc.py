@@ -18,7 +18,8 @@ import pytest
 from cdc.reader import LIBRARY, Table, read_with_cassandra
 from cdc.statements import BEGIN_US, EQUAL, KEYSPACE, NOW_S, TABLES, UNEQUAL, create, table_id
 from sstables.inspector import ORACLE
-from sstables.pairs import OurNode, random_tables
+from sstables.pairs import OurNode
+from sstables.random_tables import random_tables
 
 import cqlserver
 from cqlserver.program.cdc_settings import CdcSettings
@@ -100,8 +101,8 @@ def test_cassandra_reads_what_is_written_to_random_tables(tmp_path: Path) -> Non
     ours = OurNode(Config(data=tmp_path / "data", cdc=CdcSettings(enabled=True, total_mib=1024)))
     keyspace, tables, types = "random_tables", list[Table](), list[str]()
     assert not isinstance(ours.query(f"CREATE KEYSPACE {keyspace} WITH replication = {REPLICATION}"), Error)
-    for table, statements in random_tables(random.Random(seed), keyspace, 60):
-        for statement in statements:
+    for table in random_tables(random.Random(seed), keyspace, 60, parts=1):
+        for statement in (*table.create, *table.parts[0]):
             text = statement.text()
             ours.execute(statement)
             if text.startswith("CREATE TYPE"):
@@ -109,7 +110,7 @@ def test_cassandra_reads_what_is_written_to_random_tables(tmp_path: Path) -> Non
             elif text.startswith("CREATE TABLE"):
                 assert not isinstance(ours.query(f"ALTER TABLE {keyspace}.{table.name} WITH cdc = true"), Error)
                 found = ours.store(keyspace, table.name).table
-                tables.append(Table(keyspace, str(found.id), " ".join(table.definition().split())))
+                tables.append(Table(keyspace, str(found.id), " ".join(table.table.definition().split())))
             assert ours.node.commit_log is not None
             ours.node.commit_log.write()
     ours.node.engine.close()

@@ -31,12 +31,14 @@ import org.apache.cassandra.utils.bytecomparable.ByteSource;
 /**
  * Cassandra's own eyes on SSTables, many in one process: what sstabledump and sstableverify -e do, asked for on the standard input.
  * A line is "dump FILE", "schema" (of the folder's system tables), "verify KEYSPACE TABLE" and "form 0xHEX TYPE", or, of a running node,
- * "flush PORT KEYSPACE", "refresh PORT KEYSPACE TABLE" and "compact PORT KEYSPACE TABLE"; the answer ends with a line "." or "! reason".
+ * "flush PORT KEYSPACE", "refresh PORT KEYSPACE TABLE", "compact PORT KEYSPACE TABLE" and "compactfiles PORT FILE,FILE..."; the answer ends
+ * with a line "." or "! reason".
  */
 public class Inspect
 {
     /** What was the standard output. Cassandra's log goes there too, in the middle of an answer: it gets the standard error instead. */
     private static PrintStream answers;
+    private static NodeProbe probe;
 
     public static void main(String[] args) throws Exception
     {
@@ -59,6 +61,8 @@ public class Inspect
                     probe(words[1]).forceKeyspaceFlush(words[2]);
                 else if (words[0].equals("compact"))
                     probe(words[1]).forceKeyspaceCompaction(false, words[2], words[3]);
+                else if (words[0].equals("compactfiles"))
+                    probe(words[1]).forceUserDefinedCompaction(words[2]);
                 else if (words[0].equals("refresh"))
                     probe(words[1]).loadNewSSTables(words[2], words[3]);
                 else if (words[0].equals("verify"))
@@ -82,9 +86,12 @@ public class Inspect
         System.exit(0);
     }
 
+    /** A connection is kept. */
     private static NodeProbe probe(String port) throws IOException
     {
-        return new NodeProbe("127.0.0.1", Integer.parseInt(port));
+        if (probe == null)
+            probe = new NodeProbe("127.0.0.1", Integer.parseInt(port));
+        return probe;
     }
 
     private static void dump(String path) throws Exception

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,10 @@ class Inspector:
     def compact(self, keyspace: str, table: str) -> None:
         """nodetool compact, of the running node."""
         self._ask(f"compact {self._jmx_port} {keyspace} {table}")
+
+    def compact_files(self, paths: Sequence[Path]) -> None:
+        """Those together, by the running node, whatever the strategy says."""
+        self._ask(f"compactfiles {self._jmx_port} {','.join(map(str, paths))}")
 
     def refresh(self, keyspace: str, table: str) -> None:
         """nodetool refresh: the running node takes new files in the table's folder."""

@@ -1,18 +1,13 @@
-"""Random tables, written alike to a Cassandra and to a node in this process, and what both make of each other's files."""
+"""A Cassandra and a node in this process that were written to alike, and what both make of each other's files."""
 
 import json
 import time
-from collections.abc import Iterator
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import Any
 from uuid import UUID
 
-from twins.statement import Statement, statement
-from twins.tables import Table, compacted, random_table, random_user_types, random_writes, user_type_definition
-from twins.values import random_value
-from twins.writes import Writes, dense_table
+from twins.statement import Statement
 
 from cqlserver.connections.session import Session
 from cqlserver.program.config import Config
@@ -20,9 +15,12 @@ from cqlserver.program.server import open_node
 from protocol import requests, responses
 from protocol.client import Connection
 from protocol.frames import EnvelopeDecoder
+from protocol.primitives import Value
 from protocol.requests import Execute, Prepare, Query, QueryOptions
+from storage.background import Lane, Task
+from storage.dropped import DroppedFilter
 from storage.environment.disk import RealDisk
-from storage.memtable.memtable import position_of
+from storage.files.flush import write_memtable
 from storage.memtable.packed import Layouts
 from storage.reads import Source, TableStore
 from storage.schema.metadata import TableMetadata
@@ -72,69 +70,21 @@ class OurNode:
         return responses.decode(version, flags, opcode, body).response
 
 
-def random_tables(rng: Random, keyspace: str, count: int) -> Iterator[tuple[Table, list[Statement]]]:
-    """Tables, and the writes of each; types come with the first."""
-    user_types = random_user_types(rng, keyspace)
-    for number in range(count):
-        is_dense = rng.random() < 0.5
-        make = dense_table if is_dense else random_table
-        table = make(rng, keyspace, f"t{number}", user_types)
-        if rng.random() < 0.25:
-            table = compacted(rng, table)
-        statements = [statement(user_type_definition(each)) for each in user_types] if not number else []
-        statements.append(statement(f"{table.definition()}{_options(rng, table)}"))
-        if is_dense:
-            made = Writes(rng, table, int(time.time()), False)
-            pairs = chain.from_iterable(made.statements() for _ in range(40))
-            statements += [each for each in pairs if not each.text().startswith("SELECT")]
-        else:
-            rounds = 1
-            if rng.random() < 0.5:
-                _widen(rng, table)
-                rounds = WIDE_ROUNDS
-            for _ in range(rounds):
-                statements += random_writes(rng, table, None)  # type: ignore[arg-type]  # no time: it is now
-        yield table, statements
-
-
-WIDE_ROUNDS = 4
-WIDE_POOL = 12
-
-
-def _widen(rng: Random, table: Table) -> None:
-    """Few partitions and many rows, so that they have an index where `column_index_size` is small."""
-    for column in table.of("partition"):
-        del column.pool[1:]
-    for column in table.of("clustering"):
-        column.pool += [random_value(rng, column.type) for _ in range(WIDE_POOL)]
-
-
-COMPRESSIONS = (
-    "{'class': 'LZ4Compressor'}",
-    "{'class': 'LZ4Compressor', 'chunk_length_in_kb': 4}",
-    "{'enabled': false}",
-    "{'class': 'SnappyCompressor'}",
-    "{'class': 'DeflateCompressor', 'chunk_length_in_kb': 8}",
-    "{'class': 'ZstdCompressor'}",
-    "{'class': 'LZ4Compressor', 'min_compress_ratio': 1.5, 'chunk_length_in_kb': 4}",
-)
-
-
-def _options(rng: Random, table: Table) -> str:
-    word = "AND" if " WITH " in table.definition() else "WITH"
-    return f" {word} compression = {rng.choice(COMPRESSIONS)}"
-
-
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def opened(folder: Path, table: TableMetadata, store: TableStore) -> list[SSTableReader]:
-    """All SSTables of a folder."""
+def opened(folder: Path, table: TableMetadata, store: TableStore, only: Descriptor | None = None) -> list[SSTableReader]:
+    """All SSTables of a folder, or one of them."""
     disk, cache = RealDisk(), Caches()
-    return [
-        SSTableReader.open(disk, str(folder), descriptor, table, store.layouts, cache)
-        for descriptor in descriptors(disk.list(str(folder)), DATA)
-    ]
+    found = descriptors(disk.list(str(folder)), DATA) if only is None else [only]
+    return [SSTableReader.open(disk, str(folder), descriptor, table, store.layouts, cache) for descriptor in found]
+
+
+def table_as_written(reader: SSTableReader, table: TableMetadata) -> TableMetadata:
+    """With the columns that it had when the SSTable was written."""
+    found = table_of(reader.statistics.header)
+    columns = (*table.partition_key, *table.clustering, *found.statics, *found.regulars)
+    return replace(table, columns=columns, dropped_columns={})
 
 
 def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
@@ -151,24 +101,19 @@ def our_dump(folder: Path, descriptor: Descriptor) -> list[Any]:
         reader.close()
 
 
-def write_memtable(
-    store: TableStore, folder: Path, version: str, generation: int, index_block_bytes: int
-) -> Descriptor | None:
+def flushed_to(store: TableStore, folder: Path, version: str, generation: int, index_block_bytes: int) -> Descriptor | None:
     """Our memtable as an SSTable; None where there is nothing in it."""
     memtable = store.memtable
-    keys = sorted(memtable.keys(), key=position_of)
-    if not keys:
+    if not memtable:
         return None
     folder.mkdir(parents=True, exist_ok=True)
+    while not memtable.place_keys():
+        pass
     descriptor = Descriptor(VERSIONS[version], generation)
-    options = WriterOptions(len(keys), index_block_bytes=index_block_bytes)
+    options = WriterOptions(len(memtable), index_block_bytes=index_block_bytes)
     writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, options)
-    for key in keys:
-        partition = memtable.maybe_partition(key)
-        assert partition is not None
-        items = (item for cks, rows, _ in partition.chunks(*EVERYTHING, False) for item in zip(cks, rows, strict=True))
-        tombstones = partition.range_tombstones(*EVERYTHING)
-        writer.append(key, PartitionData(partition.deletion, partition.static, tombstones, items))
+    task = Task(Lane.FLUSH, "Flush", store.table.name, lambda task: None)
+    write_memtable(writer, memtable, store.table, store.layouts, task, lambda: True)
     if not writer.partition_count:
         writer.abort()
         return None
@@ -222,6 +167,7 @@ def rewritten(
 def contents(source: Source, store: TableStore) -> dict[bytes, object]:
     """All of a source, in one form, with what is empty left out."""
     explode = store.layouts.explode
+    kept = DroppedFilter(store.table, store.layouts)  # a memtable has what was dropped
     found: dict[bytes, object] = {}
     for position in [position for positions, _ in source.batches() for position in positions]:
         partition = source.maybe_partition(position[8:])
@@ -229,9 +175,9 @@ def contents(source: Source, store: TableStore) -> dict[bytes, object]:
         rows = {
             ck: explode(row)._replace(columns=dict(explode(row).columns))
             for cks, rows, _ in partition.chunks(*EVERYTHING, False)
-            for ck, row in zip(cks, rows, strict=True)
+            for ck, row in kept.rows(zip(cks, rows, strict=True))
         }
-        static = partition.static
+        static = kept.static(partition.static)
         what = (partition.deletion, static and static._replace(columns=dict(static.columns)), rows)
         # those that are read may be cut where blocks begin
         whole = isinstance(partition, SSTablePartition)
@@ -239,10 +185,10 @@ def contents(source: Source, store: TableStore) -> dict[bytes, object]:
     return found
 
 
-def asked(connection: Connection, text: str) -> list[bytes]:
+def asked(connection: Connection, text: str, values: tuple[Value, ...] = ()) -> list[bytes]:
     """The rows of a query, page after page."""
     pages: list[bytes] = []
-    options = QueryOptions(page_size=5000)
+    options = QueryOptions(values=values, page_size=5000)
     while True:
         result = connection.query(text, options).response
         if not isinstance(result, responses.RowsResult):
