@@ -1,8 +1,9 @@
 """A log in files, one for each roll cycle: what is full is archived, or goes when all take too much.
 
 A file begins with MAGIC; a record is `[u32 length][u32 CRC-32 of the rest][u8 kind][payload]`. A torn record at the end is
-what a crash left of the last write: readers end there. Nothing is synced: like Cassandra's these logs survive the process's
-death, not the machine's.
+what a crash, or a full disk, left of the last write: readers end there, so nothing comes behind it. Who opens the log again
+within a cycle begins another file, `..._0001`, which sorts behind. Nothing is synced: like Cassandra's these logs survive the
+process's death, not the machine's.
 """
 
 import errno
@@ -101,14 +102,21 @@ class BinLog:
         self._end_file()
         self._cycle = cycle
         began = datetime.fromtimestamp(cycle * self._cycle_s, UTC)
-        path = f"{self.folder}/{began.strftime(self._pattern)}{self._suffix}"
-        self._waiting.pop(path, None)  # from before a restart, and not full yet
-        is_new = not self._disk.exists(path) or not self._disk.size(path)
+        path = self._free_path(f"{self.folder}/{began.strftime(self._pattern)}")
+        self._waiting.pop(path, None)  # an empty one from before a restart
         self._file = self._disk.open_append(path)
-        if is_new and self._head:
+        if self._head:
             self._file.write(self._head)
         self._tend()
         self._shrink()
+
+    def _free_path(self, stem: str) -> str:
+        """Of a file in which nothing is yet."""
+        path, number = f"{stem}{self._suffix}", 0
+        while self._disk.exists(path) and self._disk.size(path):
+            number += 1
+            path = f"{stem}_{number:04}{self._suffix}"
+        return path
 
     def _end_file(self) -> None:
         if self._file is not None:
@@ -131,7 +139,11 @@ class BinLog:
             if size <= self.options.max_log_size:
                 return
             size -= self._disk.size(path)
-            self._disk.unlink(path)
+            try:
+                self._disk.unlink(path)
+            except OSError as error:  # as long as it can be written to, the log goes on
+                log.error("Could not remove %s, though all files take more than max_log_size: %s", path, error)
+                continue
             log.info("Removed %s: all files take more than max_log_size, which is %d", path, self.options.max_log_size)
 
     def _archive_later(self, path: str) -> None:
@@ -160,6 +172,12 @@ class BinLog:
                 self._waiting[path] = (self._clock.monotonic() + RETRY_S, tried + 1)
             else:
                 log.error("Max retries %d reached for %s, leaving on disk: %s", tried, path, error)
+
+    def abandon(self) -> None:
+        """It can't be written to any more: lets go of the file as it is."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def close(self) -> None:
         """Archives what there is, the last file too, and waits for that."""

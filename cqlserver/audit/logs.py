@@ -118,6 +118,8 @@ class AuditLogs:
 
     def _end(self, name: str, what: str, options: BinLogOptions, error: OSError) -> None:
         """It can't be written: nobody is served any more, or nothing logged, as `block` says."""
+        ended: AuditLog | FullQueryLog = getattr(self, name)
+        ended.files.abandon()
         setattr(self, name, None)
         self._observe()
         if options.block:

@@ -15,6 +15,7 @@ from cqlserver.audit.logs import AuditLogs, audit_logs_of
 from cqlserver.audit.options import AuditLogOptions, FullQueryLogOptions, read_audit_log_options
 from cqlserver.audit.statement_kinds import StatementKinds
 from protocol.requests import Batch, BatchEntry, Execute, Prepare, Query, QueryOptions
+from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 from tests.cqlserver.small_session import SmallSession
 
@@ -32,17 +33,18 @@ class Audited:
         self.node = self.small.node
         self.node.sessions[self.small.session] = None
         self.disk = FaultyDisk()
-        self.node.environment = replace(self.node.environment, disk=self.disk)
+        self.clock = ManualClock()
+        self.node.environment = replace(self.node.environment, disk=self.disk, clock=self.clock)
         self.logs: AuditLogs = audit_logs_of(self.node)
         self.options = AuditLogOptions(audit_logs_dir="/audit", **options)  # type: ignore[arg-type]
         self.logs.enable_audit(self.options)
 
     def lines(self) -> list[str]:
-        (name,) = self.disk.list("/audit")
         found = []
-        for kind, payload in records(self.disk.read_file(f"/audit/{name}"), name):
-            assert kind == AUDIT_RECORD
-            found.append(payload.decode())
+        for name in self.disk.list("/audit"):
+            for kind, payload in records(self.disk.read_file(f"/audit/{name}"), name):
+                assert kind == AUDIT_RECORD
+                found.append(payload.decode())
         return found
 
     def said(self) -> list[str]:
@@ -140,12 +142,15 @@ def test_lines_of_the_file_logger() -> None:
 
 
 @pytest.mark.parametrize("block", [True, False])
-def test_a_disk_that_is_full(block: bool, caplog: pytest.LogCaptureFixture) -> None:
-    audited = Audited(block=block)
+@pytest.mark.parametrize("operation", ["open", "write"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+def test_a_disk_that_fails(code: int, operation: str, block: bool, caplog: pytest.LogCaptureFixture) -> None:
+    audited = Audited(block=block, roll_cycle="MINUTELY")
     turned_away: list[bool] = []
     audited.node.turn_clients_away = lambda: turned_away.append(True)
     audited.small.ask(Query("SELECT * FROM ks.t"))
-    audited.disk.fail("write", code=errno.ENOSPC)
+    audited.disk.fail(operation, code=code)
+    audited.clock.advance(60)
     with caplog.at_level(logging.ERROR):
         audited.small.ask(Query("SELECT * FROM ks.t"))
     assert turned_away == [True] * block
@@ -155,6 +160,9 @@ def test_a_disk_that_is_full(block: bool, caplog: pytest.LogCaptureFixture) -> N
     audited.small.ask(Query("SELECT * FROM ks.t"))  # is answered, and raises nothing
     audited.disk.heal()
     assert len(audited.lines()) == 1
+    audited.logs.enable_audit(audited.options)
+    audited.small.ask(Query("SELECT * FROM ks.t"))
+    assert len(audited.lines()) == 2
 
 
 def test_the_full_query_log_has_texts_and_values() -> None:

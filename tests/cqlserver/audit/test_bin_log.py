@@ -5,7 +5,7 @@ import pytest
 from cqlserver.audit.bin_log import MAGIC, BinLog, BinLogDamaged, framed, records
 from cqlserver.audit.options import ROLL_CYCLES, BinLogOptions
 from storage.environment.environment import Environment, Rng
-from storage.environment.memory import MemoryDisk
+from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
 
 
@@ -25,7 +25,7 @@ class Clock:
 
 class Files:
     def __init__(self, **options: object) -> None:
-        self.disk, self.clock = MemoryDisk(), Clock()
+        self.disk, self.clock = FaultyDisk(), Clock()
         self.environment = Environment(self.clock, Rng(b"a"), self.disk, InlineWorkers())
         self.options = BinLogOptions(**{"roll_cycle": "MINUTELY", **options})  # type: ignore[arg-type]
         self.commands: list[str] = []
@@ -72,13 +72,43 @@ def test_a_file_for_each_cycle_and_the_oldest_go() -> None:
     assert files.names() == ["20231114-2216.binlog", "20231114-2217.binlog"]
 
 
-def test_a_start_goes_on_with_the_file_of_now() -> None:
+def all_records(files: Files) -> list[bytes]:
+    """Of all files, as readers go through them."""
+    return [payload for name in files.names() for _, payload in records(files.disk.read_file(f"/audit/{name}"), name)]
+
+
+def test_a_start_within_a_cycle_begins_another_file() -> None:
+    files = Files()
+    for number in range(12):
+        files.opened().append(framed(1, b"%d" % number))
+    assert files.names()[:3] == ["20231114-2213.binlog", "20231114-2213_0001.binlog", "20231114-2213_0002.binlog"]
+    assert all_records(files) == [b"%d" % number for number in range(12)]
+
+
+def test_what_comes_behind_a_torn_record_is_read() -> None:
+    """It was appended to the same file, where readers took it for the torn record's rest, or for damage."""
     files = Files()
     files.log.append(framed(1, b"one"))
-    again = files.opened()
-    again.append(framed(1, b"two"))
-    (name,) = files.names()
-    assert [payload for _, payload in records(files.disk.read_file(f"/audit/{name}"), name)] == [b"one", b"two"]
+    files.disk.free_bytes = 5
+    with pytest.raises(OSError, match="No space left"):
+        files.log.append(framed(1, b"torn"))
+    files.log.abandon()
+    files.disk.heal()
+    files.opened().append(framed(1, b"two"))
+    assert all_records(files) == [b"one", b"two"]
+
+
+def test_a_file_that_cant_be_removed_ends_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    files = Files(max_log_size=60)
+    files.disk.fail("unlink")
+    for number in range(4):
+        files.log.append(framed(1, b"%d" % number * 30))
+        files.clock.seconds += 60
+    assert len(files.names()) == 4
+    assert "Could not remove /audit/20231114-2213.binlog" in caplog.text
+    files.disk.heal()
+    files.log.append(framed(1, b"x"))
+    assert files.names() == ["20231114-2216.binlog", "20231114-2217.binlog"]
 
 
 def test_full_files_are_archived_and_tried_again() -> None:
