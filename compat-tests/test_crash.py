@@ -1,17 +1,20 @@
 """kill -9 at random moments under load: after the restart every acknowledged write is there.
 
-100 kills over the three modes of commitlog_sync. The killed process leaves what it wrote in the operating system's hands;
-that a machine's crash loses nothing that was synced is tested with a forgetting disk (tests/storage/test_commitlog.py).
+100 kills over the three modes of commitlog_sync; of three data folders one has all in the log, one is flushed and one
+flushed and compacted all the time (storage/exercise.py). The killed process leaves what it wrote in the operating system's
+hands; that a machine's crash loses nothing that was synced is tested with a forgetting disk.
 CRASH_SEED repeats the choices of a run (not its timing).
 """
 
 import os
 import random
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from harness.crash_load import INITIAL, SCHEMA, WRITERS, Model, found_states
+from harness.exercised import EXERCISE_VARIABLE
 
 import cqlserver
 from protocol.client import connect
@@ -25,12 +28,15 @@ MODES = {
 LOAD_SECONDS_MAX = 0.2
 KILLS_PER_FOLDER = 9
 """Then a new data folder: each start replays all that the kills before it left."""
+STORAGE = ("", "flush", "compact")
 SEGMENT = "commitlog_segment_size: 1MiB\n"  # small, so that kills meet the change of segments
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_every_acknowledged_write_survives_kill(mode: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_every_acknowledged_write_survives_kill(
+    mode: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if request.config.getoption("--contact"):
         pytest.skip("needs a server of its own, to kill")
     settings, kills = MODES[mode]
@@ -40,10 +46,13 @@ def test_every_acknowledged_write_survives_kill(mode: str, tmp_path: Path, reque
     config = tmp_path / "cassandra.yaml"
     config.write_text(settings + SEGMENT)
     acknowledged = left = 0
+    sstables = Counter[str]()
     for kill in range(kills):
         if not left:
             model, left = Model(), min(KILLS_PER_FOLDER, kills - kill)
-        where = f"CRASH_SEED={seed} {mode}, kill {kill}"
+            storage = STORAGE[kill // KILLS_PER_FOLDER % len(STORAGE)]
+            monkeypatch.setenv(EXERCISE_VARIABLE, storage)
+        where = f"CRASH_SEED={seed} {mode} {storage}, kill {kill}"
         data = tmp_path / f"data-{kill + left}"
         with cqlserver.start(data=data, config=config) as server:
             address = (server.host, server.port)
@@ -56,8 +65,17 @@ def test_every_acknowledged_write_survives_kill(mode: str, tmp_path: Path, reque
         if not left:
             with cqlserver.start(data=data, config=config) as server:
                 _compare(model, (server.host, server.port), where)
-    print(f"{mode}: {kills} kills, {acknowledged} acknowledged requests")
+            sstables[storage] += _newest_sstable(data)
+    print(f"{mode}: {kills} kills, {acknowledged} acknowledged requests, SSTables made: {dict(sstables)}")
+    assert sstables["flush"]
+    assert sstables["compact"] > 3  # every third flush
     assert acknowledged > 20 * kills
+
+
+def _newest_sstable(data: Path) -> int:
+    """The number of the newest SSTable of the rows."""
+    numbers = [int(path.name.split("-")[1]) for path in data.glob("data/crash/rows-*/*-Data.db")]
+    return max(numbers, default=0)
 
 
 def _compare(model: Model, address: tuple[str, int], where: str) -> None:

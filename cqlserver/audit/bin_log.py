@@ -2,8 +2,8 @@
 
 A file begins with MAGIC; a record is `[u32 length][u32 CRC-32 of the rest][u8 kind][payload]`. A torn record at the end is
 what a crash, or a full disk, left of the last write: readers end there, so nothing comes behind it. Who opens the log again
-within a cycle begins another file, `..._0001`, which sorts behind. Nothing is synced: like Cassandra's these logs survive the
-process's death, not the machine's.
+within a cycle begins another file, `..._0001`, which sorts behind. Nothing is synced: like Cassandra's these logs survive
+the process's death, not the machine's.
 """
 
 import errno
