@@ -11,12 +11,14 @@ from protocol.errors import StorageError
 from protocol.types import INT
 from storage.commitlog.archiving import RETRY_S, ArchivingOptions
 from storage.commitlog.format import CommitLogPosition
-from storage.commitlog.log import CommitLogOptions
+from storage.commitlog.log import CommitLogFailed, CommitLogOptions
 from storage.commitlog.restore_point import RestorePoint
 from storage.engine import Engine, EngineOptions
 from storage.environment.environment import Environment, Rng
+from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
 from storage.mutation import Deletion, PartitionUpdate
+from storage.schema.metadata import TableMetadata
 
 ARCHIVING = ArchivingOptions("cp %path /archive/%name", "cp %from %to", ("/archive",))
 OPTIONS = EngineOptions("/d", CommitLogOptions(segment_bytes=4096), archiving=ARCHIVING)
@@ -140,6 +142,74 @@ def test_an_archive_brings_back_what_was_at_a_point_in_time() -> None:
         assert later.id not in restored.engine.stores
         restored.insert(made, 500, 1, "new")
         expected = [*(row for row in expected if row[0] != 500), (500, 1, "new")]
+
+
+def archived_past_a_point() -> tuple[Archived, RestorePoint, TableMetadata, list[tuple[int, int, str]]]:
+    """A drained node with an archive, a point before some of it, and what its table had then."""
+    node = Archived(OPTIONS)
+    made = table()
+    node.create(made)
+    expected = fill(node, made, 0, 60)
+    node.flush()
+    expected += fill(node, made, 60, 20)
+    point = RestorePoint(node.clock.wall_us())
+    node.clock.advance(10)
+    fill(node, made, 100, 20)
+    node.engine.truncate(made, node.clock.wall_us())
+    node.engine.drain()
+    return node, point, made, expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_crash", [True, False], ids=["crash", "EIO"])
+@pytest.mark.parametrize("operation", ["open", "write", "sync", "sync_folder", "unlink", "rename", "read"])
+def test_whatever_the_disk_does_a_restore_is_begun_again_and_loses_nothing(operation: str, is_crash: bool) -> None:
+    node, point, made, expected = archived_past_a_point()
+    options = replace(OPTIONS, archiving=replace(ARCHIVING, point=point))
+    failures = 0
+    for after in range(400):
+        restored = Archived.__new__(Archived)
+        restored.disk, restored.clock, restored.options = FaultyDisk(), node.clock, options
+        restored.disk.mkdirs("/archive")
+        for name in node.segments("/archive"):
+            restored.disk.write_file_atomically(f"/archive/{name}", node.disk.read_file(f"/archive/{name}"))
+        restored.disk.fail(operation, after)
+        try:
+            restored.start().keep_restored()
+            has_failed = False
+        except (OSError, StorageError, CommitLogFailed):
+            has_failed = True
+        restored.disk.heal()
+        restored.disk.crash(lambda unsynced: unsynced // 2 if is_crash else unsynced, names_kept=not is_crash)
+        restored.start().keep_restored()
+        assert restored.rows(made) == expected, (operation, after)
+        assert restored.segments() == [], (operation, after)
+        restored.options = replace(OPTIONS, archiving=None)
+        restored.kill()
+        assert restored.rows(made) == expected, (operation, after)
+        if not has_failed:
+            break
+        failures += 1
+    assert failures >= {"rename": 0, "unlink": 1}.get(operation, 3)
+
+
+@pytest.mark.parametrize("operation", ["read", "write", "unlink"])
+def test_a_disk_that_fails_while_segments_are_archived_loses_none(operation: str) -> None:
+    node = Archived(OPTIONS)
+    made = table()
+    node.create(made)
+    expected = fill(node, made, 0, 200)
+    written = node.segments()
+    node.disk.fail(operation, 1)
+    node.engine.tick()
+    node.engine.background.finish()
+    node.disk.heal()
+    node.clock.advance(RETRY_S + 1)
+    node.tick()
+    node.flush()
+    node.engine.drain()
+    assert node.segments("/archive")[: len(written)] == written
+    assert node.moved_to(OPTIONS).rows(made) == expected
 
 
 def test_what_is_before_a_snapshots_position_is_not_replayed() -> None:
