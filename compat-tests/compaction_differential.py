@@ -22,13 +22,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from sstable_differential import REPLICATION, Round, run, same  # noqa: E402
 from sstables.pairs import our_dump  # noqa: E402
-from sstables.random_tables import RandomTable, random_tables  # noqa: E402
+from sstables.random_tables import RandomTable  # noqa: E402
 
-from protocol.requests import QueryOptions  # noqa: E402
 from storage.background import Lane, Task  # noqa: E402
 from storage.compaction.choices import Choice, Situation, class_name  # noqa: E402
 from storage.compaction.compaction import Compaction  # noqa: E402
-from storage.compaction.strategies import major  # noqa: E402
+from storage.compaction.strategies import major, together  # noqa: E402
 from storage.environment.disk import RealDisk  # noqa: E402
 from storage.files.folders import DataFolders  # noqa: E402
 from storage.files.table_files import TableFiles  # noqa: E402
@@ -56,19 +55,14 @@ class CompactedRound(Round):
     def run(self) -> None:
         self.theirs.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}")
         self._same(f"CREATE KEYSPACE {self.keyspace} WITH replication = {REPLICATION}")
-        tables = list(random_tables(Random(self.seed), self.keyspace, self.count, FLUSHES))
+        tables = self.tables(FLUSHES)
         for number, table in enumerate(tables):
             options = f" AND compaction = {self.compaction(table)}"
             options += f" AND gc_grace_seconds = {864_000 if number % 2 else 0}"
             for each in table.create:
                 self._same(each.text() + options * each.text().startswith("CREATE TABLE"))
         for part in range(FLUSHES):
-            for table in tables:
-                for each in table.parts[part]:
-                    if each.text().startswith("ALTER"):
-                        self._both(each)
-                    else:
-                        self.theirs.query(each.text(), QueryOptions(values=each.values()))
+            self.write_part([table.parts[part] for table in tables], None)
             self.inspector.flush(self.keyspace)
         self.inspector.load_schema()
         time.sleep(PURGE_AFTER_S)
@@ -109,7 +103,7 @@ class CompactedRound(Round):
         if len(some) > 1:
             totals["compactions of some"] += 1
             paths = [folder / reader.descriptor.file_name(DATA) for reader in some]
-            self._compact([Choice(some)], files, folder, lambda: self.inspector.compact_files(paths))
+            self._compact([together(some, options)], files, folder, lambda: self.inspector.compact_files(paths))
         for _ in range(2):
             now_s = int(time.time())
             situation = Situation(options, now_s * 1000, now_s - store.table.params.gc_grace_seconds)
