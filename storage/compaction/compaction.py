@@ -14,9 +14,10 @@ from uuid import UUID
 from protocol.errors import CorruptionError
 from storage.background import Cancelled, Task
 from storage.batches import Batch, in_order
-from storage.compaction.choices import Choice
+from storage.compaction.choices import Choice, overlapping
 from storage.compaction.outputs import ApartOutputs, Outputs
 from storage.compaction.purging import Purger, uncovered_partition
+from storage.compaction.tombstones import fully_expired
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
 from storage.environment.strands import beside
@@ -24,6 +25,7 @@ from storage.files.flush import stored_rows
 from storage.files.table_files import TableFiles
 from storage.files.transaction import Transaction
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
+from storage.memtable.range_tombstones import melted
 from storage.merged import SourcePartition
 from storage.mutation import NO_TIMESTAMP
 from storage.reads import Stored
@@ -240,7 +242,12 @@ class Compaction:
     def _merge(self, outputs: Outputs | ApartOutputs, task: Task) -> None:
         store, rules, merged = self.files.store, self.rules, self._merged
         copies = not (rules.removes_covered or rules.skips_damaged)
-        inputs = [_Input(reader, self.files.version if copies else None, rules.skips_damaged) for reader in self.inputs]
+        expired = self._fully_expired()
+        inputs = [
+            _Input(reader, self.files.version if copies else None, rules.skips_damaged)
+            for reader in self.inputs
+            if reader not in expired
+        ]
 
         def point() -> None:
             task.completed = min(task.total, sum(source.at for source in inputs))
@@ -313,9 +320,21 @@ class Compaction:
         return PartitionData(
             purger.deletion(partition.deletion),
             purger.row(static) if static is not None else None,
-            purger.tombstones(partition.range_tombstones(b"", b"\xff")),
+            purger.tombstones(melted(partition.range_tombstones(b"", b"\xff"))),  # of an index's blocks each has its piece
             purger.rows(kept.rows(stored_rows(partition, point))),
         )
+
+    def _fully_expired(self) -> list[SSTableReader]:
+        """The inputs that go without a look: all in them has expired, and what they hide is nowhere else, but for what has
+        expired itself (CompactionController.getFullyExpiredSSTables)."""
+        store = self.files.store
+        if not self._may_purge or self.rules.ranges is not None or any(isinstance(s, Memtable) for s in store.flushed):
+            return []
+        if len(store.memtable) or len(store.flushed) != len(self.files.readers):  # one that is damaged may hold anything
+            return []
+        others = [reader for reader in self.files.readers if reader not in self.inputs]
+        others = [r for r in overlapping(self.inputs, others) if r.max_local_deletion_s >= self._gc_before_s]
+        return fully_expired(self.inputs, self._gc_before_s, others)
 
     def _purgeable_us(self, key: bytes) -> int:
         """Below which timestamp nothing of a partition lies anywhere else."""

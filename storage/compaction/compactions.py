@@ -9,7 +9,7 @@ from protocol.types import VectorType
 from storage.background import Background, Lane, Task
 from storage.compaction.choices import Choice, Situation, class_name, total_bytes
 from storage.compaction.compaction import USUAL, Apart, Compacted, Compaction, Rules
-from storage.compaction.strategies import UNIFIED, major, next_to_compact
+from storage.compaction.strategies import UNIFIED, major, next_to_compact, together
 from storage.compaction.unified import shards_of
 from storage.compaction.verifying import VerifyOptions, verify_table
 from storage.environment.environment import Environment, TimeUuidSource
@@ -87,7 +87,7 @@ class Compactions:
 
         def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
             readers = [reader for reader in files.readers if is_wanted(reader)]
-            return [Choice(readers, readers[0].level if len(readers) == 1 else 0)] if readers else ()
+            return [together(readers, files.store.table.params.compaction)] if readers else ()
 
         return self._add(files, "Compaction", choose)
 

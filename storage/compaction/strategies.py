@@ -60,6 +60,16 @@ def major(sstables: Sequence[S], situation: Situation) -> list[Choice[S]]:
     return [Choice(sstables)]
 
 
+def together(sstables: Sequence[S], options: Mapping[str, str]) -> Choice[S]:
+    """Those, whatever the strategy would take (a user-defined compaction)."""
+    name = class_name(options)
+    if name == UNIFIED:
+        return Choice(sstables, shards=unified.shards(sstables, options))
+    if len(sstables) == 1 and sstables[0].level and name == "LeveledCompactionStrategy":
+        return Choice(sstables, sstables[0].level, leveled.sstable_bytes(options))
+    return Choice(sstables)
+
+
 def size_tiered(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S]:
     """The bucket of the smallest SSTables of which there are enough."""
     low, high = float(options.get("bucket_low", 0.5)), float(options.get("bucket_high", 1.5))

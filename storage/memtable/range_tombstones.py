@@ -64,7 +64,7 @@ class RangeTombstones:
                 pieces.append(RangeTombstone(new.end, end, deletion, new.end_values, end_values))
         if at < new.end:
             pieces.append(RangeTombstone(at, new.end, new.deletion, at_values, new.end_values))
-        self._replace(first, behind, _melted(pieces))
+        self._replace(first, behind, melted(pieces))
 
     def covering(self, ck: bytes) -> Deletion:
         """The deletion over one clustering; LIVE where there is none."""
@@ -87,12 +87,12 @@ class RangeTombstones:
         self._ends[first:behind] = [item.end for item in items]
 
 
-def _melted(pieces: list[RangeTombstone]) -> list[RangeTombstone]:
-    melted: list[RangeTombstone] = []
+def melted(pieces: Iterable[RangeTombstone]) -> list[RangeTombstone]:
+    """Pieces that touch and have the same deletion become one."""
+    found: list[RangeTombstone] = []
     for piece in pieces:
-        if melted and melted[-1].end == piece.start and melted[-1].deletion == piece.deletion:
-            last = melted[-1]
-            melted[-1] = RangeTombstone(last.start, piece.end, piece.deletion, last.start_values, piece.end_values)
+        if found and found[-1].end == piece.start and found[-1].deletion == piece.deletion:
+            found[-1] = found[-1]._replace(end=piece.end, end_values=piece.end_values)
         else:
-            melted.append(piece)
-    return melted
+            found.append(piece)
+    return found

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from protocol.errors import CorruptionError
 from storage.memtable.packed import StoredRow, timestamp_of
-from storage.memtable.range_tombstones import RangeTombstones
+from storage.memtable.range_tombstones import RangeTombstones, melted
 from storage.mutation import LIVE, Deletion, RangeTombstone, Row
 from storage.reconcile import uncovered_row
 from storage.sstable.constants import DAMAGE, corrupted, named
@@ -170,7 +170,7 @@ class SSTablePartition:
         """All range tombstones, whole."""
         if not self._file.decoder.may_have_deletions:
             return ()
-        return _whole(piece for index in range(self._block_count()) for piece in self._pieces(index))
+        return melted(piece for index in range(self._block_count()) for piece in self._pieces(index))
 
     def raw(self) -> RawPartition:
         """All that the file says, also what its own deletions cover."""
@@ -334,17 +334,6 @@ def pieces_between(markers: Iterable[Marker], deletion: Deletion, begin: Edge, e
         opened = here
     if deletion != LIVE and opened[0] < end[0]:
         found.append(RangeTombstone(opened[0], end[0], deletion, opened[1], end[1]))
-    return found
-
-
-def _whole(pieces: Iterable[RangeTombstone]) -> list[RangeTombstone]:
-    """Pieces that touch and have the same deletion become one."""
-    found: list[RangeTombstone] = []
-    for piece in pieces:
-        if found and found[-1].end == piece.start and found[-1].deletion == piece.deletion:
-            found[-1] = found[-1]._replace(end=piece.end, end_values=piece.end_values)
-        else:
-            found.append(piece)
     return found
 
 

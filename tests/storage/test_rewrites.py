@@ -15,9 +15,10 @@ from protocol.types import INT
 from storage.background import Task
 from storage.files.table_files import TableFiles
 from storage.memtable.memtable import position_of
-from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, PartitionUpdate, Row
+from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import VERSIONS
+from storage.sstable.unfiltered import Marker
 
 NOTHING = {"class": "SizeTieredCompactionStrategy", "enabled": "false"}
 
@@ -292,6 +293,76 @@ def test_some_sstables_are_compacted_on_demand() -> None:
     finished(node, [node.engine.files.compactions.compact_these(files, files.readers[:2])])
     assert sorted(reader.key_count for reader in files.readers) == [10, 20]
     assert node.rows(made) == expected
+
+
+def test_on_demand_the_strategy_says_how_it_is_cut() -> None:
+    node, made = node_of({"class": "UnifiedCompactionStrategy", "min_sstable_size": "0B", "enabled": "false"})
+    expected = fill(node, made, 0, 40)
+    flush(node)
+    files = files_of(node, made)
+    assert len(files.readers) > 1
+    finished(node, [node.engine.files.compactions.compact_these(files, files.readers)])
+    assert len(files.readers) > 1
+    assert node.rows(made) == expected
+
+
+def test_what_has_expired_as_a_whole_goes_though_expired_data_is_elsewhere() -> None:
+    """Deletions of a partition were kept because of an older deletion of it in an SSTable that was not compacted."""
+    node, made = node_of(NOTHING)
+    for _ in range(3):
+        delete(node, made, 0)
+        node.clock.advance(1)
+        flush(node)
+    fill(node, made, 1, 1)
+    flush(node)
+    node.clock.advance(made.params.gc_grace_seconds + 10)
+    files = files_of(node, made)
+    by_age = sorted(files.readers, key=lambda reader: reader.max_timestamp_us)
+    finished(node, [node.engine.files.compactions.compact_these(files, by_age[1:3])])
+    assert set(files.readers) == {by_age[0], by_age[3]}
+    assert [k for k, _, _ in node.rows(made)] == [1]
+
+
+@pytest.mark.parametrize("older", ["SSTable", "memtable"])
+def test_what_has_expired_as_a_whole_stays_while_it_hides_something(older: str) -> None:
+    node, made = node_of(NOTHING)
+    fill(node, made, 0, 1)
+    if older == "SSTable":
+        flush(node)
+    else:
+        node.engine.truncate(made, node.clock.wall_us())
+    delete(node, made, 0)
+    flush(node)
+    node.clock.advance(made.params.gc_grace_seconds + 10)
+    if older == "memtable":
+        old = Row((INT.encode(1),), Liveness(5), LIVE, {"v": Cell(5, b"old")})
+        node.engine.apply(PartitionUpdate(made.id, INT.encode(0), rows={INT.order_key(INT.encode(1)): old}))
+    files = files_of(node, made)
+    newest = max(files.readers, key=lambda reader: reader.max_timestamp_us)
+    finished(node, [node.engine.files.compactions.compact_these(files, [newest])])
+    assert node.rows(made) == []
+    assert [reader.key_count for reader in files.readers] == [1] * (2 if older == "SSTable" else 1)
+
+
+def test_a_range_tombstone_over_the_blocks_of_an_index_stays_one() -> None:
+    """Each block had its piece written, with a boundary between two of the same deletion."""
+    node = Harness(replace(OPTIONS, column_index_bytes=1024))
+    made = with_compaction(table(), NOTHING)
+    node.create(made)
+    for c in range(200):
+        node.insert(made, 1, c, "x" * 30)
+    now_us = node.clock.wall_us()
+    first, last = (INT.encode(20),), (INT.encode(150),)
+    low, high = INT.order_key(first[0]), INT.order_key(last[0])
+    tombstone = RangeTombstone(low, high, Deletion(now_us, now_us // 1_000_000), first, last)
+    node.engine.apply(PartitionUpdate(made.id, INT.encode(1), range_tombstones=(tombstone,)))
+    flush(node)
+    compact(node)
+    (reader,) = files_of(node, made).readers
+    assert sum(len(stretch.wide) for stretch in reader.stretches()) == 1
+    ((_, partition),) = reader.partitions()
+    markers = [found for _, found in partition.raw().unfiltereds if isinstance(found, Marker)]
+    assert [marker.place for marker in markers] == [low, high]
 
 
 def test_reading_is_paced() -> None:
