@@ -14,6 +14,9 @@ from harness.runner import Address
 MODES = ("flush", "compact", "kill")
 ENDS_WITH_THE_PROCESS = {
     "counter/deleted_counters_go_on_counting": "counts that a DELETE hides are kept in memory, as in Cassandra",
+    "sai/create_sai_on_all_types": "a start has indexes by name, here as in Cassandra",
+    "user_aggregates/create_aggregate_forms_and_errors": "an aggregate keeps a function that was replaced, till a start",
+    "user_functions/describe_functions": "a start has functions by name and by their arguments, here as in Cassandra",
     "roles_basic/alter_without_permission": "a connection outlives the password of its role",
     "roles_basic/login": "a connection outlives the login of its role",
     "roles_permissions/types_and_keyspaces": "a connection outlives the login of its role",
