@@ -28,7 +28,7 @@ from cluster.consistency import (
     validate_for_read,
     validate_for_write,
 )
-from cluster.coordination.plans import Deciders, ReadPlan, WritePlan, read_plan
+from cluster.coordination.plans import Deciders, ReadPlan, WritePlan, nearest_first, read_plan
 from cluster.replication import LocalStrategy, ReplicationStrategy, strategy_of
 from cluster.ring import TOKEN_MIN, Node, Ring
 from cluster.topology import Topology
@@ -102,7 +102,12 @@ class ReplicaPlan:
     def _make_read(self, live: Sequence[Node]) -> ReadPlan:
         local = self._coordinator.local
         required = assure_sufficient(self.level, self._strategy, live, local.datacenter)
-        return read_plan(self.level, self._strategy, required, live, local)
+        return read_plan(self.level, self._strategy, required, self._coordinator.by_proximity(live), local)
+
+    def forget_reads(self) -> None:
+        """Others may be asked first from now on."""
+        self._reads.clear()
+        self._reads_alike.clear()
 
     def to_scan(self, start: Position, end: Position | None) -> tuple[ReadPlan, Position | None]:
         """For the first of the positions from `start` on, and where these end: ranges are read together as long as the same
@@ -179,6 +184,8 @@ class Coordinator:
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
         self.topology: Topology | None = None
+        self.by_proximity: Callable[[Sequence[Node]], list[Node]] = lambda nodes: nearest_first(nodes, local)
+        """The best to read from first."""
         self._is_alive = is_alive or (lambda node: True)
         # by keyspace's name, with the parameters that they follow from
         self._local_cas: dict[tuple[str, int, int], KeyspaceParams] = {}
@@ -205,6 +212,13 @@ class Coordinator:
         self._local_cas.clear()
         self._deciders_of.clear()
         self._held.clear()
+
+    def proximity_changed(self) -> None:
+        """Whom to ask first may be somebody else now."""
+        for _, levels in self._levels.values():
+            for plan in levels.values():
+                if plan is not None:
+                    plan.forget_reads()
 
     def is_alive(self, node: Node) -> bool:
         return node == self.local or self._is_alive(node)

@@ -24,6 +24,7 @@ from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import WritePlan, nearest_first
 from cluster.coordination.proxy import COUNTER, Proxy, Timeouts
 from cluster.coordination.requests import Requests
+from cluster.coordination.scores import Scores
 from cluster.coordination.spreading import Spreading, truncation_error
 from cluster.coordination.writing import REASON_BYTES
 from cluster.coordinator import Coordinator, Holder, RequestKind
@@ -128,10 +129,13 @@ class ClusterNode:
         self.proxy = Proxy(self.local, engine, self.replica, self.requests, self._clock, options.timeouts, self.hints)
         latencies_of = self.proxy.latencies_of
         engine.indexed.placement = PairedViews(engine, coordinator, self.batchlog, self.proxy, self._timeuuids)
+        self.scores = Scores(self.local, self._clock, coordinator.proximity_changed)
+        coordinator.by_proximity, self.proxy.node_took = self.scores.by_proximity, self.scores.took
         self.rounds = Rounds(engine, self.proxy, self.hints, self._clock, self._rng)
         decisions = Decisions(self.rounds, self.local)
         self.bundles = Bundles(
-            self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions
+            self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions,
+            self.scores.took,
         )
         self.when_ready: Callable[[], None] = lambda: None
         """Called when something is outgoing that no message and no tick brought about."""

@@ -38,7 +38,9 @@ class Bundles:
         hints: Hints,
         latencies: LatenciesOf,
         decisions: Decisions,
+        node_took: Callable[[Node, float], None],
     ) -> None:
+        self._node_took = node_took
         self._decisions, self._decided = decisions, list[Decision]()
         self._local, self._engine, self._requests = local, engine, requests
         self._clock, self._timeouts, self._hints, self._latencies = clock, timeouts, hints, latencies
@@ -118,7 +120,8 @@ class Bundles:
             latencies = self._latencies(store.table.id)
             wait_s = speculation_s(store.table.params.speculative_retry, latencies, timeout_s)
             operation_id = self._requests.next_id()
-            bundle.start(now_s, timeout_s, wait_s, self._asking(Verb.READ_EACH, operation_id), latencies.took)
+            ask = self._asking(Verb.READ_EACH, operation_id)
+            bundle.start(now_s, timeout_s, wait_s, ask, latencies.took, self._node_took)
             self._requests.begun(operation_id, bundle)
 
     def _asking(self, verb: Verb, operation_id: int) -> Callable[[Node, bytes], None]:

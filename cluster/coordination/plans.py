@@ -71,8 +71,8 @@ def nearest_first(nodes: Sequence[Node], local: Node) -> list[Node]:
 def read_plan(
     level: Consistency, strategy: ReplicationStrategy, required: int, live: Sequence[Node], local: Node
 ) -> ReadPlan:
-    """`live` replicas suffice for the level."""
-    candidates = nearest_first(live, local)
+    """`live` replicas suffice for the level; the best come first."""
+    candidates = list(live)
     if level in LOCAL_LEVELS:
         candidates = [node for node in candidates if node.datacenter == local.datacenter]
     if level is Consistency.EACH_QUORUM and isinstance(strategy, NetworkTopologyStrategy):

@@ -51,6 +51,8 @@ class Proxy:
         self.local, self.replica, self.requests, self.timeouts = local, replica, requests, timeouts
         self._engine, self._clock, self._hints = engine, clock, hints
         self._latencies: dict[UUID, Latencies] = {}
+        self.node_took: Callable[[Node, float], None] = lambda node, seconds: None
+        """Hears how long nodes take for reads."""
 
     def _asking(self, operation_id: int) -> Callable[[Node, int, bytes], None]:
         send = self.requests.send
@@ -108,7 +110,10 @@ class Proxy:
         if command.criteria is not None:
             command = replace(command, criteria=command.criteria.asked_of(plan.required))
         repairs = store.table.params.read_repair == "BLOCKING"
-        operation = ReadOperation(plan, command, store, self._clock() + timeout_s, speculate_s, repairs)
+        deadline_s = self._clock() + timeout_s
+        operation = ReadOperation(
+            plan, command, store, deadline_s, speculate_s, repairs, self._clock, self.node_took
+        )
         operation_id = self.requests.next_id()
         with self.requests.beginning(operation_id, operation):
             operation.start(self.local, self.replica, self._asking(operation_id))

@@ -24,8 +24,8 @@ class ReadBundle:
     """See the module. `waiters`, `answers` and `digests` have one entry for each of `commands` (reading/plain.py)."""
 
     __slots__ = (
-        "_agreeing", "_ask", "_began_s", "_body", "_deadline_s", "_spares", "_table_id", "_took", "_waited_for", "_waiting",
-        "answers", "commands", "digests", "is_over", "plan", "waiters", "wake_s",
+        "_agreeing", "_ask", "_began_s", "_body", "_deadline_s", "_node_took", "_spares", "_table_id", "_took",
+        "_waited_for", "_waiting", "answers", "commands", "digests", "is_over", "plan", "waiters", "wake_s",
     )  # fmt: skip
 
     def __init__(self, plan: ReadPlan, table_id: bytes, waiting: Waiting) -> None:
@@ -37,7 +37,7 @@ class ReadBundle:
         self.wake_s = inf
         self.is_over = False
         self._agreeing: dict[int, int] = {}  # by index, of those that are not told yet: how many others have the same
-        self._waited_for: dict[Node, None] = {}
+        self._waited_for: dict[Node, float] = {}  # since when
         self._spares = list(plan.spares)
 
     def start(
@@ -47,24 +47,26 @@ class ReadBundle:
         speculation_s: float,
         ask: Callable[[Node, bytes], None],
         took: Callable[[float], None],
+        node_took: Callable[[Node, float], None],
     ) -> None:
-        """Asks the others; `ask` sends a message of this bundle, `took` hears how long an answer takes."""
-        self._began_s, self._deadline_s, self._took = now_s, now_s + timeout_s, took
+        """Asks the others; `ask` sends a message of this bundle, `took` hears how long an answer takes, `node_took` how long
+        a node."""
+        self._began_s, self._deadline_s, self._took, self._node_took = now_s, now_s + timeout_s, took, node_took
         self.wake_s = min(now_s + speculation_s, self._deadline_s) if self._spares else self._deadline_s
         self._agreeing = dict.fromkeys(range(len(self.commands)), 0)
         self._body = self._table_id + encode_records(self.commands)
         self._ask = ask
         for node in self.plan.contacts[1:]:
-            self._ask_for_digests(node)
+            self._ask_for_digests(node, now_s)
 
-    def _ask_for_digests(self, node: Node) -> None:
-        self._waited_for[node] = None
+    def _ask_for_digests(self, node: Node, now_s: float) -> None:
+        self._waited_for[node] = now_s
         self._ask(node, self._body)
 
     def receive(self, sender: Node, message: Message, now_s: float) -> None:
         if sender not in self._waited_for:
             return
-        del self._waited_for[sender]
+        self._node_took(sender, now_s - self._waited_for.pop(sender))
         if message.verb != Verb.DIGESTS or len(message.body) != DIGEST_BYTES * len(self.commands):
             self._leave(list(self._agreeing))
             return
@@ -100,10 +102,12 @@ class ReadBundle:
             self._waiting.again([self.waiters[index] for index in indexes])
 
     def tick(self, now_s: float) -> None:
+        for node, asked_s in self._waited_for.items():
+            self._node_took(node, now_s - asked_s)
         if now_s < self._deadline_s:
             self.wake_s = self._deadline_s
             if self._spares:
-                self._ask_for_digests(self._spares.pop(0))
+                self._ask_for_digests(self._spares.pop(0), now_s)
             return
         self.wake_s = inf
         self.is_over = True

@@ -43,7 +43,8 @@ class Phase(Enum):
 
 
 class ReadOperation:
-    """See the module. `speculate_s`: when one more is asked; `repairs`: whether differences are written."""
+    """See the module. `speculate_s`: when one more is asked; `repairs`: whether differences are written;
+    `node_took` hears how long a node took for what it was asked first, or has until another one is asked."""
 
     def __init__(
         self,
@@ -53,14 +54,17 @@ class ReadOperation:
         deadline_s: float,
         speculate_s: float = inf,
         repairs: bool = True,
+        clock: Callable[[], float] = lambda: 0.0,
+        node_took: Callable[[Node, float], None] = lambda node, seconds: None,
     ) -> None:
+        self._clock, self._node_took = clock, node_took
         self._plan, self._command, self._store, self._repairs = plan, command, store, repairs
         self._deadline_s = deadline_s
         self._spares = list(plan.spares)
         self.wake_s = min(deadline_s, speculate_s) if self._spares else deadline_s
         self.phase = Phase.ASKED
         self.outcome: Outcome[Page] = Outcome()
-        self._contacts: dict[Node, None] = {}
+        self._contacts: dict[Node, float] = {}  # and when each was asked
         self._data: dict[Node, DataAnswer] = {}
         self._digests: dict[Node, bytes] = {}
         self._failures: dict[Node, int] = {}
@@ -85,6 +89,8 @@ class ReadOperation:
         self._judge()
 
     def receive(self, sender: Node, message: Message, now_s: float) -> None:
+        if self.phase is Phase.ASKED and message.verb in (Verb.DATA, Verb.DIGEST):
+            self._tell_time(sender)
         if message.verb == Verb.DATA:
             self._data[sender] = decode_answer(message.body)
         elif message.verb == Verb.DIGEST:
@@ -97,6 +103,11 @@ class ReadOperation:
             self._fail(sender, int.from_bytes(message.body[:REASON_BYTES], "big"))
         self._judge()
 
+    def _tell_time(self, node: Node) -> None:
+        asked_s = self._contacts.get(node)
+        if asked_s is not None:
+            self._node_took(node, self._clock() - asked_s)
+
     def _fail(self, node: Node, reason: int) -> None:
         if reason != FailureReason.NOT_A_REPLICA:
             self._failures[node] = reason
@@ -108,6 +119,10 @@ class ReadOperation:
             self._failures[node] = FailureReason.UNKNOWN
 
     def tick(self, now_s: float) -> None:
+        if self.phase is Phase.ASKED:
+            for node in self._contacts:
+                if node not in self._data and node not in self._digests:
+                    self._tell_time(node)
         if now_s >= self._deadline_s:
             self._time_out()
             return
@@ -123,7 +138,7 @@ class ReadOperation:
     def _ask_all(self, verbs: dict[Node, Verb]) -> None:
         encoded = encode_command(self._command)
         for node, verb in verbs.items():
-            self._contacts[node] = None
+            self._contacts[node] = self._clock()
             if node != self._local:
                 self._ask(node, verb, encoded)
         if self._local in verbs:

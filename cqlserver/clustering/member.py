@@ -13,6 +13,7 @@ from cluster.coordination.deciding import DecidingOperation
 from cluster.coordination.outcome import all_of
 from cluster.coordination.plans import Deciders, WritePlan
 from cluster.coordination.proxy import COUNTER, Timeouts
+from cluster.coordination.scores import Scores
 from cluster.coordinator import READ_LEVELS, DecidersByToken, Levels, ReplicaPlan, RequestKind
 from cluster.gossip.endpoint import ApplicationState, Endpoint, Generation
 from cluster.hints import Hints
@@ -97,6 +98,7 @@ class Member(Owner):
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         _set_hints(self.cluster.hints, node.config.cluster)
+        _set_scores(self.cluster.scores, node.config.cluster)
         self.held_answers = HeldAnswers() if node.sync_before_reply else None
         self.late_answers = self.held_answers or LateAnswers()
         self.dropped: Counter[int] = Counter()
@@ -315,6 +317,12 @@ class Member(Owner):
 def _set_hints(hints: Hints, settings: ClusterSettings) -> None:
     hints.is_enabled, hints.window_s = settings.hinted_handoff_enabled, settings.max_hint_window_ms / 1000
     hints.bytes_per_s = settings.hinted_handoff_throttle_bytes
+
+
+def _set_scores(scores: Scores, settings: ClusterSettings) -> None:
+    scores.is_enabled, scores.badness_threshold = settings.dynamic_snitch, settings.dynamic_snitch_badness_threshold
+    scores.update_s = settings.dynamic_snitch_update_interval_ms / 1000
+    scores.reset_s = settings.dynamic_snitch_reset_interval_ms / 1000
 
 
 def _timeouts(config: Config) -> Timeouts:

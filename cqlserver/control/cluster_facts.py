@@ -125,6 +125,7 @@ async def cluster_facts(control: Control) -> object:
     return {
         "name": node.local.cluster_name,
         "snitch": f"{_SNITCHES}.{node.config.snitch}",
+        "dynamic_snitch": node.config.cluster.dynamic_snitch,
         "partitioner": PARTITIONER,
         "schema_version": str(node.schema.version),
         "schema_versions": by_schema,

@@ -28,6 +28,8 @@ class Network(Generic[Address, Message]):
     receivers: dict[Address, Callable[[Address, Message], None]] = field(default_factory=dict)
     cut: dict[tuple[Address, Address], None] = field(default_factory=dict)
     """Ways, each in one direction."""
+    slow: dict[Address, float] = field(default_factory=dict)
+    """So much longer, in seconds, takes what comes from there."""
     delivered: int = 0
     doubled: int = 0
     lost: int = 0
@@ -39,7 +41,7 @@ class Network(Generic[Address, Message]):
         is_double = self.rng.float() < self.weather.duplicate
         self.doubled += is_double
         for _ in range(2 if is_double else 1):
-            delay_s = self.rng.float() * self.weather.delay_s_max
+            delay_s = self.rng.float() * self.weather.delay_s_max + self.slow.get(sender, 0.0)
             self.schedule.after(delay_s, lambda: self._deliver(sender, receiver, message))
 
     def _deliver(self, sender: Address, receiver: Address, message: Message) -> None:

@@ -102,7 +102,8 @@ def describecluster(tool: Tool) -> None:
     cluster, ring = tool.call("cluster_facts"), tool.call("ring")
     nodes = ring["nodes"]
     tool.out("Cluster Information:")
-    tool.out(f"\tName: {cluster['name']}\n\tSnitch: {cluster['snitch']}\n\tDynamicEndPointSnitch: enabled")
+    dynamic = "enabled" if cluster["dynamic_snitch"] else "disabled"
+    tool.out(f"\tName: {cluster['name']}\n\tSnitch: {cluster['snitch']}\n\tDynamicEndPointSnitch: {dynamic}")
     tool.out(f"\tPartitioner: {cluster['partitioner']}\n\tSchema versions:")
     for version, names in in_java_order(cluster["schema_versions"]).items():
         shown = names if tool.options["print_port"] else [name.rpartition(":")[0] for name in names]

@@ -103,8 +103,9 @@ class SmallNode:
         latencies_of = self.proxy.latencies_of
         nothing_is_decided = Decisions(None, node)  # type: ignore[arg-type]
         self.bundles = Bundles(
-            node, self.engine, self.requests, clock, Timeouts(), self.hints, latencies_of, nothing_is_decided
-        )
+            node, self.engine, self.requests, clock, Timeouts(), self.hints, latencies_of, nothing_is_decided,
+            self.proxy.node_took,
+        )  # fmt: skip
         self.bundles.waiting = Outcomes()
 
     def _send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
