@@ -21,7 +21,7 @@ from storage.environment.strands import beside, long_work
 COSINE, DOT_PRODUCT, EUCLIDEAN = "COSINE", "DOT_PRODUCT", "EUCLIDEAN"
 FLOATS_PER_STEP: Final = 1_500_000
 PLAIN_FLOATS_PER_STEP: Final = 60_000
-BATCH: Final = 500
+BATCH: Final = 100
 """Put in order at a time."""
 _ROUNDING: Final = 2.0**-24
 """Of a float, relative to it."""

@@ -58,7 +58,7 @@ def test_compiled_cut_equals_the_loop(values: list[bytes], data: st.DataObject) 
     )
     row = bytes(10) + wires(*values)
     expected = b"".join(NULL if run is None else wires(*values[run[0] : run[1]]) for run in runs)
-    assert compiled_cut(len(values), runs)(row) == cut_of(runs)(row) == expected
+    assert compiled_cut(len(values), tuple(runs))(row) == cut_of(runs)(row) == expected
     assert COMPILED_VALUES_MAX >= 8
 
 
