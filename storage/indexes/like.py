@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Final
 
 from storage.indexes.attached import AttachedIndex
-from storage.indexes.reading import AFTER, Hit
-from storage.indexes.sorted_terms import Entry, SortedTerms
+from storage.indexes.reading import Hit
+from storage.indexes.sorted_terms import AFTER, Entry, SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
 from storage.memtable.memtable import Position
 from storage.reads import Slice
@@ -80,7 +80,7 @@ class LikeLookup:
     def _bounds(self, term: bytes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
         key = self._index.type.order_key(term)
         if self._condition is Condition.LIKE_MATCHES:
-            return (key,), (key, AFTER)
+            return (key,), behind(key)
         if self._condition is Condition.LIKE_PREFIX:
             return (key[:-_TERM_END],), (key[:-_TERM_END] + AFTER,)
         return (b"",), (AFTER,)

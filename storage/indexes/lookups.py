@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from storage.indexes.entries import entry_value
 from storage.indexes.like import LikeLookup
-from storage.indexes.reading import AFTER, AttachedLookup, LocalLookup
+from storage.indexes.reading import AttachedLookup, LocalLookup
+from storage.indexes.sorted_terms import AFTER, behind
 from storage.indexes.table_indexes import TableIndexes
 from storage.indexes.vectors import VectorIndex
 from storage.row_filter import Condition
@@ -55,9 +56,9 @@ def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> Index
         if attached is None:
             return None
         start = b"" if wanted.start is None else attached.term(wanted.start)
-        end = b"\xff" if wanted.end is None else attached.term(wanted.end)
-        lower = (start,) if wanted.start is None or wanted.start_inclusive else (start, AFTER)
-        return AttachedLookup(indexes, wanted.index, lower, (end, AFTER) if wanted.end_inclusive else (end,))
+        end = AFTER if wanted.end is None else attached.term(wanted.end)
+        lower = (start,) if wanted.start is None or wanted.start_inclusive else behind(start)
+        return AttachedLookup(indexes, wanted.index, lower, behind(end) if wanted.end_inclusive else (end,))
     if isinstance(wanted, IndexedText):
         attached = indexes.attached.get(wanted.index)
         if attached is None:
@@ -71,4 +72,4 @@ def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> Index
     if attached is None or isinstance(attached, VectorIndex):
         return None
     exact = attached.term(value)
-    return AttachedLookup(indexes, wanted.index, (exact,), (exact, AFTER))
+    return AttachedLookup(indexes, wanted.index, (exact,), behind(exact))

@@ -10,7 +10,7 @@ from itertools import chain, groupby, islice
 from typing import Final, Protocol
 
 from storage.indexes.local import blob_key
-from storage.indexes.sorted_terms import SortedTerms
+from storage.indexes.sorted_terms import SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
 from storage.memtable.memtable import Position, position_of
 from storage.memtable.packed import StoredRow
@@ -109,7 +109,7 @@ class AttachedLookup:
 
     @property
     def is_of_one_term(self) -> bool:
-        return self._end == (*self._start, AFTER)
+        return len(self._start) == 1 and self._end == behind(self._start[0])
 
     @property
     def count(self) -> int:
@@ -128,7 +128,7 @@ class AttachedLookup:
     def hits(self, start: Position, end: Position | None) -> Iterator[Hit]:
         if self.is_of_one_term:
             term = self._start[0]
-            found = self._terms.between((term, start), (term, AFTER if end is None else end))
+            found = self._terms.between((term, start), behind(term) if end is None else (term, end))
             return ((position, ck) for _, position, ck in found)
         between = self._terms.between(self._start, self._end)
         hits = [(position, ck) for _, position, ck in between if start <= position and (end is None or position < end)]

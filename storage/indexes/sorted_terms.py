@@ -11,7 +11,12 @@ from typing import Final, TypeAlias
 Entry: TypeAlias = tuple[bytes, bytes, bytes]
 BLOCK_MAX: Final = 512
 AFTER: Final = b"\xff"
-"""Stands behind every position, as their first eight bytes are a token's, and behind every term: order keys begin lower."""
+"""Stands behind every term: order keys begin lower. Positions do not: they begin with a token."""
+
+
+def behind(term: bytes) -> tuple[bytes]:
+    """The bound behind all entries of a term."""
+    return (term + b"\0",)
 
 
 class SortedTerms:

@@ -8,6 +8,7 @@ import pytest
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 from storage.indexes.sasi import SASI_CLASS
+from storage.memtable.memtable import position_of
 from tests.cqlserver.small_server import KEYSPACE, small_node
 from tests.cqlserver.test_secondary_indexes import Client, number, restarted
 
@@ -131,3 +132,17 @@ def test_like_gives_what_a_scan_gives() -> None:
         if step == 150:
             client = restarted(client.node, disk, clock)
     assert found_rows > 100
+
+
+def test_partitions_at_the_end_of_the_ring_are_found() -> None:
+    """The bound behind a term's entries lay before positions that begin with the greatest byte."""
+    k = next(k for k in range(10_000) if position_of(number(k))[0] == 0xFF)
+    client = Client(small_node(FaultyDisk(), ManualClock(), sasi_indexes_enabled=True))
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int PRIMARY KEY, v int, w text)")
+    client.run("CREATE INDEX ON ks.t (v) USING 'sai'")
+    client.run(f"CREATE CUSTOM INDEX ON ks.t (w) USING '{SASI_CLASS}'")
+    client.run(f"INSERT INTO ks.t (k, v, w) VALUES ({k}, 1, 'a')")
+    wheres = ("v = 1", "v >= 1 AND v <= 1", "v <= 1", "v > 0", "w = 'a'", "w LIKE 'a'", "w LIKE 'a%'", f"k = {k} AND v = 1")
+    for where in wheres:
+        assert client.run(f"SELECT k FROM ks.t WHERE {where}") == [(number(k),)], where
