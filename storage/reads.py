@@ -389,6 +389,11 @@ class TableStore:
                 ck, row = split_single(partition)
                 yield PartitionView(position[8:], None, (([ck], [row]),))
 
+    @property
+    def keeps_singles(self) -> bool:
+        """Whether a partition of one packed row is in memory, as bytes, and is what is read of it."""
+        return not self.flushed and not self._dropped_us and not self.table.statics
+
     def scan_batches(
         self,
         now_s: int,

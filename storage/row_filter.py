@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from protocol.types import DECIMAL, INET, CqlType, ListType, MapType, SetType
 from storage.collection_items import split_collection
 from storage.environment.strands import paused
+from storage.memtable.memtable import rows_of_singles
 from storage.mutation import Row
 from storage.schema.metadata import ColumnKind, ColumnMetadata, TableMetadata
 
@@ -215,16 +216,30 @@ class RowFilter:
                 return False
         return True
 
+    @property
+    def is_of_rows_alone(self) -> bool:
+        """Whether nothing of a partition counts but its rows."""
+        return not self._static_tests
+
+    def singles(self, positions: Sequence[bytes], partitions: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Those of partitions of one row each (reads.Singles) that pass, if it is of rows alone."""
+        self._bound = self._projector.bind(positions[0][8:], None)
+        return self.rows(positions, rows_of_singles(partitions), partitions)
+
     def takes(self, row: Row | bytes) -> bool:
         """Of the partition that was given last."""
         return not self._row_tests or self._passes(row, self._row_tests)
 
-    def rows(self, cks: Sequence[bytes], rows: Sequence[Any]) -> tuple[Sequence[bytes], Sequence[Any]]:
+    def rows(
+        self, cks: Sequence[bytes], rows: Sequence[Any], told: Sequence[Any] | None = None
+    ) -> tuple[Sequence[bytes], Sequence[Any]]:
+        """Those that pass, of the partition that was given last; `told`: what stands for each row in the answer."""
+        told = rows if told is None else told
         if not self._row_tests or not rows:
-            return cks, rows
+            return cks, told
         assert self._bound is not None
         values_of_rows = self._bound.values_of(rows)
         kept: Iterable[int] = range(len(rows))
         for index, test in self._row_tests:
             kept = [at for at in kept if (value := values_of_rows[at][index]) is not None and test(value)]
-        return [cks[at] for at in kept], [rows[at] for at in kept]
+        return [cks[at] for at in kept], [told[at] for at in kept]

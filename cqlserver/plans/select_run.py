@@ -134,7 +134,7 @@ class Reading:
             if state.clustering is not None and state.remaining_in_partition > 0:
                 slices = self._resumed_slices(state.clustering)
                 yield state.key, self.store.read(state.key, slices, shape.now_s, shape.reverse), True
-        if isinstance(self.store, IndexedStore) or self._looks_at_each:
+        if self._looks_at_each:
             for view in self.store.scan(shape.now_s, start, end, shape.slices, shape.reverse):
                 yield view.key, view, False
             return
@@ -147,7 +147,8 @@ class Reading:
         """Raises InvalidRequest and what functions raise."""
         shape, sink = self.shape, self.sink
         grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
-        self._looks_at_each = grouped is not None or self.filter is not None or self.trace is not None
+        filters_partitions = self.filter is not None and not self.filter.is_of_rows_alone
+        self._looks_at_each = grouped is not None or filters_partitions or self.trace is not None
         if shape.keys is None or isinstance(self.store, IndexedStore):
             while not self.store.prepare_scan():
                 yield
@@ -216,13 +217,19 @@ class Reading:
 
     def _take_singles(self, singles: Singles) -> None:
         positions, partitions = singles
+        self._work += len(partitions) * self._row_cost
+        if self.filter is not None:
+            if self._guard is not None:
+                self._guard.rows += len(partitions)
+            positions, partitions = self.filter.singles(positions, partitions)
+            if not partitions:
+                return
         if self._page_left < len(partitions):
             positions, partitions = positions[: self._page_left], partitions[: self._page_left]
         count = len(partitions)
         self.sink.add_singles([position[8:] for position in positions], rows_of_singles(partitions))
-        if self._guard is not None:
+        if self._guard is not None and self.filter is None:
             self._guard.rows += count
-        self._work += count * self._row_cost
         self._count(count)
         self._mark(positions[-1][8:], split_single(partitions[-1])[0], self.shape.per_partition_limit - 1)
 

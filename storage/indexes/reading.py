@@ -12,9 +12,9 @@ from typing import Final, Protocol
 from storage.indexes.local import blob_key
 from storage.indexes.sorted_terms import SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
-from storage.memtable.memtable import Position, position_of
+from storage.memtable.memtable import Position, position_of, split_single
 from storage.memtable.packed import StoredRow
-from storage.reads import EVERYTHING, FIRST_POSITION, Chunk, PartitionView, Slice, TableStore
+from storage.reads import EVERYTHING, FIRST_POSITION, Chunk, PartitionView, Singles, Slice, TableStore
 
 ROWS_AT_ONCE: Final = 64
 AFTER: Final = b"\xff"
@@ -172,6 +172,39 @@ class IndexedStore:
             view = self._view(position[8:], hits, slices, now_s, reverse)
             if view is not None:
                 yield view
+
+    def scan_batches(
+        self,
+        now_s: int,
+        start: Position = FIRST_POSITION,
+        end: Position | None = None,
+        slices: Sequence[Slice] = EVERYTHING,
+        reverse: bool = False,
+    ) -> Iterator[Singles | PartitionView]:
+        """The same; partitions of one row each come together, if all of a partition is wanted."""
+        if slices != EVERYTHING or not self._store.keeps_singles:
+            yield from self.scan(now_s, start, end, slices, reverse)
+            return
+        get = self._store.memtable.get
+        positions: list[Position] = []
+        partitions: list[bytes] = []
+        for position, found in groupby(self._lookup.hits(start, end), lambda hit: hit[0]):
+            stored, hits = get(position[8:]), list(found)
+            if type(stored) is bytes:
+                if not self._has_clustering or any(ck in (b"", split_single(stored)[0]) for _, ck in hits):
+                    positions.append(position)
+                    partitions.append(stored)
+                if len(partitions) < ROWS_AT_ONCE:
+                    continue
+            if partitions:
+                yield Singles(positions, partitions)
+                positions, partitions = [], []
+            if type(stored) is not bytes:
+                view = self._view(position[8:], iter(hits), slices, now_s, reverse)
+                if view is not None:
+                    yield view
+        if partitions:
+            yield Singles(positions, partitions)
 
     def _view(
         self, key: bytes, hits: Iterator[Hit], slices: Sequence[Slice], now_s: int, reverse: bool

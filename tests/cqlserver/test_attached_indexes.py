@@ -5,6 +5,9 @@ import struct
 
 import pytest
 
+from cqlserver.pending import Pending
+from protocol.requests import QueryOptions
+from protocol.responses import RowsResult
 from storage.environment.environment import ManualClock
 from storage.environment.memory import FaultyDisk
 from storage.indexes.sasi import SASI_CLASS
@@ -132,6 +135,45 @@ def test_like_gives_what_a_scan_gives() -> None:
         if step == 150:
             client = restarted(client.node, disk, clock)
     assert found_rows > 100
+
+
+def test_partitions_of_one_row_are_found_with_the_others() -> None:
+    """They are taken many at a time: rows with a TTL, of several clusterings and with nulls among them, in pages."""
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    rng = random.Random(seed)
+    client = Client(small_node(FaultyDisk(), ManualClock()))
+    client.run(KEYSPACE)
+    for table in ("t", "plain"):
+        client.run(f"CREATE TABLE ks.{table} (k int, c int, v int, w int, PRIMARY KEY (k, c))")
+    client.run("CREATE INDEX ON ks.t (v) USING 'sai'")
+    client.run("CREATE INDEX ON ks.t (w)")
+    for k in range(300):
+        for _ in range(rng.choice((1, 1, 1, 1, 2, 3))):
+            c, v, w = rng.randrange(4), rng.randrange(5), rng.randrange(5)
+            columns, values = rng.choice((("k, c, v, w", f"{k}, {c}, {v}, {w}"), ("k, c, v", f"{k}, {c}, {v}")))
+            ttl = rng.choice(("", "", " USING TTL 1000"))
+            for table in ("t", "plain"):
+                client.run(f"INSERT INTO ks.{table} ({columns}) VALUES ({values}){ttl}")
+    found_rows = 0
+    for where in ("v = 1", "w = 2", "v > 2", "v = 1 AND w = 2", "v < 3 AND c = 1", "k > 100 AND v = 1"):
+        text = f"SELECT k, c, v, w FROM ks.%s WHERE {where} ALLOW FILTERING"
+        expected = client.run(text % "plain")
+        assert client.run(text % "t") == expected
+        assert client.run((text % "t").replace("ALLOW", "LIMIT 7 ALLOW")) == expected[:7]
+        found, state = [], None
+        while True:
+            options = QueryOptions(consistency=1, page_size=5, paging_state=state)
+            result = client.node.statements.query(client.state, text % "t", options)
+            page = result.finish() if isinstance(result, Pending) else result
+            assert isinstance(page, RowsResult)
+            found += page.rows()
+            state = page.paging_state
+            if state is None:
+                break
+        assert found == expected
+        found_rows += len(found)
+    assert found_rows > 300
 
 
 def test_partitions_at_the_end_of_the_ring_are_found() -> None:
