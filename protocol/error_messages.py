@@ -71,7 +71,7 @@ def _in_words_of(version: int, error: RequestError) -> RequestError:
             )
         if error.code in _CODE_NAMES:
             return InvalidRequest(f"ERROR {_CODE_NAMES[error.code]}: {error.message}")
-    if isinstance(error, CasWriteUnknown) or (isinstance(error, WriteTimeout) and error.write_type == "CAS"):
+    if isinstance(error, CasWriteUnknown) or (isinstance(error, WriteTimeout) and error.is_conditional):
         return WriteTimeout(_timeout(error.received), error.consistency, error.received, error.block_for, "CAS")
     return error
 

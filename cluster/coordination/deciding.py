@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
 
-from cluster.coordination.errors import cas_timeout, read_timeout, write_timeout
+from cluster.coordination.errors import cas_timeout, read_timeout
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import Deciders
 from cluster.coordination.writing import Hints
@@ -119,9 +119,8 @@ class DecidingOperation:
         deciders = self._deciders
         if self._is_read:
             return read_timeout(deciders.level, told.received, told.required, False)
-        if told.write_type == "SIMPLE":
-            return write_timeout(deciders.commit_level, told.received, told.required, told.write_type)
-        return cas_timeout(deciders.level, told.received, told.required, told.contentions)
+        level = deciders.commit_level if told.write_type == "SIMPLE" else deciders.level
+        return cas_timeout(level, told.received, told.required, told.contentions, told.write_type)
 
     def _end(self, decided: Decided) -> None:
         self.is_over = True

@@ -17,12 +17,15 @@ def read_timeout(level: Consistency, received: int, required: int, has_data: boo
     return ReadTimeout(_timed_out(received), level.value, received, required, has_data)
 
 
-def cas_timeout(level: Consistency, received: int, required: int, contentions: int) -> WriteTimeout:
+def cas_timeout(
+    level: Consistency, received: int, required: int, contentions: int, write_type: str = "CAS"
+) -> WriteTimeout:
+    """exceptions/CasWriteTimeoutException.java."""
     message = (
         f"CAS operation timed out: received {received} of {required} required responses "
         f"after {contentions} contention retries"
     )
-    return WriteTimeout(message, level.value, received, required, "CAS", contentions)
+    return WriteTimeout(message, level.value, received, required, write_type, contentions, is_conditional=True)
 
 
 def _timed_out(received: int) -> str:
