@@ -141,7 +141,7 @@ def main(arguments: Sequence[str]) -> int:
     started = time.monotonic()
     differing = 0
     for together, workers in _groups(scripts, kind):
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(1 if options.control else workers) as pool:  # what one does to nodes all would see
             for script, changes in zip(together, pool.map(lambda s: work(s, cluster), together), strict=True):
                 if changes:
                     differing += 1
