@@ -40,8 +40,6 @@ def run(config: Config, node_count: int, datacenters: Sequence[str] = ()) -> Non
     """Until SIGTERM or SIGINT. Raises StartupError."""
     check_packages()
     raise_file_limit()
-    if config.copy_of:
-        raise StartupError("--copy-of is for single nodes; a cluster can't do it yet")
     if config.auth.requires_login:
         check_passwords(config)
     configs = node_configs(config, node_count, datacenters)

@@ -1,6 +1,7 @@
 """What operations work on: the node, its listener, the snapshots; and how they take turns with the clients."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
 
 import trio
@@ -10,7 +11,7 @@ from cqlserver.node import Node
 from cqlserver.pending import Pending, Steps
 from protocol.errors import CqlServerError
 from storage.environment.errands import Awaited
-from storage.environment.strands import Overtaken, TooLong, in_go
+from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
@@ -114,23 +115,32 @@ class Control:
                 return outcome
             pending = outcome
         try:
-            while not pending.step():
-                if pending.awaited is None:
-                    await trio.lowlevel.checkpoint()
-                else:
-                    if self.node.commit_log is not None:
-                        self.node.commit_log.write()  # a flush that it waits for waits for that
-                    await _end_of(pending.awaited)
+            await self._finish(pending)
+        except TooLong:  # in the midst of it: all is read again, by a strand
+            pending.close()
+            pending = Pending(self._strand_turns(work, size))
+            await self._finish(pending)
         finally:
             pending.close()
         return pending.result
 
+    async def _finish(self, pending: Pending[T]) -> None:
+        """Raises TooLong where steps of the loop can't do it."""
+        while not in_go(Pending.step, pending):
+            if pending.awaited is None:
+                await trio.lowlevel.checkpoint()
+            else:
+                if self.node.commit_log is not None:
+                    self.node.commit_log.write()  # a flush that it waits for waits for that
+                await _end_of(pending.awaited)
+
     def _strand_turns(self, work: Callable[[], T | Pending[T]], size: int) -> Steps[T]:
         node, turn_s = self.node, TURN_S
         clock, workers = node.environment.clock.monotonic, node.environment.workers
+        task: Callable[[], T | Pending[T]] = partial(_worked_on, work)
         while True:
             schema = node.schema
-            strand = workers.maybe_strand(work, lambda schema=schema: node.schema is schema, size)  # type: ignore[misc]
+            strand = workers.maybe_strand(task, lambda schema=schema: node.schema is schema, size)  # type: ignore[misc]
             if strand is None:
                 yield None
                 continue
@@ -143,7 +153,10 @@ class Control:
                 continue
             finally:
                 strand.abandon()
-            return (yield from outcome.steps()) if isinstance(outcome, Pending) else outcome
+            if not isinstance(outcome, Pending):
+                return outcome
+            yield outcome.awaited
+            task = partial(outcome.finish_in_turns, pause)
 
     async def settle(self) -> None:
         """Has the commit log keep what was written. Raises StorageError."""
@@ -154,6 +167,15 @@ class Control:
         commit_log.write()
         if self.node.sync_before_reply:
             await trio.to_thread.run_sync(commit_log.sync)
+
+
+def _worked_on(work: Callable[[], T | Pending[T]]) -> T | Pending[T]:
+    """What a strand does: all of it, or as much as there is to do before an errand is done."""
+    outcome = work()
+    if not isinstance(outcome, Pending):
+        return outcome
+    commit()  # what is read from now on is read as it is then
+    return outcome.finish_in_turns(pause)
 
 
 async def _end_of(awaited: Awaited) -> None:

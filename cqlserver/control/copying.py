@@ -1,18 +1,20 @@
 """The server's schema and data as files: a copy that another server starts from, and a dump for people and for Cassandra."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import trio
 
+from cluster.consistency import Consistency
 from cqlserver.control import saved_state
 from cqlserver.control.context import Control, Refused
 from cqlserver.control.raw_json import wire_values
 from cqlserver.control.storing import flush_stores
 from cqlserver.control.verbs import run_statement
+from cqlserver.node import Node
 from cqlserver.seeding.tables import quoted
 from cqlserver.state import SYSTEM, ClientState
 from cqlserver.system.definitions import stored_system_keyspaces
@@ -33,9 +35,10 @@ class Exists(Refused):
 
 
 async def export(control: Control, *, path: str) -> object:
-    """Writes a commit log that holds the user's schema and rows, to be replayed by a start with --copy-of."""
+    """Writes a commit log that holds the user's schema and rows, to be replayed by a start with --copy-of. Of a cluster in
+    this process it has what any node has: a replay merges them."""
     node = control.node
-    saved = await _saved(control)
+    states = await _saved(control)
     folder = _new_folder(path)
     engine = Engine(node.environment, EngineOptions(str(folder)), (*stored_system_keyspaces(), *virtual_keyspaces()))
     engine.start()
@@ -43,10 +46,10 @@ async def export(control: Control, *, path: str) -> object:
         log = engine.commit_log
         assert log is not None
         schema = engine.schema
-        for keyspace in saved.keyspaces.values():
+        for keyspace in states[0].keyspaces.values():
             schema = schema.with_keyspace(keyspace)
         engine.change_schema(schema, schema_mutations(engine.schema, schema, node.environment.clock.wall_us()))
-        for store, data in saved.tables.values():
+        for store, data in (table for saved in states for table in saved.tables.values()):
             for index, record in enumerate(_records(store, data)):
                 log.append(record)
                 if index % PARTITIONS_PER_TURN == 0:
@@ -60,20 +63,40 @@ async def export(control: Control, *, path: str) -> object:
     return {}
 
 
-async def _saved(control: Control) -> saved_state.SavedState:
-    """With no memtable that is being flushed: it is emptied then."""
+async def _saved(control: Control) -> Sequence[saved_state.SavedState]:
+    """Of each node. With no memtable that is being flushed: it is emptied then."""
     from cqlserver.control import kept_state
 
-    node = control.node
     for _ in range(kept_state.TRIES):
-        stores = [store for store in saved_state.user_stores(node) if store.is_being_flushed]
-        if stores:
-            await flush_stores(node.engine, stores)
-        saved = await control.exclusively(partial(saved_state.save, node))
-        if not any(store.is_being_flushed for store, _ in saved.tables.values()):
-            return saved
+        for node in _nodes(control):
+            stores = [store for store in saved_state.user_stores(node) if store.is_being_flushed]
+            if stores:
+                await flush_stores(node.engine, stores)
+        states = await _saved_at_once(control)
+        if not any(store.is_being_flushed for saved in states for store, _ in saved.tables.values()):
+            return states
         await trio.sleep(kept_state.AGAIN_S)
     raise Refused("not everything can be flushed: the reason stands in the log")
+
+
+def _nodes(control: Control) -> Sequence[Node]:
+    """Those of this process that run."""
+    if control.cluster is None:
+        return (control.node,)
+    return [part.node for part in control.cluster.parts if part.node is not None]
+
+
+async def _saved_at_once(control: Control) -> Sequence[saved_state.SavedState]:
+    """Raises Refused."""
+    if control.cluster is None:
+        return (await control.exclusively(partial(saved_state.save, control.node)),)
+    from cqlserver.clustering import saved
+
+    try:
+        found = await saved.save(control.cluster, None)
+    except saved.NotAll:
+        raise Refused("all nodes have to run") from None
+    return list(found.states.values())
 
 
 def _records(store: TableStore, data: SavedData) -> Iterator[bytes]:
@@ -103,7 +126,7 @@ async def dump(control: Control, *, keyspace: str, path: str) -> object:
 
 async def _rows(control: Control, state: ClientState, text: str) -> AsyncIterator[list[str]]:
     """Of columns of texts."""
-    options = QueryOptions(page_size=PAGE_ROWS)
+    options = QueryOptions(Consistency.QUORUM, page_size=PAGE_ROWS)
     while True:
         result = await run_statement(control, state, text, options)
         assert isinstance(result, RowsResult), result

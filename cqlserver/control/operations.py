@@ -123,7 +123,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (Argument("path", STRING, "a new folder, on the server's machine"),),
         NOTHING,
         copying.export,
-        is_for_single_nodes=True,
     ),
     Operation(
         "dump",
@@ -134,7 +133,6 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         ),
         {"type": "object", "properties": {"rows": INTEGER.schema}},
         copying.dump,
-        is_for_single_nodes=True,
     ),
     Operation(
         "record",
