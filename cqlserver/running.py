@@ -76,6 +76,10 @@ class Running:
         count: int = self.call("load", path=os.path.abspath(path), keyspace=keyspace)["statements"]
         return count
 
+    def loading(self) -> dict[str, Any] | None:
+        """How far a `load` is that is under way: its file, and how many statements are done; None: there is none."""
+        return self.call("loading") or None
+
     def dump(self, keyspace: str, path: StrPath) -> int:
         """Writes a keyspace as files that `load` and `init=` take: its schema as CQL, its rows as JSON; how many rows."""
         count: int = self.call("dump", keyspace=keyspace, path=os.path.abspath(path))["rows"]

@@ -126,7 +126,7 @@ class Control:
 
     async def _finish(self, pending: Pending[T]) -> None:
         """Raises TooLong where steps of the loop can't do it."""
-        while not in_go(Pending.step, pending):
+        while not in_go(lambda going: going.step(), pending):
             if pending.awaited is None:
                 await trio.lowlevel.checkpoint()
             else:
