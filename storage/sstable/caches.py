@@ -3,11 +3,13 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from storage.environment.strands import paused
 
 if TYPE_CHECKING:
     from storage.sstable.big_index import Found
+    from storage.sstable.decoder import RowDecoder
     from storage.sstable.row_cache import CachedRows
 
 CHUNKS_BYTES_MAX: Final = 64 << 20
@@ -95,7 +97,7 @@ class Generations(Generic[Key, Value]):
 class Caches:
     """Of all SSTables of a node."""
 
-    __slots__ = ("_next_file", "chunks", "keys", "rows")
+    __slots__ = ("_next_file", "chunks", "decoders", "keys", "rows")
 
     def __init__(
         self, chunks_bytes: int = CHUNKS_BYTES_MAX, keys_bytes: int = KEYS_BYTES_MAX, rows_bytes: int = 0
@@ -103,6 +105,8 @@ class Caches:
         self.chunks: Generations[tuple[int, int], bytes] = Generations(chunks_bytes)
         self.keys: Generations[tuple[int, bytes], Found] = Generations(keys_bytes)
         self.rows: Generations[tuple[int, bytes], bytes | CachedRows] = Generations(rows_bytes)
+        self.decoders: WeakValueDictionary[tuple[object, ...], RowDecoder] = WeakValueDictionary()
+        """Files with the same header share what is compiled for it (reader.py, decoder_of)."""
         self._next_file = 0
 
     def file_number(self) -> int:

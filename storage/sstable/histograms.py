@@ -95,7 +95,9 @@ class EstimatedHistogram:
             raise CorruptionError(f"histogram of {size} buckets at {at} of {len(data)}")
         numbers = struct.unpack_from(f">{2 * size}q", data, at + 4)
         histogram = EstimatedHistogram(1, list(numbers[1::2]))
-        histogram.offsets = tuple(numbers[2::2])
+        bounds = tuple(numbers[2::2])
+        usual = offsets(len(bounds)) if len(bounds) in (SIZE_BUCKETS, CELLS_BUCKETS) else bounds
+        histogram.offsets = usual if usual == bounds else bounds  # shared: all files' own would take 9 kB each
         return histogram, end
 
 

@@ -41,6 +41,7 @@ from storage.sstable.constants import (
     FILTER,
     STATISTICS,
     TOC,
+    Version,
     corrupted,
     named,
 )
@@ -132,10 +133,8 @@ class SSTableReader:
 
     def set_table(self, table: TableMetadata, layouts: Layouts) -> None:
         """The table's schema changed, or is told for the first time. Raises CorruptionError where it does not fit."""
-        found = self.statistics
-        may_have_deletions = found.stats.deletions_s[0] != NEVER
         try:
-            self.decoder = RowDecoder(found.header, self.descriptor.version, table, layouts, may_have_deletions)
+            self.decoder = _decoder_of(self.statistics, self.descriptor.version, table, layouts, self._caches)
         except CorruptionError as error:
             raise named(error, self.path) from None
         self._table = table
@@ -429,6 +428,19 @@ class SSTableReader:
             name in dropped and found.stats.timestamps_us[0] <= dropped[name].dropped_time_us
             for name, _ in (*found.header.statics, *found.header.regulars)
         )
+
+
+def _decoder_of(
+    found: Statistics, version: Version, table: TableMetadata, layouts: Layouts, caches: Caches
+) -> RowDecoder:
+    """One for all files of a table that have the same header: what it compiles takes a millisecond and 15 kB. Raises
+    CorruptionError."""
+    may_have_deletions = found.stats.deletions_s[0] != NEVER
+    key = (found.header, version, may_have_deletions, id(table), id(layouts))  # it keeps both
+    decoder = caches.decoders.get(key)
+    if decoder is None:
+        decoder = caches.decoders[key] = RowDecoder(found.header, version, table, layouts, may_have_deletions)
+    return decoder
 
 
 def _window(data: DataFile) -> ReadBytes:

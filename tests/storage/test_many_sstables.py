@@ -1,14 +1,18 @@
-"""A read of a partition that may lie in thousands of SSTables never holds the loop up: it begins again as a strand, and
-pauses between the sources that it asks."""
+"""Tables of very many SSTables: a read never holds the loop up (it begins again as a strand, and pauses between the sources
+that it asks), and what the files have in common is there once."""
+
+from dataclasses import replace
 
 import pytest
-from test_engine import table
+from test_engine import Harness, table
+from test_flush import fill, flush
 
 from protocol.types import INT
 from protocol.types.turns import ITEMS_PER_GO_MAX, TooLong, in_go, turn
-from storage.memtable.memtable import Memtable
+from storage.memtable.memtable import Memtable, split_single
 from storage.mutation import NO_TTL, Cell, PartitionUpdate, Row
 from storage.reads import EVERYTHING, TableStore
+from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.sought import Sought
 
 CK = INT.order_key(INT.encode(7))
@@ -75,3 +79,27 @@ def test_a_strand_pauses_between_them() -> None:
     assert of_read >= SOURCES // 64
     assert strand.pauses - of_read >= SOURCES // 64
     assert {source.asked for source in store.flushed[:-1]} == {2}  # type: ignore[attr-defined]
+
+
+def test_the_sstables_of_a_table_share_what_is_compiled_for_them_and_what_is_always_the_same() -> None:
+    node = Harness()
+    made = table("t")
+    node.create(made)
+    for first in (0, 100, 200):
+        fill(node, made, first, 10)
+        flush(node)
+    node.kill()
+    store, readers = node.engine.stores[made.id], node.engine.files.readers_of(made.id)
+    assert len(readers) == 3
+    assert len({id(reader.decoder) for reader in readers}) == 1
+    assert len({id(reader.statistics.stats.partition_sizes.offsets) for reader in readers}) == 1
+    before = readers[0].decoder
+    v = ColumnMetadata("w", ColumnKind.REGULAR, INT)
+    node.create(replace(made, columns=(*made.columns, v)))
+    assert len({id(reader.decoder) for reader in readers}) == 1
+    assert readers[0].decoder is not before
+    assert readers[0].decoder.table is store.table
+    for k in (5, 105, 205):
+        (found,) = [stored for reader in readers if (stored := reader.stored(Sought(INT.encode(k)))) is not None]
+        assert type(found) is bytes, "one packed row, as a memtable has it"
+        assert store.row_at(INT.encode(k), INT.order_key(INT.encode(1)), 0) == split_single(found)[1]
