@@ -87,7 +87,7 @@ def test_both_ways_of_cutting_give_totals(count: int) -> None:
     assert row is not None
     runs = [(count, count + 1), None, (0, 1), (1, 2)]
     values = [counted(wire(contexts[-1])), wire(None), wire(int_value(7)), counted(wire(contexts[0]))]
-    assert cut_of(runs, 1)(row) == compiled_cut(count + 1, runs, 1)(row) == b"".join(values)
+    assert cut_of(runs, 1)(row) == compiled_cut(count + 1, tuple(runs), 1)(row) == b"".join(values)
 
 
 def test_a_packed_record_of_a_counter_is_an_update_like_others() -> None:
