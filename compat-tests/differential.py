@@ -5,11 +5,12 @@
 It goes in rounds, each with an area, a seed and keyspaces `differ_<area>_<seed>` of its own, which are dropped at the
 end; some at a time. `--area select --seed 17 --lanes 1 --statements 1` is one of them again, `--list` prints its statements.
 Each kind of difference is printed when it is first found, made small, and all kinds at the end, with how often they came.
-With `--storage OUR_CONTROL_PORT:PEER_JMX_PORT` both flush and compact in between. The exit code is 1 where something
-differs, or where what an area is about hardly ever succeeded.
+With `--storage OUR_CONTROL_PORT:PEER_JMX_PORT` both flush and compact in between. SIGTERM has it stop and tell.
+The exit code is 1 where something differs, or where what an area is about hardly ever succeeded.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from harness.runner import Address  # noqa: E402
 from twins.areas import AREAS, WEIGHTS  # noqa: E402
+from twins.roles import make_role  # noqa: E402
 from twins.rounds import Pair, Rounds, statements_of  # noqa: E402
 from twins.statement import StorageWork  # noqa: E402
 from twins.storing import CassandraStorage, OurStorage, Storage  # noqa: E402
@@ -33,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--area", choices=sorted(AREAS), action="append", help="repeatable; default: all but roles")
     parser.add_argument("--lanes", type=int, default=6, help="rounds at a time")
     parser.add_argument("--storage", metavar="PORT:PORT", help="our control port and the peer's JMX port")
+    parser.add_argument("--as", dest="role", metavar="ROLE:PASSWORD", help="who sends, where clients log in")
     parser.add_argument("--examples", type=int, default=1, help="how many differences of a kind are printed at the end")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after that time")
     parser.add_argument("--list", action="store_true", help="send nothing; print the statements of the area's round")
@@ -48,7 +51,14 @@ def main(arguments: list[str]) -> int:
         ours, _, peer = given.storage.partition(":")
         java = CassandraStorage(int(peer))
         storages = OurStorage(given.ours.host, int(ours)), java
-    rounds = Rounds(Pair(given.ours, given.peer, storages), weights, given.seed, given.round_statements)
+    role = None
+    if given.role:
+        name, _, password = given.role.partition(":")
+        role = name, password
+        for address in (given.ours, given.peer):
+            make_role(address, *role)
+    rounds = Rounds(Pair(given.ours, given.peer, storages, role), weights, given.seed, given.round_statements)
+    signal.signal(signal.SIGTERM, lambda number, frame: rounds.stop())
     try:
         rounds.run(given.statements, given.seconds, given.lanes, told=30.0)
     finally:

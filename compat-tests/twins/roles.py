@@ -5,8 +5,11 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from harness.runner import Address
+
 from twins.productions import Productions, Terminals, productions_of
 from twins.statement import Statement, statement
+from twins.wire import Server
 
 PASSWORD: Final = "secret"
 USERS: Final = ("alice", "bob", "carol")
@@ -43,6 +46,15 @@ def roles(rng: Random, keyspace: str, count: int) -> Iterator[Statement]:
             yield _sent(rng, made.one("user"), (rng.choice(names[: len(USERS)]), PASSWORD))
     for name in names:
         yield statement(f"DROP ROLE IF EXISTS {name}")
+
+
+def make_role(address: Address, name: str, password: str) -> None:
+    """One that may do everything, and is no superuser: guardrails are for such."""
+    server = Server(address)
+    server.query(f"CREATE ROLE IF NOT EXISTS {name} WITH PASSWORD = '{password}' AND LOGIN = true")
+    for resource in ("ALL KEYSPACES", "ALL FUNCTIONS", "ALL ROLES"):
+        server.query(f"GRANT ALL PERMISSIONS ON {resource} TO {name}")
+    server.close()
 
 
 def _named(name: str) -> Callable[[Random], str]:

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -27,11 +27,13 @@ DIFFERENCES_MAX: Final = 25
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Where both are, and how they are told to flush (none: they are not)."""
+    """Where both are, and how they are told to flush (none: they are not). `role`: name and password of who sends what
+    does not say another, where clients log in."""
 
     ours: Address
     peer: Address
     storages: tuple[Storage, ...] = ()
+    role: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -68,8 +70,8 @@ class Round:
     def slips(self) -> int:
         return self._twins.slips
 
-    def run(self, until: float, told: Callable[["Round", Difference, Shrink], None]) -> None:
-        """`until`: when to stop, in time.monotonic()'s seconds. `told`: hears of each difference."""
+    def run(self, is_late: Callable[[], bool], told: Callable[["Round", Difference, Shrink], None]) -> None:
+        """`is_late`: whether to stop. `told`: hears of each difference."""
         try:
             for group in _groups(statements_of(self.area, self.seed, self._count)):
                 if isinstance(group, StorageWork):
@@ -77,10 +79,10 @@ class Round:
                     self._store(group)
                     continue
                 self.number += len(group)
-                for found in self._twins.differences(group):
+                for found in self._twins.differences([self._sent(each) for each in group]):
                     self.differences += 1
                     told(self, found, self._twins.smallest)
-                if self.differences >= DIFFERENCES_MAX or time.monotonic() > until:
+                if self.differences >= DIFFERENCES_MAX or is_late():
                     break
         finally:
             self.is_over = True
@@ -88,6 +90,9 @@ class Round:
                 for server in (self._twins.ours, self._twins.peer):
                     server.query(f"DROP KEYSPACE IF EXISTS {self.keyspace}{suffix}")
             self._twins.close()
+
+    def _sent(self, each: Statement) -> Statement:
+        return each if self._pair.role is None or each.role is not None else replace(each, role=self._pair.role)
 
     def _hear(self, statement: Statement, response: Response) -> None:
         if not self.is_over:
@@ -136,6 +141,7 @@ class Rounds:
         self._seeds = itertools.count(seed)
         self._lock = threading.Lock()
         self._running: list[Round] = []
+        self._until = 0.0
         self.report = Report()
 
     @property
@@ -146,11 +152,11 @@ class Rounds:
     def run(self, statements: int, seconds: float, lanes: int, told: float) -> None:
         """`told`: seconds between two lines about how far it is."""
         began = time.monotonic()
-        until = began + seconds
+        self._until = began + seconds
 
         def lane() -> None:
-            while time.monotonic() < until and self._sent < statements:
-                self._one(until)
+            while not self._is_late() and self._sent < statements:
+                self._one()
 
         threads = [threading.Thread(target=lane) for _ in range(lanes)]
         for thread in threads:
@@ -160,13 +166,20 @@ class Rounds:
                 thread.join(told / lanes)
             self._tell(time.monotonic() - began)
 
-    def _one(self, until: float) -> None:
+    def stop(self) -> None:
+        """Rounds that are under way end where they are."""
+        self._until = 0.0
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._until
+
+    def _one(self) -> None:
         with self._lock:
             made = Round(self._pair, next(self._turns), next(self._seeds), self._round_statements)
             self._running.append(made)
         broken = ""
         try:
-            made.run(until, self._found)
+            made.run(self._is_late, self._found)
         except Exception:  # noqa: BLE001 - reported, the next goes on
             broken = f"{made.area} {made.seed}: {traceback.format_exc()}"
         with self._lock:
