@@ -51,7 +51,7 @@ class Outcomes:
     def __init__(self) -> None:
         self.kinds: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
         self.codes: Counter[tuple[str, str]] = Counter()
-        self.warned = self.prepared = self.total = 0
+        self.prepared = self.total = 0
 
     def add(self, area: str, statement: Statement, response: Response) -> None:
         text = statement.text()
@@ -81,6 +81,9 @@ class Outcomes:
         for (area, kind), counts in sorted(self.kinds.items()):
             numbers = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (ROWS, DONE, EMPTY, ERROR) if counts[outcome])
             shown.append(f"{area:15} {kind:30} {numbers}")
+        for area in sorted({area for area, _ in self.codes}):
+            codes = ", ".join(f"{count} x {code}" for (of, code), count in self.codes.most_common() if of == area)
+            shown.append(f"{area:15} errors: {codes}")
         return shown
 
     def unlucky(self) -> list[str]:
