@@ -35,6 +35,7 @@ from protocol.frames import EnvelopeDecoder
 from storage.environment.environment import Environment
 
 CHUNK = 32
+SERIAL = 8
 TABLE = "CREATE TABLE load.t (k bigint, c int, v blob, s text, PRIMARY KEY (k, c))"
 
 
@@ -182,6 +183,11 @@ def read(cluster: Cluster, level: int) -> Build:
     return lambda: execute(level, statement_id, single.bigint(rng.randrange(20_000)), single.integer(1), flags=flags)
 
 
+def serial_read(cluster: Cluster, level: int) -> Build:
+    """At SERIAL, whatever the level."""
+    return read(cluster, SERIAL)
+
+
 def batch(cluster: Cluster, level: int) -> Build:
     statement_id, rng = cluster.prepare(single.INSERT), cluster.rng
 
@@ -225,7 +231,8 @@ def counter(cluster: Cluster, level: int) -> Build:
 
 
 WORKLOADS = {
-    "insert": insert, "read": read, "batch": batch, "slice": slice_10, "lwt": lwt, "update": lwt_update, "counter": counter
+    "insert": insert, "read": read, "serial": serial_read, "batch": batch, "slice": slice_10, "lwt": lwt,
+    "update": lwt_update, "counter": counter,
 }  # fmt: skip
 
 

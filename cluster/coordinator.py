@@ -40,6 +40,9 @@ _TOKEN_BYTES = 8
 FAILURE_UNKNOWN = 0
 """RequestFailureReason.UNKNOWN: what a replica answers when its disk refused."""
 
+_NO_COMMIT = -1
+"""In place of the level of a commit: a serial read has none."""
+
 
 class RequestKind(Enum):
     READ = auto()
@@ -367,6 +370,15 @@ class Coordinator:
         """Who makes sure, before a serial read, that nothing is half decided. Raises Unavailable."""
         serial = consistency_of(serial_code)
         return self._deciders(self.strategy(keyspace), serial, READ_LEVELS[serial], token)
+
+    def readers(self, keyspace: KeyspaceMetadata, serial_code: int) -> DecidersByToken:
+        """The same, for whoever asks often."""
+        place = (keyspace.name, serial_code, _NO_COMMIT)
+        known = self._deciders_of.get(place)
+        if known is None or known[0] is not keyspace.params:
+            assure = partial(self.serial_readers, keyspace, serial_code)
+            known = self._deciders_of[place] = (keyspace.params, DecidersByToken(assure, self.range_index))
+        return known[1]
 
     def _deciders(self, strategy: ReplicationStrategy, serial: Consistency, commit: Consistency, token: int) -> Deciders:
         """Those who are about to hold the token decide too, as if they did (ReplicaPlans.forPaxos)."""

@@ -1,6 +1,6 @@
-"""Conditional writes that a fast path leaves to the replicas: each is an operation (deciding.py) that nobody waits for in a
-strand. What a condition is about is one row; where a quorum has the same of it, which they say with their promises, the
-condition is asked here and now, of the local replica's store.
+"""Conditional writes, and serial reads of one row, that a fast path leaves to the replicas: each is an operation
+(deciding.py) that nobody waits for in a strand. What a condition is about is one row; where a quorum has the same of it,
+which they say with their promises, the condition is asked here and now, of the local replica's store.
 
     QUEUED     another one of this partition is under way here: it would only be in its way
       -> ASKED --replicas agree----> `decide` says what to propose -> decided: the client is told
@@ -24,12 +24,20 @@ Decide = Callable[[int], tuple[bytes | None, bytes]]
 when that is decided). Raises RequestError."""
 
 
+class GeneralWay(Exception):
+    """What `decide` raises where it can't say here and now."""
+
+
 class Decision:
-    """One conditional write; `ck`: order key of the row that its condition is about."""
+    """One conditional write; `ck`: order key of the row that its condition is about. `is_read`: a serial read of that row,
+    which leads to nothing."""
 
-    __slots__ = ("about", "answer", "ck", "deadline_s", "decide", "deciders", "operation", "waiters")
+    __slots__ = ("about", "answer", "ck", "deadline_s", "decide", "deciders", "is_read", "operation", "waiters")
 
-    def __init__(self, about: PaxosKey, deciders: Deciders, ck: bytes, decide: Decide) -> None:
+    def __init__(
+        self, about: PaxosKey, deciders: Deciders, ck: bytes, decide: Decide, is_read: bool = False
+    ) -> None:
+        self.is_read = is_read
         self.about, self.deciders, self.ck, self.decide = about, deciders, ck, decide
         self.waiters: list[Waiter] = [None]
         self.answer = b""
@@ -64,7 +72,9 @@ class Decisions:
         self._ask(decision, waiting)
 
     def _ask(self, decision: Decision, waiting: Waiting) -> None:
-        operation = self._node.decide(decision.about, decision.deciders, False, decision.ck, decision.deadline_s)
+        operation = self._node.decide(
+            decision.about, decision.deciders, decision.is_read, decision.ck, decision.deadline_s
+        )
         decision.operation = operation
         self._follow(decision, operation, waiting)
 
@@ -81,12 +91,13 @@ class Decisions:
             self._end(decision, waiting)
             waiting.decided(decision.waiters, (decision.answer,))
         elif self._local not in event.result.agreeing:
-            operation.abandon()
-            self._end(decision, waiting)
-            waiting.again(decision.waiters)
+            self._leave(decision, operation, waiting)
         else:
             try:
                 update, decision.answer = decision.decide(event.result.ballot.timestamp_us)
+            except GeneralWay:
+                self._leave(decision, operation, waiting)
+                return
             except Exception as error:  # noqa: BLE001 - told to the client
                 operation.abandon()
                 self._end(decision, waiting)
@@ -94,6 +105,12 @@ class Decisions:
                 return
             self._node.propose(operation, update)
             self._follow(decision, operation, waiting)
+
+    def _leave(self, decision: Decision, operation: DecidingOperation, waiting: Waiting) -> None:
+        """To the general way."""
+        operation.abandon()
+        self._end(decision, waiting)
+        waiting.again(decision.waiters)
 
     def _end(self, decision: Decision, waiting: Waiting) -> None:
         queue = self._under_way[decision.about]

@@ -121,6 +121,10 @@ class Member(Owner):
         """Who decides about conditional writes, by token; anew for each request."""
         return self.cluster.coordinator.deciders(self._node.keyspace_of(table), serial, commit)
 
+    def serial_readers(self, table: TableMetadata, serial: int) -> DecidersByToken:
+        """The same of serial reads."""
+        return self.cluster.coordinator.readers(self._node.keyspace_of(table), serial)
+
     # --- what plans ask --------------------------------------------------------------------------------------------------
 
     def store(self, table: TableMetadata, plans: ReplicaPlan, rows: int, serial: int | None = None) -> TableStore:

@@ -106,10 +106,10 @@ def maybe_fast_read(plan: PlainSelect, version: int) -> FastPath | None:
     if member is not None:
         if table.is_counter:
             return None
-        from cqlserver.plans.fast.replicated_read import LEVELS, ReplicatedRead
+        from cqlserver.plans.fast.replicated_read import LEVELS, SERIAL, ReplicatedRead
 
         replicated = ReplicatedRead(member, store, projector, limit, version, find)
-        levels, find, wrap = LEVELS, replicated.find, replicated.path
+        levels, find, wrap = LEVELS + SERIAL if is_row else LEVELS, replicated.find, replicated.path
     path = _reader(
         _heads(plan, levels, len(bound), version),
         version,
@@ -154,7 +154,8 @@ def _heads(plan: PlainSelect, levels: Iterable[int], value_count: int, version: 
 
 
 Find = Callable[[bytes, bytes, bytes, int], tuple[int, bytes] | None]
-"""(key, order key, wire values that begin each row, page size) -> (number of rows, their wire values)."""
+"""(key, order key, wire values that begin each row, page size) -> (number of rows, their wire values). Where the number is
+negative they are found later, by another call."""
 
 
 def _reader(
@@ -188,6 +189,8 @@ def _reader(
         if found is None:
             return None
         count, rows = found
+        if count < 0:
+            return b""
         options.meter.count += 1
         meta = skipped if options.skips_metadata else full
         return b"".join((_RESULT, _pack_length(len(meta) + 4 + len(rows)), meta, _pack_int(count), rows))

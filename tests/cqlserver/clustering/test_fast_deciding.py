@@ -10,7 +10,7 @@ from benchmarks.requests import INSERT, bigint, integer
 from cluster.coordination.bundles import Bundles
 from cluster.coordination.decisions import Decision
 from protocol import requests, responses
-from protocol.errors import InvalidRequest, WriteTimeout
+from protocol.errors import InvalidRequest, ReadTimeout, WriteTimeout
 from tests.cqlserver.clustering.fast import ALL, ONE, QUORUM, VERSION, Fast
 
 SERIAL = 8
@@ -153,3 +153,75 @@ def test_rows_with_collections_and_static_columns_are_decided_the_general_way(co
     assert told == [True, True, True, False, True, False, False, True, False]
     found = conditional.rows(first, requests.Query("SELECT l, s FROM load.odd", requests.QueryOptions(consistency=ALL)))
     assert found.content.count(b"\0\0\0\x04") == 6  # [0, 1, 1, 1] and how many these are, as four bytes each; and s
+
+
+# --- serial reads ----------------------------------------------------------------------------------------------------------
+
+
+class SerialReads:
+    """Prepared SELECTs of one row at SERIAL; `conditional.begun` counts those that go the fast way, too."""
+
+    def __init__(self, conditional: Conditional) -> None:
+        self.conditional = conditional
+        self.row_id = conditional.fast.cluster.prepare("SELECT s FROM load.t WHERE k = ? AND c = ?")
+        for part in conditional.parts:
+            assert self.found(part, 0) == b""  # who reads for the first time learns who decides
+        conditional.begun = 0
+
+    def request(self, key: int) -> requests.Execute:
+        options = requests.QueryOptions(consistency=SERIAL, values=(bigint(key), integer(1)))
+        return requests.Execute(self.row_id, None, options)
+
+    def found(self, part: Part, key: int) -> bytes:
+        return self.conditional.rows(part, self.request(key)).content[4:]
+
+
+@pytest.fixture
+def serial(conditional: Conditional) -> SerialReads:
+    return SerialReads(conditional)
+
+
+def test_serial_reads_see_what_was_decided_through_other_nodes(conditional: Conditional, serial: SerialReads) -> None:
+    first, second, third = conditional.parts
+    assert conditional.is_applied(first, conditional.insert(11, b"a"))
+    assert [serial.found(part, 11) for part in conditional.parts] == [b"a"] * 3
+    assert conditional.is_applied(second, conditional.update(11, b"b", b"a"))
+    assert [serial.found(part, 11) for part in conditional.parts] == [b"b"] * 3
+    assert serial.found(third, 12) == b""
+    assert conditional.begun == 2 + 7
+    assert all(part.session.late_count == 0 for part in conditional.parts)
+
+
+def test_a_serial_read_finishes_what_is_half_decided(conditional: Conditional, serial: SerialReads) -> None:
+    fast, (first, second, third) = conditional.fast, conditional.parts
+    assert conditional.is_applied(first, conditional.insert(13, b"a"))
+    fast.cluster.deaf = {first.endpoint: None}
+    assert conditional.is_applied(second, conditional.update(13, b"b", b"a"))
+    fast.cluster.deaf = {third.endpoint: None}
+    assert serial.found(first, 13) == b"b"
+    fast.cluster.deaf = {}
+    assert serial.found(first, 13) == b"b"
+    assert conditional.stored(third, 13) == b"b"
+
+
+def test_a_serial_read_of_a_row_that_replicas_have_differently_goes_the_general_way(
+    conditional: Conditional, serial: SerialReads
+) -> None:
+    fast, (first, _, third) = conditional.fast, conditional.parts
+    fast.cluster.deaf = {third.endpoint: None}
+    fast.ask(first, fast.execute(14))
+    fast.cluster.deaf = {}
+    assert serial.found(third, 14) != b""
+    assert conditional.begun == 1
+
+
+def test_a_serial_read_that_nobody_answers_is_a_read_timeout(conditional: Conditional, serial: SerialReads) -> None:
+    fast, (first, second, third) = conditional.fast, conditional.parts
+    fast.cluster.deaf = {second.endpoint: None, third.endpoint: None}
+    fast.send(first, serial.request(15))
+    assert conditional.begun == 1
+    fast.clock.advance(2.0)
+    fast.cluster.tick()
+    error = fast.error(first)
+    assert isinstance(error, ReadTimeout)
+    assert (error.consistency, error.received, error.block_for) == (SERIAL, 1, 2)
