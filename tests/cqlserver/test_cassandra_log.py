@@ -5,6 +5,7 @@ Cassandra's beside them, whose mutations are those that another node captured. c
 real one.
 """
 
+import errno
 import json
 from collections import Counter
 from pathlib import Path
@@ -206,13 +207,12 @@ def test_a_crash_at_any_operation_loses_nothing(operation: str) -> None:
     unasked.start()
     count = (unasked.disk.calls - before)[operation]
     assert count
-    for after in range(0, count, max(count // 12, 1)):
+    for number, after in enumerate(range(0, count, max(count // 12, 1))):
         machine = prepared()
-        machine.disk.fail(operation, after)
+        machine.disk.fail(operation, after, errno.ENOSPC if number % 2 else errno.EIO)
         with pytest.raises(Exception):  # noqa: B017 - whatever: the machine stops
             machine.start()
-        machine.disk.heal()
-        machine.disk.crash(lambda unsynced: 0)
+        machine.crash(("none", "names", "half")[number % 3])
         machine.start()
         machine.node.engine.background.finish()
         assert [machine.rows(query) for query in ASKED] == states, after
