@@ -56,9 +56,10 @@ from storage.sstable.constants import DATA, INDEX_BYTES, VERSIONS  # noqa: E402
 from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
 from storage.sstable.reader import SSTableReader  # noqa: E402
 
-# sstabledump itself fails so at empty tuples and booleans
+# sstabledump itself fails so at empty tuples and booleans, and a compaction where a dropped collection has a deletion
 JAVA_SLIP = re.compile(
     r"java\.lang\.IndexOutOfBoundsException|java\.nio\.BufferUnderflowException|java\.lang\.NullPointerException"
+    r"|.*\"this\.complexBuilder\" is null"
 )
 PARTS = 2
 """Between which Cassandra flushes, and tables change."""
@@ -138,7 +139,7 @@ class Round:
             check(table, scratch)
         except Exception as error:  # noqa: BLE001 - reported, the next goes on
             if isinstance(error, Refused) and JAVA_SLIP.match(str(error)):
-                self.totals["failures of sstabledump in Java"] += 1
+                self.totals["failures in Java"] += 1
                 return
             where = "".join(traceback.format_exception(error)[-2:])
             self.failures.append(f"{table.definition()}\n{check.__name__}: {where[:CUT]}")

@@ -83,7 +83,7 @@ def random_tables(rng: Random, keyspace: str, count: int, parts: int = 2, has_ch
             if part and has_changes:
                 if not number and part == parts - 1:
                     written += [statement(f"ALTER TYPE {keyspace}.{each.name} ADD later int") for each in user_types]
-                if rng.random() < 0.3:
+                if not is_changed and rng.random() < 0.3:
                     changes, table = _changed(rng, table)
                     written += changes
                     is_changed = True
