@@ -148,5 +148,5 @@ def _source(text: str, folders: tuple[Path, ...]) -> Source:
         path = folder / text
         if path.exists():
             return Source(path)
-    looked = " nor ".join(str(folder / text) for folder in folders)
+    looked = " nor ".join(dict.fromkeys(str(folder / text) for folder in folders))
     raise wrong(f"the seed {text!r} does not exist: there is no {looked}")

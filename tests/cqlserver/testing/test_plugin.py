@@ -135,7 +135,7 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
         r"the test's server has died: the server at 127.0.0.1:\d+ \(pid \d+\) was killed by SIGKILL. Its log:",
         r"/wrong.cql:3: No PRIMARY KEY specifed for table 'b' \(exactly one required\)\n  in CREATE TABLE b \(k int\)",
         r"/wrong/t.csv:2: Undefined column name w in table test.t",
-        r"the seed 'missing.cql' does not exist: there is no .*/missing.cql",
+        r"the seed 'missing.cql' does not exist: there is no [^ ]*/missing.cql\n",
         r"@pytest.mark.cassandra takes no rest; it takes schema, data, settings, reset, allow",
         r"@pytest.mark.cassandra\(reset=...\) is 'everything', and none of data, all, none",
         r"cassandra.yaml knows no num_token",
