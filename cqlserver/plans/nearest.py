@@ -6,6 +6,7 @@ pass the filter. Rows that are equally near come in the order of a scan.
 """
 
 from collections.abc import Callable, Generator, Iterator
+from itertools import islice
 from typing import Final
 
 from cluster.consistency import Consistency
@@ -19,6 +20,7 @@ from cqlserver.terms.binding import Values
 from protocol.errors import InvalidRequest
 from protocol.primitives import UNSET
 from protocol.requests import CONSISTENCY_NAMES
+from storage.indexes.reading import Lookup
 from storage.indexes.vectors import Scored, VectorIndex
 from storage.memtable.memtable import Position, position_of, token_position
 from storage.memtable.packed import StoredRow
@@ -29,6 +31,9 @@ from storage.row_filter import RowFilter
 ROWS_MAX: Final = 1000
 """LIMIT at most."""
 TESTS_PER_STEP: Final = 200
+LOOKED_UP_MAX: Final = 5_000
+"""Entries of another index, for a condition beside: only vectors of these partitions are compared. Of more, some of the
+nearest meet the condition."""
 _AFTER: Final = b"\xff" * 9
 """Behind every position."""
 _ONE_NODE: Final = (Consistency.ONE, Consistency.LOCAL_ONE, Consistency.NODE_LOCAL, Consistency.ANY)
@@ -93,8 +98,18 @@ def check_limit(limit: int) -> None:
 class NearestReading:
     """Drives the nearest rows into a sink."""
 
-    def __init__(self, store: TableStore, shape: ReadShape, sink: Sink, row_filter: RowFilter | None, limit: int) -> None:
+    def __init__(
+        self,
+        store: TableStore,
+        shape: ReadShape,
+        sink: Sink,
+        row_filter: RowFilter | None,
+        limit: int,
+        lookup: Lookup | None = None,
+    ) -> None:
+        """`lookup`: what an index has for a part of the filter."""
         self._store, self._shape, self._sink, self._filter = store, shape, sink, row_filter
+        self._lookup = lookup
         self._left = limit
         self._has_statics, self._has_clustering = bool(store.table.statics), bool(store.table.clustering)
 
@@ -103,6 +118,8 @@ class NearestReading:
         indexes = self._store.indexes
         assert indexes is not None
         while not indexes.build_step(index.metadata.name):
+            yield
+        while self._lookup is not None and not self._lookup.prepare():
             yield
         name = index.target.column.name
         looked_at = 0
@@ -126,10 +143,14 @@ class NearestReading:
             return positions.__contains__
         if wanted is None:
             return lambda position: False
-        if wanted.start <= TOKEN_MIN and wanted.end >= TOKEN_MAX:
-            return None
         start = token_position(wanted.start)
         end = _AFTER if wanted.end >= TOKEN_MAX else token_position(wanted.end + 1)
+        if self._lookup is not None:
+            hits = list(islice(self._lookup.hits(start, end), LOOKED_UP_MAX + 1))
+            if len(hits) <= LOOKED_UP_MAX:
+                return frozenset(position for position, _ in hits).__contains__
+        if wanted.start <= TOKEN_MIN and wanted.end >= TOKEN_MAX:
+            return None
         return lambda position: start <= position < end
 
     def _take(self, found: Scored, name: str) -> None:

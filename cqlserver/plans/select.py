@@ -191,7 +191,7 @@ class SelectPlan:
             raise unavailable
         if nearest is not None:
             check_limit(user_limit)
-            yield from self._nearest(store, shape, sink, expressions, nearest, vector, user_limit)
+            yield from self._nearest(store, shape, sink, expressions, nearest, vector, user_limit, values)
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         trace = None
         if state.trace is not None and not self.table.is_virtual:
@@ -228,11 +228,14 @@ class SelectPlan:
         nearest: AnnRestriction,
         wanted: bytes,
         limit: int,
+        values: Values,
     ) -> Generator[None, None, None]:
         index = vector_index(self.node.read_store(self.table), nearest)
         if self.node.maybe_member(self.table) is None:
             row_filter = RowFilter(store, expressions) if expressions else None
-            return NearestReading(store, shape, sink, row_filter, limit).steps(index, wanted)
+            candidates = self.restrictions.indexed_values(values)
+            found = None if store.indexes is None else maybe_lookup(store.indexes, candidates, shape.now_s)
+            return NearestReading(store, shape, sink, row_filter, limit, found and found[1]).steps(index, wanted)
         from cqlserver.clustering.nearest import read_nearest
 
         return read_nearest(store, shape, sink, expressions, index, wanted, limit)

@@ -2,10 +2,12 @@
 
 import random
 import struct
+from collections.abc import Callable
 
 import pytest
 
 from cqlserver.pending import Pending
+from cqlserver.plans import nearest
 from protocol.requests import QueryOptions
 from protocol.responses import RowsResult
 from storage.environment.environment import ManualClock
@@ -95,6 +97,37 @@ def test_the_nearest_vectors_are_found_exactly(function: str) -> None:
         odd = client.run(f"SELECT k FROM ks.t WHERE n = 1 ORDER BY v ANN OF {wanted} LIMIT 5")
         assert odd == [(number(k),) for k in expected if k % 2][:5]
         client = restarted(client.node, disk, clock)
+
+
+@pytest.mark.parametrize("looked_up_max", [0, 5_000])
+def test_the_nearest_are_found_beside_conditions(looked_up_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the entries of another index, and without them."""
+    monkeypatch.setattr(nearest, "LOOKED_UP_MAX", looked_up_max)
+    rng = random.Random(11)
+    client = Client(small_node(FaultyDisk(), ManualClock()))
+    client.run(KEYSPACE)
+    client.run("CREATE TABLE ks.t (k int, c int, v vector<float, 2>, n int, s int static, PRIMARY KEY (k, c))")
+    for target in ("v", "n", "s"):
+        client.run(f"CREATE INDEX ON ks.t ({target}) USING 'sai'")
+    rows = {}
+    for k in range(60):
+        client.run(f"INSERT INTO ks.t (k, s) VALUES ({k}, {k % 4})")
+        for c in range(2):
+            x, y, n = rows[k, c] = rng.random(), rng.random(), rng.randrange(5)
+            client.run(f"INSERT INTO ks.t (k, c, v, n) VALUES ({k}, {c}, [{x}, {y}], {n})")
+
+    def expected(is_met: Callable[[int, int, int], bool]) -> list[tuple[bytes, bytes]]:
+        met = [(k, c) for (k, c), (_, _, n) in rows.items() if is_met(k, c, n)]
+        met.sort(key=lambda at: -(rows[at][0] + rows[at][1]) / (rows[at][0] ** 2 + rows[at][1] ** 2) ** 0.5)
+        return [(number(k), number(c)) for k, c in met[:6]]
+
+    def found(where: str) -> list[tuple[bytes | None, ...]]:
+        return client.run(f"SELECT k, c FROM ks.t WHERE {where} ORDER BY v ANN OF [1, 1] LIMIT 6")
+
+    assert found("n = 3") == expected(lambda k, c, n: n == 3)
+    assert found("n > 1 AND s = 2") == expected(lambda k, c, n: n > 1 and k % 4 == 2)
+    assert found("k = 7") == expected(lambda k, c, n: k == 7)
+    assert found("n = 9") == []
 
 
 def test_like_gives_what_a_scan_gives() -> None:
