@@ -53,6 +53,9 @@ class DdlContext:
     cdc_enabled: bool = False
     user_functions: Callable[[KeyspaceMetadata, str], Sequence[Function]] = lambda keyspace, name: ()
     guarded: "Guarded | None" = None
+    transient_replication_enabled: bool = False
+    token_count: int = 16
+    """num_tokens."""
 
     def kept(self, params: TableParams) -> TableParams:
         """As system_schema of this node keeps them."""

@@ -50,7 +50,7 @@ def _spread(options: dict[str, str], before: Mapping[str, str], context: DdlCont
             if datacenter != _FACTOR:
                 options.setdefault(datacenter, value)
         try:
-            replicas = parse_factor(factor)
+            replicas = parse_factor(factor, context)
         except ValueError:  # swallowed by Cassandra too; without any data center the check of the options refuses it
             return
         for datacenter in context.nodes_per_datacenter:
@@ -59,8 +59,9 @@ def _spread(options: dict[str, str], before: Mapping[str, str], context: DdlCont
         del options[datacenter]
 
 
-def parse_factor(text: str) -> int:
-    """A number of replicas. Raises ValueError with Cassandra's message (locator/ReplicationFactor.java)."""
+def parse_factor(text: str, context: DdlContext | None = None) -> int:
+    """A number of replicas. Raises ValueError with Cassandra's message (locator/ReplicationFactor.java); `context` says what
+    of transient replicas (<replicas>/<transient>) is refused."""
     parts = text.split("/")
     while len(parts) > 1 and not parts[-1]:
         parts.pop()
@@ -72,11 +73,26 @@ def parse_factor(text: str) -> int:
             numbers.append(parse_java_int(part, 32))
         except ValueError:
             raise ValueError(f'For input string: "{part}"') from None
-    if len(numbers) == 2 and numbers[1]:
+    transient = numbers[1] if len(numbers) == 2 else 0
+    if transient and not (context is not None and context.transient_replication_enabled):
         raise ValueError("Transient replication is not enabled on this node")
     if numbers[0] < 0:
         raise ValueError(f"Replication factor must be non-negative, found {numbers[0]}")
+    if transient and context is not None:
+        _check_transient(numbers[0], transient, context)
     return numbers[0]
+
+
+def _check_transient(replicas: int, transient: int, context: DdlContext) -> None:
+    if transient >= replicas:
+        raise ValueError(
+            f"Transient replicas must be zero, or less than total replication factor. For {replicas}/{transient}"
+        )
+    if transient < 0:
+        raise ValueError(f"Amount of transient nodes should be strictly positive, but was: '{transient}'")
+    if context.token_count != 1:
+        raise ValueError("Transient nodes are not allowed with multiple tokens")
+    raise ValueError("Transient replicas are not supported: write the number of replicas alone")
 
 
 def check_replication(keyspace: str, replication: Mapping[str, str], context: DdlContext) -> None:
@@ -94,7 +110,7 @@ def check_replication(keyspace: str, replication: Mapping[str, str], context: Dd
                 "replication_factor should not appear as an option at construction time for NetworkTopologyStrategy"
             )
         try:
-            factors[option] = parse_factor(value)
+            factors[option] = parse_factor(value, context)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
     _check_expected(keyspace, strategy, options, context)

@@ -126,6 +126,8 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             node.config.cdc.enabled,
             node.calls.user_functions,
             guarded,
+            node.config.cluster.transient_replication_enabled,
+            node.config.num_tokens,
         )
         if not isinstance(asked, _REMOVING):
             return change_schema(state, asked, context)

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from cqlserver.ddl import DdlContext, apply_ddl
+from cqlserver.ddl.replication import parse_factor
 from cqlserver.describe import ClusterFacts, describe
 from cqlserver.program.config import Config
 from cqlserver.system.definitions import stored_system_keyspaces
@@ -161,3 +162,33 @@ def replay() -> tuple[Replay, list[list[str]], list[Schema]]:
 def test_statement_has_the_recorded_outcome(index: int) -> None:
     text, expected = recorded()[index]
     assert replay()[1][index] == expected, text
+
+
+@pytest.mark.parametrize(
+    ("factor", "is_enabled", "tokens", "message"),
+    [
+        ("3/1", False, 16, "Transient replication is not enabled on this node"),
+        ("3/1", True, 16, "Transient nodes are not allowed with multiple tokens"),
+        ("3/3", True, 1, "Transient replicas must be zero, or less than total replication factor. For 3/3"),
+        ("3/-1", True, 1, "Amount of transient nodes should be strictly positive, but was: '-1'"),
+        ("-3/1", True, 1, "Replication factor must be non-negative, found -3"),
+        ("3/1", True, 1, "Transient replicas are not supported: write the number of replicas alone"),
+        ("3/1/1", True, 1, "Replication factor format is <replicas> or <replicas>/<transient>"),
+    ],
+)
+def test_transient_replicas_are_refused(factor: str, is_enabled: bool, tokens: int, message: str) -> None:
+    context = DdlContext(
+        None,
+        lambda: 0,
+        lambda: UUID(int=0),
+        {"datacenter1": 3},
+        lambda warning: None,
+        transient_replication_enabled=is_enabled,
+        token_count=tokens,
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        parse_factor(factor, context)
+
+
+def test_no_transient_replicas_are_a_plain_number() -> None:
+    assert parse_factor("3/0") == 3
