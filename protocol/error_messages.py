@@ -11,6 +11,7 @@ from protocol import primitives
 from protocol.errors import (
     AlreadyExists,
     BadCredentials,
+    CasWriteTimeout,
     CasWriteUnknown,
     CdcWriteFailure,
     ConfigurationError,
@@ -71,7 +72,7 @@ def _in_words_of(version: int, error: RequestError) -> RequestError:
             )
         if error.code in _CODE_NAMES:
             return InvalidRequest(f"ERROR {_CODE_NAMES[error.code]}: {error.message}")
-    if isinstance(error, CasWriteUnknown) or (isinstance(error, WriteTimeout) and error.is_conditional):
+    if isinstance(error, CasWriteUnknown | CasWriteTimeout):
         return WriteTimeout(_timeout(error.received), error.consistency, error.received, error.block_for, "CAS")
     return error
 

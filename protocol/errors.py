@@ -85,25 +85,20 @@ class TruncateError(RequestError):
 
 
 class WriteTimeout(RequestError):
-    """`write_type`: SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG, CAS, VIEW or CDC; `contentions`: CAS only;
-    `is_conditional`: of a conditional write, whose commit is SIMPLE, for versions that know such as CAS."""
+    """`write_type`: SIMPLE, BATCH, UNLOGGED_BATCH, COUNTER, BATCH_LOG, CAS, VIEW or CDC; `contentions`: CAS only."""
 
     code = 0x1100
 
     def __init__(
-        self,
-        message: str,
-        consistency: int,
-        received: int,
-        block_for: int,
-        write_type: str,
-        contentions: int = 0,
-        is_conditional: bool = False,
+        self, message: str, consistency: int, received: int, block_for: int, write_type: str, contentions: int = 0
     ) -> None:
         super().__init__(message)
         self.consistency, self.received, self.block_for = consistency, received, block_for
         self.write_type, self.contentions = write_type, contentions
-        self.is_conditional = is_conditional or write_type == "CAS"
+
+
+class CasWriteTimeout(WriteTimeout):
+    """Of a conditional write, whose commit is SIMPLE; older versions of the protocol are told CAS."""
 
 
 class ReadTimeout(RequestError):

@@ -118,7 +118,7 @@ class DecidingOperation:
     def _timeout(self, told: TimedOut) -> Exception:
         deciders = self._deciders
         if self._is_read:
-            return read_timeout(deciders.level, told.received, told.required, False)
+            return read_timeout(deciders.level, 0, told.required, False)  # StorageProxy.legacyReadWithPaxos
         level = deciders.commit_level if told.write_type == "SIMPLE" else deciders.level
         return cas_timeout(level, told.received, told.required, told.contentions, told.write_type)
 

@@ -6,7 +6,7 @@ from cluster.consistency import Consistency
 from cluster.coordination.acknowledgements import Acknowledgements
 from cluster.internode.verbs import FailureReason
 from cluster.ring import Node
-from protocol.errors import ReadFailure, ReadTimeout, WriteFailure, WriteTimeout
+from protocol.errors import CasWriteTimeout, ReadFailure, ReadTimeout, WriteFailure, WriteTimeout
 
 
 def write_timeout(level: Consistency, received: int, required: int, write_type: str) -> WriteTimeout:
@@ -25,7 +25,7 @@ def cas_timeout(
         f"CAS operation timed out: received {received} of {required} required responses "
         f"after {contentions} contention retries"
     )
-    return WriteTimeout(message, level.value, received, required, write_type, contentions, is_conditional=True)
+    return CasWriteTimeout(message, level.value, received, required, write_type, contentions)
 
 
 def _timed_out(received: int) -> str:

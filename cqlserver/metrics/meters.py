@@ -39,7 +39,7 @@ class Kind(Enum):
 LOGGED, UNLOGGED, COUNTER = 0, 1, 2
 """Kinds of batches, as BATCH has them."""
 NO_LEVEL: Final = -1
-TIMEOUTS: Final = ("ReadTimeout", "WriteTimeout", "CasWriteUnknown")
+TIMEOUTS: Final = ("ReadTimeout", "WriteTimeout", "CasWriteTimeout", "CasWriteUnknown")
 FAILURES: Final = ("ReadFailure", "WriteFailure")
 UNAVAILABLE: Final = ("Unavailable",)
 COUNTED_ERRORS: Final = frozenset((*TIMEOUTS, *FAILURES, *UNAVAILABLE))

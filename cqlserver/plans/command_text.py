@@ -35,8 +35,11 @@ def command_text(
     limit: int,
     key: bytes | None = None,
     expressions: Sequence[FilterExpression] = (),
+    reverse: bool = False,
+    groups: bool = False,
 ) -> str:
-    """`columns`: those that are read; `key`: of the one partition; slices and token ranges are left out."""
+    """`columns`: those that are read; `key`: of the one partition; `reverse`: against the clustering order; `groups`: rows
+    are grouped, or all are one group; slices and token ranges are left out."""
     cells = [quoted_identifier(column.name) for column in columns if column.kind not in _NO_CELLS]
     is_everything = not cells or len(columns) == len(table.columns)
     conditions = []
@@ -47,8 +50,13 @@ def command_text(
     text = f"SELECT {'*' if is_everything else ', '.join(sorted(cells))} FROM {table}"
     if conditions:
         text += " WHERE " + " AND ".join(conditions)
+    if reverse and key is not None:
+        order = [f"{quoted_identifier(c.name)} {'ASC' if c.reversed else 'DESC'}" for c in table.clustering]
+        text += f" ORDER BY {', '.join(order)}"
     if limit != NO_LIMIT:
         text += f" LIMIT {limit}"
+    elif groups:
+        text += " "  # what limits of groups are printed as
     return f"{text} ALLOW FILTERING"
 
 

@@ -273,7 +273,10 @@ class SelectPlan:
         thresholds, level = node.tombstone_thresholds, options.consistency
         fetched, meters = self.selection.fetched, self.meters(level)
         state.read_work = work = ReadWork()
-        guard = TombstoneGuard(self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work)
+        reverse, groups = self.order is not None and self.order.reverse, self.grouping is not None
+        guard = TombstoneGuard(
+            self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work, reverse, groups
+        )
         if node.profile:
             guard.sample(node.profile)
         return guard

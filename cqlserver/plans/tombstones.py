@@ -45,8 +45,8 @@ class TombstoneGuard:
     """Of one page. `rows`: live ones that the command has read."""
 
     __slots__ = (
-        "_columns", "_count", "_failure_from", "_level", "_limit", "_meters", "_node", "_sampled", "_table", "_warn",
-        "_warn_from", "_work", "rows",
+        "_columns", "_count", "_failure_from", "_groups", "_level", "_limit", "_meters", "_node", "_reverse", "_sampled",
+        "_table", "_warn", "_warn_from", "_work", "rows",
     )  # fmt: skip
 
     def __init__(
@@ -60,13 +60,17 @@ class TombstoneGuard:
         warn: Callable[[str], None],
         meters: Sequence[RequestMeter],
         work: ReadWork,
+        reverse: bool = False,
+        groups: bool = False,
     ) -> None:
-        """`columns`: those that are read; `limit`: of rows in the page; `thresholds`: more are told, more are a failure;
-        `meters`: that hear how many each command passed over; `work`: of the request, gathers what its commands read."""
+        """`columns`: those that are read; `limit`: of rows in the page; `reverse`, `groups`: as command_text has them;
+        `thresholds`: more are told, more are a failure; `meters`: that hear how many each command passed over; `work`: of
+        the request, gathers what its commands read."""
         self._table, self._columns, self._limit = table, columns, limit
         self._warn_from, self._failure_from = thresholds
         self._node, self._level, self._warn = node, level, warn
         self._meters, self._work = meters, work
+        self._reverse, self._groups = reverse, groups
         self._sampled: _Sampled | None = None
         self._count = self.rows = 0
 
@@ -108,7 +112,7 @@ class TombstoneGuard:
         self._work.tombstones += self._count
 
     def _text(self, key: bytes | None) -> str:
-        return command_text(self._table, self._columns, self._limit, key)
+        return command_text(self._table, self._columns, self._limit, key, (), self._reverse, self._groups)
 
     def _tell(self, key: bytes, is_by_key: bool) -> None:
         query = self._text(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]

@@ -149,7 +149,7 @@ def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int
         return 1
     for start in range(0, len(built), PARTITIONS_PER_TURN):
         if table.id in node.engine.stores:  # it may be dropped between two turns
-            undisturbed(partial(node.write, built[start : start + PARTITIONS_PER_TURN], table, level, "SIMPLE"))
+            undisturbed(partial(node.write, built[start : start + PARTITIONS_PER_TURN], table, level, "UNLOGGED_BATCH"))
             pause()
     return len(built)
 

@@ -221,12 +221,8 @@ TIMED_OUT = "Operation timed out - received only 1 responses."
     ("error", "version", "expected"),
     [
         (ERRORS[-3], 4, errors.WriteTimeout(TIMED_OUT, *COUNTS, "CAS")),
-        (errors.WriteTimeout("cas", *COUNTS, "CAS", 7), 4, errors.WriteTimeout(TIMED_OUT, *COUNTS, "CAS")),
-        (
-            errors.WriteTimeout("cas", *COUNTS, "SIMPLE", 7, is_conditional=True),
-            4,
-            errors.WriteTimeout(TIMED_OUT, *COUNTS, "CAS"),
-        ),
+        (errors.CasWriteTimeout("cas", *COUNTS, "CAS", 7), 4, errors.WriteTimeout(TIMED_OUT, *COUNTS, "CAS")),
+        (errors.CasWriteTimeout("cas", *COUNTS, "SIMPLE", 7), 4, errors.WriteTimeout(TIMED_OUT, *COUNTS, "CAS")),
         (errors.WriteTimeout(TIMED_OUT, *COUNTS, "SIMPLE"), 4, errors.WriteTimeout(TIMED_OUT, *COUNTS, "SIMPLE")),
         (errors.ReadFailure("told", *COUNTS, REASONS, True), 3, errors.ReadTimeout(TIMED_OUT, *COUNTS, True)),
         (errors.WriteFailure("told", *COUNTS, REASONS, "BATCH"), 3, errors.WriteTimeout(TIMED_OUT, *COUNTS, "BATCH")),
