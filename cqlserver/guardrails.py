@@ -4,6 +4,7 @@
 is told as "Guardrail NAME violated: ...": as a warning, or as an InvalidRequest with the warning beside it.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,10 @@ from cluster.consistency import Consistency
 from cqlserver.program.guardrail_settings import Values
 from cqlserver.state import User
 from protocol.errors import InvalidRequest
+from storage.keys import key_text
+from storage.schema.metadata import TableMetadata
+
+log = logging.getLogger("cqlserver.guardrails")
 
 Words = Callable[[bool, str, int, int], str]
 """(is it a warning, of what, value, threshold) -> the message."""
@@ -132,6 +137,18 @@ FIELDS: Final = Threshold("fields_per_udt", "fields_per_udt", _fields)
 DIMENSIONS: Final = Threshold(
     "vector_dimensions", "vector_dimensions", _exceeding("{what} has a vector of {value} dimensions")
 )
+PARTITION_SIZE: Final = Threshold(
+    "partition_size",
+    "partition_size",
+    _exceeding("Partition {what} has size {value}"),
+    "Too large partitions can cause performance problems.",
+)
+PARTITION_TOMBSTONES: Final = Threshold(
+    "partition_tombstones",
+    "partition_tombstones",
+    _exceeding("Partition {what} has {value} tombstones"),
+    "Partitions with too many tombstones can cause performance problems.",
+)
 PAGE_SIZE: Final = Threshold("page_size", "page_size", _page)
 PARTITION_KEYS: Final = Threshold("partition_keys_in_select", "partition_keys_in_select", _keys)
 PRODUCT: Final = Threshold("in_select_cartesian_product", "in_select_cartesian_product", _product)
@@ -191,6 +208,15 @@ INDEX_QUERY: Final = Flag(
     "Non-partition key restricted query",
     "Executing a query on secondary indexes without partition key restriction might degrade performance",
 )
+INTERSECTION: Final = Flag(
+    "intersect_filtering_query",
+    "intersect_filtering_query_enabled",
+    "Filtering query with intersection on mutable columns at consistency level requiring coordinator reconciliation",
+    "Filtering queries involving an intersection on multiple mutable (i.e. non-key) columns over unrepaired data at read "
+    "consistency levels that would require coordinator reconciliation may violate the guarantees of those consistency "
+    "levels.",
+    "intersect_filtering_query_warned",
+)
 TWCS: Final = Flag(
     "zero_ttl_on_twcs",
     "zero_ttl_on_twcs_enabled",
@@ -218,17 +244,14 @@ class Guarded:
 
     def limit(self, threshold: Threshold, value: int, what: str) -> None:
         """Warns, or raises InvalidRequest, where the value is beyond."""
-        bounds = self._bounds(threshold)
-        if bounds is None:
+        found = _exceeded(self._settings, threshold, value)
+        if found is None:
             return
-        warn, fail = bounds
-        for bound, is_warning in ((fail, False), (warn, True)):
-            if bound > 0 and (value < bound if threshold.is_least else value > bound):
-                message = _decorated(threshold, threshold.words(is_warning, what, value, bound))
-                self._warn(message)
-                if not is_warning:
-                    raise InvalidRequest(message)
-                return
+        bound, is_warning = found
+        message = _decorated(threshold, threshold.words(is_warning, what, value, bound))
+        self._warn(message)
+        if not is_warning:
+            raise InvalidRequest(message)
 
     def value(self, column: str, value: bytes) -> None:
         """A value that is written, or the path of one."""
@@ -291,6 +314,10 @@ class Guarded:
     def may_filter(self) -> bool:
         return bool(self._settings.get(FILTERING.setting, True))
 
+    def intersects(self) -> None:
+        """Filters by several columns that change, of what replicas have together."""
+        self.feature(INTERSECTION)
+
     def read(self, consistency: int) -> None:
         self.levels("read", (Consistency(consistency).name,))
 
@@ -322,7 +349,7 @@ class Guarded:
 
     def age(self, threshold: Threshold, timestamp_us: int, now_us: int, what: str) -> None:
         """The same of a timestamp, whose bounds lie that far in the future or the past."""
-        bounds = self._bounds(threshold)
+        bounds = _bounds(self._settings, threshold)
         if bounds is None:
             return
         sign = -1 if threshold.is_least else 1
@@ -348,13 +375,6 @@ class Guarded:
         """Consistency levels; `kind`: read or write."""
         self._values(f"{kind}_consistency_levels", f"{kind} consistency levels", frozenset(given))
 
-    def _bounds(self, threshold: Threshold) -> tuple[int, int] | None:
-        warn = self._settings.get(f"{threshold.setting}_warn_threshold", -1)
-        fail = self._settings.get(f"{threshold.setting}_fail_threshold", -1)
-        assert isinstance(warn, int), (threshold.name, warn)
-        assert isinstance(fail, int), (threshold.name, fail)
-        return (warn, fail) if warn > 0 or fail > 0 else None
-
     def _values(self, name: str, what: str, given: frozenset[str]) -> frozenset[str]:
         refused, ignored, warned = (
             _shown(self._settings.get(f"{name}_{verb}", frozenset())) for verb in ("disallowed", "ignored", "warned")
@@ -378,6 +398,30 @@ class Guarded:
         return frozenset(left_out)
 
 
+class PartitionGuard:
+    """What the log is told of partitions that are written to SSTables (storage/sstable/writer.py, PartitionWritten): of
+    those of everybody, and nothing is refused."""
+
+    def __init__(self, settings: Values) -> None:
+        self._settings = settings
+
+    @property
+    def is_on(self) -> bool:
+        return any(f"{name}_{verb}_threshold" in self._settings for name in _OF_PARTITIONS for verb in ("warn", "fail"))
+
+    def written(self, table: TableMetadata, key: bytes, size: int, tombstones: int, path: str) -> None:
+        for threshold, value in ((PARTITION_SIZE, size), (PARTITION_TOMBSTONES, tombstones)):
+            found = _exceeded(self._settings, threshold, value)
+            if found is not None:
+                bound, is_warning = found
+                what = f"{table}:{key_text(table, key)} on sstable {path}"
+                message = _decorated(threshold, threshold.words(is_warning, what, value, bound))
+                log.log(logging.WARNING if is_warning else logging.ERROR, "%s", message)
+
+
+_OF_PARTITIONS: Final = (PARTITION_SIZE.setting, PARTITION_TOMBSTONES.setting)
+
+
 class Guardrails:
     """Those of a server. `settings`: what cassandra.yaml sets; `is_superuser` knows the roles."""
 
@@ -389,6 +433,26 @@ class Guardrails:
         if user is None or user.is_anonymous or user.is_system or self._is_superuser(user):
             return None
         return Guarded(self._settings, warn)
+
+
+def _bounds(settings: Values, threshold: Threshold) -> tuple[int, int] | None:
+    warn = settings.get(f"{threshold.setting}_warn_threshold", -1)
+    fail = settings.get(f"{threshold.setting}_fail_threshold", -1)
+    assert isinstance(warn, int), (threshold.name, warn)
+    assert isinstance(fail, int), (threshold.name, fail)
+    return (warn, fail) if warn > 0 or fail > 0 else None
+
+
+def _exceeded(settings: Values, threshold: Threshold, value: int) -> tuple[int, bool] | None:
+    """The bound that a value is beyond, and whether that is the one which is warned of."""
+    bounds = _bounds(settings, threshold)
+    if bounds is None:
+        return None
+    warn, fail = bounds
+    for bound, is_warning in ((fail, False), (warn, True)):
+        if bound > 0 and (value < bound if threshold.is_least else value > bound):
+            return bound, is_warning
+    return None
 
 
 def _decorated(guardrail: Threshold | Flag, message: str) -> str:

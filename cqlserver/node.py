@@ -326,6 +326,10 @@ class Node:
         if plan is not None:
             plan.to_write(token(key))
 
+    def replication_factor(self, table: TableMetadata) -> int:
+        """As many nodes are to have each of its rows."""
+        return self.coordinator.strategy(self.keyspace_of(table)).replication_factor
+
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         """The consistency levels that the local node meets at once, alone."""
         return self.coordinator.local_levels(self.keyspace_of(table), kind, table.name)

@@ -42,7 +42,7 @@ class Criteria:
     is_strict: bool = False
 
     @property
-    def _is_of_one_column(self) -> bool:
+    def is_of_one_column(self) -> bool:
         """Whether what one replica has of a row decides whether it is a match."""
         mutable = {expression.column for expression in self.expressions if expression.column.kind not in _KEY_KINDS}
         if any(column.kind is ColumnKind.STATIC for column in mutable):
@@ -51,7 +51,7 @@ class Criteria:
 
     def asked_of(self, replicas: int) -> "Criteria":
         """As so many of them are asked, whose answers are merged."""
-        return replace(self, is_strict=replicas == 1 or self._is_of_one_column)
+        return replace(self, is_strict=replicas == 1 or self.is_of_one_column)
 
     def sifted(self, table: TableMetadata) -> tuple[FilterExpression, ...]:
         """Those that a replica tests. What an index found by a column that changes is told whatever its other such columns

@@ -106,6 +106,10 @@ class ReadNode(Protocol):
 
     def now_s(self) -> int: ...
 
+    def replication_factor(self, table: TableMetadata) -> int:
+        """As many nodes are to have each of its rows."""
+        ...
+
     def local_levels(self, table: TableMetadata, kind: RequestKind) -> tuple[int, ...]:
         """The consistency levels that the local node meets at once, alone."""
         ...

@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from cluster.consistency import SERIAL_LEVELS
+from cluster.consistency import SERIAL_LEVELS, Consistency
 from cqlserver.functions.model import client_warn, signature_type
 from cqlserver.guarding import guarding
 from cqlserver.metrics.meters import Kind, RequestMeter
@@ -69,6 +69,7 @@ _INT = Struct(">i")
 _MONOTONIC = frozenset(("to_date", "todate", "to_timestamp", "totimestamp", "to_unix_timestamp", "tounixtimestamp", "floor"))
 GROUP_ORDER = "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"
 
+_OF_ONE_REPLICA = (Consistency.ONE, Consistency.LOCAL_ONE, Consistency.NODE_LOCAL)
 COPIED_BYTES_MAX = 1 << 20
 """Longer content is put together, and copied into its message, in steps of their own."""
 
@@ -182,6 +183,8 @@ class SelectPlan:
             raise InvalidRequest(self.grouping.fault)
         vector = wanted_vector(nearest, values) if nearest is not None else b""
         expressions = self.restrictions.row_filter(values)
+        if guarded is not None and expressions:
+            self._guard_intersection(guarded, expressions, options.consistency)
         shape = self._shape(values, options, now_s, user_limit, partition_limit, state, unavailable)
         row_filter = RowFilter(store, expressions) if expressions else None
         if shape is None:
@@ -403,6 +406,14 @@ class SelectPlan:
         guarded.read(options.consistency)
         if self.restrictions.uses_index and not self.restrictions.has_partition_key_restrictions:
             guarded.reads_by_index()
+
+    def _guard_intersection(self, guarded: "Guarded", expressions: Sequence[FilterExpression], level: int) -> None:
+        """Where several replicas may each have a part of what makes a row a match (SelectStatement.getRowFilter)."""
+        from cluster.reading.criteria import Criteria
+
+        is_merged = level not in _OF_ONE_REPLICA and self.node.replication_factor(self.table) > 1
+        if is_merged and self.restrictions.needs_filtering and not Criteria(tuple(expressions)).is_of_one_column:
+            guarded.intersects()
 
     def _warn(self, state: ClientState) -> None:
         if self.grouping is None:

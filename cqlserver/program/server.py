@@ -346,6 +346,8 @@ def open_node(config: Config, environment: Environment | None = None, is_one_of_
             advice = "each SSTable takes two: raise the limit (ulimit -n)"
         raise StartupError(f"the data folder {data}: {error.strerror or error}; {advice}") from error
     engine.host_id = local.host_id
+    if config.data is not None:
+        _guard_partitions(engine, config.guardrails)
     if engine.maybe_files is not None:
         engine.truncations = {**stored_truncations(engine), **engine.truncations}
     node = Node(environment, config, engine, local, Compiler)
@@ -371,6 +373,15 @@ def assure_same_place(config: Config, datacenter: str | None, rack: str | None) 
             f"Cannot start node if snitch's rack ({config.rack}) differs from previous rack ({rack}). "
             f"{advice}.ignore_rack=true."
         )
+
+
+def _guard_partitions(engine: Engine, settings: Mapping[str, object]) -> None:
+    if settings:
+        from cqlserver.guardrails import PartitionGuard
+
+        guard = PartitionGuard(settings)
+        if guard.is_on:
+            engine.files.tell_partitions(guard.written)
 
 
 def _cdc_options(config: Config) -> "CdcOptions | None":

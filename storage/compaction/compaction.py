@@ -236,6 +236,7 @@ class Compaction:
             originating_host=self._host_id,
             commit_log_intervals=merged_intervals(interval for reader in own for interval in reader.commit_log_intervals),
             index_block_bytes=files.index_block_bytes,
+            written=files.partition_written,
         )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 

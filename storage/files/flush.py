@@ -107,6 +107,7 @@ class Flush:
             originating_host=self._host_id,
             commit_log_intervals=(interval,),
             index_block_bytes=files.index_block_bytes,
+            written=files.partition_written,
         )
         return SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
 

@@ -63,6 +63,7 @@ class ReceivedTable:
             originating_host=self._host_id,
             commit_log_intervals=((self._end, self._end),),
             index_block_bytes=files.index_block_bytes,
+            written=files.partition_written,
         )
         writer = SSTableWriter(self._disk, files.folder, descriptor, files.store.table, files.store.layouts, options)
         self._lanes[lane] = writer, statistics

@@ -26,6 +26,7 @@ from storage.sstable.caches import Caches
 from storage.sstable.constants import DATA, TOC, Version
 from storage.sstable.descriptor import Descriptor, UnknownVersion, next_generation, parse_file_name
 from storage.sstable.reader import SSTableReader
+from storage.sstable.writer import PartitionWritten
 
 log = logging.getLogger("cqlserver.sstables")
 
@@ -63,6 +64,7 @@ class TableFiles:
     ) -> None:
         self.store = store
         self.index_block_bytes = index_block_bytes
+        self.partition_written: PartitionWritten | None = None
         self.assure_schema = assure_schema
         """To be called before a new SSTable counts: waits until the schema that it was written with is durable."""
         self.readers: tuple[SSTableReader, ...] = ()

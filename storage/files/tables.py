@@ -43,6 +43,7 @@ from storage.sstable.constants import VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.statistics import LogPosition
+from storage.sstable.writer import PartitionWritten
 
 if TYPE_CHECKING:
     from storage.files.row_loads import RowLoads
@@ -122,6 +123,7 @@ class StoredTables:
         self.switches: Counter[UUID] = Counter()
         """How often a table's memtable was flushed."""
         self._files: dict[UUID, TableFiles] = {}
+        self._partition_written: PartitionWritten | None = None
         self._since: dict[UUID, CommitLogPosition] = {}  # from where on the log has what the memtable has
         self._first_position = commit_log.first_position  # for those of which nothing is known
         self._flushes: list[Flush] = []  # in their order
@@ -226,6 +228,12 @@ class StoredTables:
             files = self._files[store.table.id] = self._made(store)
         return files
 
+    def tell_partitions(self, written: PartitionWritten | None) -> None:
+        """Who is told of each partition that flushes, compactions and streams write from now on; None: nobody."""
+        self._partition_written = written
+        for files in self._files.values():
+            files.partition_written = written
+
     def set_row_cache_bytes(self, bytes_max: int) -> None:
         """How much the row cache may take, 0 for none."""
         self.caches.rows.resize(bytes_max)
@@ -251,6 +259,7 @@ class StoredTables:
     def _made(self, store: TableStore) -> TableFiles:
         version, block_bytes = VERSIONS[self.options.version], self.options.column_index_bytes
         made = TableFiles(self._disk, self.folders, store, self.caches, version, self._assure_schema, block_bytes)
+        made.partition_written = self._partition_written
         if self._row_loads is not None:
             made.on_change = self._row_loads.consider
         return made

@@ -19,10 +19,10 @@ _MAX_I64 = (1 << 63) - 1
 
 
 class MetadataCollector:
-    """See the module. `cells` counts those of the partition that is being written."""
+    """See the module. `cells` and `deleted` (its tombstones) count those of the partition that is being written."""
 
     __slots__ = (
-        "cardinality", "cells", "cells_per_partition", "columns_set", "has_partition_deletions", "max_deletion_s",
+        "cardinality", "cells", "cells_per_partition", "columns_set", "deleted", "has_partition_deletions", "max_deletion_s",
         "max_timestamp_us", "max_ttl_s", "min_deletion_s", "min_timestamp_us", "min_ttl_s", "partition_sizes", "rows",
         "saw_live", "tombstones",
     )  # fmt: skip
@@ -40,6 +40,7 @@ class MetadataCollector:
         self.max_ttl_s = -1
         self.saw_live = False  # something without TTL and local deletion time
         self.cells = 0
+        self.deleted = 0
         self.columns_set = 0
         self.rows = 0
         self.has_partition_deletions = False
@@ -69,6 +70,7 @@ class MetadataCollector:
         if deletion.timestamp_us != NO_TIMESTAMP:
             self.timestamp(deletion.timestamp_us)
             self.local_deletion(deletion.local_deletion_s)
+            self.deleted += 1
 
     def partition_deletion(self, deletion: Deletion) -> None:
         if deletion != LIVE:
@@ -76,7 +78,7 @@ class MetadataCollector:
             self.deletion(deletion)
 
     def cell(self, cell: Cell) -> None:
-        timestamp_us, _, ttl_s, local_deletion_s = cell
+        timestamp_us, value, ttl_s, local_deletion_s = cell
         self.cells += 1
         self.timestamp(timestamp_us)
         if local_deletion_s == NEVER:
@@ -84,6 +86,8 @@ class MetadataCollector:
             return
         self.local_deletion(local_deletion_s)
         self.ttl(ttl_s)
+        if value is None:
+            self.deleted += 1
 
     def row(self, row: Row) -> None:
         """A row, static ones with anything in them included."""
@@ -131,7 +135,7 @@ class MetadataCollector:
     def end_partition(self, key: bytes, size: int) -> None:
         self.partition_sizes.add(size)
         self.cells_per_partition.add(self.cells)
-        self.cells = 0
+        self.cells = self.deleted = 0
         self.cardinality.add(key)
 
     def end_copy(self, size: int) -> None:

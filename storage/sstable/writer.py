@@ -5,7 +5,7 @@ never finished. `abort` removes them. What is written while other work waits is 
 generator that pauses.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, chain
 from operator import lt
 from typing import Final, NamedTuple, Protocol
@@ -54,9 +54,15 @@ _FIRST_PREFIX: Final = Prefix(BoundKind.EXCL_START, ())
 _LAST_PREFIX: Final = Prefix(BoundKind.EXCL_END, ())
 
 
+PartitionWritten = Callable[[TableMetadata, bytes, int, int, str], None]
+"""A partition was written: (table, key, its bytes in Data.db, its tombstones, that file's path). Of those that are copied as
+bytes no tombstones are counted."""
+
+
 class WriterOptions(NamedTuple):
     """What an SSTable says of itself beside its data. `key_count`: about how many partitions will come, for the bloom
-    filter. `index_block_bytes`: column_index_size; None: what it is where nothing is set."""
+    filter. `index_block_bytes`: column_index_size; None: what it is where nothing is set. `written` is told of each
+    partition."""
 
     key_count: int
     level: int = 0
@@ -65,6 +71,7 @@ class WriterOptions(NamedTuple):
     originating_host: UUID | None = None
     commit_log_intervals: tuple[tuple[LogPosition, LogPosition], ...] = ()
     index_block_bytes: int | None = None
+    written: PartitionWritten | None = None
 
 
 class WriterDisk(Protocol):
@@ -175,7 +182,10 @@ class SSTableWriter:
             self._data.write(piece)
         self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + 1
         self._register(position[8:], hashes, start, promoted)
-        self._collector.end_copy(self._data.position - start)
+        size = self._data.position - start
+        self._collector.end_copy(size)
+        if self._options.written is not None:
+            self._tell(position[8:], size, 0)
 
     def append_run(self, run: CopiedRun, source: Statistics) -> None:
         """The same of neighbours. Raises CorruptionError where they are not in order behind all before, or no partitions."""
@@ -196,6 +206,9 @@ class SSTableWriter:
         self._last_key, self._last_position = keys[-1], positions[-1]
         self.partition_count += len(keys)
         self._copied[id(source)] = source, self._copied.get(id(source), (source, 0))[1] + len(keys)
+        if self._options.written is not None:
+            for key, size in zip(keys, run.sizes, strict=True):
+                self._tell(key, size, 0)
 
     def _begin(self, position: Position) -> int:
         """Where in Data.db it begins."""
@@ -271,7 +284,15 @@ class SSTableWriter:
 
     def _end(self, key: bytes, hashes: KeyHashes, start: int, promoted: bytes) -> None:
         self._register(key, hashes, start, promoted)
-        self._collector.end_partition(key, self._data.position - start)
+        size, tombstones = self._data.position - start, self._collector.deleted
+        self._collector.end_partition(key, size)
+        if self._options.written is not None:
+            self._tell(key, size, tombstones)
+
+    def _tell(self, key: bytes, size: int, tombstones: int) -> None:
+        assert self._options.written is not None
+        path = f"{self._folder}/{self.descriptor.file_name(DATA)}"
+        self._options.written(self._table, key, size, tombstones, path)
 
     def _register(self, key: bytes, hashes: KeyHashes, start: int, promoted: bytes) -> None:
         self._index.add(key, hashes, start, promoted)
