@@ -463,6 +463,13 @@ class Node:
         settings = self.config.storage
         return settings.tombstone_warn_threshold, settings.tombstone_failure_threshold
 
+    @cached_property
+    def referenced_thresholds(self) -> tuple[int, int]:
+        """Of more SSTables than the first are a read's indexes told, of more than the second refused."""
+        from cqlserver.program.guardrail_settings import referenced_thresholds
+
+        return referenced_thresholds(self.config.guardrails)
+
     @property
     def protection_thresholds(self) -> tuple[int, int]:
         """As many rows may be held to complete what replicas filtered before it is told, and before the read fails."""

@@ -115,5 +115,6 @@ class FailureReason(IntEnum):
     INCOMPATIBLE_SCHEMA = 3
     READ_SIZE = 4
     NODE_DOWN = 5
+    READ_TOO_MANY_INDEXES = 7
     NOT_A_REPLICA = 0xFFFF
     """Between nodes alone: the range is not the replica's any more."""

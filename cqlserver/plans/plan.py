@@ -83,6 +83,11 @@ class ReadNode(Protocol):
         ...
 
     @property
+    def referenced_thresholds(self) -> tuple[int, int]:
+        """Of more SSTables than the first are a read's indexes told, of more than the second refused."""
+        ...
+
+    @property
     def protection_thresholds(self) -> tuple[int, int]:
         """As many rows may be held to complete what replicas filtered before it is told, and before the read fails."""
         ...

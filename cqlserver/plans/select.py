@@ -199,6 +199,8 @@ class SelectPlan:
         trace = None
         if state.trace is not None and not self.table.is_virtual:
             trace = ReadTrace(state.trace, store, shape.token_range)
+        if shape.token_range is not None and expressions and store.indexes is not None:
+            self._check_referenced(store, expressions, shape, options, state)
         source = self._sought(store, expressions, values, shape, state)
         reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, options, state))
         yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
@@ -266,6 +268,26 @@ class SelectPlan:
         guard = ProtectionGuard(node.protection_thresholds, state.warn, text, restrictions.is_key_range)
         seek(store, node.read_store(self.table), expressions, candidates, restrictions.is_key_range, now_s, guard)
         return store
+
+    def _check_referenced(
+        self,
+        store: TableStore,
+        expressions: Sequence[FilterExpression],
+        shape: ReadShape,
+        options: QueryOptions,
+        state: ClientState,
+    ) -> None:
+        """Indexes of many SSTables are told, or refused, where they are not asked within a partition."""
+        node, wanted = self.node, shape.token_range
+        if wanted is None or len(store.flushed) <= min(node.referenced_thresholds):
+            return
+        from cqlserver.plans.referenced_indexes import Query, check_referenced
+
+        read = dict.fromkeys((*self.selection.fetched, *(expression.column for expression in expressions)))
+        query = Query(tuple(read), min(shape.row_limit, shape.page_limit), expressions, wanted)
+        candidates = self.restrictions.indexed_values(options.values)
+        thresholds, level = node.referenced_thresholds, options.consistency
+        check_referenced(store, query, candidates, thresholds, node.ring_node, level, state.warn)
 
     def _maybe_guard(self, shape: ReadShape, options: QueryOptions, state: ClientState) -> TombstoneGuard | None:
         """None where any number of tombstones may be passed over."""

@@ -64,7 +64,16 @@ LEVELS = (
     "write_consistency_levels_disallowed",
 )
 NONE: Values = MappingProxyType({})
+NEVER = 1 << 62
+_REFERENCED = (("warn", 32), ("fail", -1))
 _INT_MAX = (1 << 31) - 1
+
+
+def referenced_thresholds(values: Values) -> tuple[int, int]:
+    """sai_sstable_indexes_per_query: from which number on it is warned of, and refused; what is never is too large."""
+    found = (values.get(f"sai_sstable_indexes_per_query_{verb}_threshold", default) for verb, default in _REFERENCED)
+    warn, fail = (bound if isinstance(bound, int) and bound > 0 else NEVER for bound in found)
+    return warn, fail
 
 
 def read_guardrails(
