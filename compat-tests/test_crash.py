@@ -68,7 +68,7 @@ def test_every_acknowledged_write_survives_kill(
             sstables[storage] += _newest_sstable(data)
     print(f"{mode}: {kills} kills, {acknowledged} acknowledged requests, SSTables made: {dict(sstables)}")
     assert sstables["flush"]
-    assert sstables["compact"] > 3  # every third flush
+    assert sstables["compact"]
     assert acknowledged > 20 * kills
 
 
