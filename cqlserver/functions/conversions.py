@@ -17,6 +17,7 @@ from cqlserver.functions.factories import ANY, FIXED_TEXT, NUMERIC_TYPES, Functi
 from cqlserver.functions.model import SYSTEM, Arguments, CallContext, Function, ScalarFunction
 from cqlserver.functions.times import to_date_body, to_timestamp_body
 from cqlserver.terms.now_texts import json_with_now, mentions_now
+from cqlserver.terms.unreadable import UNREADABLE, unreadable
 from protocol.errors import FunctionFailure, InvalidRequest, ServerError
 from protocol.types import (
     ASCII,
@@ -161,7 +162,10 @@ def _to_json_maker(name: str) -> Callable[[list[CqlType], CqlType | None], Funct
             data = arguments[0]
             if data is None or (not data and type_.empty_is_null):
                 return b"null"
-            return type_.to_json(data).encode()
+            try:
+                return type_.to_json(data).encode()
+            except UNREADABLE:
+                raise unreadable() from None
 
         return ScalarFunction(name, (type_,), TEXT, made_by_factory=True, body=body)
 

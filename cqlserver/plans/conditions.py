@@ -5,13 +5,13 @@ A condition is compiled once and evaluated against the live row that a compare-a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from struct import error as StructError
 from types import MappingProxyType
 from typing import Final
 
 from cqlserver.plans.operations import EMPTY, class_cast, element_specs, existing_column, field_path
 from cqlserver.terms.packing import pack_items, split_tuple
 from cqlserver.terms.terms import BindContext, Term, Value, Values, column_spec, compile_in_marker, compile_term
+from cqlserver.terms.unreadable import UNREADABLE, unreadable
 from grammar import tree
 from grammar.tree import Operator
 from protocol.errors import InvalidRequest, ServerError
@@ -28,7 +28,6 @@ from protocol.types import (
     CqlType,
     ListType,
     MapType,
-    MarshalError,
     SetType,
     TupleType,
     UserType,
@@ -270,8 +269,8 @@ def _compare_as_key(operator: Operator, type_: CqlType, wanted: Value, value: by
             raise ServerError("java.lang.NumberFormatException: Zero length BigInteger")
     try:
         return _compare(operator, type_, wanted, value)
-    except (MarshalError, IndexError, StructError):
-        raise ServerError("java.lang.IndexOutOfBoundsException") from None
+    except UNREADABLE:
+        raise unreadable() from None
 
 
 # --- compiling -------------------------------------------------------------------------------------------------------

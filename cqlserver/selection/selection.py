@@ -11,6 +11,7 @@ from cqlserver.selection.fetched import Fetched
 from cqlserver.selection.selectables import ColumnSelectable, Selectable, selectable
 from cqlserver.selection.selectors import Selector
 from cqlserver.terms.binding import BindContext
+from cqlserver.terms.unreadable import UNREADABLE, unreadable
 from grammar import tree
 from protocol.responses import ColumnSpec, ResultMetadata
 from protocol.types import TEXT
@@ -111,10 +112,13 @@ def json_writer(columns: Sequence[ColumnSpec]) -> Callable[[Sequence[bytes | Non
     def write(values: Sequence[bytes | None]) -> bytes:
         if sum([len(value) for value in values if value is not None]) > JSON_BYTES_PER_GO_MAX:
             long_work()
-        parts = [
-            head + ("null" if value is None else to_json(value))
-            for head, to_json, value in paused(zip(heads, writers, values, strict=True))
-        ]
+        try:
+            parts = [
+                head + ("null" if value is None else to_json(value))
+                for head, to_json, value in paused(zip(heads, writers, values, strict=True))
+            ]
+        except UNREADABLE:
+            raise unreadable() from None
         return f"{{{', '.join(parts)}}}".encode()
 
     return write

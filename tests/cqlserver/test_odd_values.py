@@ -90,6 +90,27 @@ def test_what_is_no_value_of_its_type_in_a_tuple_has_a_place_in_the_order(client
     assert len(client.run("SELECT k FROM t WHERE k = 1 AND c = 99999999999d")) == 1
 
 
+@pytest.mark.parametrize(
+    ("type_name", "literal"),
+    [
+        ("tuple<int, text>", "0x00"),
+        ("tuple<int, text>", "0x0000000401"),
+        ("tuple<text, double>", "0xffffffff0000000101"),
+        ("tuple<text, double>", "0x00000001ff"),
+        ("tuple<frozen<list<int>>, uuid>", "0x000000020000"),
+    ],
+)
+@pytest.mark.parametrize("selected", ["to_json(v)", "JSON v"])
+def test_what_is_no_value_of_its_type_in_a_tuple_has_no_json(
+    client: Client, type_name: str, literal: str, selected: str
+) -> None:
+    """It was an exception of this server's own, told as a bug."""
+    client.run(f"CREATE TABLE t (k int PRIMARY KEY, v {type_name})")
+    client.run(f"INSERT INTO t (k, v) VALUES (1, {literal})")
+    with pytest.raises(ServerError, match=r"^java\.lang\.IndexOutOfBoundsException$"):
+        client.run(f"SELECT {selected} FROM t")
+
+
 def test_half_a_masked_character_becomes_a_question_mark(client: Client) -> None:
     client.run("CREATE TABLE t (k int PRIMARY KEY, v text)")
     client.run("INSERT INTO t (k, v) VALUES (1, 'a\U0001f600b')")
