@@ -39,7 +39,7 @@ from storage.memtable.memtable import Memtable
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable.caches import Caches
-from storage.sstable.constants import VERSIONS
+from storage.sstable.constants import DATA, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.statistics import LogPosition
@@ -217,8 +217,18 @@ class StoredTables:
         self.ordered.replayed()
         for files in self._files.values():
             files.tell_unfit()
+        self._tell_strangers()
         self._first_position = self._commit_log.first_position
         self._since.clear()
+
+    def _tell_strangers(self) -> None:
+        """Folders with SSTables that belong to no table of the schema: nobody reads them."""
+        known = {table_id.hex for table_id in chain(self._stores, (table_id for table_id, _ in self._leaving))}
+        for folder in self.folders.paths:
+            if folder.rpartition("-")[2] in known:
+                continue
+            if any(name.endswith(f"-{DATA}") for name in self._disk.list(folder)):
+                log.warning("%s belongs to no table of the schema: its SSTables are left alone", folder)
 
     # --- flushing --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ Checksums: Statistics.db's and every chunk's are verified before use. Filter, Su
 all that can be is checked (order, bounds, that the key stands where they lead).
 """
 
+import logging
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -37,9 +38,11 @@ from storage.sstable.constants import (
     CRC,
     DAMAGE,
     DATA,
+    DIGEST,
     END_OF_PARTITION,
     FILTER,
     STATISTICS,
+    SUMMARY,
     TOC,
     Version,
     corrupted,
@@ -56,6 +59,10 @@ from storage.sstable.small_files import open_read
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.stretch import Stretch
 
+log = logging.getLogger("cqlserver.sstables")
+
+SPARE: Final = frozenset((SUMMARY, FILTER, DIGEST))
+"""Components that an SSTable is read without, as Cassandra does."""
 RESIDENT: Final = frozenset(("system.local", "system.peers", "system.peers_v2"))
 """What every client reads when it connects (resident.py)."""
 RESIDENT_BYTES_MAX: Final = 32 << 10
@@ -524,7 +531,8 @@ def _maybe_filter(
 def components_of(
     disk: Disk, folder: str, descriptor: Descriptor, there: Sequence[str] | None = None
 ) -> tuple[str, ...]:
-    """What TOC.txt lists, all of which must be there; without one, what there is."""
+    """What TOC.txt lists, all of which must be there but for the spare ones; without one, what there is. Raises
+    CorruptionError, OSError."""
     if there is None:
         prefix = descriptor.file_name("")
         there = [name.removeprefix(prefix) for name in disk.list(folder) if name.startswith(prefix)]
@@ -533,8 +541,11 @@ def components_of(
     path = f"{folder}/{descriptor.file_name(TOC)}"
     listed = _read(disk, path).decode("utf-8", "replace").split()
     for component in listed:
-        if component not in there:
+        if component in there:
+            continue
+        if component not in SPARE:
             raise corrupted(path, f"{descriptor.file_name(component)} is missing")
+        log.error("Missing component: %s/%s", folder, descriptor.file_name(component))
     return tuple(component for component in there if component in listed)
 
 

@@ -9,6 +9,7 @@ from storage.commitlog.log import CommitLogOptions
 from storage.engine import EngineOptions
 from storage.schema.metadata import TableMetadata
 from storage.sstable.constants import (
+    CHECKSUMS,
     COMPRESSION_INFO,
     CRC,
     DATA,
@@ -65,12 +66,37 @@ def test_a_component_that_was_copied_in_part_is_named(component: str, share: flo
     assure_named(node, made, other, "nb-1-big-")
 
 
-@pytest.mark.parametrize("component", [DATA, INDEX, STATISTICS, COMPRESSION_INFO, FILTER, SUMMARY, DIGEST])
+@pytest.mark.parametrize("component", [DATA, INDEX, STATISTICS, COMPRESSION_INFO])
 def test_a_component_that_the_toc_lists_and_that_is_missing_is_named(component: str) -> None:
     node, made, other = node_of_two()
     node.disk.unlink(PREFIX + component)
     start_again(node)
     assure_named(node, made, other, component)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+@pytest.mark.parametrize("component", [FILTER, SUMMARY, DIGEST])
+def test_a_component_that_rows_do_not_need_is_told_and_done_without(
+    component: str, is_ours: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`is_ours`: with Checksums.db, which Cassandra's SSTables do not have."""
+    node, made, other = node_of_two()
+    expected = node.rows(made)
+    node.disk.unlink(PREFIX + component)
+    if not is_ours:
+        node.disk.unlink(PREFIX + CHECKSUMS)
+        toc = node.disk.read_file(PREFIX + TOC)
+        node.disk.write_file_atomically(PREFIX + TOC, toc.replace(f"{CHECKSUMS}\n".encode(), b""))
+    start_again(node)
+    assert caplog.messages.count(f"Missing component: {PREFIX}{component}") == 1
+    assert node.rows(made) == expected
+    fill(node, made, ROWS, ROWS)
+    flush(node)
+    (task,) = node.engine.compact([made.id])
+    node.engine.background.finish()
+    assert task.error is None
+    assert len(node.rows(made)) == 2 * ROWS
+    assert len(node.rows(other)) == ROWS
 
 
 @pytest.mark.parametrize("component", [DATA, INDEX, STATISTICS, COMPRESSION_INFO])
@@ -110,7 +136,9 @@ def test_a_foreign_version_ends_the_start_and_says_what_to_do(name: str) -> None
     assert len(node.rows(made)) == ROWS
 
 
-def test_folders_of_tables_that_the_schema_does_not_know_and_other_things_are_left_alone() -> None:
+def test_folders_of_tables_that_the_schema_does_not_know_and_other_things_are_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     node, made, other = node_of_two()
     unknown = f"/d/data/ks/gone-{'9' * 32}"
     strange = ("/d/data/ks/no table", "/d/data/elsewhere", f"/d/data/elsewhere/t-{'8' * 32}")
@@ -120,8 +148,15 @@ def test_folders_of_tables_that_the_schema_does_not_know_and_other_things_are_le
             node.disk.write_file_atomically(f"{folder}/nb-1-big-{component}", b"theirs")
     node.disk.write_file_atomically("/d/data/ks/README", b"a file")
     node.disk.write_file_atomically(f"{FOLDER}/notes.txt", b"a file")
+    emptied = f"/d/data/ks/dropped-{'7' * 32}"
+    node.disk.mkdirs(f"{emptied}/snapshots/last")
     for _ in range(2):
+        caplog.clear()
         start_again(node)
+        told = [message for message in caplog.messages if "belongs to no table" in message]
+        assert told == [
+            f"{each} belongs to no table of the schema: its SSTables are left alone" for each in (strange[2], unknown)
+        ]
         assert len(node.rows(made)) == len(node.rows(other)) == ROWS
         for folder in (unknown, *strange):
             assert node.disk.read_file(f"{folder}/nb-1-big-{DATA}") == b"theirs"
