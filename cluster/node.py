@@ -314,8 +314,12 @@ class ClusterNode:
         def ready() -> None:
             self.when_ready()
 
+        def came_for(repair_id: UUID, tables: Sequence[UUID]) -> None:
+            self.repairs.participant.sessions.came_for(repair_id, tables)
+
         streams = Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
         streams.bytes_per_s = self._stream_bytes_per_s
+        streams.came_for = came_for
         return streams
 
     @cached_property

@@ -10,7 +10,7 @@ and gives up in the end.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -180,14 +180,25 @@ class LocalSessions:
         return done
 
     def _mark(self, session: LocalSession, repaired_at_ms: int) -> list[Task]:
+        return self._mark_tables(session.id, session.stepping.tables, repaired_at_ms)
+
+    def _mark_tables(self, session_id: UUID, tables: Iterable[UUID], repaired_at_ms: int) -> list[Task]:
         files = self._engine.maybe_files
         if files is None:
             return []
         return [
-            files.compactions.end_session(files.files_of(self._engine.stores[table_id]), session.id, repaired_at_ms)
-            for table_id in session.stepping.tables
+            files.compactions.end_session(files.files_of(self._engine.stores[table_id]), session_id, repaired_at_ms)
+            for table_id in tables
             if table_id in self._engine.stores and files.readers_of(table_id)
         ]
+
+    def came_for(self, session_id: UUID, tables: Iterable[UUID]) -> None:
+        """Others have streamed data here that waits for a session's end: where that was before, it waits no longer."""
+        session = self.all.get(session_id)
+        if session is None or session.state is State.FAILED:
+            self._mark_tables(session_id, tables, 0)
+        elif session.state is State.FINALIZED:
+            self._mark_tables(session_id, tables, session.stepping.repaired_at_ms)
 
     def repairing(self, session_id: UUID) -> None:
         """Its data is looked at."""

@@ -65,6 +65,8 @@ class Streams:
         self._engine, self._replica, self._requests = engine, replica, requests
         self._clock, self._new_id, self._when_ready = clock, new_id, when_ready
         self.bytes_per_s = 0
+        self.came_for: Callable[[UUID, Sequence[UUID]], None] = lambda session_id, tables: None
+        """Called behind a stream to this node whose data waits for the end of an incremental repair."""
         self._free_at_s = 0.0
         self.sessions: dict[UUID, Session] = {}
         """Fetched and pushed by this node, under way."""
@@ -104,6 +106,9 @@ class Streams:
 
         send = self._sender(peer, operation_id)
         session = FetchSession(offer, peer, send, self._make_target, self, ready, self._session_ended)
+        repair_id, tables = offer.pending_repair, [task.table_id for task in offer.tasks]
+        if repair_id is not None:
+            session.outcome.when_done(lambda: self.came_for(repair_id, tables))
         self._begin(operation_id, session)
         return session
 

@@ -148,7 +148,8 @@ class Reading:
         shape, sink = self.shape, self.sink
         grouped = sink if isinstance(sink, GroupSink) and not sink.grouping.is_everything else None
         filters_partitions = self.filter is not None and not self.filter.is_of_rows_alone
-        self._looks_at_each = grouped is not None or filters_partitions or self.trace is not None
+        samples = self._guard is not None and self._guard.samples
+        self._looks_at_each = grouped is not None or filters_partitions or self.trace is not None or samples
         if shape.keys is None or isinstance(self.store, IndexedStore):
             while not self.store.prepare_scan():
                 yield

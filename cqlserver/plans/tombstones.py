@@ -74,6 +74,11 @@ class TombstoneGuard:
         self._sampled: _Sampled | None = None
         self._count = self.rows = 0
 
+    @property
+    def samples(self) -> bool:
+        """Whether somebody wants to know what of each partition was read."""
+        return self._sampled is not None
+
     def sample(self, profile: "Profile") -> None:
         """Has it told what each command reads."""
         self._sampled = _Sampled(profile, profile.clock())

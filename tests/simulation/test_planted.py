@@ -124,7 +124,7 @@ def _hints_are_forgotten_when_sent(patch: pytest.MonkeyPatch) -> None:
         send_page(self, node)
         page = self._deliveries.get(node)
         if page is not None:
-            self._delete(node, page._last)
+            self.delete(node.host_id, page._last)
 
     def fails_once(self: Replica, hints: Sequence[bytes]) -> None:
         if not taken:
