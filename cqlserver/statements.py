@@ -477,6 +477,10 @@ def _parse(text: str) -> tree.Statement:
     except CqlTooLongError as error:
         raise InvalidRequest(error.message) from None
     except GrammarError as error:
+        for java_class in error.java_classes:
+            from cqlserver.terms.type_names import check_custom_types
+
+            check_custom_types(tree.CustomTypeName(java_class))
         raise CqlSyntaxError(error.message) from None
 
 

@@ -5,11 +5,12 @@
 
 
 class CqlSyntaxError(Exception):
-    """The text is no CQL statement; `message` is what a client sees, in Cassandra's words."""
+    """The text is no CQL statement; `message` is what a client sees, in Cassandra's words. `java_classes`: named as types
+    before the fault; Cassandra looks for each when it reads it, and tells the first that is none instead."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, java_classes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.message = message
+        self.message, self.java_classes = message, java_classes
 
 
 class CqlNestingError(CqlSyntaxError):

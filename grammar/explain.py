@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from grammar.errors import CqlSyntaxError
 from grammar.keywords import NUMBERS, TERMINALS, WORDS
 from grammar.scan import Scanner, ScannerError, Token, TooManyTokensError
 
@@ -71,6 +72,12 @@ _Stack: TypeAlias = "tuple[int, _Stack] | None"
 _Position: TypeAlias = tuple[int, int, _Stack]
 _Positions: TypeAlias = frozenset[_Position]
 
+_TYPE_RULE = "comparator_type"
+
+
+def _is_take(edge: _Edge, token: int) -> bool:
+    return isinstance(edge, _Take) and edge.token == token
+
 
 class _Network:
     """The grammar as states; `edges[state]` None: the end of a rule."""
@@ -81,6 +88,7 @@ class _Network:
         self.ends: dict[int, str] = {}
         self.followers: dict[str, list[int]] = {}
         self.steps: dict[tuple[int, _Positions, int], _Positions] = {}
+        self.java_class = -1  # the state in which one is read for a type
         self._words = iter(_words(source))
         self._word = ""
         self._calls: list[_Call] = []
@@ -92,6 +100,9 @@ class _Network:
             end = self._block_body(start, ";")
             self.edges[end] = None
             self.starts[name], self.ends[end] = start, name
+            if name == _TYPE_RULE:
+                string = _token_number("STRING_LITERAL")
+                self.java_class = next(at for at in range(start, len(self.edges)) if _is_take(self.edges[at], string))
             self._next()
             if pause is not None:
                 pause()
@@ -281,11 +292,13 @@ class _MismatchError(Exception):
 
 
 class _Walk:
-    """One walk over a text; `index` is that of the next token in `scanner.tokens`, which has blanks and comments too."""
+    """One walk over a text; `index` is that of the next token in `scanner.tokens`, which has blanks and comments too.
+    `java_classes`: where those that it reads for types are put."""
 
-    def __init__(self, text: str, pause: Callable[[], None] | None = None) -> None:
+    def __init__(self, text: str, java_classes: list[str], pause: Callable[[], None] | None = None) -> None:
         self.network = _network(pause)
         self.pause = pause
+        self.java_classes = java_classes
         self.scanner = Scanner(text, TOKENS_MAX, pause)
         self.index = self.scanner.skip(0)
         self._starts: dict[int, _Positions] = {}
@@ -312,6 +325,8 @@ class _Walk:
                         raise _MismatchError(token, token_name(edge.token))
                 elif token.number not in edge.tokens:
                     raise _MismatchError(token, "set null")
+                if state == self.network.java_class:
+                    self.java_classes.append(token.text)
                 if token.number:
                     self.index = self.scanner.skip(self.index + 1)
                     if self.pause is not None:
@@ -357,7 +372,7 @@ class _Walk:
             condition = fork.conditions[way]
             if condition is None:
                 return way
-            before = self.index
+            before, known = self.index, len(self.java_classes)
             try:
                 self.run(*condition)
             except (_NoWayError, _MismatchError):
@@ -366,6 +381,7 @@ class _Walk:
                 return way
             finally:
                 self.index = before
+                del self.java_classes[known:]
         return None
 
 
@@ -405,13 +421,16 @@ def token_name(number: int) -> str:
     return name.removesuffix("_LITERAL") if name != "STRING_LITERAL" else name
 
 
-def explain(text: str, refused: int, pause: Callable[[], None] | None = None) -> str:
-    """The message for `text`, of whose tokens grammar.parser refused the one numbered `refused`. `pause` is called every
+def explain(text: str, refused: int, pause: Callable[[], None] | None = None) -> CqlSyntaxError:
+    """What is wrong with `text`, of whose tokens grammar.parser refused the one numbered `refused`. `pause` is called every
     now and then."""
+    java_classes: list[str] = []
     if text.isascii() or _ASTRAL.search(text) is None:
-        return _explain(text, refused, pause)
-    message = _explain(_ASTRAL.sub(_surrogates, text), refused, pause)  # Java counts and cuts by UTF-16
-    return _LONE_SURROGATE.sub("?", message).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        message = _explain(text, refused, java_classes, pause)
+    else:  # Java counts and cuts by UTF-16
+        message = _explain(_ASTRAL.sub(_surrogates, text), refused, java_classes, pause)
+        message = _LONE_SURROGATE.sub("?", message).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    return CqlSyntaxError(message, tuple(java_classes))
 
 
 def _surrogates(found: re.Match[str]) -> str:
@@ -419,9 +438,9 @@ def _surrogates(found: re.Match[str]) -> str:
     return chr(0xD800 + (offset >> 10)) + chr(0xDC00 + (offset & 0x3FF))
 
 
-def _explain(text: str, refused: int, pause: Callable[[], None] | None) -> str:
+def _explain(text: str, refused: int, java_classes: list[str], pause: Callable[[], None] | None) -> str:
     try:
-        walk = _Walk(text, pause)
+        walk = _Walk(text, java_classes, pause)
         try:
             network = walk.network
             start = network.starts["query"]

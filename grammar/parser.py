@@ -100,14 +100,14 @@ def parse_with(text: str, state: ParseState) -> tree.Statement:
     if refused is not None:
         if state.literals_as_markers:
             raise CqlSyntaxError("The text is wrong")  # nobody asks why
-        raise CqlSyntaxError(_explained(text, refused, state))
+        raise _explained(text, refused, state)
     if state.markers:
         # here and not in the actions, where the parts of a batch would each copy the names of all before
         object.__setattr__(statement, "markers", tuple(state.markers))
     return statement
 
 
-def _explained(text: str, refused: int, p: ParseState) -> str:
+def _explained(text: str, refused: int, p: ParseState) -> CqlSyntaxError:
     """Why. What knows is imported and made ready with the first text that is refused, in pieces."""
     if "grammar.explain" not in sys.modules and p.long_work is not None:
         p.long_work()

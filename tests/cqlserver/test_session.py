@@ -9,6 +9,7 @@ from cqlserver.connections.bounds import ANSWER_BYTES_MAX, PENDING_MAX
 from cqlserver.connections.session import Session
 from cqlserver.node import Node
 from protocol import requests, responses
+from protocol.errors import CqlSyntaxError
 from protocol.frames import EnvelopeDecoder, SegmentDecoder, SegmentEncoder
 from protocol.requests import Options, Query, Request, Startup
 from protocol.responses import AuthSuccess, Error, Ready, Response, RowsResult, SchemaChange, Supported
@@ -56,6 +57,25 @@ def ask(session: Session, text: str) -> Response:
     session.finish()
     ((_, response),) = answers(session)
     return response
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ALTER TABLE t ADD c 'x' static, s decimal", "Error setting type x: "),
+        ("CREATE TABLE t (k int, a list<'y'>, b 'x', PRIMARY KEY (k)) WITH", "Error setting type y: "),
+        ("SELECT ('x') c, d FRM t", "Error setting type x: "),
+        ("ALTER TABLE t ADD c 'Int32Type', s decimal", "line 1:31 mismatched input ',' expecting EOF"),
+        ("ALTER TABLE t ADD c 'x', 'y'", "Error setting type x: "),
+        ("ALTER TABLE t DROP c 'x'", "line 1:21 mismatched input 'x' expecting EOF"),
+        ("UPDATE t SET a = 'x' WHERE", "line 0:-1 no viable alternative at input '<EOF>'"),
+    ],
+)
+def test_a_class_that_is_no_type_is_told_before_a_fault_behind_it(node: Node, text: str, message: str) -> None:
+    response = ask(started(node), text)
+    assert isinstance(response, Error)
+    assert isinstance(response.error, CqlSyntaxError)
+    assert response.error.message.startswith(message)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])

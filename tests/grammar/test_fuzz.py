@@ -34,7 +34,7 @@ _STARTS = st.sampled_from(
 
 def _walks(text: str) -> bool:
     """Whether the top-down grammar takes it."""
-    walk = _Walk(text)
+    walk = _Walk(text, [])
     network = walk.network
     end = next(state for state, name in network.ends.items() if name == "query")
     walk.run(network.starts["query"], end)
