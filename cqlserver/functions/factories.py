@@ -154,6 +154,19 @@ class OptionalParameter(SameAs):
         return f"[{self.parameter}]"
 
 
+def _is_of_reversed_type(parameter: Parameter, arguments: Sequence[Assignable]) -> bool:
+    """Whether it takes its type from a DESC column: a ReversedType, which no literal of several values is assignable to."""
+    if not isinstance(parameter, SameAs) or not parameter.prefer_other:
+        return False
+    return getattr(arguments[parameter.index], "is_reversed", False)
+
+
+def type_error(argument: Assignable, index: int, function: str, type_: CqlType) -> InvalidRequest:
+    return InvalidRequest(
+        f"Type error: {argument} cannot be passed as argument {index} of function {function} of type {type_.cql()}"
+    )
+
+
 def _is_float_vector(type_: CqlType) -> bool:
     return isinstance(type_, VectorType) and type_.elements is FLOAT
 
@@ -199,7 +212,10 @@ class FunctionFactory:
                 raise InvalidRequest(
                     f"Cannot infer type of argument {argument} in call to function {self}: use type casts to disambiguate"
                 )
-            parameter.check(f"{SYSTEM}.{self.name}", argument, type_)
+            name = f"{SYSTEM}.{self.name}"
+            parameter.check(name, argument, type_)
+            if _is_of_reversed_type(parameter, arguments) and getattr(argument, "needs_own_type", False):
+                raise type_error(argument, i, name, type_)
             type_ = LEGACY_TIMEUUID if type_ == TIMEUUID else type_
             inferred[i] = type_
             types.append(type_)

@@ -7,6 +7,7 @@ native ones alike.
 
 from collections.abc import Callable, Sequence
 
+from cqlserver.functions.factories import type_error
 from cqlserver.functions.model import SYSTEM, Function
 from cqlserver.functions.natives import native_factories, native_functions
 from cqlserver.functions.operations import NEGATION, OPERATORS
@@ -78,10 +79,7 @@ def _only(function: Function, place: tuple[str, str], arguments: Sequence[Assign
     for i, argument in enumerate(arguments):
         spec = argument_spec(function, i, *place)
         if argument.match(spec) is Match.NONE:
-            raise InvalidRequest(
-                f"Type error: {argument} cannot be passed as argument {i} of function {function.full_name} "
-                f"of type {spec.type.cql()}"
-            )
+            raise type_error(argument, i, function.full_name, spec.type)
     return function
 
 

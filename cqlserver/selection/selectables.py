@@ -94,6 +94,11 @@ class Selectable:
         """A DESC column: in Cassandra its type is a ReversedType, which is no collection, vector or user type."""
         return False
 
+    @property
+    def needs_own_type(self) -> bool:
+        """Whether it is a literal of several values: assignable to a collection, tuple, vector or user type only."""
+        return isinstance(self, ArraySelectable | SetSelectable | MapSelectable)
+
     def match(self, receiver: ColumnSpec) -> Match:
         exact = self.maybe_exact_type()
         return Match.NONE if exact is None else match_type(exact, receiver.type)
@@ -401,6 +406,10 @@ class TupleSelectable(_ItemsSelectable):
 
     def __str__(self) -> str:
         return tuple_text(self.items)
+
+    @property
+    def needs_own_type(self) -> bool:
+        return len(self.items) > 1 or self.items[0].needs_own_type
 
     def match(self, receiver: ColumnSpec) -> Match:
         if len(self.items) == 1 and not isinstance(receiver.type, TupleType):
