@@ -18,6 +18,7 @@ from cqlserver.seeding.files import files_of, statements_of
 from cqlserver.seeding.tables import TableName, quoted
 from cqlserver.testing.driver import cluster
 from cqlserver.testing.options import Wanted, wrong
+from cqlserver.testing.written import is_about_roles, keyspaces_written, name_of
 
 DEFAULT_PORT: Final = 9042
 CONNECT_S: Final = 10.0
@@ -29,15 +30,16 @@ _SELECT: Final = re.compile(r"\s*SELECT\s+(?!JSON\b)", re.IGNORECASE)
 
 
 class RealServer(Running):
-    """The verbs that a real Cassandra can do, the slow way. `others`: keyspaces that are not the tests'."""
+    """The verbs that a real Cassandra can do, the slow way. `own`: the tests' keyspaces, the only ones that they change."""
 
     def __init__(self, contact: str, keyspace: str) -> None:
-        host, _, port = contact.partition(":")
-        super().__init__(host, int(port or DEFAULT_PORT), 0)
+        host, colon, port = contact.rpartition(":") if not contact.endswith("]") else (contact, "", "")
+        if colon and not port.isdecimal():
+            raise wrong(f"--cassandra-real {contact}: give HOST:PORT, like 127.0.0.1:9042")
+        super().__init__((host if colon else contact).strip("[]"), int(port or DEFAULT_PORT), 0)
         self._keyspace = keyspace
         self._cluster: Any
         self._cluster, self._session = _connected(self.host, self.port)
-        self.others = {row["keyspace_name"] for row in self._rows("SELECT keyspace_name FROM system_schema.keyspaces")}
         self.own: dict[str, None] = {}
 
     @property
@@ -96,12 +98,14 @@ class RealServer(Running):
         """The keyspace in use from then on, and the rows."""
         use = _USE.match(text)
         if use is not None:
-            self._check_known(_name(use[1]))
-            return _name(use[1]), []
+            self._check_known(name_of(use[1]))
+            return name_of(use[1]), []
         made = _CREATE_KEYSPACE.match(text)
-        if made is not None:
-            name = _name(made[1])
-            if name in self.others:
+        if made is None:
+            self._check_own(text, keyspace)
+        else:
+            name = name_of(made[1])
+            if name not in self.own and self._exists(name):
                 raise ControlError(
                     "OthersKeyspace",
                     f"the keyspace {name} exists on {self.contact} already, and the tests would change what is not "
@@ -114,11 +118,26 @@ class RealServer(Running):
         if select is None:
             return keyspace, self._rows(text)
         rows = self._rows("SELECT JSON " + text[select.end() :])
-        return keyspace, [{_name(key): value for key, value in json.loads(row["[json]"]).items()} for row in rows]
+        return keyspace, [{name_of(key): value for key, value in json.loads(row["[json]"]).items()} for row in rows]
+
+    def _exists(self, keyspace: str) -> bool:
+        return bool(self._rows("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = %s", (keyspace,)))
+
+    def _check_own(self, text: str, keyspace: str | None) -> None:
+        """That a statement changes nothing but the tests' keyspaces. Raises ControlError."""
+        if is_about_roles(text):
+            raise ControlError("OthersRoles", f"roles of {self.contact} are not the tests' own: nothing was done: {text}")
+        in_use = keyspace or self._session.keyspace
+        for name in keyspaces_written(text):
+            if (name or in_use) is not None:
+                self._check_known(name or in_use)
 
     def _check_known(self, keyspace: str) -> None:
         if keyspace not in self.own:
-            raise ControlError("OthersKeyspace", f"the keyspace {keyspace} is not one of the tests'")
+            raise ControlError(
+                "OthersKeyspace",
+                f"the keyspace {keyspace} on {self.contact} is not one of the tests': nothing was done there",
+            )
 
     def _is_counter(self, table: TableName, column: str) -> bool:
         rows = self._rows(
@@ -155,21 +174,21 @@ def _message(error: Exception) -> str:
     return told[1] if told is not None else text
 
 
-def _name(written: str) -> str:
-    return written[1:-1].replace('""', '"') if written.startswith('"') else written.lower()
-
-
 class RealCluster:
     """The backend of a test session (servers.Backend). A state is made anew whenever it is not the one that there is."""
 
     def __init__(self, contact: str, forbidden: str, keyspace: str, has_settings: bool) -> None:
         if has_settings:
             raise wrong("tests with settings of cassandra.yaml can't run against a real cluster (--cassandra-real)")
+        try:
+            pattern = re.compile(forbidden)
+        except re.error as error:
+            raise wrong(f"--cassandra-real-forbidden {forbidden!r} is no regular expression: {error}") from None
         self.server = RealServer(contact, keyspace)
         self._keyspace = keyspace
         self._current: str | None = None
         name = self.server.cluster_name
-        if forbidden and re.search(forbidden, name):
+        if forbidden and pattern.search(name):
             self.server.close()
             raise wrong(
                 f"the cluster at {contact} is called {name!r}, which looks like one that tests must not touch "

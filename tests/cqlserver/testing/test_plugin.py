@@ -210,6 +210,52 @@ def test_a_real_cluster_that_is_not_there_or_must_not_be_touched(project: pytest
     assert f"no Cassandra answers at {server.contact} (--cassandra-real)" in nobody.stdout.str()
 
 
+def test_seeds_and_verbs_touch_nothing_of_others_on_a_real_cluster(project: pytest.Pytester) -> None:
+    import cqlserver
+
+    project.makepyfile(
+        """
+        import pytest
+
+        REPLICATION = "replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+        WRONG = ["INSERT INTO theirs.t (k) VALUES (2)", "DROP KEYSPACE theirs", "TRUNCATE TABLE theirs.t", "USE theirs",
+                 f"CREATE KEYSPACE IF NOT EXISTS theirs WITH {REPLICATION}", "CREATE INDEX ON theirs.t (k)",
+                 "BEGIN BATCH INSERT INTO t (k) VALUES (1); DELETE FROM theirs.t WHERE k = 1 APPLY BATCH",
+                 'UPDATE "theirs" . t SET v = 1 WHERE k = 1', "CREATE ROLE other"]
+
+        @pytest.mark.parametrize("text", WRONG)
+        def test_it(cassandra, text):
+            with pytest.raises(Exception, match="theirs .* is not one of|theirs exists|not the tests' own"):
+                cassandra.execute(text)
+
+        def test_in_use(cassandra):
+            with pytest.raises(Exception, match="is not one of"):
+                cassandra.execute("TRUNCATE t", keyspace="theirs")
+
+        @pytest.mark.cassandra(schema="CREATE TABLE theirs.u (k int PRIMARY KEY)")
+        def test_seed(cassandra): pass
+
+        @pytest.mark.cassandra(schema="schema.cql", data="t.csv")
+        def test_own(cassandra, cassandra_keyspace):
+            assert cassandra.execute("SELECT k FROM t", keyspace=cassandra_keyspace) == [{"k": 1}]
+            assert cassandra.execute("SELECT k FROM theirs.t") == [{"k": 1}]
+        """
+    )
+    with cqlserver.start() as server:
+        server.execute("CREATE KEYSPACE theirs WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+        server.execute("CREATE TABLE t (k int PRIMARY KEY); INSERT INTO t (k) VALUES (1)", keyspace="theirs")
+        result = run(project, "--cassandra-real", server.contact)
+        result.assert_outcomes(passed=11, errors=1)
+        assert "the keyspace theirs on" in result.stdout.str()
+        assert server.execute("SELECT * FROM theirs.t") == [{"k": 1}]
+        (tables,) = server.execute("SELECT count(*) FROM system_schema.tables WHERE keyspace_name = 'theirs'")
+        assert tables == {"count": 1}
+        wrong = run(project, "--cassandra-real", "127.0.0.1:abc", "-k", "test_own")
+        assert "--cassandra-real 127.0.0.1:abc: give HOST:PORT, like 127.0.0.1:9042" in wrong.stdout.str()
+        wrong = run(project, "--cassandra-real", server.contact, "--cassandra-real-forbidden", "(", "-k", "test_own")
+        assert "--cassandra-real-forbidden '(' is no regular expression" in wrong.stdout.str()
+
+
 def test_a_start_of_pytest_pays_next_to_nothing(project: pytest.Pytester) -> None:
     """Nothing is imported but the plugin itself."""
     project.makepyfile(
