@@ -11,6 +11,10 @@ import pytest
 
 RESETS: Final = ("data", "all", "none")
 STRICTS: Final = ("off", "warn", "fail")
+HABITS: Final = (
+    "allow-filtering", "full-scan", "multi-partition-batch", "unprepared", "large-in", "null-insert", "equal-timestamps"
+)  # fmt: skip
+"""What strict mode knows (cqlserver/query_log/habits.py, which the server alone imports)."""
 _CQL: Final = re.compile(r"\s*(CREATE|ALTER|DROP|USE|INSERT|UPDATE|DELETE|BEGIN|TRUNCATE)\s", re.IGNORECASE)
 _KEYS: Final = ("schema", "data", "settings", "reset", "allow")
 
@@ -110,7 +114,9 @@ class Options:
             _sources(given["schema"], folders) if "schema" in given else self.schema,
             _sources(given["data"], folders) if "data" in given else self.data,
             _one_of("@pytest.mark.cassandra(reset=...)", str(given.get("reset", self.reset)), RESETS),
-            frozenset(_texts(given.get("allow", ()))),
+            frozenset(
+                _one_of("@pytest.mark.cassandra(allow=...)", habit, HABITS) for habit in _texts(given.get("allow", ()))
+            ),
         )
 
 

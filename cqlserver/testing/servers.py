@@ -172,9 +172,9 @@ class Lease:
             return ""
         found = [one for one in self.server.habits(since=self._since) if one["habit"] not in self._wanted.allow]
         lines = [f"{one['habit']}: {one['advice']}\n    {one['cql']}" for one in found]
-        names = ", ".join(dict.fromkeys(repr(one["habit"]) for one in found))
-        allowed = f"\nallowed by @pytest.mark.cassandra(allow=[{names}])"
-        return "\n".join(["Cassandra, strict mode:", *lines]) + allowed if found else ""
+        names = list(dict.fromkeys(one["habit"] for one in found))
+        allowed = f"allowed by @pytest.mark.cassandra(allow={names})"
+        return "\n".join([f"{', '.join(names)} (Cassandra, strict mode)", *lines, allowed]) if found else ""
 
 
 def _keyspace(options: Options, worker: str | None) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cqlserver.query_log.habits import HABITS
+
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow
 HOME = Path(__file__).resolve().parents[3]
@@ -126,10 +128,13 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
 
         @pytest.mark.cassandra(settings={"num_token": 3})
         def test_wrong_setting(cassandra): pass
+
+        @pytest.mark.cassandra(allow=["full-scans"])
+        def test_wrong_habit(cassandra): pass
         """
     )
     result = run(project)
-    result.assert_outcomes(passed=1, failed=1, errors=7)
+    result.assert_outcomes(passed=1, failed=1, errors=8)
     text = result.stdout.str()
     for told in (
         r"the test's server has died: the server at 127.0.0.1:\d+ \(pid \d+\) was killed by SIGKILL. Its log:",
@@ -139,6 +144,7 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
         r"@pytest.mark.cassandra takes no rest; it takes schema, data, settings, reset, allow",
         r"@pytest.mark.cassandra\(reset=...\) is 'everything', and none of data, all, none",
         r"cassandra.yaml knows no num_token",
+        rf"@pytest.mark.cassandra\(allow=...\) is 'full-scans', and none of {', '.join(HABITS)}",
         r"-+ Cassandra: the test's last statements -+",
         r"INSERT INTO t \(k, v\) VALUES \(24, 'x'\) · \w+ · \d+ us · done",
         r"SELECT nope FROM t · \w+ · \d+ us · InvalidRequest: Undefined column name nope in table test.t",
@@ -171,6 +177,7 @@ def test_strict_mode_fails_a_test_by_the_habits_name(project: pytest.Pytester) -
     result = run(project, "--cassandra-strict", "fail")
     result.assert_outcomes(passed=3, errors=1)
     text = result.stdout.str()
+    assert "\nfull-scan (Cassandra, strict mode)\n" in text
     assert "full-scan: it reads the whole table" in text
     assert "allowed by @pytest.mark.cassandra(allow=['full-scan'])" in text
 
