@@ -2,7 +2,7 @@
 
 Both get a keyspace of their own for names without one, which is dropped at the end. Compared are the kind of the answer,
 columns with their types, rows byte for byte, and of errors code and message. What a test run asked is compared as `cqlserver
-run --record DIR` recorded it; its keyspaces must be its own there, and go, too.
+run --record DIR` recorded it. Keyspaces that a run or a file names must be its own there, and go, too.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import Final
 
 from cqlserver.audit.bin_log import BinLogDamaged
-from cqlserver.audit.comparing import is_recording, keyspaces_in, text_of
+from cqlserver.audit.comparing import is_recording, keyspaces_in, keyspaces_in_files, text_of
 from cqlserver.audit.replaying import Target, replayed
 from cqlserver.audit.statement_kinds import StatementKinds
 from cqlserver.control.raw_json import answer_text, wire_values
@@ -56,7 +56,9 @@ def main(name: str, arguments: list[str]) -> int:
     )
     parser.add_argument("--keyspace", help="how the keyspace is called that names without one are in (default a new name)")
     options = parser.parse_args(arguments)
-    host, _, port = options.contact.partition(":")
+    host, colon, port = options.contact.partition(":")
+    if colon and not port.isdecimal():
+        parser.error(f"{options.contact}: give HOST:PORT, like 127.0.0.1:9042")
     try:
         with (
             connect(host, int(port or 9042), timeout_s=REQUEST_S) as there,
@@ -75,8 +77,8 @@ def main(name: str, arguments: list[str]) -> int:
 def _compare(here: Connection, there: Connection, paths: list[Path], keyspace: str) -> int:
     """Raises ValueError where keyspaces are there already."""
     own = {keyspace: False}
-    for path in filter(is_recording, paths):
-        own |= keyspaces_in(path)
+    for path in paths:
+        own |= keyspaces_in(path) if is_recording(path) else dict.fromkeys(keyspaces_in_files(path), True)
     own[keyspace] = False  # files may want it before a run makes it
     taken = sorted(own.keys() & _keyspaces(there))
     if taken:

@@ -97,6 +97,33 @@ def test_diff_shows_where_answers_differ(tmp_path: Path) -> None:
     assert "Connection refused" in nobody.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("INSERT INTO theirs.t (k) VALUES (2)", "the keyspaces theirs are there already"),
+        ("BEGIN BATCH INSERT INTO theirs.t (k) VALUES (2) APPLY BATCH", "the keyspaces theirs are there already"),
+        ("USE theirs; TRUNCATE t", "the keyspaces theirs are there already"),
+        ("DROP KEYSPACE theirs", "the keyspaces theirs are there already"),
+        ("CREATE ROLE other", "roles are not a run's own"),
+    ],
+)
+def test_diff_touches_nothing_of_others(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "s.cql").write_text(f"CREATE TABLE t (k int PRIMARY KEY);\n{text};\n")
+    made = "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+    (tmp_path / "own.cql").write_text(f"CREATE KEYSPACE made {made};\nCREATE TABLE made.t (k int PRIMARY KEY);\n")
+    with cqlserver.start() as other:
+        other.execute(f"CREATE KEYSPACE theirs {made}; CREATE TABLE theirs.t (k int PRIMARY KEY)")
+        other.execute("INSERT INTO theirs.t (k) VALUES (1)")
+        done = run("diff", other.contact, str(tmp_path / "s.cql"))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert told in done.stderr
+        done = run("diff", other.contact, str(tmp_path / "own.cql"))
+        assert (done.returncode, done.stdout, done.stderr) == (0, "2 statements, 0 answers differ\n", "")
+        assert other.execute("SELECT * FROM theirs.t") == [{"k": 1}]
+        keyspaces = [row["keyspace_name"] for row in other.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
+        assert [name for name in keyspaces if not name.startswith("system")] == ["theirs"]
+
+
 def test_diff_says_so_where_nobody_answers(tmp_path: Path) -> None:
     (tmp_path / "s.cql").write_text("SELECT key FROM system.local;")
     with cqlserver.start() as server:
