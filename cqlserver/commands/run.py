@@ -16,10 +16,12 @@ from typing import Final
 from cqlserver.control.client import ControlError
 from cqlserver.launcher import Server, StartError, launch
 
-DATACENTER: Final = "datacenter1"
 DEFAULT_KEYSPACE: Final = "test"
 NOT_FOUND: Final = 127
 """What a shell exits with where there is no such command."""
+NOT_EXECUTABLE: Final = 126
+"""And where it can't be executed."""
+_PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _USAGE: Final = """\
 usage: cqlserver run [--keyspace NAME] [--init PATH] [--record DIR] [options of the server] -- COMMAND [ARGUMENT ...]
 
@@ -62,20 +64,21 @@ def main(name: str, arguments: list[str]) -> int:
     except StartError as error:
         print(f"cqlserver run: {error}", end="", file=sys.stderr)
         return 1
+    keyspace = own.keyspace if own.keyspace.startswith('"') else own.keyspace.lower()  # as CQL has names
     with server:
-        at_work = f"--keyspace {own.keyspace}: "
+        at_work = f"--keyspace {keyspace}: "
         try:
-            make_keyspace(server, own.keyspace)
+            make_keyspace(server, keyspace)
             at_work = "--init "
             for path in own.init:
-                server.load(path, keyspace=own.keyspace)
+                server.load(path, keyspace=keyspace)
             if own.record is not None:
                 at_work = "--record "
                 _record(server, own.record)
         except ControlError as error:
             print(f"cqlserver run: {at_work}{error.message}", file=sys.stderr)
             return 1
-        status = _run(command, environment(server, own.keyspace))
+        status = _run(command, environment(server, keyspace))
         if not server.is_running:
             print(f"cqlserver run: the server ended before the command. Its log:\n{server.log}", file=sys.stderr)
             return status or 1
@@ -113,21 +116,22 @@ def make_keyspace(server: Server, name: str) -> None:
 def environment(server: Server, keyspace: str) -> dict[str, str]:
     """What a command is told of its server."""
     host, port = server.host, str(server.port)
-    spring = {"CONTACTPOINTS": host, "PORT": port, "LOCALDATACENTER": DATACENTER, "KEYSPACENAME": keyspace}
+    datacenter = str(server.execute("SELECT data_center FROM system.local")[0]["data_center"])
+    spring = {"CONTACTPOINTS": host, "PORT": port, "LOCALDATACENTER": datacenter, "KEYSPACENAME": keyspace}
     java = "CONFIG_FORCE_datastax__java__driver_basic_"  # typesafe config, with -Dconfig.override_with_env_vars=true
     return {
         "CASSANDRA_CONTACT_POINTS": host,
         "CASSANDRA_HOST": host,
         "CASSANDRA_PORT": port,
-        "CASSANDRA_LOCAL_DC": DATACENTER,
+        "CASSANDRA_LOCAL_DC": datacenter,
         "CASSANDRA_KEYSPACE": keyspace,
         **{f"SPRING_CASSANDRA_{name}": value for name, value in spring.items()},
         **{f"SPRING_DATA_CASSANDRA_{name}": value for name, value in spring.items()},
         "QUARKUS_CASSANDRA_CONTACT_POINTS": server.contact,
-        "QUARKUS_CASSANDRA_LOCAL_DATACENTER": DATACENTER,
+        "QUARKUS_CASSANDRA_LOCAL_DATACENTER": datacenter,
         "QUARKUS_CASSANDRA_KEYSPACE": keyspace,
         f"{java}contact__points_0": server.contact,
-        f"{java}load__balancing__policy_local__datacenter": DATACENTER,
+        f"{java}load__balancing__policy_local__datacenter": datacenter,
         f"{java}session__keyspace": keyspace,
         "CQLSH_HOST": host,
         "CQLSH_PORT": port,
@@ -160,14 +164,16 @@ def _run(command: list[str], variables: dict[str, str]) -> int:
         process = subprocess.Popen(command, env={**os.environ, **variables})
     except OSError as error:
         print(f"cqlserver run: {command[0]}: {error.strerror}", file=sys.stderr)
-        return NOT_FOUND
+        return NOT_EXECUTABLE if isinstance(error, PermissionError) else NOT_FOUND
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)
 
-    # Ctrl-C goes to the command without our help, since it is in the terminal's foreground with us; we only outlive it
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, pass_on if not sys.stdin.isatty() else lambda *_: None)
+    # Ctrl-C and Ctrl-\ go to the command without our help, since it is in the terminal's foreground with us: we only
+    # outlive them
+    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        before[number] = signal.signal(number, pass_on if not sys.stdin.isatty() else lambda *_: None)
     try:
         status = process.wait()
     finally:

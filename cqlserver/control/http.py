@@ -336,5 +336,5 @@ def _overview() -> str:
     lines = ["Operations of cqlserver's control port. POST /NAME with a JSON object; /openapi.json says it all.", ""]
     for operation in OPERATIONS:
         arguments = " ".join(a.name if a.is_required else f"[{a.name}]" for a in operation.arguments)
-        lines.append(f"  {operation.name} {arguments}".ljust(50) + operation.summary)
+        lines.append(f"  {operation.name} {arguments}".ljust(50) + " " + operation.summary)
     return "\n".join(lines) + "\n"

@@ -32,6 +32,8 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_run_tells_the_command_of_its_server_and_exits_as_it_does() -> None:
     done = run("run", "--keyspace", "shop", "--set", "num_tokens=4", "--", sys.executable, "-c", SHOW)
     assert (done.returncode, done.stdout, done.stderr) == (3, "127.0.0.1 datacenter1 shop 127.0.0.1 shop\n", "")
+    done = run("run", "--keyspace", "Shop", "--dc", "eu", "--", sys.executable, "-c", SHOW)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "127.0.0.1 eu shop 127.0.0.1 shop\n", "")
 
 
 def test_run_makes_what_a_file_without_a_keyspace_says_in_the_commands(tmp_path: Path) -> None:
@@ -53,6 +55,7 @@ def test_run_makes_what_a_file_without_a_keyspace_says_in_the_commands(tmp_path:
         (["--set", "nope=1", "--", "true"], 1, "cassandra.yaml knows no nope"),
         (["--init", "missing.cql", "--", "true"], 1, "/missing.cql: No such file or directory"),
         (["--init", "--", "true"], 2, "argument --init: expected one argument"),
+        (["--", "/dev/null"], 126, "cqlserver run: /dev/null: Permission denied"),
         (["--", "no-such-program"], 127, "cqlserver run: no-such-program: No such file or directory"),
     ],
 )
@@ -63,10 +66,11 @@ def test_what_run_can_not_do_is_told(arguments: list[str], status: int, told: st
     assert "Traceback" not in done.stderr
 
 
-def test_run_passes_signals_on_and_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_run_passes_signals_on_and_leaves_nothing_behind(number: signal.Signals) -> None:
     script = (
         "import os, signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (print('told', flush=True), sys.exit(5)))\n"
+        f"signal.signal({int(number)}, lambda *_: (print('told', flush=True), sys.exit(5)))\n"
         "print(os.getppid(), flush=True)\ntime.sleep(600)"
     )
     environment = {**os.environ, "PYTHONPATH": str(HOME)}
@@ -75,7 +79,7 @@ def test_run_passes_signals_on_and_leaves_nothing_behind() -> None:
     ) as process:
         assert process.stdout is not None
         assert int(process.stdout.readline()) == process.pid
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert process.stdout.read() == "told\n"
         assert process.wait(60) == 5
 
