@@ -89,7 +89,7 @@ class Options:
             tuple(_source(text, (folder,)) for text, folder in words("data")),
             dict(_setting(text) for text, _ in words("settings")),
             _one_of("cassandra_reset", word("reset"), RESETS),
-            word("keyspace"),
+            _keyspace(word("keyspace")),
             word("real") or None,
             word("real_forbidden"),
             _one_of("cassandra_strict", word("strict"), STRICTS),
@@ -124,6 +124,13 @@ def _one_of(name: str, word: str, words: tuple[str, ...]) -> str:
     if word not in words:
         raise wrong(f"{name} is {word!r}, and none of {', '.join(words)}")
     return word
+
+
+def _keyspace(name: str) -> str:
+    """As CQL has a name that stands without quotes, which is how tests write it."""
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise wrong(f"cassandra_keyspace is {name!r}: a name has letters, digits and _ alone, and begins with a letter")
+    return name.lower()
 
 
 def _setting(text: str) -> tuple[str, object]:

@@ -263,6 +263,22 @@ def test_seeds_and_verbs_touch_nothing_of_others_on_a_real_cluster(project: pyte
         assert "--cassandra-real-forbidden '(' is no regular expression" in wrong.stdout.str()
 
 
+def test_the_keyspace_is_called_as_cql_has_its_name(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.cassandra(schema="schema.cql")
+        def test_it(cassandra, cassandra_keyspace, cassandra_session):
+            assert cassandra_keyspace == cassandra_session.keyspace == "shop"
+            assert cassandra.execute(f"SELECT k FROM {cassandra_keyspace}.t") == []
+        """
+    )
+    run(project, "--cassandra-keyspace", "Shop").assert_outcomes(passed=1)
+    wrong = run(project, "--cassandra-keyspace", "my-shop")
+    assert "cassandra_keyspace is 'my-shop': a name has letters, digits and _ alone" in wrong.stdout.str()
+
+
 def test_a_start_of_pytest_pays_next_to_nothing(project: pytest.Pytester) -> None:
     """Nothing is imported but the plugin itself."""
     project.makepyfile(
