@@ -21,6 +21,7 @@ from cluster.internode.verbs import Verb
 from cluster.node import ClusterNode
 from cluster.reading.plain import PlainReads
 from cluster.replica import Replica
+from cluster.streaming import session as streaming
 from cluster.streaming.messages import Reason, TableRanges
 from cluster.streaming.ranges import WHOLE_RING
 from cluster.streaming.session import FetchSession
@@ -222,7 +223,7 @@ def test_a_message_that_raises_takes_neither_others_nor_the_connection_along(
     def receive(node: ClusterNode, sender: Endpoint, message: Message) -> None:
         if message.id == 1 << 60:
             raise ZeroDivisionError("a bug")
-        if message.id == 1 << 61:
+        if message.id == 1 << 61 and message.verb == Verb.SCHEMA_WANTED:  # its answer has the id, too
             taken.append(message)
         real(node, sender, message)
 
@@ -236,13 +237,14 @@ def test_a_message_that_raises_takes_neither_others_nor_the_connection_along(
     assert taken == messages[1:]
 
 
-@pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", FAILURES[::3], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("border", STREAMS)
 def test_what_is_raised_in_a_stream_ends_the_stream_at_most(
     running: Running, monkeypatch: pytest.MonkeyPatch, border: str, error: Exception
 ) -> None:
     """A node fetches a table from another; the next time it gets it, and clients are served meanwhile."""
     error.__traceback__ = None
+    monkeypatch.setattr(streaming, "ANSWER_S", 0.2)  # so soon is asked again
     trap = Trap(monkeypatch, *STREAMS[border], error)
     ended = running.fetches(1, 2)
     assert trap.sprung.wait(TIMEOUT_S)
