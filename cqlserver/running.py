@@ -77,7 +77,8 @@ class Running:
         return count
 
     def loading(self) -> dict[str, Any] | None:
-        """How far a `load` is that is under way: its file, and how many statements are done; None: there is none."""
+        """How far a `load` is that is under way: its file, how many of its statements are done (`in_file`), of all files
+        (`statements`); None: there is none."""
         return self.call("loading") or None
 
     def dump(self, keyspace: str, path: StrPath) -> int:

@@ -113,6 +113,10 @@ class Session:
         peer = self.peer
         self._end(StreamFailed(f"Stream failed: {self.offer.reason.value} with /{peer.address}:{peer.port}: {why}"))
 
+    def fail_by(self, bug: Exception) -> None:
+        """Something was raised that nobody expected: whoever went on would have a gap."""
+        self.fail(f"{type(bug).__name__}: {bug}")
+
     def _end(self, error: StreamFailed | None) -> None:
         if self.is_over:
             return
@@ -189,7 +193,7 @@ class FetchSession(Session):
         except (PeerError, StorageError, OSError, Failed) as error:
             self.fail(str(error))
         except Exception as error:
-            self.fail(f"{type(error).__name__}: {error}")  # whoever asks for more now would have a gap
+            self.fail_by(error)
             raise
 
     def _planned(self, plan: list[Planned], now_s: float) -> None:
@@ -276,7 +280,7 @@ class FetchSession(Session):
             else:
                 self._go_on()
         except Exception as bug:
-            self.fail(f"{type(bug).__name__}: {bug}")
+            self.fail_by(bug)
             raise
         finally:
             self._when_ready()

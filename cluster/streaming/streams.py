@@ -117,7 +117,7 @@ class Streams:
         try:
             session.start(self._clock())
         except Exception as error:
-            session.fail(f"{type(error).__name__}: {error}")
+            session.fail_by(error)
             raise
         self._requests.begun(operation_id, session)
 

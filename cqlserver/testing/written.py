@@ -27,7 +27,8 @@ def is_about_roles(statement: str) -> bool:
 
 
 def keyspaces_written(statement: str) -> set[str | None]:
-    """Those that it may change; None stands for the one in use. A statement that reads has none."""
+    """Those that it may change; None stands for the one in use. A statement that reads has none. Comments are taken out
+    before (seeding/cql_text.py): a name behind one would not be seen."""
     if _READS.match(statement):
         return set()
     found: set[str | None] = set()
