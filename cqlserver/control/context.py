@@ -99,6 +99,7 @@ class Control:
         """Runs `action` between the clients' requests: those that are under way are answered before it, and the next ones
         begin after it. What it wrote is as safe as commitlog_sync says when this returns, where it `settles`."""
         result = await self._listener.exclusively(action)
+        self._end_turn()
         if settles:
             await self.settle()
         return result
@@ -112,6 +113,7 @@ class Control:
             pending: Pending[T] = Pending(self._strand_turns(work, size))
         else:
             if not isinstance(outcome, Pending):
+                self._end_turn()
                 return outcome
             pending = outcome
         try:
@@ -122,11 +124,18 @@ class Control:
             await self._finish(pending)
         finally:
             pending.close()
+            self._end_turn()
         return pending.result
+
+    def _end_turn(self) -> None:
+        """What the turn has for other nodes leaves, and they are answered: nobody else may do anything for a while."""
+        if self.node.after_turn is not None:
+            self.node.after_turn()
 
     async def _finish(self, pending: Pending[T]) -> None:
         """Raises TooLong where steps of the loop can't do it."""
         while not in_go(lambda going: going.step(), pending):
+            self._end_turn()
             if pending.awaited is None:
                 await trio.lowlevel.checkpoint()
             else:

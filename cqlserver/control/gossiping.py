@@ -72,8 +72,6 @@ async def gossip(control: Control, *, on: bool) -> object:
     """Has the node say what it is, and hear of others, or no more: then they take it for down."""
     cluster = cluster_of(control)
     await control.exclusively(cluster.start_gossip if on else cluster.shut_down)
-    if control.node.after_turn is not None:
-        control.node.after_turn()
     return {}
 
 

@@ -56,8 +56,6 @@ async def cancel_repair_session(control: Control, *, session: str, force: bool) 
             f"Cancel session {session_id} from it's coordinator (/{found.stepping.coordinator}) or use --force"
         )
     await control.exclusively(lambda: cluster.repairs.cancel(session_id))
-    if control.node.after_turn is not None:
-        control.node.after_turn()
     return {}
 
 

@@ -82,8 +82,6 @@ async def repair(
         command = await control.exclusively(begin)
     except RepairFailed as error:
         raise Refused(str(error)) from None
-    if control.node.after_turn is not None:
-        control.node.after_turn()
     return {"command": 0 if command is None else command.number}
 
 

@@ -3,6 +3,7 @@
 import importlib
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -94,3 +95,36 @@ def test_an_errand_is_waited_for_without_steps() -> None:
 
     trio.run(main)
     assert steps == 2
+
+
+def test_what_a_turn_has_for_others_leaves_before_it_waits_for_their_answer() -> None:
+    node = SmallSession(False, ()).node
+    errand = Errand(lambda: 5)
+    turns = list[str]()
+
+    def work() -> Steps[int]:
+        yield errand
+        return errand.result
+
+    def carry() -> None:
+        turns.append("carried")
+        if not errand.is_done:
+            errand.run()
+
+    class Between:
+        async def exclusively(self, action: Callable[[], int]) -> int:
+            turns.append("exclusively")
+            return action()
+
+    async def main() -> None:
+        node.after_turn = carry
+        control = Control(node, cast(Exclusive, Between()))
+        with trio.fail_after(10):
+            assert await control.in_turns(lambda: Pending(work())) == 5
+        assert turns == ["carried"] * 2  # when it waits, and when it is over
+        turns.clear()
+        assert await control.in_turns(lambda: 6) == 6
+        assert await control.exclusively(lambda: 7) == 7
+        assert turns == ["carried", "exclusively", "carried"]
+
+    trio.run(main)
