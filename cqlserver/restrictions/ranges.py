@@ -1,8 +1,8 @@
 """Clustering restrictions as intervals of order keys.
 
-Because order keys compare as the clustering order does, DESC included, every restriction is a union of half-open
-intervals of bytes, and AND is their intersection. `(a, b, c) > (1, 2, 3)` is, column by column: a beyond 1; or a = 1
-and b beyond 2; or a = 1, b = 2 and c beyond 3. For a DESC column "beyond" is the lower side.
+Because order keys compare as the clustering order does, DESC included, every restriction is a union of half-open intervals of
+bytes. `(a, b, c) > (1, 2, 3)` is, column by column: a beyond 1; or a = 1 and b beyond 2; or a = 1, b = 2 and c beyond 3. For a
+DESC column "beyond" is the lower side.
 
 Each end keeps the values it was made of, because range tombstones want to know them.
 """
@@ -36,43 +36,69 @@ def prefix_interval(prefix: bytes, values: tuple[bytes, ...]) -> Interval:
     return Interval(prefix, prefix + AFTER, values, values)
 
 
-def beyond(
+class Bound(NamedTuple):
+    """One side of a slice: values for the first of its columns; none, and inclusive, where that side is open."""
+
+    values: Sequence[bytes | None] = ()
+    inclusive: bool = True
+
+
+OPEN = Bound()
+
+
+def slice_intervals(
     prefix: bytes,
     prefix_values: tuple[bytes, ...],
-    bound: Sequence[bytes | None],
-    inclusive: bool,
-    greater: bool,
+    lower: Bound,
+    upper: Bound,
     columns: Sequence[ColumnMetadata],
     order_keys: Sequence[OrderKey],
 ) -> list[Interval]:
-    """Below `prefix`: the clusterings whose `columns` are greater (or less) than `bound` as tuples of values."""
-    found = []
-    parts, values = [prefix], [*prefix_values]
+    """Below `prefix`: the clusterings whose `columns` are, as tuples of values, behind `lower` and before `upper`.
 
-    def add(whole: Interval, is_behind: bool) -> None:
-        """What lies on one side of the columns until here, of all that begins as the first of them did."""
-        here, here_values = b"".join(parts), tuple(values)
-        if is_behind:
-            found.append(Interval(here + AFTER, whole.end, here_values, whole.end_values))
-        else:
-            found.append(Interval(whole.start, here, whole.start_values, here_values))
+    Columns of one direction are one interval. Where the direction changes there is another one, and what it begins and ends
+    with is what Cassandra's slices do, also where a bound has fewer values than columns (`(a, b) > (1, 2) AND
+    (a) < (3)`)."""
 
-    whole, was_behind = prefix_interval(prefix, prefix_values), True
-    for index, (column, order_key, value) in enumerate(zip(columns, order_keys, bound, strict=False)):
-        is_behind = greater is not column.reversed
-        if index and is_behind is not was_behind:  # columns of one direction are one interval
-            add(whole, was_behind)
-            whole = prefix_interval(b"".join(parts), tuple(values))
-        was_behind = is_behind
-        parts.append(BEFORE_VALUES if value is None else order_key(value))
-        values.append(value or b"")
-    if len(parts) > 1:
-        add(whole, was_behind)
-    if len(bound) < len(columns) and len({column.reversed for column in columns}) > 1:
-        inclusive = not greater  # as Cassandra's slices come out
-    if inclusive:
-        found.append(prefix_interval(b"".join(parts), tuple(values)))
-    return union(found)
+    def ends(is_start: bool) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Where intervals start, or end, in clustering order; of what values that was made."""
+        runs = _runs(lower, upper, columns, is_start)
+        found: dict[bytes, tuple[bytes, ...]] = {}
+        for run, following in zip(runs, [*runs[1:], None], strict=True):
+            parts = [BEFORE_VALUES if value is None else key(value) for key, value in zip(order_keys, run, strict=False)]
+            here, values = prefix + b"".join(parts), (*prefix_values, *(value or b"" for value in run))
+            side = lower if not run or is_start is not columns[len(run) - 1].reversed else upper
+            inclusive = side.inclusive or not run
+            found[here if inclusive is is_start else here + AFTER] = values
+            if run and run == following and len(run) < len(columns):  # one interval ends where the next one starts
+                found[here + AFTER if inclusive is is_start else here] = values
+        return sorted(found.items())
+
+    return union(
+        Interval(start, end, start_values, end_values)
+        for (start, start_values), (end, end_values) in zip(ends(True), ends(False), strict=False)
+    )
+
+
+def _runs(
+    lower: Bound, upper: Bound, columns: Sequence[ColumnMetadata], is_start: bool
+) -> list[tuple[bytes | None, ...]]:
+    """The values of each bound: one more wherever the direction of the columns changes."""
+    found: list[tuple[bytes | None, ...]] = []
+    run: tuple[bytes | None, ...] = ()
+    was_reversed = columns[0].reversed
+    for index, column in enumerate(columns):
+        side, other = (lower, upper) if is_start is not column.reversed else (upper, lower)
+        if column.reversed is not was_reversed:
+            was_reversed = column.reversed
+            found.append(run)
+            if len(side.values) > index:
+                if len(other.values) > index:
+                    found.append(run)
+                run = tuple(side.values[:index])
+        run += tuple(side.values[index : index + 1])
+    found.append(run)
+    return found
 
 
 def union(intervals: Iterable[Interval]) -> list[Interval]:
@@ -87,20 +113,4 @@ def union(intervals: Iterable[Interval]) -> list[Interval]:
                 found[-1] = Interval(last.start, interval.end, last.start_values, interval.end_values)
         else:
             found.append(interval)
-    return found
-
-
-def intersect(left: Sequence[Interval], right: Sequence[Interval]) -> list[Interval]:
-    """Of two sorted unions."""
-    found = []
-    i = j = 0
-    while i < len(left) and j < len(right):
-        a, b = left[i], right[j]
-        low, high = (a if a.start >= b.start else b), (a if a.end <= b.end else b)
-        if low.start < high.end:
-            found.append(Interval(low.start, high.end, low.start_values, high.end_values))
-        if a.end <= b.end:
-            i += 1
-        else:
-            j += 1
     return found

@@ -21,7 +21,7 @@ from struct import Struct
 from cqlserver.restrictions.combinations import Clustering, guard_product, product, sorted_distinct
 from cqlserver.restrictions.filters import requires_filtering
 from cqlserver.restrictions.indexed import NO_INDEXES, index_registry
-from cqlserver.restrictions.ranges import EVERYTHING, Interval, beyond, intersect, prefix_interval, union
+from cqlserver.restrictions.ranges import EVERYTHING, OPEN, Bound, Interval, prefix_interval, slice_intervals, union
 from cqlserver.restrictions.relations import (
     AnnRestriction,
     ContainsRestriction,
@@ -559,24 +559,18 @@ class Restrictions:
         slices = [r for r in in_slices if isinstance(r, SliceRestriction)]
         found: list[Interval] = []
         for prefix, row in paused(self._prefixes([r for r in in_slices if not isinstance(r, SliceRestriction)], values)):
-            below = [prefix_interval(prefix, row)]
-            if slices:
-                below = intersect(below, self._slice(slices[0], prefix, row, values))
-            found += below
+            found += self._slice(slices[0], prefix, row, values) if slices else [prefix_interval(prefix, row)]
         return union(found)
 
     def _slice(self, restriction: SliceRestriction, base: bytes, prefix: Sequence[bytes], values: Values) -> list[Interval]:
         columns = restriction.columns
         first = columns[0].position
         order_keys = self._order_keys[first : first + len(columns)]
-        found: list[Interval] | None = None
-        for bound, greater in ((restriction.start, True), (restriction.end, False)):
-            if bound is not None:
-                components = bound.components(values, columns)
-                side = beyond(base, tuple(prefix), components, bound.inclusive, greater, columns, order_keys)
-                found = side if found is None else intersect(found, side)
-        assert found is not None
-        return found
+        lower, upper = (
+            OPEN if side is None else Bound(side.components(values, columns), side.inclusive)
+            for side in (restriction.start, restriction.end)
+        )
+        return slice_intervals(base, tuple(prefix), lower, upper, columns, order_keys)
 
     def row_filter(self, values: Values) -> list[FilterExpression]:
         attached = self._indexes.maybe_attached(self._filtered) if self.uses_index else None
