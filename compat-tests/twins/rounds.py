@@ -82,6 +82,8 @@ class Round:
                 for found in self._twins.differences([self._sent(each) for each in group]):
                     self.differences += 1
                     told(self, found, self._twins.smallest)
+                if self._twins.parted:
+                    self._twins.rejoin()
                 if self.differences >= DIFFERENCES_MAX or is_late():
                     break
         finally:

@@ -3,6 +3,7 @@
 Envelopes are kept as bytes: most are equal on both sides, and need not be read by anybody.
 """
 
+import re
 import socket
 import time
 from collections.abc import Generator, Iterable, Sequence
@@ -12,7 +13,7 @@ from harness.runner import Address
 
 from protocol import responses
 from protocol.client import Connection
-from protocol.errors import Unprepared
+from protocol.errors import ProtocolError, Unprepared
 from protocol.frames import Envelope, raise_refusal
 from protocol.requests import Execute, Prepare, Query, QueryOptions, Request
 from protocol.responses import Error, PreparedResult, Reply, Response, RowsResult
@@ -27,6 +28,9 @@ PAUSE_S: Final = 0.02
 """Between two looks at what is awaited."""
 
 
+_SURROGATES = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+
+
 class Raw(NamedTuple):
     """An envelope's content; `reply()` reads it."""
 
@@ -36,7 +40,11 @@ class Raw(NamedTuple):
     body: bytes
 
     def reply(self) -> Reply:
-        return responses.decode(*self)
+        """A Cassandra writes halves of surrogate pairs into its messages: they are no text."""
+        try:
+            return responses.decode(*self)
+        except ProtocolError:
+            return responses.decode(*self._replace(body=_SURROGATES.sub(b"???", self.body)))
 
 
 class RawConnection(Connection):

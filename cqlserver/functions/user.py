@@ -18,6 +18,7 @@ from cqlserver.functions.model import (
     signature_type,
 )
 from cqlserver.java.errors import CompileError, ExecutionLimit, JavaThrow, Throwable
+from cqlserver.java.values import text_of, units_of
 from protocol.errors import FunctionFailure, InvalidRequest, RequestError
 from protocol.types import CqlType, UserType
 from storage.environment.strands import long_work, pause
@@ -201,7 +202,7 @@ class _Body:
     def _failure(self, message: str) -> RequestError:
         metadata = self.metadata
         types = tuple(type_.cql() for type_ in metadata.argument_types)
-        return FunctionFailure(message, metadata.keyspace, metadata.name, types)
+        return FunctionFailure(text_of(units_of(message)), metadata.keyspace, metadata.name, types)
 
 
 def _as_runtime(thrown: Throwable) -> str:

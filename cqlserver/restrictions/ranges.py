@@ -1,8 +1,8 @@
 """Clustering restrictions as intervals of order keys.
 
-Because order keys compare as the clustering order does, DESC included, every restriction is a union of half-open intervals of
-bytes. `(a, b, c) > (1, 2, 3)` is, column by column: a beyond 1; or a = 1 and b beyond 2; or a = 1, b = 2 and c beyond 3. For a
-DESC column "beyond" is the lower side.
+Because order keys compare as the clustering order does, DESC included, every restriction is a union of half-open intervals
+of bytes. `(a, b, c) > (1, 2, 3)` is, column by column: a beyond 1; or a = 1 and b beyond 2; or a = 1, b = 2 and c beyond 3.
+For a DESC column "beyond" is the lower side.
 
 Each end keeps the values it was made of, because range tombstones want to know them.
 """
