@@ -53,7 +53,7 @@ def session(server: Server) -> Iterator[Session]:
     first = server.nodes[0]
     reconnection = ConstantReconnectionPolicy(0.2, max_attempts=None)
     with connected(
-        Address(first.host, first.port), reconnection_policy=reconnection, status_event_refresh_window=0
+        Address(first.host, first.port), reconnection_policy=reconnection, status_event_refresh_window=0.5
     ) as found:
         yield found
     for node in server.nodes:

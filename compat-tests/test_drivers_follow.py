@@ -91,7 +91,9 @@ COMMANDS = {
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with cqlserver.start(nodes=3, config=Path(__file__).parent / "cassandra.yaml") as started:
+    with cqlserver.start(
+        nodes=3, config=Path(__file__).parent / "cassandra.yaml", settings={"phi_convict_threshold": 5}
+    ) as started:
         first = started.nodes[0]
         with connected(Address(first.host, first.port)) as session:
             for name, copies in (("every", 3), ("one", 1)):

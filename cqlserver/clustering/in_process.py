@@ -201,10 +201,12 @@ class LocalCluster:
         part = self.parts[number]
         if part.scope is None or part.station is None:
             return
+        self.resume(number)
         if says_so:
+            if part.listener is not None:
+                await part.listener.leave_clients()
             part.station.shut_down()
             await trio.lowlevel.checkpoint()
-        self.resume(number)
         self._network.disconnect(part.endpoint)
         part.scope.cancel()
         await trio.lowlevel.checkpoint()

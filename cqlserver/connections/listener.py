@@ -62,6 +62,8 @@ TURN_S = 0.004
 """How long busy sockets keep trio's other tasks waiting."""
 LEAVING_S = 0.002
 """How long the work for a client that has left is let go of at a time."""
+LAST_ANSWERS_S = 1.0
+"""How long what is under way is waited for before clients are left."""
 LINGER_S = 0.001
 """How long the next request is waited for, where one was just served, before trio waits for it: a way through trio's loop
 costs as much as ten requests."""
@@ -223,6 +225,12 @@ class Listener:
         self._listening, self._events = {}, []
         for channel in list(self._channels.values()):
             self._close(channel)
+
+    async def leave_clients(self) -> None:
+        """Before other nodes are told that this one goes: a driver takes no node for down to which it is connected."""
+        if self._is_open:
+            with trio.move_on_after(LAST_ANSWERS_S):
+                await self.exclusively(self.turn_away)
 
     def take_again(self) -> None:
         """Takes connections again where it did before `turn_away`. Raises OSError; what could be taken is then taken."""

@@ -196,6 +196,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                     log.info("Stopping on %s", signal.Signals(signal_number).name)
                     break
                 if connected is not None:
+                    await listener.leave_clients()
                     await connected.shut_down()
                 nursery.cancel_scope.cancel()
         log.debug("The longest stall of the loop was %.1f ms", listener.longest_stall_ms)

@@ -19,7 +19,7 @@ from protocol.responses import Error, RowsResult
 ONE, QUORUM, ALL = 1, 4, 5
 READY_S = 120.0
 PATIENCE_S = 90.0
-"""It takes up to 20 s until nodes are taken for down."""
+"""It takes up to 12 s until nodes are taken for down."""
 NODES_MAX = 4
 _TRIES = 50
 
@@ -60,7 +60,8 @@ class ProcessRing:
         host = f"127.0.0.{number}"
         command = [sys.executable, "-P", "-m", "cqlserver", "--host", host, "--port", str(self.port), "--control-port", "0"]
         command += ["--seeds", "127.0.0.1", "--storage-port", str(self.storage_port), "--data", str(self.folder / host)]
-        command += ["--log-level", "info", "-Dcassandra.ring_delay_ms=8000", *options]
+        command += ["--log-level", "info", "-Dcassandra.ring_delay_ms=4000"]
+        command += ["--set", "phi_convict_threshold=5", *options]
         server = launch([*command, "--ready-file", "-", "--until-stdin-ends"], READY_S)
         self.servers.append(server)
         return server

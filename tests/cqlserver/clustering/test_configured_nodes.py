@@ -45,7 +45,7 @@ def start(ring: ProcessRing, number: int, datacenter: str, more: str) -> Server:
     (folder / "cassandra.yaml").write_text(YAML.format(**values) + more)
     (folder / "cassandra-rackdc.properties").write_text(RACKDC.format(**values))
     command = [sys.executable, "-P", "-m", "cqlserver", "--config", str(folder / "cassandra.yaml"), "--control-port", "0"]
-    command += ["-Dcassandra.ring_delay_ms=8000", "--log-level", "info", "--ready-file", "-", "--until-stdin-ends"]
+    command += ["-Dcassandra.ring_delay_ms=4000", "--log-level", "info", "--ready-file", "-", "--until-stdin-ends"]
     ring.servers.append(launch(command))
     return ring.servers[-1]
 

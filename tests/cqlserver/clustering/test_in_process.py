@@ -1,5 +1,6 @@
 """Three nodes in one process, through real ports: statements through any of them, and what is told when some are gone."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -187,6 +188,21 @@ def test_every_node_tells_of_the_others_and_agrees_on_the_schema(cluster: Cluste
         assert {own[2], peers[2], peers[5]} == {bytes((127, 0, 0, n)) for n in (1, 2, 3)}
     assert len(versions) == 1
     assert hosts[0] == hosts[1] == hosts[2]
+
+
+def test_a_node_that_stops_leaves_its_clients_before_the_others_are_told(cluster: Cluster) -> None:
+    """A driver takes no node for down to which it is connected."""
+    first, third = cluster.server.nodes[0], cluster.server.nodes[2]
+    with connect(first.host, first.port) as listening, socket.create_connection((third.host, third.port)) as client:
+        listening.register("STATUS_CHANGE")
+        client.sendall(bytes.fromhex("040000000500000000"))  # OPTIONS
+        assert client.recv(1 << 16)
+        third.stop()
+        event = listening.next_event(PATIENCE_S)
+        client.settimeout(0)
+        assert client.recv(1) == b""
+        assert event is not None
+        assert "DOWN" in repr(event)
 
 
 def test_levels_with_one_node_down(cluster: Cluster) -> None:
