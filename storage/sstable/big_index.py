@@ -5,6 +5,7 @@ Looking for a key: bisect in the samples' positions, one pread of the piece of I
 else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`).
 """
 
+import logging
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,8 @@ crc32 = zlib.crc32
 from_bytes = int.from_bytes
 
 PathOf = Callable[[str], str]
+
+log = logging.getLogger("cqlserver.sstables")
 
 
 class Found(NamedTuple):
@@ -79,28 +82,26 @@ class BigIndex:
         version: Version,
         known: Checksums | None,
     ) -> "BigIndex":
-        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once."""
+        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once. Raises
+        CorruptionError."""
         try:
             file = open_read(disk, path(INDEX))
         except FileNotFoundError:
             raise corrupted(path(INDEX), "the file is missing") from None
         try:
-            data = disk.read_file(path(SUMMARY)) if SUMMARY in components else b""
-            if known is not None and zlib.crc32(data) != known.of_summary:
-                if _checksum(file, 0, file.size) != known.of_index:
-                    raise corrupted(path(INDEX), "checksum does not match")
+            data = disk.read_file(path(SUMMARY)) if SUMMARY in components else None
+            samples, pieces = None, None
+            if known is None:
+                samples = _maybe_proven(path, file, data) if data is not None else None
+            elif data is not None and zlib.crc32(data) == known.of_summary:
+                samples, pieces = _decoded(path, data, file.size), known.pieces
+                if len(pieces) != len(samples.keys):
+                    raise corrupted(path(INDEX), f"{len(samples.keys)} samples, {len(pieces)} checksums")
+            elif _checksum(file, 0, file.size) != known.of_index:
+                raise corrupted(path(INDEX), "checksum does not match")
+            if samples is None:
                 samples = _sampled(path(INDEX), file, interval)
-                return BigIndex(path(INDEX), file, samples, codec, version)
-            if not data:
-                return BigIndex(path(INDEX), file, _sampled(path(INDEX), file, interval), codec, version)
-            try:
-                samples = summary.decode(data)
-                _check(samples, file.size)
-            except DAMAGE as error:
-                raise named(error, path(SUMMARY)) from None
-            if known is not None and len(known.pieces) != len(samples.keys):
-                raise corrupted(path(INDEX), f"{len(samples.keys)} samples, {len(known.pieces)} checksums")
-            return BigIndex(path(INDEX), file, samples, codec, version, None if known is None else known.pieces)
+            return BigIndex(path(INDEX), file, samples, codec, version, pieces)
         except BaseException:
             file.close()
             raise
@@ -120,7 +121,7 @@ class BigIndex:
                 return self._found_by_walking(key, sample)
             piece = self.file.pread(start, size)
             self._verify(sample, piece)
-            needle = len(key).to_bytes(2, "big") + key
+            needle = _head(key)
             at = piece.find(needle)
             if at < 0:
                 return None
@@ -176,7 +177,7 @@ class BigIndex:
     def _placed(self) -> list[Position]:
         found = [position_of(key) for key in paused(self._samples.keys)]
         if any(left >= right for left, right in paused(pairwise(found))):
-            raise corrupted(self.path, "the keys of the summary are out of order")
+            raise corrupted(self.path, f"the keys of {SUMMARY} are out of order")
         return found
 
     def _sample_of(self, position: Position) -> int:
@@ -199,15 +200,23 @@ class BigIndex:
         return start, min(end, self.file.size) - start
 
     def _verify(self, sample: int, piece: bytes) -> None:
-        """The bytes of a piece, and maybe more behind them."""
-        checksums = self._checksums
-        if checksums is None:
-            return
-        positions = self._samples.positions
+        """The bytes of a piece, and maybe the head of the next one behind them."""
+        positions, checksums = self._samples.positions, self._checksums
+        start = positions[sample]
         end = positions[sample + 1] if sample + 1 < len(positions) else self.file.size
-        size = end - positions[sample]
-        if crc32(piece[:size] if size < len(piece) else piece) != checksums[sample]:
-            raise corrupted(self.path, f"the entries at {positions[sample]}: checksum does not match")
+        size = end - start
+        if checksums is None:
+            self._verify_key(sample, piece, 0)
+            if size < len(piece):
+                self._verify_key(sample + 1, piece, size)
+        elif crc32(piece[:size] if size < len(piece) else piece) != checksums[sample]:
+            raise corrupted(self.path, f"the entries at {start}: checksum does not match")
+
+    def _verify_key(self, sample: int, piece: bytes, at: int) -> None:
+        """That a sample's key stands where the summary says: of another server's SSTable nothing else is known of it."""
+        if not piece.startswith(_head(self._samples.keys[sample]), at):
+            position = self._samples.positions[sample]
+            raise corrupted(self.path, f"the entry at {position} has another key than {SUMMARY} says")
 
     def _pieces_from(self, first: int) -> Iterator[Entry]:
         """The entries from a sample on, of pieces that are verified first."""
@@ -227,7 +236,11 @@ class BigIndex:
                 yield entry._replace(end=start + at)
 
     def _verify_long(self, sample: int, start: int, end: int) -> None:
-        if self._checksums is not None and _checksum(self.file, start, end) != self._checksums[sample]:
+        if self._checksums is None:
+            for number in range(sample, min(sample + 2, len(self._samples.keys))):
+                head = self.file.pread(self._samples.positions[number], 2 + len(self._samples.keys[number]))
+                self._verify_key(number, head, 0)
+        elif _checksum(self.file, start, end) != self._checksums[sample]:
             raise corrupted(self.path, f"the entries at {start}: checksum does not match")
 
     def _entry_at(self, piece: bytes, at: int) -> Found:
@@ -330,6 +343,53 @@ def _checksum(file: ReadFile, start: int, end: int) -> int:
     for at in range(start, end, READ_BYTES):
         found = zlib.crc32(file.pread(at, min(READ_BYTES, end - at)), found)
     return found
+
+
+def _head(key: bytes) -> bytes:
+    """How its entry begins."""
+    return len(key).to_bytes(2, "big") + key
+
+
+def _decoded(path: PathOf, data: bytes, index_bytes: int) -> Summary:
+    """Raises CorruptionError."""
+    try:
+        samples = summary.decode(data)
+        _check(samples, index_bytes)
+    except DAMAGE as error:
+        raise named(error, path(SUMMARY)) from None
+    return samples
+
+
+def _maybe_proven(path: PathOf, file: ReadFile, data: bytes) -> Summary | None:
+    """A summary of which no checksum is known; None where it can't be of this index. Its first and last key are looked at
+    now, for keys beyond them are not looked for; the others when they are used."""
+    try:
+        samples = _decoded(path, data, file.size)
+        first = _head(samples.first)
+        if samples.positions[0] or samples.keys[0] != samples.first or file.pread(0, len(first)) != first:
+            raise corrupted(path(SUMMARY), f"{samples.first.hex()} is not the first key")
+        if not _is_last(path(INDEX), file, samples):
+            raise corrupted(path(SUMMARY), f"{samples.last.hex()} is not the last key")
+    except DAMAGE as error:
+        log.error("%s: the index is gone through instead", error)
+        return None
+    return samples
+
+
+def _is_last(path: str, file: ReadFile, samples: Summary) -> bool:
+    """Whether the last entry has the last key."""
+    start = max(samples.positions[-1], file.size - READ_BYTES)
+    tail = file.pread(start, file.size - start)
+    at = tail.rfind(_head(samples.last))
+    try:
+        if at >= 0 and decode_entry(tail, at).end == len(tail):
+            return True
+    except IndexError:
+        pass  # it is part of the index of a wide partition
+    key = b""
+    for entry in _walk(path, file, samples.positions[-1], file.size):
+        key = entry.key
+    return key == samples.last
 
 
 def _check(samples: Summary, index_bytes: int) -> None:

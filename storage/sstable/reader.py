@@ -4,8 +4,9 @@ What is held in memory: Statistics, the bloom filter, the index's samples (every
 offsets of the chunks. A point read: token and filter, the index (big_index.py), the chunk, the row. The key stands in
 Data.db too: an index that leads to another partition is damaged.
 
-Checksums: Statistics.db's and every chunk's are verified before use. Filter, Summary and Index have none: of what they say
-all that can be is checked (order, bounds, that the key stands where they lead).
+Checksums: Statistics.db's and every chunk's are verified before use. Cassandra gives Filter, Summary and Index none: of what
+they say all that can be is checked (order, bounds, that the key stands where they lead). Filter and Summary are done
+without where they can't be read.
 """
 
 import logging
@@ -516,7 +517,8 @@ def _open(
 def _maybe_filter(
     disk: Disk, path: PathOf, components: tuple[str, ...], known: Checksums | TrieChecksums | None
 ) -> BloomFilter | None:
-    """None where every key may be there: there is no filter, or not the one that was written (checksums.py)."""
+    """None where every key may be there: there is no filter, none that can be read, or not the one that was written
+    (checksums.py)."""
     if FILTER not in components:
         return None
     data = _read(disk, path(FILTER))
@@ -525,7 +527,8 @@ def _maybe_filter(
     try:
         return BloomFilter.decode(data)
     except DAMAGE as error:
-        raise named(error, path(FILTER)) from None
+        log.error("%s: every key is looked for", named(error, path(FILTER)))
+        return None
 
 
 def components_of(

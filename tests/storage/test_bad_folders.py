@@ -37,6 +37,13 @@ def node_of_two() -> tuple[Harness, TableMetadata, TableMetadata]:
     return node, made, other
 
 
+def without_checksums(node: Harness) -> None:
+    """The SSTable is as a Cassandra's."""
+    node.disk.unlink(PREFIX + CHECKSUMS)
+    toc = node.disk.read_file(PREFIX + TOC)
+    node.disk.write_file_atomically(PREFIX + TOC, toc.replace(f"{CHECKSUMS}\n".encode(), b""))
+
+
 def start_again(node: Harness) -> None:
     """What was done to the folder is there."""
     node.disk.sync_folder(FOLDER)
@@ -84,9 +91,7 @@ def test_a_component_that_rows_do_not_need_is_told_and_done_without(
     expected = node.rows(made)
     node.disk.unlink(PREFIX + component)
     if not is_ours:
-        node.disk.unlink(PREFIX + CHECKSUMS)
-        toc = node.disk.read_file(PREFIX + TOC)
-        node.disk.write_file_atomically(PREFIX + TOC, toc.replace(f"{CHECKSUMS}\n".encode(), b""))
+        without_checksums(node)
     start_again(node)
     assert caplog.messages.count(f"Missing component: {PREFIX}{component}") == 1
     assert node.rows(made) == expected
@@ -96,6 +101,22 @@ def test_a_component_that_rows_do_not_need_is_told_and_done_without(
     node.engine.background.finish()
     assert task.error is None
     assert len(node.rows(made)) == 2 * ROWS
+    assert len(node.rows(other)) == ROWS
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize("component", [FILTER, SUMMARY])
+def test_of_a_cassandras_sstable_what_rows_do_not_need_is_told_where_it_was_copied_in_part(
+    component: str, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    node, made, other = node_of_two()
+    expected = node.rows(made)
+    path = PREFIX + component
+    node.disk.truncate(path, int(node.disk.size(path) * share))
+    without_checksums(node)
+    start_again(node)
+    assert len([message for message in caplog.messages if path in message]) == 1
+    assert node.rows(made) == expected
     assert len(node.rows(other)) == ROWS
 
 
