@@ -22,6 +22,7 @@ from storage.dropped import DroppedFilter
 from storage.environment.disk import RealDisk
 from storage.files.flush import write_memtable
 from storage.memtable.packed import Layouts
+from storage.mutation import LIVE
 from storage.reads import Source, TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable import statistics
@@ -181,7 +182,9 @@ def contents(source: Source, store: TableStore) -> dict[bytes, object]:
         what = (partition.deletion, static and static._replace(columns=dict(static.columns)), rows)
         # those that are read may be cut where blocks begin
         whole = isinstance(partition, SSTablePartition)
-        found[position[8:]] = (*what, list(partition.tombstones if whole else partition.range_tombstones(*EVERYTHING)))
+        tombstones = list(partition.tombstones if whole else partition.range_tombstones(*EVERYTHING))
+        if tombstones or what != (LIVE, None, {}):  # a memtable also has partitions of which all was dropped
+            found[position[8:]] = (*what, tombstones)
     return found
 
 
