@@ -7,7 +7,7 @@ merged is read and written with pauses; a table that is truncated or dropped mea
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -40,6 +40,8 @@ from storage.sstable.writer import SSTableWriter, WriterOptions
 log = logging.getLogger("cqlserver.compaction")
 
 POINT_PARTITIONS: Final = 16
+HELD_ROWS: Final = 64
+"""Of a partition that is to be read to its end before it is written so many are held at most."""
 
 
 Place = tuple[Stretch, int]
@@ -303,10 +305,10 @@ class Compaction:
         kept = DroppedFilter(store.table, store.layouts)
         if rules.removes_covered:
             partition = uncovered_partition(partition, self._newer(key), store.layouts, rules.by_cells)
-        data = self._kept(partition, purger, kept, point)
-        if rules.skips_damaged:  # all of it, before anything is written
-            data = data._replace(tombstones=list(data.tombstones), rows=list(data.rows))
-        outputs.writer(position).append(key, data)
+        def data() -> PartitionData:
+            return self._kept(partition, purger, kept, point)
+
+        outputs.writer(position).append(key, _readable(data) if rules.skips_damaged else data())
 
     def _newer(self, key: bytes) -> list[SourcePartition]:
         """The partition in SSTables that are not compacted, and may have something newer."""
@@ -351,6 +353,19 @@ class Compaction:
             else:  # one that is damaged may hold anything
                 return NO_TIMESTAMP
         return least
+
+
+def _readable(data: Callable[[], PartitionData]) -> PartitionData:
+    """What can be read to its end, before anything of it is written: a long partition is read twice, and never held. Raises
+    CorruptionError."""
+    found = data()
+    tombstones, rows = list(found.tombstones), iter(found.rows)
+    first = list(islice(rows, HELD_ROWS))
+    if len(first) < HELD_ROWS:
+        return found._replace(tombstones=tombstones, rows=first)
+    for _ in rows:
+        pass
+    return data()
 
 
 def _with_points(pieces: Iterator[bytes], point: Callable[[], None]) -> Iterator[bytes]:

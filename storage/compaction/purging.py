@@ -7,7 +7,7 @@ that overlaps, or in a memtable. What has expired becomes a tombstone of the tim
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from storage.environment.strands import in_turns
+from storage.environment.strands import in_turns, paused
 from storage.memtable.packed import Layouts, StoredRow
 from storage.merged import RawChunk, SourcePartition
 from storage.mutation import (
@@ -86,26 +86,55 @@ class Purger:
 
 
 class _Uncovered(NamedTuple):
-    """A partition without what is covered elsewhere; its own deletions stay."""
+    """A partition without what is covered in `others`; its own deletions stay. It holds no rows: they are looked at when
+    they are asked for."""
 
     whole: SourcePartition
-    static: Row | None
-    found: list[tuple[bytes, StoredRow]]
+    others: Sequence[SourcePartition]
+    layouts: Layouts
+    by_cells: bool
 
     @property
     def deletion(self) -> Deletion:
         return self.whole.deletion
 
+    @property
+    def static(self) -> Row | None:
+        static = self.whole.static
+        if static is None:
+            return None
+        newer = [other.static for other in self.others if other.static is not None]
+        return _uncovered(static, self._covering, newer, self.by_cells)
+
+    @property
+    def _covering(self) -> Deletion:
+        return max(other.deletion for other in self.others)
+
     def range_tombstones(self, start: bytes, end: bytes) -> Sequence[RangeTombstone]:
         return self.whole.range_tombstones(start, end)
 
     def get(self, ck: bytes) -> StoredRow | None:
-        return dict(self.found).get(ck)
+        row = self.whole.get(ck)
+        return None if row is None else self._maybe_kept(ck, row, self._covering)
 
     def chunks(self, start: bytes, end: bytes, reverse: bool) -> Iterator[RawChunk]:
-        if self.found:
-            cks, rows = zip(*self.found, strict=True)
-            yield list(cks), list(rows), all(type(row) is bytes for row in rows)
+        deletion = self._covering
+        for cks, rows, _ in self.whole.chunks(start, end, reverse):
+            found = {ck: self._maybe_kept(ck, row, deletion) for ck, row in paused(zip(cks, rows, strict=True))}
+            kept = {ck: row for ck, row in found.items() if row is not None}
+            if kept:
+                yield list(kept), list(kept.values()), all(type(row) is bytes for row in kept.values())
+
+    def _maybe_kept(self, ck: bytes, row: StoredRow, covering: Deletion) -> StoredRow | None:
+        layouts, newer = self.layouts, []
+        for other in self.others:
+            for tombstone in other.range_tombstones(ck, ck + b"\0"):
+                covering = max(covering, tombstone.deletion)
+            theirs = other.get(ck)
+            if theirs is not None:
+                newer.append(layouts.explode(theirs))
+        kept = _uncovered(layouts.explode(row), covering, newer, self.by_cells)
+        return None if kept is None else layouts.maybe_pack(kept) or kept
 
 
 def uncovered_partition(
@@ -113,27 +142,7 @@ def uncovered_partition(
 ) -> SourcePartition:
     """Without what deletions of the partition, of ranges and of rows in the others cover (provide_overlapping_tombstones
     ROW); `by_cells`: nor what newer cells and tombstones of cells replace (CELL)."""
-    if not others:
-        return partition
-    deletion = max(other.deletion for other in others)
-    static = partition.static
-    if static is not None:
-        rows = [other.static for other in others if other.static is not None]
-        static = _uncovered(static, deletion, rows, by_cells)
-    found: list[tuple[bytes, StoredRow]] = []
-    for cks, stored, _ in partition.chunks(b"", b"\xff", False):
-        for ck, row in zip(cks, stored, strict=True):
-            covering, newer = deletion, []
-            for other in others:
-                for tombstone in other.range_tombstones(ck, ck + b"\0"):
-                    covering = max(covering, tombstone.deletion)
-                theirs = other.get(ck)
-                if theirs is not None:
-                    newer.append(layouts.explode(theirs))
-            kept = _uncovered(layouts.explode(row), covering, newer, by_cells)
-            if kept is not None:
-                found.append((ck, layouts.maybe_pack(kept) or kept))
-    return _Uncovered(partition, static, found)
+    return _Uncovered(partition, others, layouts, by_cells) if others else partition
 
 
 def _uncovered(row: Row, covering: Deletion, others: Sequence[Row], by_cells: bool) -> Row | None:

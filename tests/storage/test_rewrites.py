@@ -1,6 +1,7 @@
 """Compactions into several SSTables, and SSTables that are written again for other reasons than that there are many."""
 
 import random
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -13,6 +14,9 @@ from test_flush import FOLDER, data_files, fill, flush
 from protocol.errors import CorruptionError
 from protocol.types import INT
 from storage.background import Task
+from storage.commitlog.log import CommitLogOptions
+from storage.compaction.compaction import HELD_ROWS
+from storage.engine import EngineOptions
 from storage.files.table_files import TableFiles
 from storage.memtable.memtable import position_of
 from storage.mutation import LIVE, NO_LIVENESS, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
@@ -216,6 +220,58 @@ def test_a_scrub_leaves_out_what_is_damaged_and_keeps_tombstones() -> None:
     assert 150 < len(found) < 200
     assert all(text == f"{k} " + "x" * 1500 for k, _, text in found)
     assert files.readers[0].maybe_partition(INT.encode(500)) is not None
+
+
+def wide_node(rows: int, text: str) -> tuple[Harness, TableMetadata]:
+    """A partition of so many rows, and a small one, in one SSTable."""
+    node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=1 << 20)))
+    made = with_compaction(table(), NOTHING)
+    node.create(made)
+    for c in range(rows):
+        node.insert(made, 1, c, f"{c} {text}")
+    node.insert(made, 2, 1, "small")
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    return node, made
+
+
+def test_a_scrub_leaves_out_the_whole_of_a_long_partition() -> None:
+    """What was read before the damage is not written: the partition would be there in part."""
+    node, made = wide_node(20 * HELD_ROWS, "x" * 700)
+    (name,) = data_files(node)
+    size = files_of(node, made).readers[0].data_disk_bytes
+    node.kill()
+    (reader,) = files_of(node, made).readers
+    is_late = [k for k in (1, 2) if reader.maybe_partition(INT.encode(k)) is not None]
+    assert is_late == [1, 2]
+    at = size // 2
+    node.disk.damage(f"{FOLDER}/{name}", at, 1)
+    node.kill()
+    with pytest.raises(CorruptionError):
+        node.rows(made)
+    finished(node, node.engine.files.compactions.scrub([files_of(node, made)]))
+    assert node.rows(made) == [(2, 1, "small")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", ["scrub", "collect_garbage"])
+def test_a_long_partition_that_is_written_again_is_never_held(operation: str) -> None:
+    node, made = wide_node(5_000, "x" * 1_500)
+    node.insert(made, 1, -1, "newer, so that it is looked at when garbage is collected")
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    files = files_of(node, made)
+    plain = max(reader.data_bytes for reader in files.readers)
+    assert len(data_files(node)) == 2
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        finished(node, getattr(node.engine.files.compactions, operation)([files]))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most - before < plain / 2
+    assert len(node.rows(made)) == 5_002
 
 
 def test_a_cleanup_leaves_what_is_within_the_ranges() -> None:
