@@ -672,11 +672,11 @@ class Engine:
             self._tell_truncations(self.commit_log)
         self.files.tick()
 
-    def compact(self, table_ids: Iterable[UUID] | None = None) -> list[Task]:
-        """Begin to make one SSTable of all that each of these tables, or any, has."""
+    def compact(self, table_ids: Iterable[UUID] | None = None, splits: bool = False) -> list[Task]:
+        """Begin to make one SSTable of all that each of these tables, or any, has; several where it `splits`."""
         if self.maybe_files is None:
             return []
-        return self.maybe_files.compact(list(self.stores) if table_ids is None else table_ids)
+        return self.maybe_files.compact(list(self.stores) if table_ids is None else table_ids, splits)
 
     @property
     def backlog(self) -> float:

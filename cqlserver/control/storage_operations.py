@@ -8,7 +8,14 @@ from cqlserver.control.part_operations import PART_OPERATIONS
 
 STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("flush", "Writes what memtables have to SSTables", WHICH, NOTHING, storing.flush, alone=False),
-    Operation("compact", "Makes one SSTable of all that a table has", WHICH, NOTHING, storing.compact, alone=False),
+    Operation(
+        "compact",
+        "Makes one SSTable of all that a table has",
+        (*WHICH, Argument("split_output", BOOLEAN, "several, each of half of what is left", False)),
+        NOTHING,
+        storing.compact,
+        alone=False,
+    ),
     Operation(
         "drain",
         "Ends clients' connections, writes all to SSTables, empties the commit log; no writes are taken after that",

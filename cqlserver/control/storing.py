@@ -95,11 +95,13 @@ async def flush(control: Control, *, keyspace: str | None, tables: list[str], ke
     return {}
 
 
-async def compact(control: Control, *, keyspace: str | None, tables: list[str], keyspaces: str) -> object:
+async def compact(
+    control: Control, *, keyspace: str | None, tables: list[str], keyspaces: str, split_output: bool
+) -> object:
     engine = control.node.engine
     stores = chosen_stores(control, keyspace, tables, keyspaces)
     await flush_stores(engine, stores)
-    await wait_for(engine.compact([store.table.id for store in stores]))
+    await wait_for(engine.compact([store.table.id for store in stores], split_output))
     return {}
 
 

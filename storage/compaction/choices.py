@@ -41,13 +41,15 @@ S = TypeVar("S", bound=Compactable)
 
 class Choice(NamedTuple, Generic[S]):
     """SSTables to compact together. Outputs are of `level` and end at `sstable_bytes` on the disk, or where the ring is cut
-    into `shards`. `level_bytes`: where levels follow one another in one compaction, how many bytes each may have."""
+    into `shards`. `level_bytes`: where levels follow one another in one compaction, how many bytes each may have.
+    `output_bytes`: where the first outputs end, one after the other, on the disk; the last one takes the rest."""
 
     inputs: Sequence[S]
     level: int = 0
     sstable_bytes: int = UNLIMITED
     shards: int = 1
     level_bytes: tuple[int, ...] = ()
+    output_bytes: tuple[int, ...] = ()
 
 
 class Situation(NamedTuple):

@@ -69,12 +69,12 @@ class Compactions:
         if self._may_begin(files) and not self._is_planned(files) and self._next(files):
             self._add(files, "Compaction", self._next)
 
-    def compact(self, tables: Iterable[TableFiles]) -> list[Task]:
-        """All SSTables of each together (a major compaction)."""
+    def compact(self, tables: Iterable[TableFiles], splits: bool = False) -> list[Task]:
+        """All SSTables of each together (a major compaction). `splits`: into several where the strategy makes one."""
 
         def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
             groups = repair_groups(files.readers)
-            return [choice for readers in groups for choice in major(readers, self._situation(files))]
+            return [choice for readers in groups for choice in major(readers, self._situation(files), splits)]
 
         return self._on_command(tables, "Major compaction", choose)
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from storage.compaction.choices import UNLIMITED, Choice
+from storage.compaction.choices import UNLIMITED, Choice, total_bytes
 from storage.compaction.unified import boundaries
 from storage.memtable.memtable import Position
 from storage.sstable.reader import SSTableReader
@@ -42,7 +42,7 @@ class Outputs:
         self._boundaries: Sequence[Position] = boundaries(choice.shards)
         plain = sum(reader.data_bytes for reader in choice.inputs)
         parts = max(choice.shards, -(-plain // choice.sstable_bytes) if choice.sstable_bytes < UNLIMITED else 1)
-        self._key_count = -(-key_count // max(parts, 1))
+        self._all_keys, self._key_count = key_count, -(-key_count // max(parts, 1))
         self._shard = -1
         self._in_level = 0
         self._level = choice.level
@@ -56,13 +56,22 @@ class Outputs:
             self.end()
             writer = None
         if writer is None:
-            writer = self._writer = self._open(self._level, self._key_count)
+            writer = self._writer = self._open(self._level, self._expected_keys())
         if self._boundaries:
             self._shard = bisect_right(self._boundaries, position)
         return writer
 
+    def _expected_keys(self) -> int:
+        """Of the output that begins."""
+        ends = self._choice.output_bytes
+        if not ends:
+            return self._key_count
+        share = ends[min(len(self.complete), len(ends) - 1)] / max(total_bytes(self._choice.inputs), 1)
+        return max(round(self._all_keys * share), 1)
+
     def _is_full(self, writer: SSTableWriter, position: Position) -> bool:
-        if writer.disk_bytes > self._choice.sstable_bytes:
+        ends, number = self._choice.output_bytes, len(self.complete)
+        if writer.disk_bytes > (ends[number] if number < len(ends) else self._choice.sstable_bytes):
             return True
         return bool(self._boundaries) and bisect_right(self._boundaries, position) != self._shard
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from storage.compaction import leveled, unified
-from storage.compaction.choices import Choice, S, Situation, class_name, thresholds
+from storage.compaction.choices import Choice, S, Situation, class_name, thresholds, total_bytes
 from storage.compaction.tombstones import long_expired, maybe_droppable
 
 UNIFIED: Final = "UnifiedCompactionStrategy"
 MIN_SSTABLE_BYTES: Final = 50 << 20
+SMALLEST_PART_BYTES: Final = 50_000_000
+PARTS_MAX: Final = 20
 _UNIT_S: Final = {"MINUTES": 60, "HOURS": 3_600, "DAYS": 86_400}
 _RESOLUTION_US: Final = {"MICROSECONDS": 1, "MILLISECONDS": 1_000, "SECONDS": 1_000_000}
 _TOMBSTONE_OPTIONS: Final = ("tombstone_threshold", "tombstone_compaction_interval", "unchecked_tombstone_compaction")
@@ -48,8 +50,9 @@ def next_to_compact(sstables: Sequence[S], situation: Situation) -> Choice[S] | 
     return Choice(inputs) if inputs else None
 
 
-def major(sstables: Sequence[S], situation: Situation) -> list[Choice[S]]:
-    """All of them, in one compaction or in several that have nothing to do with each other."""
+def major(sstables: Sequence[S], situation: Situation, splits: bool = False) -> list[Choice[S]]:
+    """All of them, in one compaction or in several that have nothing to do with each other. `splits`: SizeTiered makes
+    several SSTables, each of half of what is left."""
     if not sstables:
         return []
     name = class_name(situation.options)
@@ -57,7 +60,20 @@ def major(sstables: Sequence[S], situation: Situation) -> list[Choice[S]]:
         return [leveled.major(sstables, situation.options)]
     if name == UNIFIED:
         return unified.major(sstables, situation.options)
+    if splits and name != "TimeWindowCompactionStrategy":
+        return [Choice(sstables, output_bytes=halves(total_bytes(sstables)))]
     return [Choice(sstables)]
+
+
+def halves(size: int) -> tuple[int, ...]:
+    """A half, a quarter, an eighth, ..., until one would be small; what is behind them is the last one
+    (db/compaction/writers/SplittingSizeTieredCompactionWriter.java)."""
+    found: list[int] = []
+    part = size / 2
+    while part >= SMALLEST_PART_BYTES and len(found) < PARTS_MAX - 1:
+        found.append(round(part))
+        part /= 2
+    return tuple(found)
 
 
 def together(sstables: Sequence[S], options: Mapping[str, str]) -> Choice[S]:

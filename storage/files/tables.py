@@ -384,10 +384,10 @@ class StoredTables:
             return self._commit_log.written_position
         return self._since.get(table_id, self._first_position)
 
-    def compact(self, table_ids: Iterable[UUID]) -> list[Task]:
-        """All SSTables of each table into one."""
+    def compact(self, table_ids: Iterable[UUID], splits: bool = False) -> list[Task]:
+        """All SSTables of each table into one, or, where it `splits`, into several of halving sizes."""
         found = (self._files.get(table_id) for table_id in table_ids)
-        return self.compactions.compact([files for files in found if files is not None])
+        return self.compactions.compact([files for files in found if files is not None], splits)
 
     @property
     def memtable_bytes(self) -> int:

@@ -15,6 +15,7 @@ from protocol.errors import CorruptionError
 from protocol.types import INT
 from storage.background import Task
 from storage.commitlog.log import CommitLogOptions
+from storage.compaction import strategies
 from storage.compaction.compaction import HELD_ROWS
 from storage.engine import EngineOptions
 from storage.files.table_files import TableFiles
@@ -98,6 +99,27 @@ def test_levels_lie_side_by_side() -> None:
     assert node.rows(made) == expected
     node.kill()
     assert {reader.level for reader in files_of(node, made).readers} == {1}
+    assert node.rows(made) == expected
+
+
+def test_a_major_compaction_splits_its_output_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, made = node_of({"class": "SizeTieredCompactionStrategy", "enabled": "false"})
+    rng = random.Random(3)
+    for k in range(60):
+        node.insert(made, k, 1, rng.randbytes(750).hex())
+        if k % 20 == 19:
+            node.engine.commit_log.write()  # type: ignore[union-attr]
+            flush(node)
+    expected = node.rows(made)
+    files = files_of(node, made)
+    total = sum(reader.data_disk_bytes for reader in files.readers)
+    monkeypatch.setattr(strategies, "SMALLEST_PART_BYTES", total // 5)
+    finished(node, node.engine.compact([made.id], splits=True))
+    found = sorted((reader.first_position, reader.data_disk_bytes / total) for reader in files.readers)
+    assert [share for _, share in found] == pytest.approx([0.5, 0.25, 0.25], abs=0.15)
+    assert node.rows(made) == expected
+    finished(node, node.engine.compact([made.id]))
+    assert len(data_files(node)) == 1
     assert node.rows(made) == expected
 
 

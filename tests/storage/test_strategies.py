@@ -7,7 +7,7 @@ import pytest
 
 from storage.compaction import leveled, unified
 from storage.compaction.choices import Choice, Situation, size_of
-from storage.compaction.strategies import major, next_to_compact
+from storage.compaction.strategies import halves, major, next_to_compact
 from storage.memtable.memtable import Position, token_position
 
 MB = 1 << 20
@@ -153,6 +153,20 @@ def test_a_major_compaction_fills_level_by_level() -> None:
 
 
 # -- unified ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_split_output_halves_until_a_part_would_be_small() -> None:
+    """As ratios are found in SplittingSizeTieredCompactionWriter: the one that would be below 50 MB is the rest."""
+    assert halves(99_000_000) == ()
+    assert halves(100_000_000) == (50_000_000,)
+    assert halves(450_000_001) == (225_000_000, 112_500_000, 56_250_000)
+    assert len(halves(1 << 60)) == 19
+
+
+@pytest.mark.parametrize("options", [SIZE_TIERED, WINDOWS, LEVELED, UNIFIED])
+def test_only_size_tiered_splits_its_output(options: dict[str, str]) -> None:
+    (choice,) = major([Told(200 * MB), Told(200 * MB)], Situation(options, 0, 0), splits=True)
+    assert bool(choice.output_bytes) == (options is SIZE_TIERED)
 
 
 def test_unified_compacts_as_many_as_the_scaling_parameter_says() -> None:

@@ -22,7 +22,7 @@ def compact(tool: Tool) -> None:
     elif key:
         tool.call_each_keyspace("compact_partition", key=key)
     else:
-        tool.call_each_keyspace("compact")
+        tool.call_each_keyspace("compact", split_output=options["split_output"])
 
 
 def _refuse(tool: Tool, message: str) -> None:
