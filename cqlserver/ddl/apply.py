@@ -11,8 +11,8 @@ from cqlserver.ddl.context import DdlContext, DdlResult
 from cqlserver.ddl.functions import create_function, drop_function
 from cqlserver.ddl.indexes import create_index, drop_index
 from cqlserver.ddl.keyspaces import alter_keyspace, create_keyspace, drop_keyspace
-from cqlserver.ddl.other_drops import drop_trigger
 from cqlserver.ddl.tables import create_table, drop_table
+from cqlserver.ddl.triggers import create_trigger, drop_trigger
 from cqlserver.ddl.types import alter_type, create_type, drop_type
 from cqlserver.terms.type_names import check_custom_types
 from grammar.tree import (
@@ -28,6 +28,7 @@ from grammar.tree import (
     CreateKeyspace,
     CreateMaterializedView,
     CreateTable,
+    CreateTrigger,
     CreateType,
     DropAggregate,
     DropFunction,
@@ -68,6 +69,7 @@ _FUNCTIONS: Final[Mapping[type[Statement], _Apply]] = MappingProxyType(
         DropFunction: drop_function,
         CreateAggregate: create_aggregate,
         DropAggregate: drop_aggregate,
+        CreateTrigger: create_trigger,
         DropTrigger: drop_trigger,
         **dict.fromkeys(AlterTable.__subclasses__(), alter_table),
         **dict.fromkeys(AlterType.__subclasses__(), alter_type),

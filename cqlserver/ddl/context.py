@@ -62,15 +62,19 @@ class DdlContext:
         return replace(params, keeps_cdc=True) if self.cdc_enabled and not params.keeps_cdc else params
 
     def keyspace_of(self, name: QualifiedName) -> str:
-        """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE says one."""
-        keyspace = name.keyspace or self.keyspace
-        if keyspace is None:
-            raise InvalidRequest("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
-        return keyspace
+        return keyspace_of(name, self.keyspace)
 
 
 DdlResult = tuple[Schema, SchemaChange | None]
 """The schema to hold from now on, and the change; None: nothing changed, which is answered with VOID."""
+
+
+def keyspace_of(name: QualifiedName, used: str | None) -> str:
+    """The keyspace that `name` is in. Raises InvalidRequest when neither it nor USE (`used`) says one."""
+    keyspace = name.keyspace or used
+    if keyspace is None:
+        raise InvalidRequest("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
+    return keyspace
 
 
 def written_name(name: QualifiedName) -> str:

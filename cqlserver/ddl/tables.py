@@ -13,6 +13,7 @@ from cqlserver.ddl.context import (
     authorize,
     check_keyspace_name,
     is_word,
+    keyspace_of,
     written_name,
 )
 from cqlserver.ddl.masks import check_masking_enabled, prepare_mask
@@ -46,7 +47,7 @@ STATIC_WITHOUT_CLUSTERING: Final = (
 
 
 def create_table(schema: Schema, statement: CreateTable, context: DdlContext) -> DdlResult:
-    primary_key = _check_shape(statement, context)
+    primary_key = check_shape(statement, context.keyspace)
     keyspace_name, name = context.keyspace_of(statement.name), statement.name.name
     authorize(keyspace_name, "CREATE", f"<all tables in {keyspace_name}>")
     properties = Properties(statement.properties)
@@ -92,8 +93,8 @@ def check_id(schema: Schema, table: TableMetadata) -> None:
             raise ServerError(f"java.lang.IllegalArgumentException: Multiple entries with same key: {entries}")
 
 
-def _check_shape(statement: CreateTable, context: DdlContext) -> PrimaryKey:
-    """What Cassandra refuses while it reads the statement; returns the one primary key."""
+def check_shape(statement: CreateTable, used: str | None) -> PrimaryKey:
+    """What is refused while the statement is read or prepared; returns the one primary key. `used`: what USE chose."""
     name = written_name(statement.name)
     seen: set[str] = set()
     for column in paused(statement.columns):
@@ -107,7 +108,7 @@ def _check_shape(statement: CreateTable, context: DdlContext) -> PrimaryKey:
         if order.column in ordered:
             raise InvalidRequest(f"Duplicate column '{order.column}' in CLUSTERING ORDER BY clause for table '{name}'")
         ordered.add(order.column)
-    context.keyspace_of(statement.name)
+    keyspace_of(statement.name, used)
     if not statement.primary_keys:
         raise InvalidRequest(f"No PRIMARY KEY specifed for table '{name}' (exactly one required)")
     return statement.primary_keys[0]

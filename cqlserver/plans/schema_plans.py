@@ -9,6 +9,7 @@ from cluster.consistency import Consistency, validate_for_query
 from cluster.ring import Node as RingNode
 from cqlserver.ddl.apply import apply_ddl
 from cqlserver.ddl.context import AGGREGATE, DROPPED, KEYSPACE, TABLE, TYPE, UPDATED, DdlContext
+from cqlserver.ddl.tables import check_shape
 from cqlserver.describe import ClusterFacts, describe, describe_page
 from cqlserver.guarding import guarding
 from cqlserver.metrics.meters import RequestMeter
@@ -94,6 +95,8 @@ def truncate_plan(node: Node, table: TableMetadata) -> ImmediatePlan:
 def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> ImmediatePlan:
     """CREATE, ALTER, DROP of keyspaces, tables and types."""
 
+    if isinstance(statement, tree.CreateTable):
+        check_shape(statement, keyspace)
     held = [statement]
 
     def validate(state: ClientState) -> None:
