@@ -7,12 +7,15 @@ is told as "Guardrail NAME violated: ...": as a warning, or as an InvalidRequest
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from cluster.consistency import Consistency
-from cqlserver.program.guardrail_settings import Values
+from cqlserver.program.guardrail_settings import NEVER, TERM_BYTES, VECTOR_TERM_BYTES, Values
 from cqlserver.state import User
 from protocol.errors import InvalidRequest
+from storage.engine import Engine
+from storage.indexes.attached import TERM_BYTES_MAX, TermKind
 from storage.keys import key_text
 from storage.schema.metadata import TableMetadata
 
@@ -24,13 +27,15 @@ Words = Callable[[bool, str, int, int], str]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A value that must not be greater than two settings (less: `is_least`)."""
+    """A value that must not be greater than two settings (less: `is_least`). `defaults`: what is warned of and what fails
+    where nothing is set, -1: nothing."""
 
     name: str
     setting: str
     words: Words
     reason: str = ""
     is_least: bool = False
+    defaults: tuple[int, int] = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,13 @@ def _age(side: str, bound: str) -> Words:
     return words
 
 
+def _disk(is_warning: bool, what: str, value: int, threshold: int) -> str:
+    head = f"Local data disk usage {value}%({what}) exceeds"
+    if is_warning:
+        return f"{head} warning threshold of {threshold}%"
+    return f"{head} failure threshold of {threshold}%, will stop accepting writes"
+
+
 KEYSPACES: Final = Threshold("keyspaces", "keyspaces", _creating("keyspaces", "keyspace", "keyspaces", "Cannot"))
 TABLES: Final = Threshold("tables", "tables", _creating("tables", "table", "tables", "Cannot"))
 COLUMNS: Final = Threshold("columns_per_table", "columns_per_table", _columns)
@@ -177,6 +189,14 @@ EARLIEST: Final = Threshold(
     _age("before", "minimum"),
     "Timestamps too far in the past can cause writes can be unexpectedly lost",
     is_least=True,
+)
+LOCAL_DISK: Final = Threshold("local_data_disk_usage", "data_disk_usage_percentage", _disk)
+_TERM: Final = _exceeding("Value of column '{what}' has size {value}")
+STRING_TERM: Final = Threshold("sai_string_term_size", "sai_string_term_size", _TERM, defaults=TERM_BYTES)
+FROZEN_TERM: Final = Threshold("sai_frozen_term_size", "sai_frozen_term_size", _TERM, defaults=TERM_BYTES)
+VECTOR_TERM: Final = Threshold("sai_vector_term_size", "sai_vector_term_size", _TERM, defaults=VECTOR_TERM_BYTES)
+TERMS: Final[Mapping[TermKind, Threshold]] = MappingProxyType(
+    {TermKind.STRING: STRING_TERM, TermKind.FROZEN: FROZEN_TERM, TermKind.VECTOR: VECTOR_TERM}
 )
 
 ALTER_TABLE: Final = Flag("alter_table", "alter_table_enabled", "ALTER TABLE changing columns")
@@ -237,10 +257,10 @@ _WARNED_BY_DEFAULT = frozenset(("zero_ttl_on_twcs_warned", "intersect_filtering_
 class Guarded:
     """What one request is asked by; `warn` tells its client."""
 
-    __slots__ = ("_settings", "_warn")
+    __slots__ = ("_settings", "warn")
 
     def __init__(self, settings: Values, warn: Callable[[str], None]) -> None:
-        self._settings, self._warn = settings, warn
+        self._settings, self.warn = settings, warn
 
     def limit(self, threshold: Threshold, value: int, what: str) -> None:
         """Warns, or raises InvalidRequest, where the value is beyond."""
@@ -248,10 +268,14 @@ class Guarded:
         if found is None:
             return
         bound, is_warning = found
-        message = _decorated(threshold, threshold.words(is_warning, what, value, bound))
-        self._warn(message)
+        message = decorated(threshold, threshold.words(is_warning, what, value, bound))
+        self.warn(message)
         if not is_warning:
             raise InvalidRequest(message)
+
+    def is_beyond(self, threshold: Threshold, value: int) -> bool:
+        """Whether the value would be warned of, or refused."""
+        return _exceeded(self._settings, threshold, value) is not None
 
     def value(self, column: str, value: bytes) -> None:
         """A value that is written, or the path of one."""
@@ -349,23 +373,23 @@ class Guarded:
 
     def age(self, threshold: Threshold, timestamp_us: int, now_us: int, what: str) -> None:
         """The same of a timestamp, whose bounds lie that far in the future or the past."""
-        bounds = _bounds(self._settings, threshold)
+        bounds = bounds_of(self._settings, threshold)
         if bounds is None:
             return
         sign = -1 if threshold.is_least else 1
         warn, fail = (now_us + sign * bound if bound > 0 else -1 for bound in bounds)
         absolute = {f"{threshold.setting}_warn_threshold": warn, f"{threshold.setting}_fail_threshold": fail}
-        Guarded(absolute, self._warn).limit(threshold, timestamp_us, what)
+        Guarded(absolute, self.warn).limit(threshold, timestamp_us, what)
 
     def feature(self, flag: Flag, feature: str = "") -> None:
         """Warns of, or refuses (InvalidRequest), a feature."""
         shown = feature or flag.feature
         if not self._settings.get(flag.setting, True):
-            message = _decorated(flag, f"{shown} is not allowed")
-            self._warn(message)
+            message = decorated(flag, f"{shown} is not allowed")
+            self.warn(message)
             raise InvalidRequest(message)
         if flag.warned and self._settings.get(flag.warned, flag.warned in _WARNED_BY_DEFAULT):
-            self._warn(_decorated(flag, f"{shown} is not recommended"))
+            self.warn(decorated(flag, f"{shown} is not recommended"))
 
     def properties(self, given: Iterable[str]) -> frozenset[str]:
         """Of a table: warns, refuses, and returns those to be ignored."""
@@ -382,16 +406,16 @@ class Guarded:
         if found := sorted(given.intersection(refused)):
             message = f"Provided values {_list(found)} are not allowed for {what} (disallowed values are: {_list(refused)})"
             message = f"Guardrail {name} violated: {message}"
-            self._warn(message)
+            self.warn(message)
             raise InvalidRequest(message)
         left_out = sorted(given.intersection(ignored))
         if left_out:
-            self._warn(
+            self.warn(
                 f"Guardrail {name} violated: Ignoring provided values {_list(left_out)} as they are not supported for "
                 f"{what} (ignored values are: {_list(ignored)})"
             )
         if found := sorted(given.intersection(warned)):
-            self._warn(
+            self.warn(
                 f"Guardrail {name} violated: Provided values {_list(found)} are not recommended for {what} "
                 f"(warned values are: {_list(warned)})"
             )
@@ -415,8 +439,24 @@ class PartitionGuard:
             if found is not None:
                 bound, is_warning = found
                 what = f"{table}:{key_text(table, key)} on sstable {path}"
-                message = _decorated(threshold, threshold.words(is_warning, what, value, bound))
+                message = decorated(threshold, threshold.words(is_warning, what, value, bound))
                 log.log(logging.WARNING if is_warning else logging.ERROR, "%s", message)
+
+
+def limit_terms(engine: Engine, settings: Values) -> None:
+    """What the settings leave out of storage-attached indexes, because it is too large."""
+    bytes_max = dict(TERM_BYTES_MAX)
+    for kind, threshold in TERMS.items():
+        bounds = bounds_of(settings, threshold)
+        bytes_max[kind] = NEVER if bounds is None or bounds[1] <= 0 else bounds[1]
+    engine.indexed.limit_terms(bytes_max)
+
+
+def guard_partitions(engine: Engine, settings: Values) -> None:
+    """Has the log told of partitions, where the settings ask for it."""
+    guard = PartitionGuard(settings)
+    if guard.is_on or engine.maybe_files is not None:
+        engine.files.tell_partitions(guard.written if guard.is_on else None)
 
 
 _OF_PARTITIONS: Final = (PARTITION_SIZE.setting, PARTITION_TOMBSTONES.setting)
@@ -435,9 +475,9 @@ class Guardrails:
         return Guarded(self._settings, warn)
 
 
-def _bounds(settings: Values, threshold: Threshold) -> tuple[int, int] | None:
-    warn = settings.get(f"{threshold.setting}_warn_threshold", -1)
-    fail = settings.get(f"{threshold.setting}_fail_threshold", -1)
+def bounds_of(settings: Values, threshold: Threshold) -> tuple[int, int] | None:
+    warn = settings.get(f"{threshold.setting}_warn_threshold", threshold.defaults[0])
+    fail = settings.get(f"{threshold.setting}_fail_threshold", threshold.defaults[1])
     assert isinstance(warn, int), (threshold.name, warn)
     assert isinstance(fail, int), (threshold.name, fail)
     return (warn, fail) if warn > 0 or fail > 0 else None
@@ -445,7 +485,7 @@ def _bounds(settings: Values, threshold: Threshold) -> tuple[int, int] | None:
 
 def _exceeded(settings: Values, threshold: Threshold, value: int) -> tuple[int, bool] | None:
     """The bound that a value is beyond, and whether that is the one which is warned of."""
-    bounds = _bounds(settings, threshold)
+    bounds = bounds_of(settings, threshold)
     if bounds is None:
         return None
     warn, fail = bounds
@@ -455,7 +495,7 @@ def _exceeded(settings: Values, threshold: Threshold, value: int) -> tuple[int, 
     return None
 
 
-def _decorated(guardrail: Threshold | Flag, message: str) -> str:
+def decorated(guardrail: Threshold | Flag, message: str) -> str:
     message = f"Guardrail {guardrail.name} violated: {message}"
     if not guardrail.reason:
         return message

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from cqlserver.auth.access import Access
     from cqlserver.auth.guard import Guard
     from cqlserver.clustering.member import Member
+    from cqlserver.disk_usage import DiskUsage
     from cqlserver.guardrails import Guardrails
     from cqlserver.metrics.profile import Profile
     from cqlserver.observers import Observer
@@ -114,6 +115,8 @@ class Node:
         engine.before_flush = self._log_truncations
         engine.wanted_before = self._wanted_before
         engine.indexed.filter_of = self._view_filter
+        if config.guardrails:
+            self._guard_storage()
         self._has_built_in_rows = self._has_superuser = False
         self._told_schema: Schema | None = None  # that system.local tells of
         self.calls = NodeCalls(
@@ -172,6 +175,30 @@ class Node:
         from cqlserver.guardrails import Guardrails
 
         return Guardrails(self.config.guardrails, self.access.is_super)
+
+    def set_guardrails(self, config: Config) -> None:
+        """They are those of `config` from now on, which is this node's but for them."""
+        self.config = config
+        for kept in ("guardrails", "referenced_thresholds"):
+            self.__dict__.pop(kept, None)
+        self._guard_storage()
+        self.disk_usage.look()
+        self.choose_paths()
+
+    def _guard_storage(self) -> None:
+        """Of everybody: what indexes hold, and what the log is told of."""
+        from cqlserver.guardrails import guard_partitions, limit_terms
+
+        limit_terms(self.engine, self.config.guardrails)
+        if self.config.data is not None:
+            guard_partitions(self.engine, self.config.guardrails)
+
+    @cached_property
+    def disk_usage(self) -> "DiskUsage":
+        """Of this node and the others, where guardrails ask for it."""
+        from cqlserver.disk_usage import DiskUsage
+
+        return DiskUsage(self)
 
     # --- what the listener asks --------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from cqlserver.auth.needs import Called, Need, Needs, needs_of
 from cqlserver.auth.resources import table
 from cqlserver.connections.paths import nothing_fast
 from cqlserver.plans.plan import FastPath, FastPaths, Plan, QueryPath
+from cqlserver.program.guardrail_settings import TERM_BYTES
 from cqlserver.state import ClientState
 from grammar import tree
 from storage.schema.metadata import TableMetadata
@@ -73,20 +74,32 @@ class Guard:
 class GuardedPaths:
     """The fast paths of prepared statements, for one connection: those that were checked a moment ago."""
 
-    def __init__(self, guard: Guard, statements: "Statements", state: ClientState) -> None:
-        self._guard, self._statements, self._state = guard, statements, state
-        self._paths = statements.fast_paths(state.version)
+    def __init__(self, guard: Guard, node: "Node", state: ClientState) -> None:
+        self._guard, self._node, self._state = guard, node, state
+        self._statements: Statements = node.statements
+        self._paths = self._statements.fast_paths(state.version)
 
     def get(self, statement_id: bytes) -> FastPath | None:
         fast = self._paths.get(statement_id)
         if fast is None:
             return None
         prepared = self._statements.maybe_prepared(statement_id)
-        return fast if prepared is not None and self._guard.is_clear(self._state, prepared.plan) else None
+        if prepared is None or not self._guard.is_clear(self._state, prepared.plan):
+            return None
+        return fast if not self._node.engine.indexed.tables else self._minding_terms(prepared.plan, fast)
+
+    def _minding_terms(self, plan: Plan, fast: FastPath) -> FastPath:
+        """Large values of columns with attached indexes go another way, where they are told of."""
+        stores = self._node.engine.stores
+        tables = (self._node.schema.maybe_table(*name) for name in plan.tables)
+        indexes = [stores[table.id].indexes for table in tables if table is not None and table.id in stores]
+        if not any(found is not None and found.attached for found in indexes):
+            return fast
+        return lambda body: fast(body) if len(body) <= TERM_BYTES[0] else None
 
 
 def guarded_paths(node: "Node", state: ClientState) -> tuple[FastPaths, QueryPath, FastPath]:
     """The fast paths of EXECUTE, QUERY and BATCH for one who has logged in and is checked; guardrails leave none."""
     guard = node.guard
-    paths: FastPaths = {} if guard is None or node.config.guardrails else GuardedPaths(guard, node.statements, state)
+    paths: FastPaths = {} if guard is None or node.config.guardrails else GuardedPaths(guard, node, state)
     return paths, nothing_fast, nothing_fast

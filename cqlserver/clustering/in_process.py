@@ -24,6 +24,7 @@ from cqlserver.connections.background import work_forever
 from cqlserver.connections.listener import Listener
 from cqlserver.control.context import Control
 from cqlserver.control.port import serve_control
+from cqlserver.guarding import look_at_disk_forever
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program.config import Config
@@ -174,6 +175,7 @@ class LocalCluster:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(listener.run)
                 nursery.start_soon(forever, station.keep_time)
+                nursery.start_soon(forever, partial(look_at_disk_forever, node))
                 if part.control is not None:
                     nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
                 if node.durable or node.member is not None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from cqlserver.control import estimates, parts, switches
+from cqlserver.control import estimates, guarding, parts, switches
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, WHICH, Argument, Operation, list_of
 
 _TABLE: Final = (Argument("keyspace", STRING, "its keyspace"), Argument("table", STRING, "its name"))
@@ -143,6 +143,25 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
         switches.column_index_size,
         reads=True,
         alone=False,
+    ),
+    Operation(
+        "guardrails",
+        "What guardrails are set to",
+        (),
+        list_of("guardrails"),
+        guarding.guardrails,
+        reads=True,
+        alone=False,
+    ),
+    Operation(
+        "set_guardrail",
+        "Sets a guardrail, as nodetool setguardrailsconfig does",
+        (
+            Argument("name", STRING, "its name, of thresholds without warn and fail"),
+            Argument("values", STRINGS, "what it is set to: of thresholds what fails, then what is warned of"),
+        ),
+        NOTHING,
+        guarding.set_guardrail,
     ),
     Operation(
         "set_cache_capacity",

@@ -21,7 +21,7 @@ _SEPARATOR_SUMMARY: Final = (
     "This option can be used to separate command-line options from the list of argument, (useful when arguments might be "
     "mistaken for command-line options"
 )
-_SYNOPSES: Final = {"help": "[<command>...]", "ring": "[<keyspace>]"}
+_SYNOPSES: Final = {"getguardrailsconfig": "[<args>...]", "help": "[<command>...]", "ring": "[<keyspace>]"}
 """Of arguments that are called otherwise there than in the list of options."""
 _OVERVIEW: Final = """\
 usage: nodetool [(-pp | --print-port)] [(-p <port> | --port <port>)]

@@ -52,6 +52,32 @@ OPERATING: Final = (
         "The keyspace, the table, and the partition key for which we need to find the endpoint",
     ),
     Command(
+        "getguardrailsconfig",
+        "Print runtime configuration of guardrails.",
+        "guardrails",
+        (
+            Option(
+                ("--category", "-c"),
+                "Category of guardrails to filter, can be one of 'values', 'thresholds', 'flags', 'others'.",
+                "guardrailCategory",
+            ),
+            Option(("--expand",), "Expand all guardrail names so they reflect their counterparts in cassandra.yaml"),
+        ),
+        "<args>",
+        "Specific name of a guardrail to get configuration of.",
+    ),
+    Command(
+        "setguardrailsconfig",
+        "Modify runtime configuration of guardrails.",
+        "guardrails",
+        (),
+        "[<setter> <value1> ...]",
+        "For flags, possible values are 'true' or 'false'. For thresholds, two values are expected, first for failure, "
+        "second for warning. For values, enumeration of values expected or one value where multiple items are separated by "
+        "comma. Setting for thresholds accepting strings and value guardrails are reset by specifying 'null' or '[]' value. "
+        "For thresholds accepting integers, the reset value is -1.",
+    ),
+    Command(
         "getsstables",
         "Print the sstable filenames that own the key",
         "parts",

@@ -16,7 +16,7 @@ from cqlserver.plans.cas import CasRequest, CasShape
 from cqlserver.plans.fast.packed import PackedWrite, maybe_packed_write
 from cqlserver.plans.modification import Modification, Updates, bound_timestamp
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import VOID, check_read_before_write, guard_write, incrementer, row_reader, write_context
+from cqlserver.plans.write import VOID, built_updates, check_read_before_write, guard_write, row_reader, write_context
 from cqlserver.state import ClientState, RequestTrace
 from cqlserver.terms.terms import Term, Values
 from protocol.errors import InvalidRequest, Unavailable
@@ -125,7 +125,7 @@ class BatchPlan:
         return updates
 
     def _write(self, updates: Updates, options: QueryOptions, state: ClientState) -> str:
-        built = updates.build(incrementer(self.node))
+        built = built_updates(self.node, updates)
         let_go_later(built, *updates.pieces(), *[[*update.rows.values()] for update in built[:1]])
         count = len(built)
         if count > 1:

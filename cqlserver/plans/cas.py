@@ -26,7 +26,7 @@ from cqlserver.plans.fast.write import maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Modification, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.plan import FastPath
-from cqlserver.plans.write import guard_write, incrementer
+from cqlserver.plans.write import built_updates, guard_write
 from cqlserver.state import ClientState, RequestTrace
 from cqlserver.system.tracing import READING_FOR_CAS
 from cqlserver.terms.binding import column_spec
@@ -127,7 +127,7 @@ class CasPlan:
         modification = self.modification
         guarded = guarding.get()
         if guarded is not None:
-            guard_write(guarded, self.node, (modification,), options)
+            guard_write(guarded, self.node, (modification,), options, minds_disks=False)
         request = CasRequest(self.node, self.shape, options)
         request.add(modification, modification.with_json(options.values))
         result = request.execute(state.trace)
@@ -279,7 +279,7 @@ class CasRequest:
             ttl_s = modification.ttl_s(values, node.environment.clock.now_s())
             context = WriteContext(ballot_us, ttl_s, now_s, values, paths.next, paths.before, guarding.get())
             modification.add_to(updates, [current.key], modification.places(values), context, current.reader)
-        return [_before_ballot(update, ballot_us) for update in updates.build(incrementer(node))]
+        return [_before_ballot(update, ballot_us) for update in built_updates(node, updates)]
 
     def _among_replicas(self, key: bytes, deciders: "Deciders") -> Result:
         """The same, decided by Paxos."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.consistency import Consistency
 from cluster.coordinator import RequestKind
-from cqlserver.guarding import guarding
+from cqlserver.guarding import guarding, minds_disk
 from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.node import Node
 from cqlserver.pending import Pending
@@ -25,7 +25,7 @@ from protocol.requests import QueryOptions
 from protocol.responses import ColumnSpec, Result, ResultMetadata, VoidResult
 from storage.counters.writes import incremented_row
 from storage.environment.strands import let_go_later, pause, undisturbed
-from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, Row
+from storage.mutation import NO_TIMESTAMP, Cell, ComplexColumn, PartitionUpdate, Row
 from storage.reads import EVERYTHING
 from storage.schema.metadata import TableMetadata
 
@@ -136,12 +136,12 @@ def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int
     if table.is_counter:  # what was read must still hold when it is written
 
         def increment() -> int:
-            built = updates.build(incrementer(node))
+            built = built_updates(node, updates)
             node.write(built, table, level, "COUNTER")
             return len(built)
 
         return undisturbed(increment)
-    built = updates.build(incrementer(node))
+    built = built_updates(node, updates)
     let_go_later(built, *updates.pieces())
     if len(built) == 1:
         let_go_later([*built[0].rows.values()])
@@ -154,6 +154,17 @@ def apply(node: Node, updates: Updates, table: TableMetadata, level: int) -> int
     return len(built)
 
 
+def built_updates(node: Node, updates: Updates) -> list[PartitionUpdate]:
+    """What is to be written. Raises InvalidRequest where guardrails refuse what indexes would have of it."""
+    built = updates.build(incrementer(node))
+    guarded = guarding.get()
+    if guarded is not None:
+        from cqlserver.plans.guarded_terms import guard_terms
+
+        guard_terms(guarded, node.engine.stores, built)
+    return built
+
+
 def timestamp_us(node: Node, modification: Modification, options: QueryOptions) -> int:
     """USING TIMESTAMP before the client's timestamp before the clock."""
     default_us = options.timestamp_us if options.timestamp_us is not None else node.environment.clock.wall_us()
@@ -161,9 +172,15 @@ def timestamp_us(node: Node, modification: Modification, options: QueryOptions) 
 
 
 def guard_write(
-    guarded: "Guarded", node: Node, modifications: Sequence[Modification], options: QueryOptions, apart: bool = False
+    guarded: "Guarded",
+    node: Node,
+    modifications: Sequence[Modification],
+    options: QueryOptions,
+    apart: bool = False,
+    minds_disks: bool = True,
 ) -> None:
-    """What guardrails say to a request that writes. `apart`: values come as one tuple a statement. Raises InvalidRequest."""
+    """What guardrails say to a request that writes. `apart`: values come as one tuple a statement; `minds_disks`: whether
+    disks of replicas may be full. Raises InvalidRequest."""
     now_us = node.environment.clock.wall_us()
     default_us = options.timestamp_us if options.timestamp_us is not None else now_us
     times = []
@@ -173,6 +190,11 @@ def guard_write(
         values: Any = options.values[index] if apart else options.values
         times.append((modification.table.name, modification.timestamp_us(values, default_us)))
     guarded.write(options.consistency, options.serial_consistency, times, now_us)
+    if minds_disks and (node.member is not None or minds_disk(node.config.guardrails)):
+        for index, modification in enumerate(modifications):
+            if not modification.table.is_virtual:
+                values = options.values[index] if apart else options.values
+                node.disk_usage.check(guarded, modification.table, modification.keys(modification.with_json(values)))
 
 
 def checked_timestamp(timestamp_us: int) -> int:

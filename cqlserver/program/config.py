@@ -212,7 +212,8 @@ def apply_property(config: Config, text: str) -> Config:
 def _apply(config: Config, settings: Mapping[str, object]) -> Config:
     config = replace(config, given=MappingProxyType({**config.given, **settings}))
     config = replace(config, auth=_auth(config.auth, settings), storage=_storage(config.storage, settings))
-    config = replace(config, guardrails=_guardrails(config.guardrails, settings), cdc=_cdc(config.cdc, settings))
+    config = replace(config, cdc=_cdc(config.cdc, settings))
+    config = replace(config, guardrails=_guardrails(config.guardrails, settings, config.default_keyspace_rf))
     config = _apply_audit(config, settings)
     try:
         cluster = read_cluster(config.cluster, settings, parse_duration_ms, parse_size_bytes)
@@ -482,10 +483,12 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
     )
 
 
-_GUARDRAIL_ENDS = ("_threshold", "_enabled", "_warned", "_ignored", "_disallowed")
+_GUARDRAIL_ENDS = ("_threshold", "_enabled", "_warned", "_ignored", "_disallowed", "_max_disk_size")
 
 
-def _guardrails(known: Mapping[str, object], settings: Mapping[str, object]) -> Mapping[str, object]:
+def _guardrails(
+    known: Mapping[str, object], settings: Mapping[str, object], default_factor: int
+) -> Mapping[str, object]:
     if not any(name.endswith(_GUARDRAIL_ENDS) for name in settings):
         return known
     from cqlserver.ddl.table_params import KNOWN_PROPERTIES
@@ -494,8 +497,12 @@ def _guardrails(known: Mapping[str, object], settings: Mapping[str, object]) -> 
     def size_bytes(name: str, value: object) -> int:
         return parse_size_bytes(name, value, "B")
 
+    def duration_us(name: str, value: object) -> int:
+        return parse_duration_ms(name, value) * 1000
+
     try:
-        return read_guardrails(known, settings, size_bytes, parse_duration_ms, KNOWN_PROPERTIES)
+        factor = _integer("default_keyspace_rf", settings.get("default_keyspace_rf", default_factor))
+        return read_guardrails(known, settings, size_bytes, duration_us, KNOWN_PROPERTIES, factor)
     except ConfigError:
         raise
     except ValueError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from cluster.consistency import Consistency
+from cqlserver.nodetool.printing import file_size
 
 Values = Mapping[str, object]
 
@@ -35,6 +36,10 @@ SIZES = (
     "sai_frozen_term_size",
     "sai_vector_term_size",
 )
+TERM_BYTES = (1 << 10, 8 << 10)
+VECTOR_TERM_BYTES = (16 << 10, 32 << 10)
+"""From which size on values with a storage-attached index are warned of, and refused, where nothing is set."""
+DISK_SIZE = "data_disk_usage_max_disk_size"
 AGES = ("maximum_timestamp", "minimum_timestamp")
 PERCENTAGES = ("data_disk_usage_percentage",)
 FLAGS = (
@@ -80,10 +85,12 @@ def read_guardrails(
     known: Values,
     settings: Mapping[str, object],
     size_bytes: Callable[[str, object], int],
-    duration_ms: Callable[[str, object], int],
+    duration_us: Callable[[str, object], int],
     properties: frozenset[str],
+    default_factor: int,
 ) -> Values:
-    """`known` with what `settings` say. `properties`: those of tables. Raises ValueError with Cassandra's words."""
+    """`known` with what `settings` say. `properties`: those of tables; `default_factor`: default_keyspace_rf. Raises
+    ValueError with Cassandra's words."""
     found = dict(known)
     for stem in (*COUNTS, "minimum_replication_factor", *PERCENTAGES):
         for name in _pair(stem):
@@ -96,7 +103,9 @@ def read_guardrails(
     for stem in AGES:
         for name in _pair(stem):
             if name in settings:
-                found[name] = duration_ms(name, settings[name]) * 1000
+                found[name] = duration_us(name, settings[name])
+    if DISK_SIZE in settings:
+        found[DISK_SIZE] = _size(DISK_SIZE, size_bytes(DISK_SIZE, settings[DISK_SIZE]))
     for name in FLAGS:
         if name in settings:
             found[name] = _flag(name, settings[name])
@@ -109,8 +118,9 @@ def read_guardrails(
     if found == dict(known):
         return known
     for stem in (*COUNTS, *SIZES, *AGES, *PERCENTAGES):
-        _check_order(found, stem, "lower", lambda warn, fail: fail < warn)
-    _check_order(found, "minimum_replication_factor", "greater", lambda warn, fail: fail > warn)
+        _check_order(found, settings if stem in SIZES else found, stem, "lower", lambda warn, fail: fail < warn)
+    _check_order(found, found, "minimum_replication_factor", "greater", lambda warn, fail: fail > warn)
+    _check_factors(found, default_factor)
     return MappingProxyType(found)
 
 
@@ -166,11 +176,35 @@ def _levels(name: str, value: object) -> frozenset[str]:
     return frozenset(words)
 
 
-def _check_order(values: Mapping[str, object], stem: str, word: str, is_wrong: Callable[[int, int], bool]) -> None:
+def check_disk_size(values: Values, shown: object, total_bytes: int) -> None:
+    """There is no more than the disk has. `shown`: as it was written. Raises ValueError."""
+    most = values.get(DISK_SIZE, -1)
+    assert isinstance(most, int), most
+    if most > total_bytes:
+        there = f"only {file_size(total_bytes)} are actually available on disk"
+        raise ValueError(f"Invalid value for {DISK_SIZE}: {shown} specified, but {there}")
+
+
+def _check_factors(values: Values, default_factor: int) -> None:
+    for side, word, is_wrong in (("minimum", "greater", int.__gt__), ("maximum", "lesser", int.__lt__)):
+        name = f"{side}_replication_factor_fail_threshold"
+        fail = values.get(name, -1)
+        assert isinstance(fail, int), (name, fail)
+        if fail != -1 and is_wrong(fail, default_factor):
+            raise ValueError(
+                f"{name} to be set ({fail}) cannot be {word} than default_keyspace_rf ({default_factor})"
+            )
+
+
+def _check_order(
+    values: Values, written: Mapping[str, object], stem: str, word: str, is_wrong: Callable[[int, int], bool]
+) -> None:
+    """`written`: as messages show them."""
     warn, fail = (values.get(name, -1) for name in _pair(stem))
     assert isinstance(warn, int), (stem, warn)
     assert isinstance(fail, int), (stem, fail)
     if -1 not in (warn, fail) and is_wrong(warn, fail):
+        shown = [written.get(name, values.get(name, -1)) for name in _pair(stem)]
         raise ValueError(
-            f"The warn threshold {warn} for {stem}_warn_threshold should be {word} than the fail threshold {fail}"
+            f"The warn threshold {shown[0]} for {stem}_warn_threshold should be {word} than the fail threshold {shown[1]}"
         )

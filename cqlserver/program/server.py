@@ -23,6 +23,7 @@ from cqlserver.connections.background import work_forever
 from cqlserver.connections.listener import BACKLOG, Listener
 from cqlserver.control import port as control_port
 from cqlserver.control.port import serve_control
+from cqlserver.guarding import look_at_disk_forever
 from cqlserver.node import Node
 from cqlserver.plans.compiler import Compiler
 from cqlserver.program import allocator, process_limits
@@ -177,6 +178,7 @@ async def _serve(config: Config, certificates: "OwnCertificates | None") -> None
                 nursery.start_soon(forever, partial(garbage.collect_forever, node.environment.clock.monotonic))
                 if sys.platform != "win32":
                     nursery.start_soon(tell_on_quit)
+                nursery.start_soon(forever, partial(look_at_disk_forever, node))
                 if node.durable or node.member is not None:
                     work = partial(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
                     nursery.start_soon(forever, work)
@@ -347,8 +349,6 @@ def open_node(config: Config, environment: Environment | None = None, is_one_of_
             advice = "each SSTable takes two: raise the limit (ulimit -n)"
         raise StartupError(f"the data folder {data}: {error.strerror or error}; {advice}") from error
     engine.host_id = local.host_id
-    if config.data is not None:
-        _guard_partitions(engine, config.guardrails)
     if engine.maybe_files is not None:
         engine.truncations = {**stored_truncations(engine), **engine.truncations}
     node = Node(environment, config, engine, local, Compiler)
@@ -374,15 +374,6 @@ def assure_same_place(config: Config, datacenter: str | None, rack: str | None) 
             f"Cannot start node if snitch's rack ({config.rack}) differs from previous rack ({rack}). "
             f"{advice}.ignore_rack=true."
         )
-
-
-def _guard_partitions(engine: Engine, settings: Mapping[str, object]) -> None:
-    if settings:
-        from cqlserver.guardrails import PartitionGuard
-
-        guard = PartitionGuard(settings)
-        if guard.is_on:
-            engine.files.tell_partitions(guard.written)
 
 
 def _cdc_options(config: Config) -> "CdcOptions | None":

@@ -52,7 +52,7 @@ def _flatten(name: str, value: object, found: dict[str, str | None]) -> None:
     elif isinstance(value, list):
         found[name] = f"[{', '.join(map(_text, value))}]"
     else:
-        found[name] = _text(value)
+        found[name] = None if value is None else _text(value)
 
 
 def _text(value: object) -> str:

@@ -119,10 +119,10 @@ def _of_tables(schema: Schema, engine: Engine, column: str, measure: Measure) ->
     for table in _tables(schema):
         store = engine.stores.get(table.id)
         if store is not None:
-            yield {"keyspace_name": table.keyspace, "table_name": table.name, column: measure(_readers(store.flushed))}
+            yield {"keyspace_name": table.keyspace, "table_name": table.name, column: measure(readers(store.flushed))}
 
 
-def _readers(sources: Iterable[object]) -> "list[SSTableReader]":
+def readers(sources: Iterable[object]) -> "list[SSTableReader]":
     """The files among a table's sources: none of them is imported before there is one."""
     if not sources:
         return []

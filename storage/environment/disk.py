@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from protocol.errors import StorageError
-from storage.environment.environment import AppendFile, FolderLock, ReadFile
+from storage.environment.environment import AppendFile, FolderLock, ReadFile, Space
 
 LOCK_FILE_NAME = ".lock"
 TEMPORARY_SUFFIX = ".tmp"
@@ -152,6 +152,10 @@ class RealDisk:
 
     def modified_ms(self, path: str) -> int:
         return os.stat(path).st_mtime_ns // 1_000_000
+
+    def space(self, folder: str) -> Space:
+        found = os.statvfs(folder)
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
     def exists(self, path: str) -> bool:
         return os.path.exists(path)

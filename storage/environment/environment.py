@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from storage.environment.commands import RunCommand, run_command
@@ -185,6 +185,13 @@ class FolderLock(Protocol):
     def release(self) -> None: ...
 
 
+class Space(NamedTuple):
+    """Of the disk that a folder is on: all of it, and what may still be written to it."""
+
+    total_bytes: int
+    usable_bytes: int
+
+
 class Disk(Protocol):
     """Files by path. Failures are OSError (FileNotFoundError where there is no such file)."""
 
@@ -211,6 +218,8 @@ class Disk(Protocol):
 
     def exists(self, path: str) -> bool:
         """Of a file or a folder."""
+
+    def space(self, folder: str) -> Space: ...
 
     def is_folder(self, path: str) -> bool: ...
 

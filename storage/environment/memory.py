@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Sequence
 
 from protocol.errors import StorageError
-from storage.environment.environment import AppendFile, FolderLock, ReadFile
+from storage.environment.environment import AppendFile, FolderLock, ReadFile, Space
 
 
 class _Contents:
@@ -84,6 +84,9 @@ class MemoryFolderLock:
         self._locked.discard(self._folder)
 
 
+CAPACITY_BYTES = 1 << 40
+
+
 class MemoryDisk:
     """Files in a dict. `generation` counts crashes."""
 
@@ -136,6 +139,10 @@ class MemoryDisk:
     def modified_ms(self, path: str) -> int:
         self._of(path)
         return 1_700_000_000_000
+
+    def space(self, folder: str) -> Space:
+        used = sum(len(file.data) for file in self._files.values())
+        return Space(CAPACITY_BYTES, max(0, CAPACITY_BYTES - used))
 
     def exists(self, path: str) -> bool:
         path = posixpath.normpath(path)

@@ -7,13 +7,15 @@ stay behind; readers look at the row itself.
 A term is the value's order key, so that a range of values is a range of terms; of texts what the analyzer makes of them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Protocol, TypeAlias
 
-from protocol.types import ASCII, INET, TEXT, CqlType
+from protocol.types import ASCII, INET, TEXT, CqlType, ListType, MapType, SetType, TupleType, UserType, VectorType
 from storage.indexes.analysis import Analyze, mapped_address, maybe_analyzer
 from storage.indexes.entries import row_entries
-from storage.indexes.sasi import SASI_CLASS, TERM_BYTES_MAX, maybe_sasi_analyzer
+from storage.indexes.sasi import SASI_CLASS, WORD_BYTES_MAX, maybe_sasi_analyzer
 from storage.indexes.sorted_terms import SortedTerms
 from storage.indexes.target import CLASS_OPTION, IndexTarget, TargetKind, maybe_target, value_type
 from storage.memtable.memtable import position_of
@@ -22,6 +24,9 @@ from storage.schema.metadata import ColumnKind, IndexMetadata, TableMetadata
 
 SAI_CLASS = "org.apache.cassandra.index.sai.StorageAttachedIndex"
 _SAI_NAMES = ("sai", "storageattachedindex")
+_FROZEN = (ListType, SetType, MapType, TupleType, UserType)
+ENTRY_EXTRA_BYTES: Final = 2
+"""More than `entry_value` has Cassandra's CompositeType around the two of them."""
 Change: TypeAlias = tuple["AttachedIndex", bytes, bytes, frozenset[bytes], frozenset[bytes]]
 """(index, key, order key, terms that go, terms that come)."""
 
@@ -38,6 +43,23 @@ def analyzer_of(metadata: IndexMetadata, type_: CqlType) -> Analyze | None:
     return mapped_address if type_ == INET else maybe_analyzer(metadata.options)
 
 
+class TermKind(StrEnum):
+    """What terms of an attached index are of: each kind has a limit of its own. Those of SAI are guardrails'
+    (sai_*_term_size_fail_threshold)."""
+
+    STRING = "string"
+    FROZEN = "frozen"
+    VECTOR = "vector"
+    WORD = "word"
+    """SASI's."""
+
+
+TERM_BYTES_MAX: Final[Mapping[TermKind, int]] = MappingProxyType(
+    {TermKind.STRING: 8 << 10, TermKind.FROZEN: 8 << 10, TermKind.VECTOR: 32 << 10, TermKind.WORD: WORD_BYTES_MAX}
+)
+"""What is larger is left out of an index, and not found by it, in Cassandra and here."""
+
+
 class Postings(Protocol):
     """Where terms are kept: sorted, or, of vectors, so that all can be looked at."""
 
@@ -48,21 +70,26 @@ class Postings(Protocol):
 
 
 class AttachedIndex:
-    """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows."""
+    """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows; `bytes_max`: how large
+    terms are at most that it holds from now on."""
 
     __slots__ = (
-        "_entries", "_is_of_partition_key", "_term_bytes_max", "analyze", "is_begun", "is_built", "metadata", "postings",
-        "target", "type",
+        "_entries", "_extra_bytes", "_is_of_partition_key", "analyze", "bytes_max", "is_begun", "is_built", "metadata",
+        "postings", "target", "term_kind", "type",
     )  # fmt: skip
 
-    def __init__(self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget) -> None:
+    def __init__(
+        self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget, bytes_max: Mapping[TermKind, int]
+    ) -> None:
         self.metadata, self.target = metadata, target
         self._entries = row_entries(base, target)
         self._is_of_partition_key = target.column.kind is ColumnKind.PARTITION_KEY
         self.type: CqlType = value_type(target)
         self.analyze: Analyze | None = analyzer_of(metadata, self.type)
-        is_sasi = metadata.options.get(CLASS_OPTION) == SASI_CLASS
-        self._term_bytes_max: int | None = TERM_BYTES_MAX if is_sasi else None
+        self.term_kind = _term_kind(metadata, target, self.type)
+        self.bytes_max = bytes_max[self.term_kind]
+        is_of_entries = target.kind is TargetKind.ENTRIES and target.is_of_elements
+        self._extra_bytes = ENTRY_EXTRA_BYTES if is_of_entries else 0
         self.is_begun = self.is_built = False
         self.postings: Postings = self._empty()
 
@@ -81,10 +108,17 @@ class AttachedIndex:
 
     def terms_of(self, value: bytes) -> Sequence[bytes]:
         """What is kept of a value."""
-        if self._term_bytes_max is None:
-            return (self.term(value),)
-        given = (value,) if self.analyze is None else self.analyze(value)
-        return [self.type.order_key(term) for term in given if len(term) <= self._term_bytes_max]
+        if self.analyze is None:
+            return (self.term(value),) if self.size_of(value) <= self.bytes_max else ()
+        return [self.type.order_key(term) for term in self.analyze(value) if len(term) <= self.bytes_max]
+
+    def size_of(self, value: bytes) -> int:
+        """Of a value that has one term: an entry of a map counts as Cassandra's composite of key and value."""
+        return len(value) + self._extra_bytes
+
+    def values(self, key: bytes, row: Row) -> Iterable[bytes]:
+        """What the row has that is indexed."""
+        return (value for value, _ in self._entries(key, row))
 
     def terms(self, key: bytes, row: Row | None) -> frozenset[bytes]:
         if row is None:
@@ -111,8 +145,20 @@ class AttachedIndex:
         self.is_begun = self.is_built = False
 
 
-def attached_indexes(table: TableMetadata) -> Iterator[AttachedIndex]:
-    """Those that the table should have."""
+def _term_kind(metadata: IndexMetadata, target: IndexTarget, type_: CqlType) -> TermKind:
+    if metadata.options.get(CLASS_OPTION) == SASI_CLASS:
+        return TermKind.WORD
+    if isinstance(type_, VectorType):
+        return TermKind.VECTOR
+    column = target.column.type
+    is_frozen = isinstance(type_ if column.is_multicell else column, _FROZEN)
+    return TermKind.FROZEN if is_frozen else TermKind.STRING
+
+
+def attached_indexes(
+    table: TableMetadata, bytes_max: Mapping[TermKind, int] = TERM_BYTES_MAX
+) -> Iterator[AttachedIndex]:
+    """Those that the table should have. `bytes_max`: of their terms."""
     from storage.indexes.vectors import VectorIndex, is_vector
 
     for metadata in table.indexes.values():
@@ -120,4 +166,4 @@ def attached_indexes(table: TableMetadata) -> Iterator[AttachedIndex]:
         target = maybe_target(table, metadata) if class_name in (SAI_CLASS, SASI_CLASS) else None
         if target is not None:
             is_of_vectors = class_name == SAI_CLASS and is_vector(target)
-            yield (VectorIndex if is_of_vectors else AttachedIndex)(table, metadata, target)
+            yield (VectorIndex if is_of_vectors else AttachedIndex)(table, metadata, target, bytes_max)

@@ -9,7 +9,7 @@ One that lacks either when the program starts is built anew: it was being built 
 it, whose files are others.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -17,7 +17,7 @@ from uuid import UUID
 from protocol.types import TEXT
 from storage.background import Lane, Task
 from storage.environment.strands import paused, undisturbed
-from storage.indexes.attached import Change, attached_indexes
+from storage.indexes.attached import TERM_BYTES_MAX, Change, TermKind, attached_indexes
 from storage.indexes.derived import maybe_applied
 from storage.indexes.derived_writer import DerivedWriter
 from storage.indexes.local import apply_entries, local_indexes
@@ -53,6 +53,7 @@ class IndexedTables:
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
         self.filter_of: FilterOf = lambda view, base: None
+        self._term_bytes_max: Mapping[TermKind, int] = TERM_BYTES_MAX
         self.placement: Placement | None = None
         """Where rows of views go; None: they stay here."""
         self._builds: dict[UUID, Task] = {}
@@ -159,6 +160,14 @@ class IndexedTables:
         ]
         return tuple(dict.fromkeys((*table_ids, *hidden, *views)))
 
+    def limit_terms(self, bytes_max: Mapping[TermKind, int]) -> None:
+        """How large terms of attached indexes may be, from now on."""
+        self._term_bytes_max = bytes_max
+        for table_id in self.tables:
+            indexes = self._engine.stores[table_id].indexes
+            for index in () if indexes is None else indexes.attached.values():
+                index.bytes_max = bytes_max[index.term_kind]
+
     # -- schema -------------------------------------------------------------------------------------------------------
 
     def install(self, changed: ChangedTables, schema: Schema) -> None:
@@ -176,7 +185,7 @@ class IndexedTables:
             if store.has_derived:
                 self.tables.add(table.id)
             local = {index.metadata.name: (index, stores[index.table.id]) for index in local_indexes(table)}
-            attached = {index.metadata.name: index for index in attached_indexes(table)}
+            attached = {index.metadata.name: index for index in attached_indexes(table, self._term_bytes_max)}
             if not local and not attached:
                 continue
             self.tables.add(table.id)

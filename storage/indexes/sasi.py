@@ -17,7 +17,7 @@ NON_TOKENIZING: Final = _PACKAGE + "NonTokenizingAnalyzer"
 STANDARD: Final = _PACKAGE + "StandardAnalyzer"
 DELIMITER: Final = _PACKAGE + "DelimiterAnalyzer"
 ANALYZERS: Final = (NO_OP, NON_TOKENIZING, STANDARD, DELIMITER)
-TERM_BYTES_MAX: Final = 1023
+WORD_BYTES_MAX: Final = 1023
 """What is longer is not in the index (index/sasi/disk/OnDiskIndexBuilder.java)."""
 WORD_CHARACTERS_MAX: Final = 255
 _LOWER: Final = "tokenization_normalize_lowercase"

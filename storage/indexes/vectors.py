@@ -4,11 +4,11 @@ The vectors lie one behind the other in one array of floats.
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from protocol.types import FLOAT, VectorType
-from storage.indexes.attached import AttachedIndex, Postings
+from storage.indexes.attached import AttachedIndex, Postings, TermKind
 from storage.indexes.target import IndexTarget
 from storage.indexes.vector_scores import COSINE, floats, length_of, ranked, scores_of
 from storage.memtable.memtable import Position
@@ -77,8 +77,10 @@ class VectorIndex(AttachedIndex):
 
     __slots__ = ("similarity",)
 
-    def __init__(self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget) -> None:
-        super().__init__(base, metadata, target)
+    def __init__(
+        self, base: TableMetadata, metadata: IndexMetadata, target: IndexTarget, bytes_max: Mapping[TermKind, int]
+    ) -> None:
+        super().__init__(base, metadata, target, bytes_max)
         self.similarity = metadata.options.get(SIMILARITY, COSINE).upper()
 
     def _empty(self) -> Postings:

@@ -5,6 +5,7 @@ from auth_server import SETTINGS, AuthSession, auth_node
 
 from cqlserver.auth.guard import CLEARED_MAX
 from cqlserver.node import Node
+from cqlserver.program.guardrail_changes import changed
 from protocol.responses import Error, RowsResult, VoidResult
 from storage.environment.environment import ManualClock
 
@@ -83,3 +84,34 @@ def test_a_keyspace_and_all_permissions_in_it_go_together(node: Node) -> None:
     superuser = AuthSession(node, "cassandra", "cassandra")
     superuser.done("GRANT SELECT ON ks.t TO alice", "GRANT ALTER ON ALL TABLES IN KEYSPACE ks TO alice", "DROP KEYSPACE ks")
     assert superuser.query("LIST ALL PERMISSIONS OF alice") == VoidResult()
+
+
+def test_large_values_of_indexes_are_refused_on_fast_paths_too(node: Node) -> None:
+    superuser, alice = AuthSession(node, "cassandra", "cassandra"), AuthSession(node, "alice", "a")
+    superuser.done(
+        "CREATE TABLE ks.i (k int PRIMARY KEY, v text)",
+        "CREATE INDEX i ON ks.i (v) USING 'sai'",
+        "GRANT MODIFY ON KEYSPACE ks TO alice",
+    )
+    insert = alice.prepare("INSERT INTO ks.i (k, v) VALUES (?, ?)")
+    assert isinstance(alice.execute(insert, INT, b"x"), VoidResult)
+    assert alice.session._fast.get(insert) is not None
+    assert isinstance(alice.execute(insert, INT, b"x" * 1024), VoidResult)
+    violated = "Guardrail sai_string_term_size violated: Value of column 'v' has size 9000, this exceeds the failure"
+    assert message(alice.execute(insert, INT, b"x" * 9000)).startswith(violated)
+    by_superuser = superuser.prepare("INSERT INTO ks.i (k, v) VALUES (?, ?)")
+    assert isinstance(superuser.execute(by_superuser, INT, b"x" * 9000), VoidResult)
+
+
+def test_guardrails_that_are_set_while_the_server_runs_hold_at_once(node: Node) -> None:
+    superuser, alice = AuthSession(node, "cassandra", "cassandra"), AuthSession(node, "alice", "a")
+    superuser.done("GRANT MODIFY ON ks.t TO alice")
+    insert = alice.prepare("INSERT INTO ks.t (k, v) VALUES (?, ?)")
+    alice.execute(insert, INT, INT)
+    node.sessions[alice.session] = None
+    assert alice.session._fast.get(insert) is not None
+    node.set_guardrails(changed(node.config, "write_consistency_levels_disallowed", ["ONE"]))
+    assert alice.session._fast.get(insert) is None
+    assert "not allowed for write consistency levels" in message(alice.execute(insert, INT, INT))
+    node.set_guardrails(changed(node.config, "write_consistency_levels_disallowed", ["null"]))
+    assert isinstance(alice.execute(insert, INT, INT), VoidResult)
