@@ -1,11 +1,11 @@
 """One server: its environment, engine, coordinator, statement caches and sessions. Nothing here is global."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cluster.consistency import SERIAL_LEVELS
@@ -192,6 +192,12 @@ class Node:
         limit_terms(self.engine, self.config.guardrails)
         if self.config.data is not None:
             guard_partitions(self.engine, self.config.guardrails)
+
+    def gossip_rows(self) -> Iterable[Mapping[str, Any]]:
+        """Of system_views.gossip_info."""
+        from cqlserver.system.gossip import gossip_rows
+
+        return gossip_rows(self)
 
     @cached_property
     def disk_usage(self) -> "DiskUsage":

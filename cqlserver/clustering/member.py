@@ -33,9 +33,9 @@ from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
 from cqlserver.program.cluster_settings import ClusterSettings
 from cqlserver.program.config import Config
+from cqlserver.system.gossip import facts
 from cqlserver.system.movements import bootstrap_update, received_removals, received_update, tokens_update
 from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
-from cqlserver.system.tables import RELEASE_VERSION
 from protocol.frames import Envelope
 from protocol.primitives import Inet
 from protocol.responses import StatusChange, TopologyChange
@@ -67,14 +67,7 @@ class Member(Owner):
 
     def __init__(self, node: Node, seeds: Sequence[Endpoint]) -> None:
         self._node = node
-        facts = {
-            ApplicationState.RELEASE_VERSION: RELEASE_VERSION,
-            ApplicationState.NATIVE_ADDRESS_AND_PORT: f"{node.native_address}:{node.port}",
-            ApplicationState.RPC_READY: "true",
-        }
         ring_node = node.ring_node
-        if node.listen_address != ring_node.address:
-            facts[ApplicationState.INTERNAL_ADDRESS_AND_PORT] = f"{node.listen_address}:{ring_node.port}"
         generation = Generation(node.generation)
         saved = saved_peers(node.engine)
         ring = node.config.ring
@@ -84,7 +77,7 @@ class Member(Owner):
             seeds,
             _timeouts(node.config),
             generation,
-            facts,
+            facts(node),
             saved,
             is_joining,
             is_joining and ring.replaces == ring_node.address,

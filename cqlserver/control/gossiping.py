@@ -9,6 +9,7 @@ from cluster.node import ClusterNode
 from cluster.ring import Node as RingNode
 from cqlserver.control.cluster_facts import topology_of
 from cqlserver.control.context import BadArgument, Control, Refused
+from cqlserver.system.gossip import heard_of
 
 MS_PER_S: Final = 1_000
 KIB: Final = 1 << 10
@@ -31,26 +32,20 @@ def cluster_of(control: Control) -> ClusterNode:
 
 async def gossip_info(control: Control) -> object:
     """What each node says of itself, with versions, by the numbers of the states."""
-    member = control.node.member
-    if member is None:
-        return {"nodes": []}
-    gossiper, found = member.cluster.gossiper, []
-    for endpoint in gossiper.endpoints:
-        state = gossiper.maybe_state(endpoint)
-        assert state is not None, endpoint
-        found.append(
-            {
-                "address": endpoint.address,
-                "port": endpoint.port,
-                "generation": state.generation,
-                "heartbeat": state.heartbeat,
-                "is_up": gossiper.is_alive(endpoint),
-                "states": [
-                    {"name": ApplicationState(key).name, "version": value.version, "value": value.value}
-                    for key, value in sorted(state.states.items())
-                ],
-            }
-        )
+    found = [
+        {
+            "address": heard.endpoint.address,
+            "port": heard.endpoint.port,
+            "generation": heard.generation,
+            "heartbeat": heard.heartbeat,
+            "is_up": heard.is_up,
+            "states": [
+                {"name": ApplicationState(key).name, "version": value.version, "value": value.value}
+                for key, value in sorted(heard.states.items())
+            ],
+        }
+        for heard in heard_of(control.node)
+    ]
     return {"nodes": found}
 
 

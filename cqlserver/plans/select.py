@@ -196,6 +196,10 @@ class SelectPlan:
             check_limit(user_limit)
             yield from self._nearest(store, shape, sink, expressions, nearest, vector, user_limit, values)
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
+        if self.table.is_virtual and shape.keys is not None and self.table.name == "settings":
+            from cqlserver.system.settings import warn_of_names
+
+            warn_of_names(shape.keys, state.warn)
         trace = None
         if state.trace is not None and not self.table.is_virtual:
             trace = ReadTrace(state.trace, store, shape.token_range)

@@ -10,6 +10,8 @@ from cqlserver.metrics.histograms import Snapshot, merged
 from cqlserver.metrics.meters import COUNTER, LOGGED, UNLOGGED, Kind, Tally
 from cqlserver.metrics.pools import pools
 from cqlserver.system.network_views import access_counts, latencies
+from cqlserver.system.storage_views import tables
+from storage.reads import TableStore
 
 if TYPE_CHECKING:
     from cqlserver.system.virtual_tables import ServerFacts
@@ -23,10 +25,18 @@ _WRITES: Final = (Kind.WRITE,)
 _FIVE_MINUTES: Final = 1
 
 
+def _stores(server: "ServerFacts") -> Iterator[TableStore]:
+    """Of the schema's tables and views: hidden ones, of indexes and of what this server keeps for itself, are left out."""
+    stores = server.engine.stores
+    for table in tables(server.schema):
+        if table.id in stores:
+            yield stores[table.id]
+
+
 def _latency(server: "ServerFacts", kinds: tuple[Kind, ...]) -> Rows:
     """Of each table; milliseconds."""
     metering, now_s = server.metering, server.metering.clock()
-    for store in list(server.engine.stores.values()):
+    for store in _stores(server):
         meters = [meter for kind in kinds if (meter := metering.maybe_meter(store.table.id, kind)) is not None]
         snapshot = latency_of(meters, now_s)
         yield {
@@ -42,7 +52,7 @@ def _latency(server: "ServerFacts", kinds: tuple[Kind, ...]) -> Rows:
 
 def _per_read(server: "ServerFacts", is_rows: bool) -> Rows:
     metering, now_s = server.metering, server.metering.clock()
-    for store in list(server.engine.stores.values()):
+    for store in _stores(server):
         kinds = (Kind.READ, Kind.CAS_READ, Kind.RANGE)
         meters = [meter for kind in kinds if (meter := metering.maybe_meter(store.table.id, kind)) is not None]
         tallies = [meter.all_rows() if is_rows else meter.all_tombstones() for meter in meters]

@@ -3,7 +3,8 @@
 Defaults of Cassandra, then what the file says, then what is so here. Names of before 4.0 follow the new ones' values.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from cqlserver.program.auth_settings import CacheSettings
 from cqlserver.program.cluster_settings import ClusterSettings
@@ -11,8 +12,35 @@ from cqlserver.program.config import Config
 from cqlserver.system.setting_defaults import SETTING_DEFAULTS
 
 REDACTED = "<REDACTED>"
+_ALL_NETWORKS = "AllowAllNetworkAuthorizer"
 _SECRETS = ("password", "keystore", "truststore", "private_key")
 _OLD_NAMES = (("_in_mb", "MiB"), ("_mb", "MiB"), ("_in_kb", "KiB"), ("_kb", "KiB"), ("_in_ms", "ms"), ("_ms", "ms"))
+
+_RENAMED = {
+    "enable_drop_compact_storage": "drop_compact_storage_enabled",
+    "enable_materialized_views": "materialized_views_enabled",
+    "enable_sasi_indexes": "sasi_indexes_enabled",
+    "enable_transient_replication": "transient_replication_enabled",
+    "enable_user_defined_functions": "user_defined_functions_enabled",
+}
+"""What settings were called before 4.1."""
+_NAMED_OTHERWISE = {
+    "audit_logging_options_logger": "audit_logging_options.logger.class_name",
+    "server_encryption_options_client_auth": "server_encryption_options.require_client_auth",
+    "server_encryption_options_endpoint_verification": "server_encryption_options.require_endpoint_verification",
+    "server_encryption_options_legacy_ssl_storage_port": "server_encryption_options.legacy_ssl_storage_port_enabled",
+    "server_encryption_options_protocol": "server_encryption_options.accepted_protocols",
+}
+_CLASSES = frozenset(("authenticator", "authorizer", "network_authorizer", "role_manager", "internode_authenticator"))
+_OPTIONS = {
+    "audit_logging_options": "audit_logs_dir enabled excluded_categories excluded_keyspaces excluded_users "
+    "included_categories included_keyspaces included_users",
+    "server_encryption_options": "algorithm cipher_suites enabled internode_encryption optional",
+    "transparent_data_encryption_options": "chunk_length_kb cipher enabled iv_length",
+}
+"""Whose settings 4.0 called by one word: server_encryption_options_enabled."""
+_AMOUNT = re.compile(r"\d+(ms|us|s|m|h|d|B|KiB|MiB|GiB|MiB/s)")
+"""A duration or size, which is shown as it was written."""
 
 
 def setting_rows(config: Config) -> Iterator[Mapping[str, str | None]]:
@@ -21,7 +49,9 @@ def setting_rows(config: Config) -> Iterator[Mapping[str, str | None]]:
     given: dict[str, str | None] = {}
     for name, value in config.given.items():
         _flatten(name, value, given)
-    changed = {**given, **_own(config)}
+    own = _own(config)
+    as_written = {name: text for name, text in given.items() if name in own and text and _AMOUNT.fullmatch(text)}
+    changed = {**given, **own, **as_written}
     for name, value in changed.items():
         found[name] = value
         if f"{name}.class_name" in found:
@@ -30,8 +60,28 @@ def setting_rows(config: Config) -> Iterator[Mapping[str, str | None]]:
         value = found[old.removesuffix(suffix)]
         if old in found and value is not None and value.endswith(unit):
             found[old] = value.removesuffix(unit)
+    for old, name in _RENAMED.items():
+        found[old] = found[name]
     for name in sorted(found):
         yield {"name": name, "value": found[name]}
+
+
+def warn_of_names(keys: Iterable[bytes], warn: Callable[[str], None]) -> None:
+    """What a client is told who asks for settings by names of 4.0, which are not those of cassandra.yaml."""
+    for name in (key.decode() for key in keys):
+        written = _maybe_written(name)
+        if written is not None:
+            warn(f"key '{name}' is deprecated; should switch to '{written}'")
+
+
+def _maybe_written(name: str) -> str | None:
+    if name in _CLASSES:
+        return f"{name}.class_name"
+    for options, parts in _OPTIONS.items():
+        part = name.removeprefix(f"{options}_")
+        if part != name and part in parts.split():
+            return f"{options}.{part}"
+    return _NAMED_OTHERWISE.get(name)
 
 
 def _defaults() -> dict[str, str | None]:
@@ -78,7 +128,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),
         "commitlog_segment_size": f"{config.commitlog_segment_bytes >> 20}MiB",
         "commitlog_sync": config.commitlog_sync,
-        "commitlog_sync_group_window": f"{config.commitlog_sync_group_window_ms}ms",
+        **_sync_settings(config),
         "commitlog_sync_period": f"{config.commitlog_sync_period_ms}ms",
         "data_file_directories": f"[{config.data}]" if config.data is not None else "[]",
         "endpoint_snitch": config.snitch,
@@ -87,7 +137,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "native_transport_port": str(config.port),
         "num_tokens": str(config.num_tokens),
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "network_authorizer": config.auth.network_authorizer,
+        "network_authorizer": config.auth.network_authorizer if config.auth.network_authorizer != _ALL_NETWORKS else None,
         "role_manager": config.auth.role_manager,
         "traverse_auth_from_root": str(config.auth.traverses_from_root).lower(),
         **_cache_settings("credentials", config.auth.credentials),
@@ -96,7 +146,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "rpc_address": config.host,
         "slow_query_log_timeout": f"{config.slow_query_log_timeout_ms}ms",
         "start_native_transport": "true",
-        "cidr_authorizer.class_name": config.auth.cidr_authorizer,
+        "cidr_authorizer.class_name": config.auth.cidr_authorizer if config.auth.checks_networks else None,
         "cidr_authorizer.parameters": (
             f"{{cidr_authorizer_mode={'ENFORCE' if config.auth.cidr.enforces else 'MONITOR'}}}"
             if config.auth.checks_networks
@@ -107,6 +157,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "default_keyspace_rf": str(config.default_keyspace_rf),
         "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
         "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),
+        "materialized_views_enabled": _text(config.materialized_views_enabled),
         "sasi_indexes_enabled": _text(config.sasi_indexes_enabled),
         "user_defined_functions_enabled": _text(config.user_defined_functions_enabled),
         "native_transport_max_request_data_in_flight": f"{config.in_flight_bytes_max}B",
@@ -145,6 +196,15 @@ def _duration(duration_ms: int) -> str:
     return f"{duration_ms}ms"
 
 
+def _sync_settings(config: Config) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    if config.commitlog_sync == "group":
+        found["commitlog_sync_group_window"] = f"{config.commitlog_sync_group_window_ms}ms"
+    if config.data is not None:
+        found["commitlog_directory"] = str(config.data / "commitlog")
+    return found
+
+
 def _cdc_settings(config: Config) -> dict[str, str | None]:
     cdc, data = config.cdc, config.data
     if not cdc.enabled or data is None:
@@ -161,5 +221,5 @@ def _cache_settings(name: str, cache: CacheSettings) -> dict[str, str | None]:
     return {
         f"{name}_cache_max_entries": str(cache.max_entries),
         f"{name}_update_interval": None if interval is None else f"{interval}ms",
-        f"{name}_validity": f"{cache.validity_ms}ms",
+        f"{name}_validity": _duration(cache.validity_ms),
     }

@@ -77,7 +77,7 @@ def sstable_tasks(engine: Engine) -> Rows:
 
 def sai_column_indexes(schema: Schema, engine: Engine) -> Rows:
     """Made of the rows at their first use, they can be asked from the begin on."""
-    for table in _tables(schema):
+    for table in tables(schema):
         for index in table.indexes.values():
             target = maybe_target(table, index)
             if target is not None and java_class(index.options.get(CLASS_OPTION, "")) == SAI_CLASS:
@@ -108,7 +108,7 @@ def _mebibytes(size: int) -> int:
     return -(-size // _MEBIBYTE)
 
 
-def _tables(schema: Schema) -> Iterator[TableMetadata]:
+def tables(schema: Schema) -> Iterator[TableMetadata]:
     for keyspace in schema.keyspaces.values():
         if not keyspace.is_virtual:
             yield from keyspace.tables.values()
@@ -116,7 +116,7 @@ def _tables(schema: Schema) -> Iterator[TableMetadata]:
 
 
 def _of_tables(schema: Schema, engine: Engine, column: str, measure: Measure) -> Rows:
-    for table in _tables(schema):
+    for table in tables(schema):
         store = engine.stores.get(table.id)
         if store is not None:
             yield {"keyspace_name": table.keyspace, "table_name": table.name, column: measure(readers(store.flushed))}

@@ -126,6 +126,8 @@ class ServerFacts(Protocol):
     @property
     def access(self) -> "Access": ...
 
+    def gossip_rows(self) -> Iterable[VirtualRow]: ...
+
 
 class VirtualTables:
     """All virtual tables of one server."""
@@ -140,12 +142,16 @@ class VirtualTables:
                 ("system_views", "settings"): lambda: _settings(server.config),
                 ("system_views", LOGS): _logs,
                 ("system_views", "caches"): lambda: _caches(server.engine),
+                ("system_views", "gossip_info"): self._of_gossip,
                 **{("system_views", name): partial(self._of_requests, name) for name in METRIC_VIEWS},
                 **{("system_views", name): partial(self._of_storage, name) for name in STORAGE_VIEWS},
                 **{("system_views", f"{name}_cache_keys"): partial(self._cached, name) for name in CACHES},
             }
         )
         self._server = server
+
+    def _of_gossip(self) -> Iterable[VirtualRow]:
+        return self._server.gossip_rows()
 
     def _of_storage(self, name: str) -> Iterable[VirtualRow]:
         from cqlserver.system import storage_views as views
