@@ -122,7 +122,7 @@ class ClusterNode:
         self.membership = Membership(self.gossiper)
         self.replica = Replica(engine)
         self._rng = rng.fork("ballots")
-        self.requests = Requests(self._send_to)
+        self.requests = Requests(self._send_to, self.want_turn)
         self._timeuuids = TimeUuidSource(environment.clock, rng.fork("timeuuids"))
         self.hints = Hints(engine, self.requests, self._clock, self._timeuuids)
         self.batchlog = Batchlog(engine, self._write_again)
@@ -137,8 +137,10 @@ class ClusterNode:
             self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions,
             self.scores.took,
         )
-        self.when_ready: Callable[[], None] = lambda: None
-        """Called when something is outgoing that no message and no tick brought about."""
+        self.has_turn = True
+        """Whoever lets it do something now looks afterwards at what is outgoing, and at `wake_s`."""
+        self.on_turn_wanted: Callable[[], None] = lambda: None
+        """Called, by whatever thread it is that works, where nobody would."""
         self._stream_ids = rng.fork("streams")
         self._outgoing: dict[Endpoint, list[Message]] = {}
         self._next_round_s = self._clock() + INTERVAL_S
@@ -260,11 +262,7 @@ class ClusterNode:
         try:
             self._send(sender, in_go(self.replica.answer, message))
         except TooLong:
-            self.replica.answer_in_turns(message, partial(self._send_late, sender))
-
-    def _send_late(self, endpoint: Endpoint, message: Message) -> None:
-        self._send(endpoint, message)
-        self.when_ready()
+            self.replica.answer_in_turns(message, partial(self._send, sender))
 
     def tick(self) -> None:
         """To be called at `wake_s`."""
@@ -311,13 +309,10 @@ class ClusterNode:
         """What moves data to and from this node; imported where any moves."""
         from cluster.streaming.streams import Streams
 
-        def ready() -> None:
-            self.when_ready()
-
         def came_for(repair_id: UUID, tables: Sequence[UUID]) -> None:
             self.repairs.participant.sessions.came_for(repair_id, tables)
 
-        streams = Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4, ready)
+        streams = Streams(self.engine, self.replica, self.requests, self._clock, self._stream_ids.uuid4)
         streams.bytes_per_s = self._stream_bytes_per_s
         streams.came_for = came_for
         return streams
@@ -331,12 +326,8 @@ class ClusterNode:
             found = self.membership.maybe_member(endpoint)
             return None if found is None else found.node
 
-        def ready() -> None:
-            self.when_ready()
-
-        timeuuids = self._timeuuids
         return Repairs(
-            self.engine, self.coordinator, self.streams, self.requests, member, timeuuids, ready, self.rounds,
+            self.engine, self.coordinator, self.streams, self.requests, member, self._timeuuids, self.rounds,
             self.is_paxos_v2,
         )  # fmt: skip
 
@@ -344,10 +335,17 @@ class ClusterNode:
     def has_outgoing(self) -> bool:
         return bool(self._outgoing) or bool(self.bundles)
 
+    def want_turn(self) -> None:
+        """There is something new to be sent, or due earlier than all else."""
+        if not self.has_turn:
+            self.on_turn_wanted()
+
     def _send(self, endpoint: Endpoint, message: Message) -> None:
         found = self._outgoing.get(endpoint)
         if found is None:
             self._outgoing[endpoint] = [message]
+            if not self.has_turn:
+                self.on_turn_wanted()
         else:
             found.append(message)
 

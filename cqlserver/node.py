@@ -105,12 +105,13 @@ class Node:
         self.is_alone = True
         self.bootstrapped = "COMPLETED"
         """system.local's: IN_PROGRESS for a node that is to come into its ring yet."""
+        self.before_turn: Callable[[], None] | None = None
         self.after_turn: Callable[[], None] | None = None
+        """Called when requests have their turn, and when they had it."""
         self.want_sync: Callable[[], None] | None = None
         """Has the log synced soon; None while nobody does that in the background."""
         self.after_sync: Callable[[], None] | None = None
         """Called when that was done, or could not be."""
-        """Called when requests had their turn."""
         self.timeuuids = TimeUuidSource(environment.clock, environment.rng.fork("timeuuids"))
         engine.before_flush = self._log_truncations
         engine.wanted_before = self._wanted_before

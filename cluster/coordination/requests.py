@@ -31,10 +31,10 @@ Send = Callable[[Node, int, int, bytes], None]
 
 
 class Requests:
-    """One node's. `send` is how messages leave."""
+    """One node's. `send` is how messages leave; `want_turn` is called when `wake_s` is earlier than it was."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, want_turn: Callable[[], None] = lambda: None) -> None:
+        self._send, self._want_turn = send, want_turn
         self._operations: dict[int, Operation] = {}
         self._wakes: list[tuple[float, int]] = []
         self._last_id = 0
@@ -107,3 +107,5 @@ class Requests:
     def _wake_later(self, operation_id: int, operation: Operation) -> None:
         if operation.wake_s != inf:
             heappush(self._wakes, (operation.wake_s, operation_id))
+            if self._wakes[0][1] == operation_id:
+                self._want_turn()

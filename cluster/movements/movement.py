@@ -108,7 +108,9 @@ class Movement:
         return self.cluster.now_s
 
     def after(self, seconds: float) -> Outcome[None]:
-        return self._timers.at(self.now_s + seconds)
+        timer = self._timers.at(self.now_s + seconds)
+        self.cluster.want_turn()
+        return timer
 
     def said(self, status: StatusValue) -> Outcome[tuple[Node, ...]]:
         """Says that this node has a status; settled when all others know that, or the ring delay is over."""

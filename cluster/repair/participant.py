@@ -39,8 +39,7 @@ _FAILED: Final[Answer] = (Verb.FAILED, FailureReason.UNKNOWN.to_bytes(2, "big"))
 
 
 class Participant:
-    """See the module. `send(node, verb, id, body)` answers; `member` finds a node by its endpoint; `when_ready` is called
-    when there is something to send that no message brought about."""
+    """See the module. `send(node, verb, id, body)` answers; `member` finds a node by its endpoint."""
 
     def __init__(
         self,
@@ -48,13 +47,12 @@ class Participant:
         streams: Streams,
         send: Callable[[Node, int, int, bytes], None],
         member: Callable[[Endpoint], Node | None],
-        when_ready: Callable[[], None],
         rounds: Rounds,
         begin_round: Begin,
     ) -> None:
         self._rounds, self._begin_round = rounds, begin_round
         self._engine, self._streams, self._send = engine, streams, send
-        self._member, self._when_ready = member, when_ready
+        self._member = member
         self._sessions: OrderedDict[UUID, dict[bytes, Outcome[Answer]]] = OrderedDict()
         self.left_over: list[UUID] = []
         """Incremental repairs that this node's start has ended; whoever coordinates them tells the others."""
@@ -104,7 +102,6 @@ class Participant:
 
     def _answer(self, sender: Node, message_id: int, outcome: Outcome[Answer]) -> None:
         self._send(sender, outcome.result[0], message_id, outcome.result[1])
-        self._when_ready()
 
     def _validated(self, validation: Validation) -> Outcome[Answer]:
         answer: Outcome[Answer] = Outcome()
@@ -145,7 +142,6 @@ class Participant:
                 outcome.settle(trees)
             else:
                 outcome.fail(RepairFailed(f"Validation of {store.table} failed: {task.error or task.state.value}"))
-            self._when_ready()
 
         task = Task(Lane.VALIDATION, "Validation", str(store.table), build)
         task.on_end.append(ended)
@@ -168,7 +164,6 @@ class Participant:
             finishing = Finishing(repair.table_id, keys, self._begin_round, self._rounds)
             finishing.outcome.when_done(lambda: _pass_on(finishing.outcome, outcome))
             finishing.start()
-            self._when_ready()
 
         task = Task(Lane.VALIDATION, "Paxos repair", str(repair.table_id), look)
         task.on_end.append(looked)
@@ -177,9 +172,7 @@ class Participant:
 
     def step(self, stepping: Stepping) -> Outcome[None]:
         """Fails with RepairFailed."""
-        done = self.sessions.step(stepping)
-        done.when_done(self._when_ready)
-        return done
+        return self.sessions.step(stepping)
 
     @cached_property
     def sessions(self) -> LocalSessions:

@@ -46,7 +46,6 @@ class Repairs:
         requests: Requests,
         member: Callable[[Endpoint], Node | None],
         timeuuids: TimeUuidSource,
-        when_ready: Callable[[], None],
         rounds: Rounds,
         is_paxos_v2: bool,
     ) -> None:
@@ -55,7 +54,7 @@ class Repairs:
         self._member = member
         self._new_id: Callable[[], UUID] = lambda: UUID(bytes=timeuuids.bytes())
         begin = partial(begin_round, engine, coordinator, rounds)
-        self.participant = Participant(engine, streams, requests.send, member, when_ready, rounds, begin)
+        self.participant = Participant(engine, streams, requests.send, member, rounds, begin)
         self._is_paxos_v2 = is_paxos_v2
         self.commands: OrderedDict[int, RepairCommand] = OrderedDict()
         self._last_number = 0

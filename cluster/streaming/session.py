@@ -139,13 +139,13 @@ class FetchSession(Session):
         send: Send,
         make_target: MakeTarget,
         pace: Pace,
-        when_ready: Callable[[], None],
+        went_on: Callable[[], None],
         when_ended: Callable[[Session], None],
     ) -> None:
-        """`when_ready`: called when something is to be sent that no message and no tick brought about."""
+        """`went_on`: called when it did, by no message and no tick."""
         super().__init__(offer, peer, send, when_ended)
         self.phase = Phase.ASKING
-        self._make_target, self._pace, self._when_ready = make_target, pace, when_ready
+        self._make_target, self._pace, self._went_on = make_target, pace, went_on
         self._plan: list[Planned] = []
         self._number = -1  # of the task under way
         self._target: TableTarget | None = None
@@ -283,7 +283,7 @@ class FetchSession(Session):
             self.fail_by(bug)
             raise
         finally:
-            self._when_ready()
+            self._went_on()
 
     def _go_on(self) -> None:
         """Behind a table that is durable."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -50,8 +51,7 @@ class Sending:
 
 class Streams:
     """See the module. `new_id` makes session ids; `bytes_per_s`: as fast may what is fetched come, 0 as it does
-    (stream_throughput_outbound); `when_ready` is called when something is to be sent that no message and no tick brought
-    about."""
+    (stream_throughput_outbound)."""
 
     def __init__(
         self,
@@ -60,10 +60,9 @@ class Streams:
         requests: Requests,
         clock: Callable[[], float],
         new_id: Callable[[], UUID],
-        when_ready: Callable[[], None],
     ) -> None:
         self._engine, self._replica, self._requests = engine, replica, requests
-        self._clock, self._new_id, self._when_ready = clock, new_id, when_ready
+        self._clock, self._new_id = clock, new_id
         self.bytes_per_s = 0
         self.came_for: Callable[[UUID, Sequence[UUID]], None] = lambda session_id, tables: None
         """Called behind a stream to this node whose data waits for the end of an incremental repair."""
@@ -99,11 +98,7 @@ class Streams:
 
     def _fetch(self, peer: Node, offer: Offer) -> FetchSession:
         operation_id = self._requests.next_id()
-
-        def ready() -> None:
-            self._requests.wake(operation_id)
-            self._when_ready()
-
+        ready = partial(self._requests.wake, operation_id)
         send = self._sender(peer, operation_id)
         session = FetchSession(offer, peer, send, self._make_target, self, ready, self._session_ended)
         repair_id, tables = offer.pending_repair, [task.table_id for task in offer.tasks]

@@ -65,6 +65,8 @@ class Part:
     station: Station | None = None
     listener: Listener | None = None
     scope: trio.CancelScope | None = None
+    ended: trio.Event = field(default_factory=trio.Event)
+    """Its sockets are closed."""
     is_paused: bool = False
     control: "socket.socket | None" = None
     """Its control port, while it is open."""
@@ -162,7 +164,7 @@ class LocalCluster:
         listener = part.listener = Listener(part.node, part.sockets, make_tls(part.config), is_open=False)
         part.node.turn_clients_away = partial(self._nursery.start_soon, listener.exclusively, listener.turn_away)
         begin_audit(part.node)
-        part.scope = trio.CancelScope()
+        part.scope, part.ended = trio.CancelScope(), trio.Event()
         self._nursery.start_soon(self._serve, part, part.listener, part.scope)
         part.station.start()
 
@@ -170,18 +172,21 @@ class LocalCluster:
         node, station = part.node, part.station
         assert node is not None
         assert station is not None
-        forever = node.border.forever
-        with scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(listener.run)
-                nursery.start_soon(forever, station.keep_time)
-                nursery.start_soon(forever, partial(look_at_disk_forever, node))
-                if part.control is not None:
-                    nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
-                if node.durable or node.member is not None:
-                    work = partial(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
-                    nursery.start_soon(forever, work)
-                await trio.sleep_forever()
+        forever, ended = node.border.forever, part.ended
+        try:
+            with scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(listener.run)
+                    nursery.start_soon(forever, station.keep_time)
+                    nursery.start_soon(forever, partial(look_at_disk_forever, node))
+                    if part.control is not None:
+                        nursery.start_soon(serve_control, part.control, node, listener, self, self.access)
+                    if node.durable or node.member is not None:
+                        work = partial(work_forever, node.engine, listener.note_stall, listener.want_sync, listener.hold_up)
+                        nursery.start_soon(forever, work)
+                    await trio.sleep_forever()
+        finally:
+            ended.set()
 
     def _close(self, part: Part) -> None:
         """Of a node that does not serve any more."""
@@ -211,7 +216,7 @@ class LocalCluster:
             await trio.lowlevel.checkpoint()
         self._network.disconnect(part.endpoint)
         part.scope.cancel()
-        await trio.lowlevel.checkpoint()
+        await part.ended.wait()
         self._close(part)
 
     async def start(self, number: int) -> None:

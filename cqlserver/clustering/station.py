@@ -8,6 +8,7 @@ listener has it synced beside the loop, once for all that came meanwhile, and in
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Final, NamedTuple
 
@@ -54,7 +55,9 @@ class Station:
         self._time_wanted = trio.Event()
         self._wakes_at_s = inf
         self._sealed: deque[Sealed] = deque()
-        node.after_turn = self._cluster.when_ready = self.flush
+        self._token: trio.lowlevel.TrioToken | None = None  # while there is a task that keeps time
+        node.before_turn, node.after_turn = self._begin_turn, self.flush
+        self._cluster.has_turn, self._cluster.on_turn_wanted = False, self._flush_soon
         if member.held_answers is not None:
             node.after_sync = self._release
 
@@ -64,16 +67,20 @@ class Station:
 
     def start(self) -> None:
         """Calls the seeds."""
+        self._begin_turn()
         self._cluster.start()
         self.flush()
 
     def shut_down(self) -> None:
         """Says to the others that this node stops."""
+        self._begin_turn()
         self._cluster.shut_down()
         self.flush()
 
     def take(self, sender: Endpoint, messages: Sequence[Message]) -> bool:
-        """Messages that came; whether they are such as nodes send. What one of them brings about ends no other."""
+        """Messages that came; whether they are such as nodes send. What one of them brings about ends no other. To be
+        flushed behind the last of them."""
+        self._begin_turn()
         receive = self._cluster.receive
         for message in messages:
             try:
@@ -85,15 +92,29 @@ class Station:
                 self._node.border.tell(error)
         return True
 
+    def _begin_turn(self) -> None:
+        """`flush` comes behind what is done now."""
+        self._cluster.has_turn = True
+
+    def _flush_soon(self) -> None:
+        """Something is to be sent that was begun in nobody's turn: in the background, by the control port. In any thread."""
+        if self._token is not None:
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(self.flush, idempotent=True)
+
     def flush(self) -> None:
         """Writes the log, has what is outgoing carried away, and answers clients who waited for others. What is raised is
         told, and ends no more than this."""
+        self._begin_turn()
         self._node.border.attempt(self._flush)
+        self._cluster.has_turn = False
 
     def _flush(self) -> None:
         held = self._member.held_answers
         if self._cluster.has_outgoing or (held is not None and held.has_told):
             self._send()
+        else:
+            self._write_log()
         self.answer_clients()
         if self._cluster.wake_s < self._wakes_at_s:
             self._time_wanted.set()
@@ -186,10 +207,15 @@ class Station:
 
     async def keep_time(self) -> None:
         """Ticks when something is due, until cancelled."""
-        while True:
-            self._node.border.attempt(self._cluster.tick)
-            self.flush()
-            self._time_wanted = trio.Event()
-            self._wakes_at_s = self._cluster.wake_s
-            with trio.move_on_after(max(LATE_S, self._wakes_at_s - self._clock())):
-                await self._time_wanted.wait()
+        self._token = trio.lowlevel.current_trio_token()
+        try:
+            while True:
+                self._begin_turn()
+                self._node.border.attempt(self._cluster.tick)
+                self.flush()
+                self._time_wanted = trio.Event()
+                self._wakes_at_s = self._cluster.wake_s
+                with trio.move_on_after(max(LATE_S, self._wakes_at_s - self._clock())):
+                    await self._time_wanted.wait()
+        finally:
+            self._token = None

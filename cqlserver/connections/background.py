@@ -1,11 +1,16 @@
 """Runs what the engine has to do beside requests (storage/background.py): a turn now and then, between other tasks."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
 import trio
 
+from protocol.errors import StorageError
+from storage.commitlog.log import CommitLog
 from storage.engine import Engine
+
+log = logging.getLogger("cqlserver")
 
 TICK_S: Final = 0.5
 """How often is looked whether memtables have grown too large: at the fastest they grow by some 20 MB meanwhile."""
@@ -58,11 +63,21 @@ async def work_forever(
             continue
         began = clock()
         has_worked = background.step(began + turn_s)
-        if commit_log is not None and commit_log.is_sync_wanted:
-            commit_log.is_sync_wanted = False
-            want_sync()
+        if commit_log is not None:
+            _write(commit_log)
+            if commit_log.is_sync_wanted:
+                commit_log.is_sync_wanted = False
+                want_sync()
         if has_worked:
             note_stall(clock() - began)
             await trio.lowlevel.checkpoint()
         else:
             await trio.sleep(WAIT_S)
+
+
+def _write(commit_log: CommitLog) -> None:
+    """What a turn has logged; on an idle server nobody else would."""
+    try:
+        commit_log.write()
+    except (StorageError, OSError) as error:
+        log.error("writes are refused from now on, reads go on: %s", error)

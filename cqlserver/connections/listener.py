@@ -172,6 +172,8 @@ class Listener:
             if self._gate is not None:
                 await self._gate.wait()
             began = clock()
+            if self._node.before_turn is not None:
+                self._node.before_turn()
             self._serve(began + GO_S)
             if self._node.after_turn is not None:
                 self._node.after_turn()
@@ -576,6 +578,8 @@ class Listener:
             return
         self._serving = True
         is_done = False
+        if self._node.before_turn is not None:
+            self._node.before_turn()
 
         def step() -> None:
             nonlocal is_done

@@ -128,19 +128,18 @@ class Control:
         return pending.result
 
     def _end_turn(self) -> None:
-        """What the turn has for other nodes leaves, and they are answered: nobody else may do anything for a while."""
-        if self.node.after_turn is not None:
-            self.node.after_turn()
+        """The log has what was written: nobody else may write it for a while. (Messages leave by themselves.) Raises
+        StorageError."""
+        if self.node.commit_log is not None:
+            self.node.commit_log.write()
 
     async def _finish(self, pending: Pending[T]) -> None:
         """Raises TooLong where steps of the loop can't do it."""
         while not in_go(lambda going: going.step(), pending):
-            self._end_turn()
+            self._end_turn()  # a flush that it waits for waits for the log
             if pending.awaited is None:
                 await trio.lowlevel.checkpoint()
             else:
-                if self.node.commit_log is not None:
-                    self.node.commit_log.write()  # a flush that it waits for waits for that
                 await _end_of(pending.awaited)
 
     def _strand_turns(self, work: Callable[[], T | Pending[T]], size: int) -> Steps[T]:

@@ -261,7 +261,6 @@ class WorldNode(Owner):
         if self.world.bugs.hints_are_lost:
             self.cluster.hints.keep = lambda node, mutations: True  # type: ignore[method-assign]
         self.is_up, self.is_settled = True, False
-        self.cluster.when_ready = self.settle
         self.world.network.receivers[self.endpoint] = self.receive
         self.cluster.start()
         if is_joining:

@@ -61,7 +61,7 @@ class PairNode:
         self.requests = requests
         clock = self.pair.clock.monotonic
         new_id = Rng(self.node.host_id.bytes).uuid4
-        self.streams = Streams(self.engine, Replica(self.engine), requests, clock, new_id, lambda: None)
+        self.streams = Streams(self.engine, Replica(self.engine), requests, clock, new_id)
 
     def crash(self) -> None:
         """Everything but the disk is forgotten."""
