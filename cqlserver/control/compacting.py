@@ -115,6 +115,7 @@ async def rewrite(
     before_ms: int | None,
     takes_snapshot: bool,
     skips_counters: bool,
+    validates: bool,
 ) -> object:
     """Writes SSTables again: without what is not the node's, what is deleted elsewhere, what can't be read, or as the
     version is now."""
@@ -146,7 +147,7 @@ async def rewrite(
                 name = f"pre-scrub-{control.node.environment.clock.wall_us() // 1000}"
                 scrubbed = [each.store for each in files if each.readers]
                 await trio.to_thread.run_sync(taking(control.node, scrubbed, lambda _: name))
-            tasks = compactions.scrub(files, skips_counters)
+            tasks = compactions.scrub(files, skips_counters, validates)
         case _:
             tasks = compactions.upgrade(files, includes_current, before_ms)
     await wait_for(tasks)

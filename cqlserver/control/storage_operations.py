@@ -110,6 +110,7 @@ STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
             Argument("includes_current", BOOLEAN, "upgradesstables: those of the current version, too", False),
             Argument("before_ms", INTEGER, "upgradesstables: those that were made before that time", None),
             Argument("takes_snapshot", BOOLEAN, "scrub: of what there is before", True),
+            Argument("validates", BOOLEAN, "scrub: leave out what has values that are none of their types, too", True),
             Argument("skips_counters", BOOLEAN, "scrub: leave out what is damaged of counters, too, which miscounts", False),
         ),
         NOTHING,

@@ -18,6 +18,7 @@ from storage.compaction.choices import Choice, overlapping
 from storage.compaction.outputs import ApartOutputs, Outputs
 from storage.compaction.purging import Purger, uncovered_partition
 from storage.compaction.tombstones import fully_expired
+from storage.compaction.validating import Validator
 from storage.dropped import DroppedFilter
 from storage.environment.environment import Disk
 from storage.environment.strands import beside
@@ -109,13 +110,15 @@ class Apart(NamedTuple):
 class Rules(NamedTuple):
     """What is left out: `purges`: tombstones that hide nothing any more; `ranges`: what lies in none of them (first and last
     position); `removes_covered`: what newer deletions in other SSTables cover (`by_cells`: or newer cells); `skips_damaged`:
-    partitions that can't be read. And what comes into SSTables of its own: `apart`."""
+    partitions that can't be read (`validates`: or have what are no values of their types). And what comes into SSTables of
+    its own: `apart`."""
 
     purges: bool = True
     ranges: tuple[tuple[Position, Position], ...] | None = None
     removes_covered: bool = False
     by_cells: bool = False
     skips_damaged: bool = False
+    validates: bool = False
     apart: Apart | None = None
 
 
@@ -161,6 +164,7 @@ class Compaction:
         self._merged = [0] * (len(self.inputs) + 1)
         params = files.store.table.params
         only_repaired = params.compaction.get("only_purge_repaired_tombstones", "false").lower() == "true"
+        self._validator = Validator(files.store.table, files.store.layouts) if rules.validates else None
         self._may_purge = rules.purges and not (only_repaired and not all(r.repaired_at_ms for r in self.inputs))
         self._gc_before_s = now_s - params.gc_grace_seconds
 
@@ -305,10 +309,12 @@ class Compaction:
         kept = DroppedFilter(store.table, store.layouts)
         if rules.removes_covered:
             partition = uncovered_partition(partition, self._newer(key), store.layouts, rules.by_cells)
+
         def data() -> PartitionData:
             return self._kept(partition, purger, kept, point)
 
-        outputs.writer(position).append(key, _readable(data) if rules.skips_damaged else data())
+        found = _readable(key, data, self._validator) if rules.skips_damaged else data()
+        outputs.writer(position).append(key, found)
 
     def _newer(self, key: bytes) -> list[SourcePartition]:
         """The partition in SSTables that are not compacted, and may have something newer."""
@@ -355,11 +361,13 @@ class Compaction:
         return least
 
 
-def _readable(data: Callable[[], PartitionData]) -> PartitionData:
+def _readable(key: bytes, data: Callable[[], PartitionData], validator: Validator | None) -> PartitionData:
     """What can be read to its end, before anything of it is written: a long partition is read twice, and never held. Raises
-    CorruptionError."""
+    CorruptionError, also where the validator does."""
     found = data()
     tombstones, rows = list(found.tombstones), iter(found.rows)
+    if validator is not None:
+        rows = validator.checked(key, found.static, rows)
     first = list(islice(rows, HELD_ROWS))
     if len(first) < HELD_ROWS:
         return found._replace(tombstones=tombstones, rows=first)

@@ -122,12 +122,13 @@ class Compactions:
 
         return self._on_command(tables, "Upgrade sstables", choose, Rules(purges=False))
 
-    def scrub(self, tables: Iterable[TableFiles], skips_counters: bool = False) -> list[Task]:
-        """Writes each again, without the partitions that can't be read; a table of counters, which would count too little
-        then, only if that is wanted."""
+    def scrub(self, tables: Iterable[TableFiles], skips_counters: bool = False, validates: bool = True) -> list[Task]:
+        """Writes each again, without the partitions that can't be read (`validates`: or have what are no values of their
+        types); a table of counters, which would count too little then, only if that is wanted."""
         tasks: list[Task] = []
         for files in tables:
-            rules = Rules(purges=False, skips_damaged=skips_counters or not files.store.table.is_counter)
+            skips_damaged = skips_counters or not files.store.table.is_counter
+            rules = Rules(purges=False, skips_damaged=skips_damaged, validates=validates)
             tasks += self._on_command([files], "Scrub", lambda files: _each(files.readers), rules)
         return tasks
 

@@ -244,6 +244,26 @@ def test_a_scrub_leaves_out_what_is_damaged_and_keeps_tombstones() -> None:
     assert files.readers[0].maybe_partition(INT.encode(500)) is not None
 
 
+@pytest.mark.parametrize("validates", [True, False])
+def test_a_scrub_leaves_out_what_has_values_that_are_none_of_their_types(
+    validates: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """nodetool scrub, and with --no-validate."""
+    node, made = node_of(NOTHING)
+    fill(node, made, 0, 5)
+    now_us = node.clock.wall_us()
+    row = Row((INT.encode(1),), Liveness(now_us), LIVE, {"v": Cell(now_us, b"no \xff text")})
+    node.engine.apply(PartitionUpdate(made.id, INT.encode(100), rows={INT.order_key(INT.encode(1)): row}))
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    flush(node)
+    files = files_of(node, made)
+    finished(node, node.engine.files.compactions.scrub([files], validates=validates))
+    (reader,) = files.readers
+    assert (reader.maybe_partition(INT.encode(100)) is None) == validates
+    assert reader.key_count == 5 + (not validates)
+    assert any("v: " in message and "left out" in message for message in caplog.messages) == validates
+
+
 def wide_node(rows: int, text: str) -> tuple[Harness, TableMetadata]:
     """A partition of so many rows, and a small one, in one SSTable."""
     node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=1 << 20)))

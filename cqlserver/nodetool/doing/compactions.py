@@ -91,7 +91,21 @@ def compactionhistory(tool: Tool) -> None:
     tool.write(table([_HISTORY_COLUMNS, *([str(entry[name]) for name in _HISTORY_COLUMNS] for entry in history)]))
 
 
+def _check_jobs(tool: Tool) -> None:
+    """Says so where more is wanted at once than there can be. Without --jobs it is two in Cassandra, which can be there."""
+    jobs = tool.options["jobs"]
+    if jobs is None:
+        return
+    most = tool.call("compaction_stats")["concurrent_compactors"]
+    if int(jobs) > most:
+        tool.out(
+            f"jobs ({int(jobs)}) is bigger than configured concurrent_compactors ({most}) on the host,"
+            f" using at most {most} threads"
+        )
+
+
 def cleanup(tool: Tool) -> None:
+    _check_jobs(tool)
     tool.call_each_keyspace("rewrite", "distributed", why="cleanup")
 
 
@@ -103,12 +117,19 @@ def garbagecollect(tool: Tool) -> None:
 
 
 def scrub(tool: Tool) -> None:
+    _check_jobs(tool)
     options = tool.options
-    takes_snapshot, skips_counters = not options["no_snapshot"], options["skip_corrupted"]
-    tool.call_each_keyspace("rewrite", why="scrub", takes_snapshot=takes_snapshot, skips_counters=skips_counters)
+    tool.call_each_keyspace(
+        "rewrite",
+        why="scrub",
+        takes_snapshot=not options["no_snapshot"],
+        skips_counters=options["skip_corrupted"],
+        validates=not options["no_validate"],
+    )
 
 
 def recompress_sstables(tool: Tool) -> None:
+    _check_jobs(tool)
     tool.call_each_keyspace("rewrite", why="recompress")
 
 
@@ -123,6 +144,7 @@ def upgradesstables(tool: Tool) -> None:
         before_ms = None if text is None else _long(text)
     except ValueError:
         raise UsageError(f'max_timestamp: can not convert "{text}" to a long') from None
+    _check_jobs(tool)
     includes_current = tool.options["include_all_sstables"]
     tool.call_each_keyspace("rewrite", why="upgradesstables", includes_current=includes_current, before_ms=before_ms)
 
