@@ -5,6 +5,7 @@ FILE is any component (`.../nb-1-big-Data.db`). What is printed is JSON: `dump` 
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -34,6 +35,10 @@ def main(name: str, arguments: list[str]) -> int:
     for file in options.file:
         try:
             options.run(file, options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         except (StorageError, UnknownVersion, MarshalError, OSError) as error:
             print(f"cqlserver {name} {options.what}: {error}", file=sys.stderr)
             status = 1

@@ -5,7 +5,6 @@ Looking for a key: bisect in the samples' positions, one pread of the piece of I
 else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`).
 """
 
-import logging
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -38,8 +37,6 @@ crc32 = zlib.crc32
 from_bytes = int.from_bytes
 
 PathOf = Callable[[str], str]
-
-log = logging.getLogger("cqlserver.sstables")
 
 
 class Found(NamedTuple):
@@ -81,9 +78,10 @@ class BigIndex:
         codec: PrefixCodec,
         version: Version,
         known: Checksums | None,
+        faults: list[str],
     ) -> "BigIndex":
-        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once. Raises
-        CorruptionError."""
+        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once; `faults`
+        gets what is wrong with one of which no checksum is known. Raises CorruptionError."""
         try:
             file = open_read(disk, path(INDEX))
         except FileNotFoundError:
@@ -92,7 +90,7 @@ class BigIndex:
             data = disk.read_file(path(SUMMARY)) if SUMMARY in components else None
             samples, pieces = None, None
             if known is None:
-                samples = _maybe_proven(path, file, data) if data is not None else None
+                samples = _maybe_proven(path, file, data, faults) if data is not None else None
             elif data is not None and zlib.crc32(data) == known.of_summary:
                 samples, pieces = _decoded(path, data, file.size), known.pieces
                 if len(pieces) != len(samples.keys):
@@ -360,7 +358,7 @@ def _decoded(path: PathOf, data: bytes, index_bytes: int) -> Summary:
     return samples
 
 
-def _maybe_proven(path: PathOf, file: ReadFile, data: bytes) -> Summary | None:
+def _maybe_proven(path: PathOf, file: ReadFile, data: bytes, faults: list[str]) -> Summary | None:
     """A summary of which no checksum is known; None where it can't be of this index. Its first and last key are looked at
     now, for keys beyond them are not looked for; the others when they are used."""
     try:
@@ -370,8 +368,8 @@ def _maybe_proven(path: PathOf, file: ReadFile, data: bytes) -> Summary | None:
             raise corrupted(path(SUMMARY), f"{samples.first.hex()} is not the first key")
         if not _is_last(path(INDEX), file, samples):
             raise corrupted(path(SUMMARY), f"{samples.last.hex()} is not the last key")
-    except DAMAGE as error:
-        log.error("%s: the index is gone through instead", error)
+    except CorruptionError as error:
+        faults.append(str(error))
         return None
     return samples
 

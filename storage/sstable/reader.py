@@ -111,6 +111,8 @@ class SSTableReader:
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
         self.max_timestamp_us = found.stats.timestamps_us[1]
+        self.faults: tuple[str, ...] = ()
+        """Of components that are done without."""
         self._is_of_singles = found.stats.rows <= found.stats.partition_sizes.count
 
     @classmethod
@@ -495,7 +497,8 @@ def _open(
             of_trie = None if sums is None or not is_trie else checksums.decode_trie(sums)
         except DAMAGE as error:
             raise named(error, path(CHECKSUMS)) from None
-        bloom = _maybe_filter(disk, path, components, of_trie or of_big)
+        faults: list[str] = []
+        bloom = _maybe_filter(disk, path, components, of_trie or of_big, faults)
         file = _opened(disk, path(DATA))
         files.append(file)
         data = _data_file(disk, path, components, file, caches)
@@ -504,10 +507,14 @@ def _open(
             index = BtiIndex.open(disk, path, data, descriptor.version, of_trie)
         else:
             codec = PrefixCodec(found.header.clustering)
-            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, of_big)
+            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, of_big, faults)
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
-        return cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
+        reader = cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
+        for fault in faults:
+            log.error("%s: done without", fault)
+        reader.faults = tuple(faults)
+        return reader
     except BaseException:
         for each in files:
             each.close()
@@ -515,10 +522,14 @@ def _open(
 
 
 def _maybe_filter(
-    disk: Disk, path: PathOf, components: tuple[str, ...], known: Checksums | TrieChecksums | None
+    disk: Disk,
+    path: PathOf,
+    components: tuple[str, ...],
+    known: Checksums | TrieChecksums | None,
+    faults: list[str],
 ) -> BloomFilter | None:
-    """None where every key may be there: there is no filter, none that can be read, or not the one that was written
-    (checksums.py)."""
+    """None where every key may be there: there is no filter, none that can be read, which `faults` gets, or not the one that
+    was written (checksums.py)."""
     if FILTER not in components:
         return None
     data = _read(disk, path(FILTER))
@@ -527,7 +538,7 @@ def _maybe_filter(
     try:
         return BloomFilter.decode(data)
     except DAMAGE as error:
-        log.error("%s: every key is looked for", named(error, path(FILTER)))
+        faults.append(str(named(error, path(FILTER))))
         return None
 
 

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from protocol.errors import CorruptionError
 from storage.environment.environment import Disk
 from storage.memtable.memtable import Position
 from storage.sstable.constants import DATA, DIGEST, corrupted
@@ -24,12 +25,20 @@ class Verified(NamedTuple):
 
 def verify(disk: Disk, folder: str, reader: SSTableReader) -> Iterator[Verified]:
     """Step by step, a partition each. Raises CorruptionError naming the file."""
+    _verify_spare(reader)
     verify_digest(disk, folder, reader)
     yield from verify_partitions(reader)
 
 
+def _verify_spare(reader: SSTableReader) -> None:
+    """Whether summary and filter, where they are there, can be read."""
+    if reader.faults:
+        raise CorruptionError(f"{reader.faults[0]}; it is done without")
+
+
 def verify_index(reader: SSTableReader) -> Iterator[int]:
-    """Whether the index can be read and ends where it should; the place in Data.db, step by step."""
+    """Whether the index can be read and ends where it should, summary and filter too; the place in Data.db, step by step."""
+    _verify_spare(reader)
     last = b""
     for stretch in reader.stretches():
         last = stretch.positions[-1]
