@@ -13,7 +13,7 @@ from storage.memtable.packed import Layouts
 from storage.mutation import LIVE, Cell, Deletion, Liveness, RangeTombstone, Row
 from storage.schema.metadata import ColumnKind, TableMetadata, TableParams
 from storage.sstable.caches import Caches
-from storage.sstable.constants import DATA, FILTER, INDEX, PARTITIONS, ROWS, SUMMARY, VERSIONS
+from storage.sstable.constants import CHECKSUMS, DATA, FILTER, INDEX, PARTITIONS, ROWS, SUMMARY, VERSIONS
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.reader import SSTableReader
 from storage.sstable.unfiltered import PartitionData
@@ -67,7 +67,7 @@ def written(disk: MemoryDisk) -> Descriptor:
 def test_the_example_is_what_is_written() -> None:
     disk = MemoryDisk()
     descriptor = written(disk)
-    for component in (DATA, INDEX, SUMMARY, FILTER):
+    for component in (DATA, INDEX, SUMMARY, FILTER, CHECKSUMS):
         assert disk.read_file(f"/t/{descriptor.file_name(component)}").hex() == example(component).hex(), component
 
 
