@@ -116,6 +116,7 @@ class Node:
         engine.before_flush = self._log_truncations
         engine.wanted_before = self._wanted_before
         engine.indexed.filter_of = self._view_filter
+        engine.indexed.budget.bytes_max = config.storage.attached_index_bytes
         if config.guardrails:
             self._guard_storage()
         self._has_built_in_rows = self._has_superuser = False

@@ -140,5 +140,6 @@ class ClientLimits:
         named = ", ".join(f"{name} {size >> 20}" for name, size in parts.items())
         return (
             f"Clients may take up to {sum(parts.values()) >> 20} MiB ({named}), and each connection "
-            f"{config.receive_queue_bytes + 2 * UNSENT_SHARE >> 10} KiB of its own"
+            f"{config.receive_queue_bytes + 2 * UNSENT_SHARE >> 10} KiB of its own; SAI and SASI indexes, where there are "
+            f"any, up to {config.storage.attached_index_bytes >> 20} MiB"
         )

@@ -422,6 +422,10 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
         size = settings.get(f"{cache}_size", settings.get(f"{cache}_size_in_mb"))
         if size is not None:
             read = replace(read, **{f"{cache}_bytes": parse_size_bytes(f"{cache}_size", size)})  # type: ignore[arg-type]
+    options = settings.get("sai_options")
+    size = options.get("segment_write_buffer_size") if isinstance(options, Mapping) else None
+    if size is not None:
+        read = replace(read, attached_index_bytes=_segment_bytes(size))
     period = settings.get("row_cache_save_period")
     if period is not None:
         text = f"{period}s" if isinstance(period, int) else period  # as it was written before Cassandra 4.1
@@ -430,6 +434,15 @@ def _storage(known: StorageSettings, settings: Mapping[str, object]) -> StorageS
     if size is not None:
         read = replace(read, column_index_bytes=parse_size_bytes("column_index_size", size, "KiB"))
     return read
+
+
+def _segment_bytes(text: object) -> int:
+    size = parse_size_bytes("segment_write_buffer_size", text)
+    if size > _SEGMENT_BYTES_MAX:
+        raise ConfigError(
+            "Invalid value for segment_write_buffer_size. Value must be a positive integer less than 32768MiB"
+        )
+    return size
 
 
 def _cdc(known: CdcSettings, settings: Mapping[str, object]) -> CdcSettings:
@@ -483,6 +496,7 @@ def _auth(auth: AuthSettings, settings: Mapping[str, object]) -> AuthSettings:
     )
 
 
+_SEGMENT_BYTES_MAX = 32768 << 20
 _GUARDRAIL_ENDS = ("_threshold", "_enabled", "_warned", "_ignored", "_disallowed", "_max_disk_size")
 
 

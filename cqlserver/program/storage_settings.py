@@ -16,7 +16,7 @@ class StorageSettings:
     """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over.
     `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection).
     `column_index_bytes` None: each format has its own. `disk_failure_policy`: what `nodetool verify -d` does where an
-    SSTable is damaged."""
+    SSTable is damaged; `attached_index_bytes`: of memory, which SAI and SASI indexes may take together."""
 
     compatibility_mode: str = "CASSANDRA_4"
     selected_format: str = "big"
@@ -30,6 +30,7 @@ class StorageSettings:
     tombstone_failure_threshold: int = 100_000
     protected_rows_warn_threshold: int = 2_000
     protected_rows_fail_threshold: int = 32_000
+    attached_index_bytes: int = 1 << 30
 
     @property
     def sstable_version(self) -> str:

@@ -7,7 +7,7 @@ stay behind; readers look at the row itself.
 A term is the value's order key, so that a range of values is a range of terms; of texts what the analyzer makes of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
@@ -64,18 +64,21 @@ class Postings(Protocol):
     """Where terms are kept: sorted, or, of vectors, so that all can be looked at."""
 
     size: int
+    held_bytes: int
+    """Of memory."""
 
     def add(self, entry: tuple[bytes, bytes, bytes]) -> None: ...
     def discard(self, entry: tuple[bytes, bytes, bytes]) -> None: ...
 
 
 class AttachedIndex:
-    """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows; `bytes_max`: how large
-    terms are at most that it holds from now on."""
+    """One of a table's. `is_begun`: whether it follows writes; `is_built`: whether it has all rows; `is_let_go`: it does
+    not, and will not; `bytes_max`: how large terms are at most that it holds from now on; `grown` is called when it takes
+    more memory than its `allowance` (term_budget.py)."""
 
     __slots__ = (
-        "_entries", "_extra_bytes", "_is_of_partition_key", "analyze", "bytes_max", "is_begun", "is_built", "metadata",
-        "postings", "target", "term_kind", "type",
+        "_entries", "_extra_bytes", "_is_of_partition_key", "allowance", "analyze", "bytes_max", "grown", "is_begun",
+        "is_built", "is_let_go", "metadata", "postings", "target", "term_kind", "type",
     )  # fmt: skip
 
     def __init__(
@@ -90,7 +93,9 @@ class AttachedIndex:
         self.bytes_max = bytes_max[self.term_kind]
         is_of_entries = target.kind is TargetKind.ENTRIES and target.is_of_elements
         self._extra_bytes = ENTRY_EXTRA_BYTES if is_of_entries else 0
-        self.is_begun = self.is_built = False
+        self.is_begun = self.is_built = self.is_let_go = False
+        self.allowance = 0
+        self.grown: Callable[[AttachedIndex], None] = _is_unbounded
         self.postings: Postings = self._empty()
 
     def _empty(self) -> Postings:
@@ -131,6 +136,8 @@ class AttachedIndex:
         return self, key, ck, before - after, after - before
 
     def apply(self, key: bytes, ck: bytes, gone: Iterable[bytes], come: Iterable[bytes]) -> None:
+        if self.is_let_go:
+            return
         position = None
         for term in gone:
             position = position or position_of(key)
@@ -138,11 +145,23 @@ class AttachedIndex:
         for term in come:
             position = position or position_of(key)
             self.postings.add((term, position, ck))
+        if self.postings.held_bytes > self.allowance:
+            self.grown(self)
 
     def reset(self) -> None:
         """The table's rows are others: they are looked at anew when they are asked for."""
         self.postings = self._empty()
-        self.is_begun = self.is_built = False
+        self.is_begun = self.is_built = self.is_let_go = False
+        self.allowance = 0
+
+    def let_go(self) -> None:
+        """There is no room for it."""
+        self.reset()
+        self.is_let_go = True
+
+
+def _is_unbounded(index: AttachedIndex) -> None:
+    index.allowance = 1 << 62
 
 
 def _term_kind(metadata: IndexMetadata, target: IndexTarget, type_: CqlType) -> TermKind:

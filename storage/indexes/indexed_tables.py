@@ -9,7 +9,7 @@ One that lacks either when the program starts is built anew: it was being built 
 it, whose files are others.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
@@ -17,11 +17,12 @@ from uuid import UUID
 from protocol.types import TEXT
 from storage.background import Lane, Task
 from storage.environment.strands import paused, undisturbed
-from storage.indexes.attached import TERM_BYTES_MAX, Change, TermKind, attached_indexes
+from storage.indexes.attached import TERM_BYTES_MAX, AttachedIndex, Change, TermKind, attached_indexes
 from storage.indexes.derived import maybe_applied
 from storage.indexes.derived_writer import DerivedWriter
 from storage.indexes.local import apply_entries, local_indexes
 from storage.indexes.table_indexes import TableIndexes
+from storage.indexes.term_budget import TermBudget
 from storage.memtable.drafts import Seen
 from storage.memtable.packed import Layout
 from storage.mutation import LIVE, NO_LIVENESS, Deletion, Liveness, PartitionUpdate, Row
@@ -53,6 +54,7 @@ class IndexedTables:
         self.tables: set[UUID] = set()
         self.hidden: set[UUID] = set()
         self.filter_of: FilterOf = lambda view, base: None
+        self.budget = TermBudget(self._attached)
         self._term_bytes_max: Mapping[TermKind, int] = TERM_BYTES_MAX
         self.placement: Placement | None = None
         """Where rows of views go; None: they stay here."""
@@ -160,13 +162,17 @@ class IndexedTables:
         ]
         return tuple(dict.fromkeys((*table_ids, *hidden, *views)))
 
+    def _attached(self) -> Iterator[AttachedIndex]:
+        for table_id in self.tables:
+            indexes = self._engine.stores[table_id].indexes
+            if indexes is not None:
+                yield from indexes.attached.values()
+
     def limit_terms(self, bytes_max: Mapping[TermKind, int]) -> None:
         """How large terms of attached indexes may be, from now on."""
         self._term_bytes_max = bytes_max
-        for table_id in self.tables:
-            indexes = self._engine.stores[table_id].indexes
-            for index in () if indexes is None else indexes.attached.values():
-                index.bytes_max = bytes_max[index.term_kind]
+        for index in self._attached():
+            index.bytes_max = bytes_max[index.term_kind]
 
     # -- schema -------------------------------------------------------------------------------------------------------
 
@@ -188,6 +194,8 @@ class IndexedTables:
             attached = {index.metadata.name: index for index in attached_indexes(table, self._term_bytes_max)}
             if not local and not attached:
                 continue
+            for index in attached.values():
+                index.grown = self.budget.grown
             self.tables.add(table.id)
             self.hidden.update(index.table.id for index, _ in local.values())
             store.indexes = TableIndexes(store, local, attached)

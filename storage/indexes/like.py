@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from storage.indexes.attached import AttachedIndex
-from storage.indexes.reading import Hit
+from storage.indexes.reading import Hit, terms_of
 from storage.indexes.sorted_terms import AFTER, Entry, SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
 from storage.memtable.memtable import Position
@@ -42,8 +42,7 @@ class LikeLookup:
 
     @property
     def _postings(self) -> SortedTerms:
-        assert isinstance(self._index.postings, SortedTerms)
-        return self._index.postings
+        return terms_of(self._index)
 
     def prepare(self) -> bool:
         if not self._indexes.build_step(self._index.metadata.name):

@@ -7,6 +7,7 @@ replica looks it up in its own.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from storage.indexes.attached import AttachedIndex
 from storage.indexes.entries import entry_value
 from storage.indexes.like import LikeLookup
 from storage.indexes.reading import AttachedLookup, LocalLookup
@@ -49,10 +50,15 @@ Indexed: TypeAlias = IndexedValue | IndexedRange | IndexedText
 IndexLookup: TypeAlias = LocalLookup | AttachedLookup | LikeLookup
 
 
+def _maybe_attached(indexes: TableIndexes, name: str) -> AttachedIndex | None:
+    found = indexes.attached.get(name)
+    return None if found is None or found.is_let_go else found
+
+
 def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> IndexLookup | None:
     """None where the table has no such index that can be asked for values."""
     if isinstance(wanted, IndexedRange):
-        attached = indexes.attached.get(wanted.index)
+        attached = _maybe_attached(indexes, wanted.index)
         if attached is None:
             return None
         start = b"" if wanted.start is None else attached.term(wanted.start)
@@ -60,7 +66,7 @@ def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> Index
         lower = (start,) if wanted.start is None or wanted.start_inclusive else behind(start)
         return AttachedLookup(indexes, wanted.index, lower, behind(end) if wanted.end_inclusive else (end,))
     if isinstance(wanted, IndexedText):
-        attached = indexes.attached.get(wanted.index)
+        attached = _maybe_attached(indexes, wanted.index)
         if attached is None:
             return None
         terms = (wanted.text,) if attached.analyze is None else attached.analyze(wanted.text)
@@ -68,7 +74,7 @@ def maybe_lookup_of(indexes: TableIndexes, wanted: Indexed, now_s: int) -> Index
     value = wanted.value if wanted.map_key is None else entry_value(wanted.map_key, wanted.value)
     if wanted.index in indexes.local:
         return LocalLookup(indexes, wanted.index, value, now_s)
-    attached = indexes.attached.get(wanted.index)
+    attached = _maybe_attached(indexes, wanted.index)
     if attached is None or isinstance(attached, VectorIndex):
         return None
     exact = attached.term(value)

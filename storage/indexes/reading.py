@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, groupby, islice
 from typing import Final, Protocol
 
+from protocol.errors import Overloaded
+from storage.indexes.attached import AttachedIndex
 from storage.indexes.local import blob_key
 from storage.indexes.sorted_terms import SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
@@ -92,6 +94,14 @@ class LocalLookup:
                 yield position, ck
 
 
+def terms_of(index: AttachedIndex) -> SortedTerms:
+    """Raises Overloaded where the index was let go while it was read: who asks again reads without it."""
+    if index.is_let_go:
+        raise Overloaded(f"The index {index.metadata.name} has just become too large to be held in memory; ask again")
+    assert isinstance(index.postings, SortedTerms), index.postings
+    return index.postings
+
+
 class AttachedLookup:
     """What an attached index has between two terms; of one term where they are the same."""
 
@@ -103,9 +113,7 @@ class AttachedLookup:
 
     @property
     def _terms(self) -> SortedTerms:
-        postings = self._index.postings
-        assert isinstance(postings, SortedTerms), postings
-        return postings
+        return terms_of(self._index)
 
     @property
     def is_of_one_term(self) -> bool:

@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 Entry: TypeAlias = tuple[bytes, bytes, bytes]
 BLOCK_MAX: Final = 512
+ENTRY_BYTES: Final = 200
+"""What an entry takes beside its bytes: a tuple, three objects' heads, its place in a block."""
 AFTER: Final = b"\xff"
 """Stands behind every term: order keys begin lower. Positions do not: they begin with a token."""
 
@@ -19,15 +21,19 @@ def behind(term: bytes) -> tuple[bytes]:
     return (term + b"\0",)
 
 
+def _bytes_of(entry: Entry) -> int:
+    return ENTRY_BYTES + len(entry[0]) + len(entry[1]) + len(entry[2])
+
+
 class SortedTerms:
     """See the module."""
 
-    __slots__ = ("_blocks", "_firsts", "size")
+    __slots__ = ("_blocks", "_firsts", "held_bytes", "size")
 
     def __init__(self) -> None:
         self._blocks: list[list[Entry]] = []
         self._firsts: list[Entry] = []
-        self.size = 0
+        self.size = self.held_bytes = 0
 
     def _block_of(self, entry: Entry) -> int:
         return max(bisect_right(self._firsts, entry) - 1, 0)
@@ -37,7 +43,7 @@ class SortedTerms:
         if not self._blocks:
             self._blocks.append([entry])
             self._firsts.append(entry)
-            self.size = 1
+            self.size, self.held_bytes = 1, _bytes_of(entry)
             return
         index = self._block_of(entry)
         block = self._blocks[index]
@@ -46,6 +52,7 @@ class SortedTerms:
             return
         insort(block, entry, at, at)
         self.size += 1
+        self.held_bytes += _bytes_of(entry)
         if at == 0:
             self._firsts[index] = entry
         if len(block) > BLOCK_MAX:
@@ -65,6 +72,7 @@ class SortedTerms:
             return
         del block[at]
         self.size -= 1
+        self.held_bytes -= _bytes_of(entry)
         if not block:
             del self._blocks[index], self._firsts[index]
         elif at == 0:

@@ -95,7 +95,8 @@ class TableIndexes:
 
     @property
     def unbuilt(self) -> list[str]:
-        return [*self._builds, *(name for name, index in self.attached.items() if not index.is_built)]
+        wanted = (name for name, index in self.attached.items() if not index.is_built and not index.is_let_go)
+        return [*self._builds, *wanted]
 
     def begin_build(self, name: str, apply: Apply, done: Callable[[], None], now_s: int) -> None:
         """From now on the index is one that has to be built. `apply` logs and applies entries."""
@@ -110,13 +111,15 @@ class TableIndexes:
             made = self.attached.get(name)
             if made is not None and index.is_built:
                 made.postings, made.is_begun, made.is_built = index.postings, True, True
+            elif made is not None:
+                made.is_let_go = index.is_let_go
 
     def build_step(self, name: str) -> bool:
         """A step of building the index; whether it is built."""
         build = self._builds.get(name)
         if build is None:
             attached = self.attached.get(name)
-            if attached is None or attached.is_built:
+            if attached is None or attached.is_built or attached.is_let_go:
                 return True
             attached.is_begun = True
             build = self._builds[name] = self._attach(attached)
@@ -140,6 +143,8 @@ class TableIndexes:
                     for ck, row in zip(cks, rows, strict=True):
                         index.apply(view.key, ck, (), index.terms(view.key, explode(row)))
                     work += len(rows)
+                    if index.is_let_go:
+                        return
                     if work >= BUILD_STEP_ROWS:
                         work = 0
                         yield False

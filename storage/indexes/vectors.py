@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from protocol.errors import InvalidRequest
 from protocol.types import FLOAT, VectorType
 from storage.indexes.attached import AttachedIndex, Postings, TermKind
 from storage.indexes.target import IndexTarget
@@ -16,6 +17,10 @@ from storage.schema.metadata import IndexMetadata, TableMetadata
 
 SIMILARITY: Final = "similarity_function"
 PLACES_PER_STEP: Final = 5_000
+PLACE_BYTES: Final = 248
+"""What a vector takes beside its floats and its place's bytes: a tuple, two objects' heads, a dict's and a list's entry."""
+FLOAT_BYTES: Final = 5
+"""Four, and what an array that grows has in reserve."""
 Scored = tuple[float, bytes, bytes]
 """(minus the score, position, order key): the nearest is the least, and of those as near the first in a scan."""
 
@@ -28,7 +33,7 @@ def is_vector(target: IndexTarget) -> bool:
 class VectorPostings:
     """Vectors by the place of their row: the last one put there counts."""
 
-    __slots__ = ("_free", "_numbers", "dimension", "floats", "lengths", "places", "size")
+    __slots__ = ("_free", "_numbers", "dimension", "floats", "held_bytes", "lengths", "places", "size")
 
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
@@ -37,7 +42,7 @@ class VectorPostings:
         self.places: list[tuple[bytes, bytes] | None] = []
         self._numbers: dict[tuple[bytes, bytes], int] = {}
         self._free: list[int] = []
-        self.size = 0
+        self.size = self.held_bytes = 0
 
     def add(self, entry: tuple[bytes, bytes, bytes]) -> None:
         value, place = floats(entry[0]), entry[1:]
@@ -51,6 +56,7 @@ class VectorPostings:
                 self._numbers[place] = len(self.places)
                 self.places.append(place)
                 self.floats.extend(value)
+                self.held_bytes += PLACE_BYTES + len(place[0]) + len(place[1]) + self.dimension * FLOAT_BYTES
                 return
             self._numbers[place] = number
         start = number * self.dimension
@@ -91,7 +97,13 @@ class VectorIndex(AttachedIndex):
         return value
 
     def nearest(self, wanted: bytes, is_wanted: Callable[[Position], bool] | None) -> Iterator[Scored | None]:
-        """Those at wanted positions (None: at any), the nearest first. None after each step of work."""
+        """Those at wanted positions (None: at any), the nearest first. None after each step of work. Raises InvalidRequest
+        where the index was let go."""
+        if self.is_let_go:
+            raise InvalidRequest(
+                f"The index {self.metadata.name} holds no vectors: they would take more memory than all indexes may "
+                "(sai_options.segment_write_buffer_size)"
+            )
         postings = self.postings
         assert isinstance(postings, VectorPostings)
         numbers: list[int] | None = None
