@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import trio
 
@@ -15,10 +15,12 @@ from storage.environment.strands import Overtaken, TooLong, commit, in_go, pause
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
-    from cqlserver.clustering.saved import SavedCluster
+    from cqlserver.clustering.saved import KeptCluster, SavedCluster
     from cqlserver.control.kept_state import KeptState
 
 T = TypeVar("T")
+Snapshot: TypeAlias = "SavedState | KeptState | SavedCluster | KeptCluster"
+"""Of a node or a cluster, in memory or on disk."""
 
 TURN_S = 0.002
 """As long as a strand of a session has (connections/session.py)."""
@@ -71,7 +73,7 @@ class Control:
 
     def __init__(self, node: Node, listener: Exclusive, cluster: "LocalCluster | None" = None) -> None:
         self._node, self.cluster = node, cluster
-        self.snapshots: dict[str, SavedState | KeptState | SavedCluster] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.sampling_jobs: dict[str, bool] = {}
         """By what they are about; False: to end soon."""
         self.loading: Loading | None = None
@@ -168,13 +170,18 @@ class Control:
 
     async def settle(self) -> None:
         """Has the commit log keep what was written. Raises StorageError."""
-        await trio.lowlevel.checkpoint()
-        commit_log = self.node.commit_log
-        if commit_log is None:
-            return
-        commit_log.write()
-        if self.node.sync_before_reply:
-            await trio.to_thread.run_sync(commit_log.sync)
+        await settle(self.node)
+
+
+async def settle(node: Node) -> None:
+    """The same of any node."""
+    await trio.lowlevel.checkpoint()
+    commit_log = node.commit_log
+    if commit_log is None:
+        return
+    commit_log.write()
+    if node.sync_before_reply:
+        await trio.to_thread.run_sync(commit_log.sync)
 
 
 def _worked_on(work: Callable[[], T | Pending[T]]) -> T | Pending[T]:

@@ -5,7 +5,7 @@ SSTables that were put in place (storage/files/adoptions.py) count. So a crash l
 sees a half. What is kept goes with the process: a start removes the links.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -48,27 +48,45 @@ class KeptState:
     records: dict[UUID, bytes] = field(default_factory=dict)
 
 
-class _Again(Exception):
+class Again(Exception):
     """A flush or compaction came in between."""
 
 
 async def save(control: Control, name: str, only: str | None) -> KeptState:
     """Raises StorageError where what has to be flushed can't be, Refused where an SSTable is damaged."""
-    node = control.node
-    folder = f"{node.engine.files.root}/{SAVED}/{name.encode().hex()}-{node.timeuuids.timeuuid()}"
+    (kept,) = await save_all((control.node,), name, control.exclusively, only)
+    return kept
+
+
+async def save_all(
+    nodes: Sequence[Node],
+    name: str,
+    exclusively: Callable[[Callable[[], list[KeptState]]], Awaitable[list[KeptState]]],
+    only: str | None,
+) -> list[KeptState]:
+    """Of some nodes at one moment; `exclusively` calls what saves them while no request is under way at any. Raises
+    StorageError, Refused."""
+    root = f"{SAVED}/{name.encode().hex()}-{nodes[0].timeuuids.timeuuid()}"
+    folders = [f"{node.engine.files.root}/{root}" for node in nodes]
+
+    def save_now() -> list[KeptState]:
+        return [_save(node, folder, only) for node, folder in zip(nodes, folders, strict=True)]
+
     for _ in range(TRIES):
-        await flush_stores(node.engine, _to_flush(node, only))
+        for node in nodes:
+            await flush_stores(node.engine, _to_flush(node, only))
         try:
-            return await control.exclusively(partial(_save, node, folder, only))
-        except (_Again, FileNotFoundError):
-            await forget(control, folder)
+            return await exclusively(save_now)
+        except (Again, FileNotFoundError):
+            for node, folder in zip(nodes, folders, strict=True):
+                await forget(node, folder)
             await trio.sleep(AGAIN_S)
     raise Refused("tables are written to faster than they can be flushed, or can't be flushed: the reason stands in the log")
 
 
-async def forget(control: Control, folder: str) -> None:
+async def forget(node: Node, folder: str) -> None:
     """Removes the links."""
-    await trio.to_thread.run_sync(snapshots.remove, control.node.environment.disk, folder)
+    await trio.to_thread.run_sync(snapshots.remove, node.environment.disk, folder)
 
 
 def _to_flush(node: Node, only: str | None) -> list[TableStore]:
@@ -86,7 +104,7 @@ def _to_flush(node: Node, only: str | None) -> list[TableStore]:
 
 def _save(node: Node, folder: str, only: str | None) -> KeptState:
     if _to_flush(node, only):
-        raise _Again
+        raise Again
     disk = node.environment.disk
     sstables: dict[UUID, list[Descriptor]] = {}
     for store in saved_state.user_stores(node, only):
@@ -105,22 +123,53 @@ def _link(disk: Disk, reader: SSTableReader, folder: str) -> None:
 
 async def bring_back(control: Control, kept: KeptState, with_schema: bool) -> None:
     """Raises Refused, OSError; then nothing changed."""
+    await bring_all_back(control, ((control.node, kept),), with_schema, control.exclusively)
+
+
+async def bring_all_back(
+    control: Control,
+    states: Sequence[tuple[Node, KeptState]],
+    with_schema: bool,
+    exclusively: Callable[[Callable[[], bool]], Awaitable[bool]],
+) -> None:
+    """Each node's state; `exclusively` calls what brings them back while no request is under way at any. Raises Refused,
+    OSError; then nothing changed."""
+    for node, kept in states:
+        await _make_records(control, node, kept)
+    spreads = len(states) == 1
+    while True:
+        prepared: list[_Prepared | None] = []
+        is_done = False
+
+        def bring_back_now(prepared: Sequence[_Prepared | None] = prepared) -> bool:
+            together = [(*state, one) for state, one in zip(states, prepared, strict=True)]
+            if not all(_is_current(node, one, with_schema) for node, _, one in together):
+                return False
+            for node, kept, one in together:
+                _bring_back(node, kept, with_schema, one, spreads)
+            return True
+
+        try:
+            for node, kept in states:
+                prepared.append(await _prepare(node, kept, with_schema))
+            is_done = await exclusively(bring_back_now)
+        finally:
+            if not is_done:
+                for (node, _), one in zip(states, prepared, strict=False):
+                    if one is not None:
+                        await trio.to_thread.run_sync(node.engine.files.adoptions.abandon, one.adoption)
+        if is_done:
+            return
+
+
+async def _make_records(control: Control, node: Node, kept: KeptState) -> None:
+    """Raises Refused."""
     for table_id, (store, data) in kept.state.tables.items():
         if table_id not in kept.records and len(data.memtable):
             kept.records[table_id] = await control.in_turns(partial(_records, store, data))
-    size, limit = sum(map(len, kept.records.values())), _log(control.node).options.mutation_bytes_max
+    size, limit = sum(map(len, kept.records.values())), _log(node).options.mutation_bytes_max
     if size > limit - limit // 8:
         raise Refused(f"{size} bytes of rows are more than a record of the log may have ({limit}): flush before `snapshot`")
-    while True:
-        adoption = await _adoption(control, kept, with_schema)
-        is_done = False
-        try:
-            is_done = await control.exclusively(partial(_bring_back, control.node, kept, with_schema, adoption))
-        finally:
-            if adoption is not None and not is_done:
-                await trio.to_thread.run_sync(control.node.engine.files.adoptions.abandon, adoption.adoption)
-        if is_done:
-            return
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +188,9 @@ def _records(store: TableStore, data: SavedData) -> bytes:
     return group_record(found)
 
 
-async def _adoption(control: Control, kept: KeptState, with_schema: bool) -> _Prepared | None:
+async def _prepare(node: Node, kept: KeptState, with_schema: bool) -> _Prepared | None:
     """The SSTables that are to be brought back, in place, but not counting yet."""
-    engine = control.node.engine
+    engine = node.engine
     wanted = [
         (store, f"{kept.folder}/{table_id}", descriptor)
         for table_id, descriptors in kept.sstables.items()
@@ -152,7 +201,7 @@ async def _adoption(control: Control, kept: KeptState, with_schema: bool) -> _Pr
     if not wanted:
         return None
     files = engine.files
-    adoption = files.adoption(wanted, _segment_end(_log(control.node)))
+    adoption = files.adoption(wanted, _segment_end(_log(node)))
     await trio.to_thread.run_sync(files.adoptions.prepare, adoption, engine.host_id)
     readers = []
     try:
@@ -169,19 +218,24 @@ def _segment_end(log: CommitLog) -> LogPosition:
     return log.segment, _SEGMENT_END
 
 
-def _bring_back(node: Node, kept: KeptState, with_schema: bool, prepared: _Prepared | None) -> bool:
-    """Whether it could be done: what was prepared may be out of date."""
+def _is_current(node: Node, prepared: _Prepared | None, with_schema: bool) -> bool:
+    """Whether what was prepared is not out of date."""
+    _log(node).write()
+    if prepared is None:
+        return True
+    if prepared.adoption.end != _segment_end(_log(node)):
+        return False
+    stores = node.engine.stores
+    return with_schema or all(stores.get(store.table.id) is store for store, _ in prepared.readers)
+
+
+def _bring_back(node: Node, kept: KeptState, with_schema: bool, prepared: _Prepared | None, spreads: bool) -> None:
     engine, log = node.engine, _log(node)
-    log.write()
     if prepared is not None:
-        if prepared.adoption.end != _segment_end(log):
-            return False
-        if not with_schema and any(engine.stores.get(store.table.id) is not store for store, _ in prepared.readers):
-            return False
         log.begin_segment()  # which is behind all that the SSTables stand in for
     with log.as_one():
         if with_schema:
-            saved_state.bring_schema_back(node, kept.state)
+            saved_state.bring_schema_back(node, kept.state, spreads)
         saved_state.empty(node, kept.state.only)
         for table_id, (store, data) in kept.state.tables.items():
             if engine.stores.get(table_id) is store:
@@ -190,7 +244,6 @@ def _bring_back(node: Node, kept: KeptState, with_schema: bool, prepared: _Prepa
                 store.bring_back(data._replace(flushed=()))
         if prepared is not None:
             engine.files.adopt(prepared.adoption, prepared.readers)
-    return True
 
 
 def _log(node: Node) -> CommitLog:

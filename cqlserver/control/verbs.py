@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 import trio
 
 from cqlserver.control import saved_state
-from cqlserver.control.context import TURN_S, BadArgument, Control, Loading, Refused
+from cqlserver.control.context import TURN_S, BadArgument, Control, Loading, Refused, Snapshot
 from cqlserver.control.raw_json import RawJson, rows_json
 from cqlserver.control.saved_state import SavedState
 from cqlserver.program.init_files import is_counter
@@ -28,7 +28,7 @@ from protocol.types.turns import long_work
 
 if TYPE_CHECKING:
     from cqlserver.clustering.in_process import LocalCluster
-    from cqlserver.clustering.saved import SavedCluster
+    from cqlserver.clustering.saved import KeptCluster, SavedCluster
     from cqlserver.control.kept_state import KeptState
 
 PAGE_SIZE: Final = 5_000
@@ -72,7 +72,11 @@ async def snapshot(control: Control, *, name: str, keyspace: str | None) -> obje
         from cqlserver.clustering import saved
 
         with _whole_cluster(control) as cluster:
-            control.snapshots[name] = await saved.save(cluster, keyspace)
+            if control.node.durable:
+                control.snapshots[name] = await saved.keep(cluster, name, keyspace)
+            else:
+                control.snapshots[name] = await saved.save(cluster, keyspace)
+        await _let_go(control, before)
         return {}
     if not control.node.durable:
         control.snapshots[name] = await control.exclusively(partial(saved_state.save, control.node, keyspace))
@@ -80,8 +84,7 @@ async def snapshot(control: Control, *, name: str, keyspace: str | None) -> obje
     from cqlserver.control import kept_state
 
     control.snapshots[name] = await kept_state.save(control, name, keyspace)
-    if before is not None:
-        await _let_go(control, before)
+    await _let_go(control, before)
     return {}
 
 
@@ -90,19 +93,26 @@ def _whole_cluster(control: Control) -> "Iterator[LocalCluster]":
     """The nodes of this process, of which all run. Raises Refused."""
     from cqlserver.clustering.saved import NotAll
 
-    if control.cluster is None or control.node.durable:
-        raise Refused("of a cluster, one in one process that keeps nothing on disk can be remembered")
+    if control.cluster is None:
+        raise Refused("of a cluster, one in one process can be remembered")
     try:
         yield control.cluster
     except NotAll:
         raise Refused("all nodes have to run, and to be those that the snapshot is of") from None
 
 
-async def _let_go(control: Control, saved: "SavedState | KeptState | SavedCluster") -> None:
-    if control.cluster is None and not isinstance(saved, SavedState):
-        from cqlserver.control import kept_state
+async def _let_go(control: Control, saved: "Snapshot | None") -> None:
+    """What is on disk of it."""
+    if saved is None or not control.node.durable:
+        return
+    from cqlserver.control import kept_state
 
-        await kept_state.forget(control, cast("KeptState", saved).folder)
+    if control.cluster is not None:
+        from cqlserver.clustering.saved import forget_kept
+
+        await forget_kept(control.cluster, cast("KeptCluster", saved))
+    else:
+        await kept_state.forget(control.node, cast("KeptState", saved).folder)
 
 
 async def restore(control: Control, *, name: str, schema: bool) -> object:
@@ -110,10 +120,13 @@ async def restore(control: Control, *, name: str, schema: bool) -> object:
     if isinstance(saved, SavedState):
         await control.exclusively(partial(saved_state.bring_back, control.node, saved, schema))
     elif control.cluster is not None:
-        from cqlserver.clustering.saved import bring_back
+        from cqlserver.clustering import saved as of_clusters
 
         with _whole_cluster(control) as cluster:
-            await bring_back(cluster, cast("SavedCluster", saved), schema)
+            if control.node.durable:
+                await of_clusters.bring_kept_back(control, cluster, cast("KeptCluster", saved), schema)
+            else:
+                await of_clusters.bring_back(cluster, cast("SavedCluster", saved), schema)
     else:
         from cqlserver.control import kept_state
 
@@ -143,7 +156,7 @@ async def forget(control: Control, *, name: str) -> object:
     return {}
 
 
-def _snapshot(control: Control, name: str) -> "SavedState | KeptState | SavedCluster":
+def _snapshot(control: Control, name: str) -> Snapshot:
     found = control.snapshots.get(name)
     if found is None:
         names = ", ".join(control.snapshots) or "none"
