@@ -44,6 +44,7 @@ from cluster.movements.tokens import TokensWanted
 from cluster.owner import Owner
 from cluster.paired_views import PairedViews
 from cluster.paxos.encoding import REQUESTS as PAXOS_VERBS
+from cluster.paxos.options import PaxosOptions
 from cluster.replica import VERBS as REPLICA_VERBS
 from cluster.replica import Failed, Replica
 from cluster.ring import Node, Ring
@@ -102,8 +103,7 @@ class ClusterOptions:
     """As fast may what is streamed here come; 0: as it does."""
     transfers_hints: bool = True
     """Whether hints are handed over when it leaves (transfer_hints_on_decommission)."""
-    is_paxos_v2: bool = False
-    """paxos_variant: whether Paxos is repaired before the ring changes, and with repairs."""
+    paxos: PaxosOptions = PaxosOptions()  # noqa: RUF009 - frozen
 
 
 class ClusterNode:
@@ -132,6 +132,7 @@ class ClusterNode:
         self.scores = Scores(self.local, self._clock, coordinator.proximity_changed)
         coordinator.by_proximity, self.proxy.node_took = self.scores.by_proximity, self.scores.took
         self.rounds = Rounds(engine, self.proxy, self.hints, self._clock, self._rng)
+        self.rounds.store.keeps_three_hours = options.paxos.keeps_three_hours
         decisions = Decisions(self.rounds, self.local)
         self.bundles = Bundles(
             self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions,
@@ -152,7 +153,7 @@ class ClusterNode:
         self._repairs_id = engine.schema.keyspaces["system"].tables["repairs"].id
         self.gossiper.say({**options.facts, ApplicationState.SCHEMA: str(engine.schema.version)})
         self.tokens_wanted = options.tokens_wanted or TokensWanted(count=len(self.local.tokens))
-        self.transfers_hints, self.is_paxos_v2 = options.transfers_hints, options.is_paxos_v2
+        self.transfers_hints, self.paxos = options.transfers_hints, options.paxos
         self.ring_delay_s, self.is_movement_consistent = options.ring_delay_s, options.is_movement_consistent
         self._stream_bytes_per_s = options.stream_bytes_per_s
         self._former: list[tuple[float, Ring]] = []
@@ -328,7 +329,7 @@ class ClusterNode:
 
         return Repairs(
             self.engine, self.coordinator, self.streams, self.requests, member, self._timeuuids, self.rounds,
-            self.is_paxos_v2,
+            self.paxos,
         )  # fmt: skip
 
     @property

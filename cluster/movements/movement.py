@@ -23,7 +23,7 @@ from cluster.streaming.ranges import TokenRange, cut, owned_ranges
 from cluster.streaming.session import FetchSession, Session
 from cluster.topology import Member, Standing
 from protocol.errors import CqlServerError, MovementRefused
-from storage.schema.metadata import KeyspaceMetadata
+from storage.schema.metadata import KeyspaceMetadata, is_system_keyspace
 
 if TYPE_CHECKING:
     from cluster.node import ClusterNode
@@ -144,7 +144,8 @@ class Movement:
     def paxos_repaired(self, reason: str, *rings: Ring) -> Steps:
         """Where Paxos is to be repaired before the ring changes: who has ranges of this node in these rings finishes what he
         has half decided there (StorageService.java, repairPaxosForTopologyChange). Raises MovementRefused."""
-        if not self.cluster.is_paxos_v2:
+        options = self.cluster.paxos
+        if options.skips_topology_repair or not options.is_v2:
             log.info(_PAXOS_SKIPPED, reason)
             return
         log.info("repairing paxos for %s", reason)
@@ -166,6 +167,11 @@ class Movement:
         repaired: list[Outcome[None]] = []
         for keyspace in self.distributed:
             strategy = cluster.coordinator.strategy(keyspace)
+            if is_system_keyspace(keyspace.name) or keyspace.name in cluster.paxos.unrepaired_keyspaces:
+                continue
+            if not cluster.paxos.is_repaired:
+                log.warning("Not running paxos repair for topology change because paxos repair has been disabled")
+                continue
             if strategy.replication_factor < 2:
                 continue
             by_node: dict[Node, list[TokenRange]] = {}

@@ -36,7 +36,7 @@ from storage.reads import FIRST_POSITION, TableStore
 from storage.schema.metadata import Schema
 
 TTL_S_MIN: Final = 3 * 3600
-"""A round is remembered for as long, or for the table's gc_grace where that is longer (paxosTtlSec)."""
+"""A round is remembered for as long, or for the table's gc_grace where that is longer (legacyPaxosTtlSec)."""
 COLUMNS: Final = ("in_progress_ballot", "most_recent_commit", "most_recent_commit_at", "proposal", "proposal_ballot")
 """By name, as they come from SSTables."""
 SWEPT_PARTITIONS: Final = 500
@@ -70,6 +70,8 @@ class PaxosStore:
         self._schema: Schema | None = None
         self._bases: dict[bytes, _Base] = {}
         self._swept: Position = FIRST_POSITION
+        self.keeps_three_hours = True
+        """Where a table's gc_grace is shorter (paxos_state_purging: legacy)."""
         self._bind(engine.stores[table.id])
 
     def _bind(self, store: TableStore) -> None:
@@ -188,7 +190,10 @@ class PaxosStore:
 
     def _ttl_us(self, table_id: bytes) -> int:
         store = self._engine.stores.get(UUID(bytes=table_id))
-        return max(TTL_S_MIN, 0 if store is None else store.table.params.gc_grace_seconds) * 1_000_000
+        if store is None:
+            return TTL_S_MIN * 1_000_000
+        grace_s = store.table.params.gc_grace_seconds
+        return (max(TTL_S_MIN, grace_s) if self.keeps_three_hours else grace_s) * 1_000_000
 
 
 def _values(state: PaxosState) -> bytes:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from cluster.coordination.outcome import Outcome, all_of
 from cluster.gossip.endpoint import Endpoint
+from cluster.paxos.options import PaxosOptions
 from cluster.repair.asking import RepairFailed
 from cluster.repair.job import Flow, JobOptions, RepairJob, Replicas
 from cluster.repair.messages import PaxosRepair, Step, Stepping
@@ -89,8 +90,7 @@ class Surroundings:
     tree_depth_max: int
     has_sstables: bool
     """Without them nothing can be set apart: an incremental repair is a full one."""
-    is_paxos_v2: bool = False
-    """paxos_variant: only with v2 Paxos is repaired without being asked for alone."""
+    paxos: PaxosOptions = PaxosOptions()  # noqa: RUF009 - frozen
 
 
 class RepairCommand:
@@ -230,8 +230,12 @@ class RepairCommand:
         job = RepairJob(self.id, table.id, common.ranges, nodes, local, how, self._around.replicas)
         self._under_way += 1
         job.outcome.when_done(lambda: self._job_ended(session, table, job.outcome))
-        if not (options.is_paxos_only or (options.repairs_paxos and self._around.is_paxos_v2)):
-            job.start(self._around.now_ms() // 1_000)
+        known = self._around.paxos
+        if not (known.is_repaired and (options.is_paxos_only or (options.repairs_paxos and known.is_v2))):
+            if options.is_paxos_only:
+                job.outcome.settle(())
+            else:
+                job.start(self._around.now_ms() // 1_000)
             return
         where = f"[repair #{session.id}] {self.keyspace}.{table.name}"
         log.info("%s starting paxos repair", where)

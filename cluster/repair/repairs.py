@@ -13,6 +13,7 @@ from cluster.coordinator import Coordinator
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
 from cluster.internode.verbs import Verb
+from cluster.paxos.options import PaxosOptions
 from cluster.repair.asking import Asking, RepairFailed
 from cluster.repair.coordinator import RepairCommand, Surroundings, Watcher
 from cluster.repair.messages import PaxosRepair, Step, Stepping, Synchronisation, Validation, decode_trees
@@ -47,7 +48,7 @@ class Repairs:
         member: Callable[[Endpoint], Node | None],
         timeuuids: TimeUuidSource,
         rounds: Rounds,
-        is_paxos_v2: bool,
+        paxos: PaxosOptions,
     ) -> None:
         self._engine, self._coordinator, self._requests = engine, coordinator, requests
         self._clock = engine.environment.clock
@@ -55,7 +56,7 @@ class Repairs:
         self._new_id: Callable[[], UUID] = lambda: UUID(bytes=timeuuids.bytes())
         begin = partial(begin_round, engine, coordinator, rounds)
         self.participant = Participant(engine, streams, requests.send, member, rounds, begin)
-        self._is_paxos_v2 = is_paxos_v2
+        self.paxos = paxos
         self.commands: OrderedDict[int, RepairCommand] = OrderedDict()
         self._last_number = 0
 
@@ -86,7 +87,7 @@ class Repairs:
             coordinator.is_alive,
             DEPTH_MAX,
             self._engine.commit_log is not None,
-            self._is_paxos_v2,
+            self.paxos,
         )
         command = RepairCommand(self._last_number, keyspace.name, options, surroundings, watcher or Watcher())
         self.commands[command.number] = command

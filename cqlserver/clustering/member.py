@@ -23,6 +23,7 @@ from cluster.movements.tokens import TokensWanted
 from cluster.node import ClusterNode, ClusterOptions
 from cluster.owner import Owner
 from cluster.paxos.encoding import PaxosKey
+from cluster.paxos.options import PaxosOptions
 from cluster.paxos.proposer import Decided
 from cluster.ring import Node as RingNode
 from cluster.streaming.ranges import TokenRange
@@ -33,6 +34,7 @@ from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
 from cqlserver.program.cluster_settings import ClusterSettings
 from cqlserver.program.config import Config
+from cqlserver.program.ring_settings import RingSettings
 from cqlserver.system.gossip import facts
 from cqlserver.system.movements import bootstrap_update, received_removals, received_update, tokens_update
 from cqlserver.system.peers import PeerFacts, peer_removal, peer_updates, saved_peers
@@ -87,7 +89,7 @@ class Member(Owner):
             ring.phi_convict_threshold,
             ring.stream_bytes_per_s,
             node.config.cluster.transfer_hints_on_decommission,
-            node.config.cluster.paxos_variant.startswith("v2"),
+            _paxos(node.config.cluster, ring),
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
         _set_hints(self.cluster.hints, node.config.cluster)
@@ -314,6 +316,16 @@ class Member(Owner):
 def _set_hints(hints: Hints, settings: ClusterSettings) -> None:
     hints.is_enabled, hints.window_s = settings.hinted_handoff_enabled, settings.max_hint_window_ms / 1000
     hints.bytes_per_s = settings.hinted_handoff_throttle_bytes
+
+
+def _paxos(settings: ClusterSettings, ring: RingSettings) -> PaxosOptions:
+    return PaxosOptions(
+        settings.paxos_variant.startswith("v2"),
+        settings.paxos_repair_enabled,
+        ring.skips_paxos_repair,
+        ring.paxos_unrepaired_keyspaces,
+        settings.paxos_state_purging == "legacy",
+    )
 
 
 def _set_scores(scores: Scores, settings: ClusterSettings) -> None:

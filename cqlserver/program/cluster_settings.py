@@ -24,6 +24,7 @@ class ClusterSettings:
     dynamic_snitch_reset_interval_ms: int = 600_000
     paxos_variant: str = "v1"
     paxos_state_purging: str = "legacy"
+    paxos_repair_enabled: bool = True
 
 
 def read_cluster(
@@ -36,6 +37,7 @@ def read_cluster(
     found: dict[str, Any] = {}
     for name in (
         "hinted_handoff_enabled", "transfer_hints_on_decommission", "transient_replication_enabled", "dynamic_snitch",
+        "paxos_repair_enabled",
     ):  # fmt: skip
         if (value := settings.get(name)) is not None:
             found[name] = _boolean(name, value)

@@ -12,6 +12,8 @@ _PREFIX: Final = "cassandra."
 PHI_MIN: Final = 5
 PHI_MAX: Final = 16
 _TOKENS: Final = range(-(1 << 63), 1 << 63)
+_SKIPS: Final = "skip_paxos_repair_on_topology_change"
+_UNREPAIRED: Final = "skip_paxos_repair_on_topology_change_keyspaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class RingSettings:
     whose place it takes; `stream_bytes_per_s` 0: as fast as it comes; `nodes_together`: so
     many are started at once, and it takes clients when it sees them; `ignores_datacenter`, `ignores_rack`: it may be in
     another one than in its life before; `phi_convict_threshold`: how improbable, in powers of ten, a node's silence has to
-    be until it is taken for down."""
+    be until it is taken for down; `skips_paxos_repair`, `paxos_unrepaired_keyspaces`: what is left out before the ring
+    changes."""
 
     auto_bootstrap: bool = True
     initial_tokens: tuple[int, ...] = ()
@@ -35,6 +38,8 @@ class RingSettings:
     ignores_datacenter: bool = False
     ignores_rack: bool = False
     phi_convict_threshold: float = 8.0
+    skips_paxos_repair: bool = False
+    paxos_unrepaired_keyspaces: frozenset[str] = frozenset()
 
 
 def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettings:
@@ -53,6 +58,10 @@ def read_ring(known: RingSettings, settings: Mapping[str, object]) -> RingSettin
         changed = replace(changed, stream_bytes_per_s=_rate("stream_throughput_outbound", rate))
     if settings.get("phi_convict_threshold") is not None:
         changed = replace(changed, phi_convict_threshold=_phi(settings["phi_convict_threshold"]))
+    if (value := settings.get(_SKIPS)) is not None:
+        changed = replace(changed, skips_paxos_repair=_boolean(_SKIPS, value))
+    if (value := settings.get(_UNREPAIRED)) is not None:
+        changed = replace(changed, paxos_unrepaired_keyspaces=_names(_UNREPAIRED, value))
     return changed
 
 
@@ -77,8 +86,18 @@ def set_property(known: RingSettings, text: str) -> RingSettings:
             return replace(known, ignores_rack=_boolean(name, value))
         case "initial_token":
             return replace(known, initial_tokens=_tokens(value))
+        case "skip_paxos_repair_on_topology_change":
+            return replace(known, skips_paxos_repair=_boolean(name, value))
+        case "skip_paxos_repair_on_topology_change_keyspaces":
+            return replace(known, paxos_unrepaired_keyspaces=frozenset(filter(None, value.split(","))))
         case _:
             return known
+
+
+def _names(name: str, value: object) -> frozenset[str]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name}: {value} is no list of keyspaces")
+    return frozenset(map(str, value))
 
 
 def _tokens(text: str) -> tuple[int, ...]:

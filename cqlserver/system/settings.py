@@ -154,6 +154,8 @@ def _own(config: Config) -> dict[str, str | None]:
         ),
         **_cdc_settings(config),
         **_cluster_settings(config.cluster),
+        "skip_paxos_repair_on_topology_change": _text(config.ring.skips_paxos_repair),
+        "skip_paxos_repair_on_topology_change_keyspaces": f"[{', '.join(sorted(config.ring.paxos_unrepaired_keyspaces))}]",
         "default_keyspace_rf": str(config.default_keyspace_rf),
         "drop_compact_storage_enabled": _text(config.drop_compact_storage_enabled),
         "dynamic_data_masking_enabled": _text(config.dynamic_data_masking_enabled),
@@ -183,6 +185,7 @@ def _cluster_settings(settings: ClusterSettings) -> dict[str, str | None]:
         "dynamic_snitch_badness_threshold": str(settings.dynamic_snitch_badness_threshold),
         "dynamic_snitch_update_interval": _duration(settings.dynamic_snitch_update_interval_ms),
         "dynamic_snitch_reset_interval": _duration(settings.dynamic_snitch_reset_interval_ms),
+        "paxos_repair_enabled": _text(settings.paxos_repair_enabled),
         "paxos_state_purging": settings.paxos_state_purging,
         "paxos_variant": settings.paxos_variant,
     }

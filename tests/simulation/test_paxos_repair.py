@@ -6,6 +6,7 @@ import pytest
 
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.messages import Accept, Prepare, Promise, Propose
+from cluster.paxos.options import PaxosOptions
 from cluster.paxos.proposer import Decided
 from cluster.paxos.state import Ballot, Proposal
 from cluster.paxos.store import PaxosStore
@@ -85,7 +86,7 @@ def test_data_is_not_repaired_where_paxos_alone_is_asked_for_and_paxos_not_by_v1
     assert repaired(world, world.nodes[0], RepairOptions()).error is None
     assert set().union(*map(unfinished, world.nodes)) == set(KEYS)
     for node in world.nodes:
-        node.cluster.repairs._is_paxos_v2 = True
+        node.cluster.repairs.paxos = PaxosOptions(is_v2=True)
     assert repaired(world, world.nodes[0], RepairOptions(repairs_paxos=False)).error is None
     assert set().union(*map(unfinished, world.nodes)) == set(KEYS)
     assert repaired(world, world.nodes[0], RepairOptions()).error is None
@@ -167,11 +168,21 @@ def test_rounds_that_are_not_found_are_seen(monkeypatch: pytest.MonkeyPatch) -> 
     assert any(map(unfinished, world.nodes))
 
 
-@pytest.mark.parametrize("is_v2", [True, False])
-def test_a_node_that_leaves_has_nothing_half_decided_behind_it(is_v2: bool) -> None:
+@pytest.mark.parametrize(
+    ("options", "is_repaired"),
+    [
+        (PaxosOptions(is_v2=True), True),
+        (PaxosOptions(is_v2=True, unrepaired_keyspaces=frozenset({"other"})), True),
+        (PaxosOptions(), False),
+        (PaxosOptions(is_v2=True, skips_topology_repair=True), False),
+        (PaxosOptions(is_v2=True, unrepaired_keyspaces=frozenset({"ks"})), False),
+        (PaxosOptions(is_v2=True, is_repaired=False), False),
+    ],
+)
+def test_a_node_that_leaves_has_nothing_half_decided_behind_it(options: PaxosOptions, is_repaired: bool) -> None:
     world = World(6, Weather(0.005), count=4)
     for node in world.nodes:
-        node.cluster.is_paxos_v2 = is_v2
+        node.cluster.paxos = options
     about = PaxosKey(VALUES.id.bytes, KEYS[0])
     timestamp_us = world.nodes[0].clock.wall_us()
     ballot = Ballot.of(timestamp_us, b"12345678")
@@ -189,4 +200,4 @@ def test_a_node_that_leaves_has_nothing_half_decided_behind_it(is_v2: bool) -> N
     assert outcome.is_done
     assert outcome.error is None
     world.take_away(leaving)
-    assert bool(unfinished(voters[1])) is not is_v2
+    assert bool(unfinished(voters[1])) is not is_repaired

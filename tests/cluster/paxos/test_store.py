@@ -1,5 +1,6 @@
 """What a replica remembers of Paxos, in system.paxos: what it was told last, and nothing of before."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -72,6 +73,21 @@ def flush(paxos: PaxosStore) -> None:
     paxos._engine.flush()
     paxos._engine.background.finish()
     assert paxos._store.flushed
+
+
+@pytest.mark.parametrize("keeps_three_hours", [True, False])
+def test_a_short_grace_counts_where_three_hours_are_not_kept(
+    paxos: PaxosStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, keeps_three_hours: bool
+) -> None:
+    paxos.keeps_three_hours = keeps_three_hours
+    table = paxos._engine.stores[TABLE.id].table
+    short = replace(table, params=replace(table.params, gc_grace_seconds=60))
+    monkeypatch.setattr(paxos._engine.stores[TABLE.id], "table", short)
+    promised(paxos, 2)
+    clock.advance(59)
+    assert isinstance(paxos.answer(ABOUT, Prepare(ballot(1))), Refusal)
+    clock.advance(2)
+    assert isinstance(paxos.answer(ABOUT, Prepare(ballot(1))), Refusal) is keeps_three_hours
 
 
 def test_what_is_older_than_the_tables_grace_is_not_known_any_more_and_swept(paxos: PaxosStore, clock: ManualClock) -> None:

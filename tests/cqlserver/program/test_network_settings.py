@@ -8,6 +8,7 @@ import pytest
 from cqlserver.__main__ import configure
 from cqlserver.program.config import Config, ConfigError
 from cqlserver.program.network_settings import resolved_seeds
+from cqlserver.program.ring_settings import RingSettings, set_property
 
 STOCK = """\
 cluster_name: 'Test Cluster'
@@ -68,6 +69,7 @@ def test_addresses_for_others(tmp_path: Path) -> None:
         ("initial_token: 9223372036854775808", "initial_token: tokens are whole numbers from"),
         ("phi_convict_threshold: 4", "phi_convict_threshold must be between 5 and 16, but was 4.0"),
         ("phi_convict_threshold: often", "phi_convict_threshold: often is no number"),
+        ("skip_paxos_repair_on_topology_change_keyspaces: ks", "ks is no list of keyspaces"),
     ],
 )
 def test_what_can_not_be_is_refused(tmp_path: Path, text: str, told: str) -> None:
@@ -78,6 +80,16 @@ def test_what_can_not_be_is_refused(tmp_path: Path, text: str, told: str) -> Non
 def test_how_soon_a_silent_node_is_taken_for_down(tmp_path: Path) -> None:
     assert configured(tmp_path, "phi_convict_threshold: 12").ring.phi_convict_threshold == 12
     assert configured(tmp_path, "").ring.phi_convict_threshold == 8
+
+
+def test_what_of_paxos_is_not_repaired_before_the_ring_changes(tmp_path: Path) -> None:
+    ring = configured(
+        tmp_path, "skip_paxos_repair_on_topology_change: true\nskip_paxos_repair_on_topology_change_keyspaces: [a, b]"
+    ).ring
+    assert (ring.skips_paxos_repair, ring.paxos_unrepaired_keyspaces) == (True, {"a", "b"})
+    ring = set_property(RingSettings(), "cassandra.skip_paxos_repair_on_topology_change_keyspaces=a,b")
+    assert (ring.skips_paxos_repair, ring.paxos_unrepaired_keyspaces) == (False, {"a", "b"})
+    assert set_property(ring, "cassandra.skip_paxos_repair_on_topology_change=true").skips_paxos_repair
 
 
 def test_initial_tokens(tmp_path: Path) -> None:
