@@ -36,7 +36,7 @@ def repaired(world: World, node: WorldNode, options: RepairOptions) -> RepairCom
 def disagreements(world: World, *tables: TableMetadata) -> Sequence[str]:
     """After a repair of tables of which every node has everything: those whose replicas differ."""
     world.happened["repair"] += 1
-    # what has expired is a tombstone where it was flushed since, and a value elsewhere: the same by the latest of their clocks
+    # what has expired is a tombstone where it was flushed since, and a value elsewhere: the same by the latest clock
     now_s = max(node.clock.now_s() for node in world.nodes) + CLOCKS_S
 
     def differing(table: TableMetadata) -> int:

@@ -36,7 +36,7 @@ class Moving:
         self.world.run(0.2)
         assert all(outcome.is_done and outcome.error is None for outcome in written)
         self.world.network.weather = weather
-        self.loads = [Overwrites(self.world, number) for number in range(LOADS)]
+        self.loads = [Overwrites(self.world, number, moves=True) for number in range(LOADS)]
         self.once: list[bytes] = []  # written once, and acknowledged
         self.world.schedule.after(0.01, self._write_once)
 
