@@ -320,17 +320,18 @@ def _split(piece: bytes) -> tuple[list[bytes], list[int], dict[int, bytes]]:
 
 def _walk(path: str, file: ReadFile, start: int, end: int) -> Iterator[Entry]:
     """The entries from `start` up to `end`; `Entry.end` counts in the file."""
-    data, base, at = b"", start, 0
+    data, base, at, size = b"", start, 0, READ_BYTES
     while base + at < end:
         try:
             entry = decode_entry(data, at)
         except IndexError:
-            base, at = base + at, 0
-            wanted = max(READ_BYTES, 2 * len(data) if len(data) > READ_BYTES else 0)
-            more = file.pread(base, wanted)
-            if len(more) <= len(data) and data[: len(more)] == more and base + len(more) >= file.size:
+            if at:
+                base, at, size = base + at, 0, READ_BYTES
+            elif base + len(data) >= file.size:
                 raise corrupted(path, f"the entry at {base} is cut off") from None
-            data = more
+            elif data:  # it is longer than what was read
+                size *= 2
+            data = file.pread(base, size)
             continue
         at = entry.end
         yield entry._replace(end=base + at)

@@ -1,6 +1,7 @@
 """What is written as an SSTable is what is read: any partitions, on a disk in memory, in each way of compression."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ from storage.keys import clustering_order_key
 from storage.memtable.memtable import position_of
 from storage.mutation import LIVE, Cell, Deletion, Liveness, PartitionUpdate, RangeTombstone, Row
 from storage.reads import EVERYTHING, TableStore
+from storage.sstable import big_index
 from storage.sstable.caches import Caches
 from storage.sstable.constants import COMPRESSION_INFO, CRC, DATA, INDEX, PARTITIONS, ROWS, VERSIONS
 from storage.sstable.descriptor import Descriptor
@@ -115,6 +117,22 @@ def test_wide_partition_with_an_index(version: str) -> None:
             covering = [piece.deletion for piece in pieces if piece.start <= ck < piece.end]
             whole = [each.deletion for each in expected.range_tombstones(ck, ck + b"\0")]
             assert covering == whole, (start, end, c)
+
+
+def test_an_index_of_a_partition_that_is_longer_than_what_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same piece of Index.db was read again and again, for ever: a partition of half a gigabyte was never answered."""
+    monkeypatch.setattr(big_index, "PIECE_BYTES_MAX", 256)
+    monkeypatch.setattr(big_index, "READ_BYTES", 100)
+    wide = replace(wide_update(), range_tombstones=())
+    several = [replace(wide, key=bigint_value(k), rows=wide.rows if k % 3 else {}) for k in range(12)]
+    store = store_of(several)
+    reader = written(MemoryDisk(), store, index_block_bytes=4096)
+    assert reader is not None
+    lengths = [len(index.data) for stretch in reader.stretches() for index in stretch.wide.values()]
+    assert len(lengths) == 8
+    assert min(lengths) > 4 * big_index.READ_BYTES
+    assert contents(reader, store) == contents(store.memtable, store)
+    assert reader.maybe_partition(bigint_value(100)) is None
 
 
 def _joined(chunks: Iterator[tuple[list[bytes], list[object], bool]]) -> list[tuple[bytes, object]]:
