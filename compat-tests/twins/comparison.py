@@ -34,7 +34,7 @@ ALLOWED: tuple[tuple[re.Pattern[str], str], ...] = (
 _BYTES_AMONG_NUMBERS = re.compile(r"collection_(?:min|max|sum|avg)\([\[{]0x", re.IGNORECASE)
 _MADE_OF_WRITETIME = re.compile(r"\((?:max)?writetime\(|writetime\([^)]*\)\s*[-+*/%]", re.IGNORECASE)
 _ZEROS = re.compile(r"(?<=\d)\.?0+(?![\d.])")
-_FIRST_ERROR = re.compile(r"Duplicate column \S+ declaration|Unknown function")
+_FIRST_ERROR = re.compile(r"Duplicate column \S+ declaration|Unknown function|Error setting type|NODE_LOCAL")
 _AGGREGATE = re.compile(r"\b(?:count|min|max|sum|avg)\(", re.IGNORECASE)
 _NEAREST = re.compile(r"ORDER BY \S+ ANN OF ", re.IGNORECASE)
 # Warnings of what was before: tombstones that a compaction took, a statement that was prepared or forgotten.
