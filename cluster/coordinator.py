@@ -114,8 +114,10 @@ class ReplicaPlan:
 
     def to_scan(self, start: Position, end: Position | None) -> tuple[ReadPlan, Position | None]:
         """For the first of the positions from `start` on, and where these end: ranges are read together as long as the same
-        replicas suffice for them (ReplicaPlans.maybeMerge). Raises Unavailable."""
-        ring = self._coordinator.ring
+        replicas suffice for them (ReplicaPlans.maybeMerge), and the ring stays as it is: of ranges that change hands the one
+        replica of all may refuse some, where each has another one to ask. Raises Unavailable."""
+        ring, topology = self._coordinator.ring, self._coordinator.topology
+        may_merge = topology is None or topology.is_stable
         token = position_token(start)
         live = self._coordinator.live_replicas(self._strategy, token)
         plan = self._make_read(live)
@@ -123,6 +125,8 @@ class ReplicaPlan:
             behind = token_position(range_end + 1)
             if end is not None and behind >= end:
                 break
+            if not may_merge:
+                return plan, behind
             token = range_end + 1
             following = self._coordinator.live_replicas(self._strategy, token)
             live = tuple(node for node in live if node in following)

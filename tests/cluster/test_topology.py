@@ -122,6 +122,20 @@ def test_who_held_a_range_before_takes_writes_for_a_while_as_long_as_he_is_up() 
     assert plans.to_write(120).pending == ()
 
 
+def test_ranges_are_read_together_but_while_they_change_hands() -> None:
+    """The one replica of two ranges may hold one of them no more, where each alone has another one to be asked."""
+    coordinator = Coordinator(D, Ring([A, B, C]))
+    start, all_ranges = token_position(50), []
+    for topology in (Topology(normal(A, B, C)), Topology([*normal(A, B, C), Member(D, Standing.JOINING)])):
+        coordinator.know(topology, lambda node: True)
+        plans = coordinator.levels(keyspace(2), RequestKind.SCAN)[Consistency.ONE]
+        assert plans is not None
+        all_ranges.append(plans.to_scan(start, None))
+    (together, end), (alone, end_of_first) = all_ranges
+    assert ({*together.contacts, *together.spares}, end) == ({C}, token_position(201))
+    assert ({*alone.contacts, *alone.spares}, end_of_first) == ({B, C}, token_position(101))
+
+
 @given(st.integers(-50, 300), st.integers(0, 300), st.booleans())
 def test_a_replica_holds_what_its_ring_says(start: int, width: int, has_end: bool) -> None:
     coordinator = Coordinator(A, Ring([A, B, C]))
