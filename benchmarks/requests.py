@@ -68,9 +68,11 @@ class Bench:
         return prepared.statement_id
 
     def serve(self, chunks: list[bytes]) -> None:
-        session = self.session
+        session, query_log = self.session, self.node.query_log
         for chunk in chunks:
             session.receive(chunk)
+            if query_log is not None:
+                query_log.seal()
             session.take_output()
             session.forget_served()
 
@@ -225,8 +227,8 @@ def main() -> None:
     bench = Bench()
     garbage.set_up()
     if options.query_log:
+        bench.node.sessions[bench.session] = None
         bench.node.record(QueryLog({}))
-        bench.session.observer = bench.node.observer
     for name in options.workloads:
         build = WORKLOADS[name](bench)
         encoded = [requests.encode(build(), VERSION, stream % 128) for stream in range(options.count)]

@@ -141,6 +141,8 @@ class Node:
         """What is sampled of requests, once somebody has asked; most of the time nothing."""
         self.observer: Observer | None = None
         """Of what sessions serve: all logs that are on."""
+        self.recorder: QueryLog | None = None
+        """The query log, where no other is on: it has a short way."""
         self._audit_observers: Sequence[Observer] = ()
         self.turn_clients_away: Callable[[], None] = lambda: None
         """Soon, and takes no new ones."""
@@ -294,8 +296,9 @@ class Node:
     def _observe(self) -> None:
         others = [self.query_log] if self.query_log is not None else []
         self.observer = as_one([*others, *self._audit_observers])
+        self.recorder = self.query_log if not self._audit_observers else None
         for session in self.sessions:
-            session.observer = self.observer
+            session.observer, session.recorder, session.label = self.observer, self.recorder, b""
 
     def publish(self, event: Event) -> None:
         """Tells every client that registered for it."""
@@ -583,9 +586,12 @@ class Node:
 
 
 class Client:
-    """What a node knows of its sessions."""
+    """What a node knows of its sessions. `observer`: hears of each go, but where `recorder` does; `label`: what the query
+    log knows it by, empty where that may have changed."""
 
     observer: "Observer | None"
+    recorder: "QueryLog | None"
+    label: bytes
 
     def choose_paths(self) -> None:
         raise NotImplementedError

@@ -15,11 +15,9 @@ class Observer(Protocol):
         envelopes: "Sequence[Envelope]",
         answers: Sequence[bytes],
         seconds: float,
-        received: bytes = b"",
     ) -> None:
         """Called by sessions behind each go, before its answers leave; neither sequence is to be kept. `seconds`: what
-        all took together; `received`: the envelopes end to end, as they came, where that is one piece and fast paths
-        answered all of them (so none has a password, and nobody counted what one read); else empty. Must not raise."""
+        all took together. Must not raise."""
         ...
 
 
@@ -35,10 +33,9 @@ class Observers:
         envelopes: "Sequence[Envelope]",
         answers: Sequence[bytes],
         seconds: float,
-        received: bytes = b"",
     ) -> None:
         for observer in self._observers:
-            observer.served(session, envelopes, answers, seconds, received)
+            observer.served(session, envelopes, answers, seconds)
 
 
 def as_one(observers: Sequence[Observer]) -> Observer | None:

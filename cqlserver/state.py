@@ -61,8 +61,7 @@ class ClientState:
     emptied before each request; `trace`: that of the current request, if it has one; `user` is None until somebody logs
     in, where that is asked for; `peer` tells of an encrypted connection. `cleared` is the guard's (auth/guard.py): until
     when it need not look at a plan again, and `cleared_at` how many changes of roles there were when it looked. `meters`
-    count the current request, once it is known what it asks for; `read_work`: what it has read, where that is counted.
-    `label`: what the query log knows it by, with the keyspace and the options that it was made for."""
+    count the current request, once it is known what it asks for; `read_work`: what it has read, where that is counted."""
 
     address: str
     port: int
@@ -78,7 +77,6 @@ class ClientState:
     cleared_at: int = 0
     meters: tuple[RequestMeter, ...] = ()
     read_work: ReadWork | None = None
-    label: tuple[str | None, dict[str, str] | None, bytes] = (None, None, b"")
 
     @property
     def driver(self) -> str:

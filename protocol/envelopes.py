@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import ClassVar, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from protocol.compression import Compressor
 from protocol.errors import InvalidRequest, PeerError, ProtocolError, RequestError
@@ -115,14 +115,14 @@ class EnvelopeDecoder:
     (see frames.py; a session that refuses the STARTUP goes on with `receive_data(b"")`). With `responses` the decoder
     is a client's.
 
-    `is_whole`: the `PAYLOAD` of the bytes that came last were the envelopes that they gave, end to end, and nothing else.
+    `is_whole`: the bytes that came last were the envelopes that they gave, end to end, and nothing else; in v5 as
+    one segment that is not compressed.
 
     A message of more than GIVEN_BYTES_MAX, be it by what it claims to decompress to, is taken in when `admit` says so; until
     it is there, `claimed` has its length. One call decompresses no more than about `given_max`; then `has_more` says that
     there is more to be had from what has come already.
     """
 
-    PAYLOAD: ClassVar = slice(None)
     __slots__ = (
         "_compressor",
         "_discard",

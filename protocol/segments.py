@@ -11,7 +11,7 @@ begins with its header. Self-contained segments may come in between. `SegmentDec
 import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
-from typing import ClassVar, Final
+from typing import Final
 from zlib import crc32
 
 from protocol.compression import lz4_block
@@ -37,6 +37,8 @@ from protocol.envelopes import (
 )
 from protocol.errors import InvalidRequest, ProtocolError, RequestError
 
+SEGMENTS_SINCE: Final = 5
+"""The protocol version."""
 # native_transport_max_message_size: the longest body that may come in several segments. Cassandra's default hangs on
 # its heap; ours is the limit of an envelope.
 MESSAGE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -105,6 +107,13 @@ def _signed(number: int) -> int:
     return number - 2**32 if number & 0x80000000 else number
 
 
+def plain_payload(data: bytes, at: int) -> tuple[bytes, int]:
+    """That of an intact segment that begins there and is not compressed, and where the segment ends."""
+    start = at + _PLAIN_HEAD_LENGTH
+    stop = start + (int.from_bytes(data[at : at + 3], "little") & SEGMENT_PAYLOAD_MAX)
+    return data[start:stop], stop + _TRAILER_LENGTH
+
+
 class SegmentDecoder:
     """Segments of v5 and later, with the envelopes in them.
 
@@ -112,7 +121,6 @@ class SegmentDecoder:
     large messages from clients that have not authenticated yet.
     """
 
-    PAYLOAD: ClassVar = slice(_PLAIN_HEAD_LENGTH, -_TRAILER_LENGTH)
     __slots__ = ("_compressed", "_decompress", "_errors", "_first", "_head_length", "_large", "_large_left",
                  "_large_refusal", "_message_max", "_needed", "_opcodes", "_partial", "admit", "claimed", "closed",
                  "connection_id", "given_max", "has_more", "is_whole", "refusals", "responses", "single_segments_only",

@@ -93,7 +93,6 @@ class AuditLog:
         envelopes: Sequence[Envelope],
         answers: Sequence[bytes],
         seconds: float,
-        received: bytes = b"",
     ) -> None:
         state = session.state
         user = state.user.name if state.user is not None else None

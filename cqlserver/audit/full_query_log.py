@@ -70,7 +70,6 @@ class FullQueryLog:
         envelopes: Sequence[Envelope],
         answers: Sequence[bytes],
         seconds: float,
-        received: bytes = b"",
     ) -> None:
         now_us = self._now_us()
         keyspace = session.state.keyspace

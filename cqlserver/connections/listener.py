@@ -312,6 +312,8 @@ class Listener:
 
     def _settle(self, touched: list[Channel]) -> None:
         """Writes the commit log for all of `touched`, then sends, or holds what must wait for a sync."""
+        if self._node.query_log is not None:
+            self._node.query_log.seal()
         commit_log = self._commit_log
         if commit_log is not None and commit_log.gathered:
             self._write(commit_log, touched)

@@ -103,7 +103,7 @@ class Session(Client):
     """See the module's text. `closing`: close once the output is sent; `wrote`: output that has to wait for a log write;
     `waiting`: requests that have come but are not served yet; `pending_count`, `pending_bytes`: requests under way in steps;
     `late_count`: those that other nodes have, whose bytes are among `pending_bytes`;
-    `observer`: hears of each go (cqlserver/query_log); `reads`: what requests of that go have read, by stream;
+    `reads`: what requests of a go have read, by stream, as `observer` wants to know;
     `is_odd`: there is more to look at than `take_output`, which is so after one go in thousands."""
 
     def __init__(self, node: Node, address: str, port: int) -> None:
@@ -120,7 +120,7 @@ class Session(Client):
         self._throws_on_overload = False
         self.events: frozenset[str] = frozenset()
         self.on_push: Callable[[], None] = _nothing
-        self.observer = node.observer
+        self.observer, self.recorder, self.label = node.observer, node.recorder, b""
         self.reads: dict[int, ReadWork] = {}
         self._clock = node.environment.clock.monotonic
         self._metering = node.metering
@@ -172,8 +172,7 @@ class Session(Client):
                 self._claimed = decoder.claimed
                 self.is_odd = True
             if envelopes:
-                is_told = self.observer is not None and decoder.is_whole
-                self._serve(envelopes, deadline, data[decoder.PAYLOAD] if is_told else b"")
+                self._serve(envelopes, deadline, data if self.recorder is not None and decoder.is_whole else b"")
             if decoder.refusals:
                 self._refuse(decoder.refusals)
             if self.waiting or self.closing or not envelopes or (self._ready and decoder is self._decoder):
@@ -192,9 +191,8 @@ class Session(Client):
         """What is to be sent now, before all else."""
         if not self._later and not self._ready_to_send:
             return b""
-        output = b"".join((*self._ready_to_send, self._encoder.encode(self._later)))
-        self._ready_to_send, self._later = [], []
-        return output
+        ready, later, self._ready_to_send, self._later = self._ready_to_send, self._later, [], []
+        return b"".join((*ready, self._encoder.encode(later)))
 
     @property
     def has_rest(self) -> bool:
@@ -267,7 +265,7 @@ class Session(Client):
             else:
                 self._serve([message], inf)
         self.waiting = waiting
-        self.state.keyspace = keyspace
+        self.state.keyspace, self.label = keyspace, b""
         self.forget_served()
         self.wrote = False
 
@@ -283,8 +281,7 @@ class Session(Client):
         self.on_push()
 
     def close(self) -> None:
-        pending, self._pending = self._pending, []
-        self.waiting, self._answers, self._later = [], [], []
+        pending, self._pending, self.waiting, self._answers, self._later = self._pending, [], [], [], []
         self._decoder = EnvelopeDecoder(size_max=0)  # the one until now leads back here, and holds what had come
         self._served, self._ready_to_send = [], []
         self.events = frozenset()
@@ -296,7 +293,7 @@ class Session(Client):
     # --- requests --------------------------------------------------------------------------------------------------------
 
     def _serve(self, envelopes: list[Envelope], deadline: float, received: bytes = b"") -> None:
-        """In a go of the loop: what turns out to be long is put off. `received`: see Observer, who may be told."""
+        """In a go of the loop: what turns out to be long is put off. `received`: all of them, for a recorder."""
         in_go(partial(self._serve_now, envelopes, received), deadline)
 
     def _serve_now(self, envelopes: list[Envelope], received: bytes, deadline: float) -> None:
@@ -362,8 +359,12 @@ class Session(Client):
             envelopes, received = [envelope for envelope in envelopes if envelope[2] not in streams], b""
         self._served += envelopes
         if observer is not None:
-            observer.served(self, envelopes, answers[first:] if first else answers, clock() - began, received)
-            self.reads.clear()
+            answered = answers[first:] if first else answers
+            if received and self.recorder is not None:
+                self.recorder.came(self, received, answered, clock() - began)
+            else:
+                observer.served(self, envelopes, answered, clock() - began)
+                self.reads.clear()
         if self._next is not None:
             self._switch()
 
@@ -688,10 +689,9 @@ class Session(Client):
 
     def _refuse(self, refusals: list[Refusal]) -> None:
         """Answers bytes that were no acceptable message."""
-        for refusal in refusals:
-            self._answers.append(encode_refusal(refusal))
-            self.closing = self.closing or refusal.fatal
-            self.is_odd = True
+        self._answers += map(encode_refusal, refusals)
+        self.closing = self.closing or any(refusal.fatal for refusal in refusals)
+        self.is_odd = True
         self._served += refusals
         refusals.clear()
 

@@ -1,41 +1,52 @@
 """Requests and answers as bytes, the newest QUERY_BYTES_MAX of them.
 
-A session tells its observer of each go what it served. Of a go one block of bytes is kept: an object that the garbage
-collector never looks at, and that nobody touches again until it goes, or somebody asks.
+A session tells of each of its goes what it served. Until the listener has gone round (`seal`) they are gathered as they
+are; then one block of bytes is made of all of them: an object that the garbage collector never looks at, and that nobody
+touches again until it goes, or somebody asks.
 
-    [f64 seconds][label: client, driver, keyspace in use, NUL behind each]
+    [u32 number of goes][f64 seconds of each, in the machine's order of bytes], then of each go
+    [label: u8 form; client, driver, keyspace in use, NUL behind each]
     [reads: FF, i16 stream, u32 rows, u32 tombstones, of each][requests, headers too][answers]
 
-Where fast paths served all of a go, the requests are what came and the answers what leaves: it costs a copy. Else the
+Where fast paths served all of a go, the requests are what came (form IN_SEGMENT: in a segment of v5) and the answers what
+leaves: it costs a few references, and a copy later. Else the
 requests are put together again, and looked through for passwords, which are not kept (secrets.py). What a block says is
 found out when somebody asks; texts of PREPARE at once, because they may be wanted longer than the requests are kept.
 """
 
+from array import array
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cqlserver.password_obfuscator import may_have_password, obfuscated
-from protocol.envelopes import ENVELOPE_HEAD_LENGTH, RESPONSE_BIT, pack_envelope, unpack_head
+from protocol.envelopes import ENVELOPE_HEAD_LENGTH, RESPONSE_BIT, Envelope, pack_envelope, unpack_head
 from protocol.requests import AUTH_RESPONSE, BATCH, EXECUTE, PREPARE, QUERY
 from protocol.responses import ERROR
+from protocol.segments import SEGMENTS_SINCE, plain_payload
 
 if TYPE_CHECKING:
     from cqlserver.connections.session import Session
-    from cqlserver.state import ClientState, ReadWork
-    from protocol.frames import Envelope
+    from cqlserver.state import ReadWork
 
 QUERY_BYTES_MAX: Final = 16 << 20
-"""Of blocks; beyond that the oldest go."""
+"""Of blocks; beyond that the oldest go. What is gathered for the next one, and the block that is made of it, is what the
+listener serves before it looks at its deadline: some megabytes at most."""
 BLOCK_BYTES: Final = 64
 """About what a block takes beside its contents."""
 PREPARED_MAX: Final = 10_000
 DRIVER_CHARS_MAX: Final = 100
 LABEL_BYTES_MAX: Final = 1_000
 """A label has less."""
+GOES_MAX: Final = 256
+"""In a block, where no listener goes round."""
+BARE, IN_SEGMENT = b"\0", b"\1"
+"""Forms in which requests are kept. Nothing else in a block begins so."""
 
-_SECONDS: Final = Struct(">d")
+_COUNT: Final = Struct(">I")
+_SECONDS_TYPE: Final = "d"
+_SECONDS_BYTES: Final = array(_SECONDS_TYPE).itemsize
 _READ: Final = Struct(">BhII")
 _READ_MARK: Final = 0xFF
 """No request begins so."""
@@ -62,64 +73,104 @@ class Go(NamedTuple):
     reads: Mapping[int, tuple[int, int]]
 
     @classmethod
-    def of(cls, block: bytes, next_number: int) -> "Go":
+    def all_of(cls, block: bytes, next_number: int) -> "list[Go]":
         """`next_number`: of the request behind it."""
-        (seconds,) = _SECONDS.unpack_from(block)
-        parts = block[_SECONDS.size : _SECONDS.size + LABEL_BYTES_MAX].split(b"\0", 3)[:3]
+        (count,) = _COUNT.unpack_from(block)
+        at = _COUNT.size + count * _SECONDS_BYTES
+        times = array(_SECONDS_TYPE, block[_COUNT.size : at])
+        found: list[Go] = []
+        for seconds in times:
+            go, at = cls._at(block, at, seconds)
+            found.append(go)
+        number = next_number
+        for index in reversed(range(count)):
+            number -= len(found[index].exchanges)
+            found[index] = found[index]._replace(number=number)
+        return found
+
+    @classmethod
+    def _at(cls, block: bytes, at: int, seconds: float) -> "tuple[Go, int]":
+        """The one that begins there, its number left out, and where it ends."""
+        form = block[at : at + 1]
+        parts = block[at + 1 : at + LABEL_BYTES_MAX].split(b"\0", 3)[:3]
         client, driver, keyspace = [part.decode() for part in parts]
-        at = _SECONDS.size + sum(map(len, parts)) + len(parts)
+        at += 1 + sum(map(len, parts)) + len(parts)
         reads: dict[int, tuple[int, int]] = {}
         while block[at] == _READ_MARK:
             _, stream, rows, tombstones = _READ.unpack_from(block, at)
             reads[stream] = rows, tombstones
             at += _READ.size
         envelopes: list[Envelope] = []
-        while at < len(block) and not block[at] & RESPONSE_BIT:
-            version, flags, stream, opcode, length = unpack_head(block, at)
-            at += ENVELOPE_HEAD_LENGTH + length
-            envelopes.append((version, flags, stream, opcode, block[at - length : at]))
+        if form == IN_SEGMENT:
+            payload, at = plain_payload(block, at)
+            envelopes.extend(_envelopes(payload))
+        else:
+            while block[at] < RESPONSE_BIT:
+                envelope = _envelope_at(block, at)
+                envelopes.append(envelope)
+                at += ENVELOPE_HEAD_LENGTH + len(envelope[_BODY])
         exchanges: list[tuple[Envelope, bytes]] = []
         for envelope in envelopes:
-            if at >= len(block):
-                break
             end = at + ENVELOPE_HEAD_LENGTH + unpack_head(block, at)[-1]
             exchanges.append((envelope, block[at:end]))
             at = end
-        return cls(next_number - len(envelopes), seconds, client, driver, keyspace or None, exchanges, reads)
+        return cls(0, seconds, client, driver, keyspace or None, exchanges, reads), at
 
 
 class QueryLog:
-    """See the module. `next_number`: what the next request will have; `prepared`: texts of prepared statements, by id."""
+    """See the module."""
 
-    __slots__ = ("_blocks", "_prepared", "_size", "next_number")
+    __slots__ = ("_blocks", "_parts", "_prepared", "_sealed_count", "_seconds", "_size")
 
     def __init__(self, prepared: dict[bytes, str]) -> None:
-        self.next_number = 0
         self._prepared = {statement_id: obfuscated(text) for statement_id, text in prepared.items()}
         self._blocks: deque[bytes] = deque()
-        self._size = 0
+        self._size = self._sealed_count = 0
+        self._parts: list[bytes] = []  # of each go: label; requests, behind its reads; one for each answer
+        self._seconds: list[float] = []
+
+    @property
+    def next_number(self) -> int:
+        """What the next request will have."""
+        return self._sealed_count + self._gathered_count
+
+    @property
+    def _gathered_count(self) -> int:
+        return len(self._parts) - 2 * len(self._seconds)
+
+    def came(self, session: "Session", received: bytes, answers: Sequence[bytes], seconds: float) -> None:
+        """A session served what it received, and nothing else, on fast paths alone: so none of it has a password, and
+        nobody counted what one read. `seconds`: what all took together."""
+        parts = self._parts
+        parts += (session.label or _labelled(session), received)
+        parts += answers
+        self._seconds.append(seconds)
 
     def served(
-        self,
-        session: "Session",
-        envelopes: "Sequence[Envelope]",
-        answers: Sequence[bytes],
-        seconds: float,
-        received: bytes = b"",
+        self, session: "Session", envelopes: "Sequence[Envelope]", answers: Sequence[bytes], seconds: float
     ) -> None:
         """See Observer."""
-        reads = b""
-        if not received:
-            if not envelopes:
-                return
-            received, answers = self._put_together(envelopes, answers)
-            reads = _packed_reads(session.reads)
-        state = session.state
-        keyspace, options, label = state.label
-        if options is not state.options or keyspace != state.keyspace:
-            label = _label(state)
-        block = b"".join((_pack_seconds(seconds), label, reads, received, *answers))
-        self.next_number += len(envelopes)
+        if len(envelopes) != len(answers):  # of two on one stream nobody knows which was answered
+            count = min(len(envelopes), len(answers))
+            envelopes, answers = envelopes[:count], answers[:count]
+        if not envelopes:
+            return
+        requests, answers = self._put_together(envelopes, answers)
+        label = _labelled(session)  # anew: one of them may have changed what it says
+        self._parts += (BARE + label[1:], _packed_reads(session.reads) + requests, *answers)
+        self._seconds.append(seconds)
+        if len(self._seconds) >= GOES_MAX:
+            self.seal()
+
+    def seal(self) -> None:
+        """Makes a block of what was gathered."""
+        parts, times = self._parts, self._seconds
+        if not times:
+            return
+        self._sealed_count += self._gathered_count
+        block = b"".join((_pack_count(len(times)), array(_SECONDS_TYPE, times).tobytes(), *parts))
+        parts.clear()
+        times.clear()
         blocks, size = self._blocks, self._size + len(block) + BLOCK_BYTES
         blocks.append(block)
         while size > QUERY_BYTES_MAX and len(blocks) > 1:
@@ -154,21 +205,38 @@ class QueryLog:
 
     def goes(self, since: int) -> list[Go]:
         """Those with requests of this number and later."""
+        self.seal()
         found: list[Go] = []
         number = self.next_number
         for block in reversed(self._blocks):
             if number <= since:
                 break
-            found.append(Go.of(block, number))
-            number = found[-1].number
-        return found[::-1]
+            goes = Go.all_of(block, number)
+            found += reversed(goes)
+            number = goes[0].number
+        return [go for go in reversed(found) if go.number + len(go.exchanges) > since]
 
 
-def _label(state: "ClientState") -> bytes:
-    """Who it is, as blocks have it."""
+def _envelope_at(data: bytes, at: int) -> Envelope:
+    version, flags, stream, opcode, length = unpack_head(data, at)
+    at += ENVELOPE_HEAD_LENGTH
+    return version, flags, stream, opcode, data[at : at + length]
+
+
+def _envelopes(data: bytes) -> Iterator[Envelope]:
+    at = 0
+    while at < len(data):
+        envelope = _envelope_at(data, at)
+        yield envelope
+        at += ENVELOPE_HEAD_LENGTH + len(envelope[_BODY])
+
+
+def _labelled(session: "Session") -> bytes:
+    """Who it is, as blocks have it, of goes on fast paths."""
+    state = session.state
     parts = (f"{state.address}:{state.port}", state.driver[:DRIVER_CHARS_MAX], state.keyspace or "")
-    label = b"".join([part.replace("\0", " ").encode() + b"\0" for part in parts])
-    state.label = state.keyspace, state.options, label
+    form = IN_SEGMENT if state.version >= SEGMENTS_SINCE else BARE
+    session.label = label = b"".join([form, *[part.replace("\0", " ").encode() + b"\0" for part in parts]])
     return label
 
 
@@ -207,4 +275,4 @@ def _may_have_secret(opcode: int, body: bytes, answer: bytes) -> bool:
     return opcode == AUTH_RESPONSE or may_have_password(body)
 
 
-_pack_seconds = _SECONDS.pack
+_pack_count = _COUNT.pack

@@ -15,8 +15,8 @@ from cqlserver.query_log.entries import Entry, Filter, described, entries
 from cqlserver.query_log.habits import findings
 from cqlserver.query_log.recording import QueryLog
 from protocol.frames import encoder
-from protocol.requests import Batch, BatchEntry, Query, QueryOptions, Startup, encode
-from protocol.responses import PreparedResult
+from protocol.requests import Batch, BatchEntry, Query, QueryOptions, Request, Startup, encode
+from protocol.responses import PreparedResult, Response
 
 SCHEMA = (
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
@@ -35,10 +35,16 @@ class Recorded(SmallSession):
     """A session whose log is on. `entries()`: what it recorded since."""
 
     def __init__(self) -> None:
+        self.log = QueryLog({})
         super().__init__(True, SCHEMA)
         self.log = QueryLog(self.node.statements.prepared_texts())
         self.node.sessions[self.session] = None
         self.node.record(self.log)
+
+    def ask(self, request: Request) -> Response:
+        response = super().ask(request)
+        self.log.seal()  # as the listener does behind each go
+        return response
 
     def entries(self, **wanted: str) -> list[Entry]:
         return [entry for entry in entries(self.log, 0) if Filter(**wanted).takes(entry)]  # type: ignore[arg-type]
@@ -142,9 +148,37 @@ def test_what_fast_paths_answered_is_kept_as_it_came(session: Recorded, monkeypa
     text = "INSERT INTO ks.u (k, n) VALUES (1, 1)"
     session.ask(Query(text))
     with monkeypatch.context() as patch:
-        patch.delattr(QueryLog, "_put_together")
+        patch.delattr(QueryLog, "served")
         session.ask(Query(text))
     assert [entry["cql"] for entry in session.told()] == [text, text]
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_what_several_clients_asked_in_one_round_of_the_listener(version: int) -> None:
+    """One block has all of it, each go under its client and its keyspace."""
+    session = Recorded()
+    text = "INSERT INTO ks.u (k, n) VALUES (1, 1)"
+    clients = [Session(session.node, "127.0.0.1", port) for port in (2, 3)]
+    packed = encoder(version)
+    for client in clients:
+        session.node.sessions[client] = None
+        client.receive(encode(Startup({"CQL_VERSION": "3.0.0"}), version, 0))
+        client.take_later()
+    session.log.seal()
+    before = session.log.next_number
+    for asked in ([text], [text, text], ["USE ks"], [text]):
+        for client in clients:
+            client.receive(packed.encode([encode(Query(one), version, stream) for stream, one in enumerate(asked)]))
+    assert session.log.next_number == before + 10
+    session.log.seal()
+    assert session.log.next_number == before + 10
+    told = [described(entry, session.node.schema) for entry in entries(session.log, before)]
+    assert [(entry["client"], entry["keyspace"]) for entry in told] == [
+        ("127.0.0.1:2", None), ("127.0.0.1:3", None), *[("127.0.0.1:2", None)] * 2, *[("127.0.0.1:3", None)] * 2,
+        ("127.0.0.1:2", "ks"), ("127.0.0.1:3", "ks"), ("127.0.0.1:2", "ks"), ("127.0.0.1:3", "ks"),
+    ]  # fmt: skip
+    assert [entry["number"] for entry in told] == list(range(before, before + 10))
+    assert len(session.log.goes(before + 9)) == 1
 
 
 def test_rows_read_by_what_takes_several_steps(session: Recorded) -> None:
