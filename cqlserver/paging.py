@@ -29,6 +29,10 @@ _HAS_ROW = 2
 _HEAD = Struct(">BI")
 _BODY = Struct(">BII")
 _LENGTH = Struct(">I")
+DESCRIBE_PAGE = Struct(">H16sq")
+"""The state of DESCRIBE, which is another: version, the schema's version, how many rows there were until then."""
+DESCRIBE_VERSION = 1
+_OF_DESCRIBE = DESCRIBE_VERSION.to_bytes(2, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,12 @@ def decode_paging_state(data: bytes) -> PagingState:
         return _decode(data)
     except (ValueError, IndexError):
         raise ProtocolError("Invalid value for the paging state") from None
+
+
+def check_paging_state(data: bytes | None) -> None:
+    """Any request that brings one is asked for it, whatever it would do with it. Raises ProtocolError."""
+    if data is not None and not (len(data) == DESCRIBE_PAGE.size and data.startswith(_OF_DESCRIBE)):
+        decode_paging_state(data)
 
 
 def _decode(data: bytes) -> PagingState:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
+from cqlserver.paging import check_paging_state
 from cqlserver.pending import Pending
 from cqlserver.plan_cache import PlanCache
 from cqlserver.plan_size import SMALL_BYTES, SMALL_TEXT_CHARS, measured_bytes
@@ -189,6 +190,7 @@ class Statements:
     # --- QUERY ---------------------------------------------------------------------------------------------------------
 
     def query(self, state: ClientState, text: str, options: QueryOptions) -> "Response | Pending[Response]":
+        check_paging_state(options.paging_state)
         keyspace = self._keyspace(options.keyspace, state)
         if options.page_size == 0:
             raise ProtocolError("The page size cannot be 0")
@@ -356,6 +358,7 @@ class Statements:
         return response
 
     def execute(self, state: ClientState, request: Execute) -> "Response | Pending[Response]":
+        check_paging_state(request.options.paging_state)
         prepared = self._get(request.statement_id)
         plan, options, was_warned = prepared.plan, request.options, state.is_warned_of_use
         if not prepared.is_qualified and state.keyspace != prepared.tables_keyspace:

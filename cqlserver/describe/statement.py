@@ -1,6 +1,5 @@
 """DESCRIBE in all its forms -> columns and rows (cql3/statements/DescribeStatement.java)."""
 
-import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from cqlserver.describe.text import (
     type_text,
     view_text,
 )
+from cqlserver.paging import DESCRIBE_PAGE, DESCRIBE_VERSION
 from grammar.tree import Describe, DescribeKind
 from protocol.errors import InvalidRequest
 from protocol.responses import ColumnSpec
@@ -328,10 +328,8 @@ _ELEMENTS: Final[Mapping[DescribeKind, Callable[[Schema, Describe, str | None], 
 
 # -- pages ------------------------------------------------------------------------------------------------------------
 
-_PAGE: Final = struct.Struct(">H16sq")
 TEXTS_PER_GO_MAX = 40
 """Of tables that DESCRIBE prints in a go of the loop."""
-_PAGE_VERSION: Final = 1
 
 
 def describe_page(
@@ -340,10 +338,10 @@ def describe_page(
     """One page of the rows and the state that asks for the next, which holds as long as the schema stays the same."""
     offset = 0
     if paging_state is not None:
-        if len(paging_state) != _PAGE.size:
+        if len(paging_state) != DESCRIBE_PAGE.size:
             raise InvalidRequest("Invalid paging state.")
-        state_version, schema_version, offset = _PAGE.unpack(paging_state)
-        if state_version != _PAGE_VERSION:
+        state_version, schema_version, offset = DESCRIBE_PAGE.unpack(paging_state)
+        if state_version != DESCRIBE_VERSION:
             raise InvalidRequest("Incompatible paging state")
         if schema_version != version.bytes:
             raise InvalidRequest(
@@ -355,4 +353,4 @@ def describe_page(
     page = rows[offset : offset + page_size]
     if len(page) < page_size:
         return page, None
-    return page, _PAGE.pack(_PAGE_VERSION, version.bytes, offset + page_size)
+    return page, DESCRIBE_PAGE.pack(DESCRIBE_VERSION, version.bytes, offset + page_size)

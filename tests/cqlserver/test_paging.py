@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cqlserver.paging import NO_LIMIT, PagingState, decode_paging_state
+from cqlserver.paging import (
+    DESCRIBE_PAGE,
+    DESCRIBE_VERSION,
+    NO_LIMIT,
+    PagingState,
+    check_paging_state,
+    decode_paging_state,
+)
 from protocol.errors import ProtocolError
 
 STATES = st.builds(
@@ -36,3 +43,12 @@ def test_damage_truncation_and_trailing_bytes_are_refused() -> None:
     for data in damaged:
         with pytest.raises(ProtocolError):
             decode_paging_state(data)
+
+
+def test_any_request_is_asked_for_its_state() -> None:
+    check_paging_state(None)
+    check_paging_state(PagingState(b"key", None, 5, 2).encode())
+    check_paging_state(DESCRIBE_PAGE.pack(DESCRIBE_VERSION, bytes(16), 40))
+    for data in (b"", b"garbage", DESCRIBE_PAGE.pack(2, bytes(16), 40)):
+        with pytest.raises(ProtocolError):
+            check_paging_state(data)
