@@ -130,10 +130,12 @@ class Control:
         return pending.result
 
     def _end_turn(self) -> None:
-        """The log has what was written: nobody else may write it for a while. (Messages leave by themselves.) Raises
-        StorageError."""
+        """The log has what the turn wrote, and what it has for other nodes leaves: nobody else may do anything for a while.
+        Raises StorageError."""
         if self.node.commit_log is not None:
             self.node.commit_log.write()
+        if self.node.after_turn is not None:
+            self.node.after_turn()
 
     async def _finish(self, pending: Pending[T]) -> None:
         """Raises TooLong where steps of the loop can't do it."""
