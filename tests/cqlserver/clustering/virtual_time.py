@@ -21,7 +21,7 @@ from storage.environment.memory import FaultyDisk
 from storage.environment.strands import ThreadWorkers
 
 IDLE_S = 0.03
-"""Of real time, for threads that are at work: then time jumps to what is due next."""
+"""Of real time, for strands that wait for the disk: then time jumps to what is due next."""
 START_US = 1_800_000_000_000_000
 _BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -85,7 +85,12 @@ def run(
         environment = Environment(own, Rng(config.host.encode()), FaultyDisk(), ThreadWorkers(own.monotonic))
         return open_node(config, environment, is_one_of_several)
 
+    async def at_once(function: Callable[..., object], *arguments: object) -> object:
+        await trio.lowlevel.checkpoint()
+        return function(*arguments)
+
     monkeypatch.setattr(in_process, "open_node", opened)
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
     cluster = LocalCluster(node_configs(Config(port=0, data=data, control_port=None, **named), 3))  # type: ignore[arg-type]
 
     async def main() -> None:
