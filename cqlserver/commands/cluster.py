@@ -78,8 +78,8 @@ def run_processes(configs: "list[Config]", arguments: list[str]) -> None:
     if all(config.data is None or not config.data.exists() for config in configs):
         together += ["--set", "auto_bootstrap=false"]  # nobody has anything that others would have to get
     for index, config in enumerate(configs, 1):
-        place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds, "--control-port", "0"]
-        place += ["--dc", config.datacenter]
+        place = ["--host", config.host, "--port", str(config.port), "--seeds", seeds]
+        place += ["--control-port", str(config.control_port or 0), "--dc", config.datacenter]
         place += ["--memory"] if config.data is None else ["--data", str(config.data)]
         if config.log_file is not None:  # each has its own: it rolls it
             path = config.log_file.path

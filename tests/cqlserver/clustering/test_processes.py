@@ -69,11 +69,14 @@ def test_garbage_and_strangers_are_turned_away(ring: ProcessRing) -> None:
 
 def test_nodes_that_are_started_at_once_are_together_when_clients_may_come(tmp_path: Path) -> None:
     command = [sys.executable, "-P", "-m", "cqlserver", "cluster", "--nodes", "3", "--data", str(tmp_path / "data")]
-    command += ["--port", str(free_port()), "--storage-port", str(free_port()), "--control-port", "0", "--ready-file", "-"]
+    control = free_port()
+    ports = ("--port", free_port(), "--storage-port", free_port(), "--control-port", control)
+    command += [*map(str, ports), "--ready-file", "-"]
     for life in range(2):
         server = launch(command, READY_S)
         try:
             assert [count(node, "SELECT * FROM system.peers", ONE) for node in server.nodes] == [2, 2, 2]
+            assert server.control_port == server.nodes[0].control_port == control
             if life == 0:
                 replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}"
                 ask(server.nodes[0], f"CREATE KEYSPACE ks WITH replication = {replication}", ONE)
