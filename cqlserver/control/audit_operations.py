@@ -1,9 +1,14 @@
 """The operations of the control port on the audit log and the full query log: those that nodetool asks for."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import auditing
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
+
+if TYPE_CHECKING:
+    from cqlserver.control import auditing
+else:
+    (auditing,) = later("auditing")
 
 _FILES: Final = (
     Argument("roll_cycle", STRING, "when a new file is begun: MINUTELY, HOURLY, DAILY", None),

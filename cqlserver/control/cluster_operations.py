@@ -1,9 +1,15 @@
 """The operations of the control port on the cluster that a node is in: those that nodetool asks for."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import cluster_facts, gossiping, repair_sessions, repairing
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation, list_of
+
+if TYPE_CHECKING:
+    from cqlserver.control import cluster_facts, gossiping, repair_sessions, repairing
+else:
+    cluster_facts, gossiping = later("cluster_facts", "gossiping")
+    repair_sessions, repairing = later("repair_sessions", "repairing")
 
 _TABLES_AND_RANGE: Final = (
     Argument("keyspace", STRING, "of its tables alone", None),

@@ -1,10 +1,15 @@
 """The operations of the control port on what is counted, and logged."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import logging_levels, profiling, statistics
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation
-from cqlserver.metrics.profile import SAMPLERS
+from cqlserver.metrics.samplers import SAMPLERS
+
+if TYPE_CHECKING:
+    from cqlserver.control import logging_levels, profiling, statistics
+else:
+    logging_levels, profiling, statistics = later("logging_levels", "profiling", "statistics")
 
 _SAMPLED: Final = (
     Argument("keyspace", STRING, "of this keyspace alone", None),

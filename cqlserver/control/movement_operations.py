@@ -1,9 +1,14 @@
 """The operations of the control port that change the ring."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import movements, nodes
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, Argument, Operation
+
+if TYPE_CHECKING:
+    from cqlserver.control import movements, nodes
+else:
+    movements, nodes = later("movements", "nodes")
 
 _NODE: Final = Argument("node", INTEGER, "of a cluster in one process: the node's number, from 1 on", None)
 _STATUS: Final = {"type": "object", "properties": {"status": STRING.schema}}

@@ -1,9 +1,14 @@
 """The operations of the control port on groups of networks: those that nodetool asks for."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import networks
+from cqlserver.control.later import later
 from cqlserver.control.operation import NOTHING, STRING, STRINGS, Argument, Operation, list_of
+
+if TYPE_CHECKING:
+    from cqlserver.control import networks
+else:
+    (networks,) = later("networks")
 
 _GROUP: Final = Argument("group", STRING, "its name")
 

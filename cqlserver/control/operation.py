@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control.context import BadArgument
+if TYPE_CHECKING:
+    from cqlserver.control.context import BadArgument
 
 REQUIRED: Final = object()
 
@@ -67,16 +68,16 @@ class Operation:
         for name in given:
             if name not in known:
                 takes = ", ".join(known) or "no arguments"
-                raise BadArgument(f"{self.name} takes no {name}; it takes {takes}")
+                raise _bad_argument(f"{self.name} takes no {name}; it takes {takes}")
         checked: dict[str, object] = {}
         for argument in self.arguments:
             value = given.get(argument.name)
             if value is None:
                 if argument.is_required:
-                    raise BadArgument(f"{self.name} needs {argument.name}: {argument.summary}")
+                    raise _bad_argument(f"{self.name} needs {argument.name}: {argument.summary}")
                 value = argument.default
             elif not argument.kind.takes(value):
-                raise BadArgument(f"{self.name}: {argument.name} is {value!r}, and not {argument.kind.schema['type']}")
+                raise _bad_argument(f"{self.name}: {argument.name} is {value!r}, and not {argument.kind.schema['type']}")
             checked[argument.name] = value
         return checked
 
@@ -88,8 +89,15 @@ class Operation:
             try:
                 values[name] = kinds[name].from_text(text) if name in kinds else text
             except (ValueError, KeyError):
-                raise BadArgument(f"{self.name}: {name} is {text!r}, and not {kinds[name].schema['type']}") from None
+                raise _bad_argument(f"{self.name}: {name} is {text!r}, and not {kinds[name].schema['type']}") from None
         return self.checked(values)
+
+
+def _bad_argument(message: str) -> "BadArgument":
+    """Of a module that has the whole server: for whoever runs operations, not for the command line."""
+    from cqlserver.control.context import BadArgument
+
+    return BadArgument(message)
 
 
 NOTHING: Final[Mapping[str, object]] = {"type": "object", "maxProperties": 0}

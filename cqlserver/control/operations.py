@@ -1,16 +1,21 @@
 """The table of operations: their names, what they take, what they answer. See the package's text for how to add one."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import copying, nodes, query_log, verbs
 from cqlserver.control.audit_operations import AUDIT_OPERATIONS
 from cqlserver.control.cluster_operations import CLUSTER_OPERATIONS
+from cqlserver.control.later import later
 from cqlserver.control.metric_operations import METRIC_OPERATIONS
 from cqlserver.control.movement_operations import MOVEMENT_OPERATIONS
 from cqlserver.control.network_operations import NETWORK_OPERATIONS
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, Argument, Operation
 from cqlserver.control.storage_operations import STORAGE_OPERATIONS
+
+if TYPE_CHECKING:
+    from cqlserver.control import copying, nodes, query_log, verbs
+else:
+    copying, nodes, query_log, verbs = later("copying", "nodes", "query_log", "verbs")
 
 _COLUMN: Final = {"type": "object", "properties": {"name": STRING.schema, "type": STRING.schema}}
 _ROWS: Final[Mapping[str, object]] = {
@@ -32,6 +37,7 @@ _NAME = Argument("name", STRING, "the snapshot's name")
 _SINCE = Argument("since", INTEGER, "of this number (a `next` of before) and later", 0)
 _NEXT: Final = {"type": "integer", "description": "the number of the next request"}
 
+_PAGE_SIZE: Final = 5_000
 _NODE = Argument("node", INTEGER, "the node's number, from 1 on")
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -88,7 +94,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         (
             Argument("cql", STRING, "the statements"),
             Argument("keyspace", STRING, "of names without one", None),
-            Argument("page_size", INTEGER, "rows in one answer", verbs.PAGE_SIZE),
+            Argument("page_size", INTEGER, "rows in one answer", _PAGE_SIZE),
             Argument("paging_state", STRING, "of the answer before", None),
         ),
         _ROWS,

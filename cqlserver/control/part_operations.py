@@ -1,9 +1,15 @@
 """The operations of the control port on single keys and SSTables, and on what can be stopped, emptied and set."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import estimates, guarding, parts, switches
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, WHICH, Argument, Operation, list_of
+from cqlserver.control.stoppable import STOPPABLE
+
+if TYPE_CHECKING:
+    from cqlserver.control import estimates, guarding, parts, switches
+else:
+    estimates, guarding, parts, switches = later("estimates", "guarding", "parts", "switches")
 
 _TABLE: Final = (Argument("keyspace", STRING, "its keyspace"), Argument("table", STRING, "its name"))
 _KEY: Final = Argument("key", STRING, "of a partition, components with colons between them")
@@ -85,7 +91,7 @@ PART_OPERATIONS: Final[tuple[Operation, ...]] = (
         "stop_tasks",
         "Stops compactions and the like that go on",
         (
-            Argument("kind", STRING, f"one of {', '.join(switches.STOPPABLE)}"),
+            Argument("kind", STRING, f"one of {', '.join(STOPPABLE)}"),
             Argument("id", STRING, "the one of this id alone", ""),
         ),
         NOTHING,

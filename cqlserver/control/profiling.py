@@ -11,7 +11,8 @@ import trio
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.control.parts import the_store
 from cqlserver.control.storing import chosen_stores
-from cqlserver.metrics.profile import SAMPLERS, AlreadySampling, Profile
+from cqlserver.metrics.profile import AlreadySampling, Profile
+from cqlserver.metrics.samplers import SAMPLERS
 from cqlserver.nodetool.sampled import formatted
 from storage.schema.metadata import TableMetadata
 

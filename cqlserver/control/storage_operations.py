@@ -1,10 +1,17 @@
 """The operations of the control port on what a node keeps: those that nodetool asks for."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cqlserver.control import compacting, importing, node_facts, snapshotting, storing, table_stats
+from cqlserver.control.later import later
 from cqlserver.control.operation import BOOLEAN, INTEGER, NOTHING, STRING, STRINGS, WHICH, Argument, Operation, list_of
 from cqlserver.control.part_operations import PART_OPERATIONS
+
+if TYPE_CHECKING:
+    from cqlserver.control import compacting, importing, node_facts, snapshotting, storing, table_stats
+else:
+    compacting, importing, node_facts, snapshotting, storing, table_stats = later(
+        "compacting", "importing", "node_facts", "snapshotting", "storing", "table_stats"
+    )
 
 STORAGE_OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("flush", "Writes what memtables have to SSTables", WHICH, NOTHING, storing.flush, alone=False),

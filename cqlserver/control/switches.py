@@ -3,21 +3,11 @@
 from typing import Final
 
 from cqlserver.control.context import BadArgument, Control, Refused
+from cqlserver.control.stoppable import STOPPABLE
 from cqlserver.control.storing import DRAINED
 from cqlserver.system.virtual_tables import CACHES
 from storage.background import TaskState
 
-STOPPABLE: Final = {
-    "CLEANUP": "Cleanup",
-    "COMPACTION": "Compaction",
-    "GARBAGE_COLLECT": "Remove deleted data",
-    "MAJOR_COMPACTION": "Major compaction",
-    "SCRUB": "Scrub",
-    "UPGRADE_SSTABLES": "Upgrade sstables",
-    "VERIFY": "Verify",
-    "VIEW_BUILD": "View build",
-}
-"""Cassandra's types of operations, and what such tasks are called."""
 MIB: Final = 1 << 20
 
 

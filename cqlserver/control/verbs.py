@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from cqlserver.clustering.saved import KeptCluster, SavedCluster
     from cqlserver.control.kept_state import KeptState
 
-PAGE_SIZE: Final = 5_000
 PAGE_SIZE_MAX: Final = 10_000
 """An answer is put together in memory, and sent in one piece."""
 JSON_BYTES_PER_GO: Final = 50_000

@@ -6,9 +6,20 @@ Nothing of it is on the way of requests otherwise: meanwhile sessions have no fa
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
+from cqlserver.metrics.samplers import (
+    CONTENTIONS,
+    FREQUENCIES,
+    READ_ROWS,
+    READ_SSTABLES,
+    READ_TIME,
+    READ_TOMBSTONES,
+    READS,
+    WRITE_SIZE,
+    WRITES,
+)
 from storage.keys import key_text
 from storage.memtable.memtable import Memtable
 from storage.mutation import ComplexColumn, PartitionUpdate, Row
@@ -16,18 +27,6 @@ from storage.schema.metadata import TableMetadata
 
 if TYPE_CHECKING:
     from storage.reads import TableStore
-
-READS: Final = "READS"
-WRITES: Final = "WRITES"
-READ_TIME: Final = "LOCAL_READ_TIME"
-READ_ROWS: Final = "READ_ROW_COUNT"
-READ_TOMBSTONES: Final = "READ_TOMBSTONE_COUNT"
-READ_SSTABLES: Final = "READ_SSTABLE_COUNT"
-WRITE_SIZE: Final = "WRITE_SIZE"
-CONTENTIONS: Final = "CAS_CONTENTIONS"
-SAMPLERS: Final = (READS, WRITES, READ_TIME, READ_ROWS, READ_TOMBSTONES, READ_SSTABLES, WRITE_SIZE, CONTENTIONS)
-FREQUENCIES: Final = frozenset((READS, WRITES, CONTENTIONS))
-"""What is added up by partition; of the others the largest are kept."""
 
 _TIME, _SHORT, _DELETION = 8, 4, 12
 """Bytes that a timestamp or a time to come takes, a TTL, a deletion (Cassandra's dataSize methods)."""

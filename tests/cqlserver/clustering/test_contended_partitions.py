@@ -3,7 +3,8 @@
 import pytest
 
 from benchmarks.replicated import Part
-from cqlserver.metrics.profile import CONTENTIONS, Profile
+from cqlserver.metrics.profile import Profile
+from cqlserver.metrics.samplers import CONTENTIONS
 from protocol import requests, responses
 from protocol.errors import WriteTimeout
 from tests.cqlserver.clustering.fast import QUORUM, VERSION, Fast

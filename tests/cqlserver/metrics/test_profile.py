@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from small_session import SmallSession
 
-from cqlserver.metrics.profile import SAMPLERS, AlreadySampling, Largest, Profile, StreamSummary
+from cqlserver.metrics.profile import AlreadySampling, Largest, Profile, StreamSummary
+from cqlserver.metrics.samplers import SAMPLERS
 from cqlserver.nodetool.sampled import formatted
 from protocol.primitives import Value
 from protocol.requests import Batch, BatchEntry, Query, QueryOptions
