@@ -122,6 +122,10 @@ class Server:
         default_factory=lambda: SimpleNamespace(networks=SimpleNamespace(counts=NetworkCounts(lambda: 0.0)))
     )
 
+    def gossip_rows(self) -> tuple[Mapping[str, object], ...]:
+        """Nobody is heard of."""
+        return ()
+
 
 def rows(server: Server, keyspace: str, name: str) -> list[Mapping[str, object]]:
     table = table_of(keyspace, name)
