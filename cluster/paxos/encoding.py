@@ -57,8 +57,8 @@ def encode_answer(answer: PaxosAnswer) -> tuple[Verb, bytes]:
         case Promise(ballot, (accepted, proposal), (committed, commit), digest):
             head = _PROMISE.pack(ballot, accepted, committed, len(proposal), len(commit))
             return Verb.PROMISE, b"".join((head, proposal, commit, digest))
-        case Refusal(ballot, promised):
-            return Verb.REFUSAL, ballot + promised
+        case Refusal(ballot, promised, of_proposal):
+            return Verb.REFUSAL, ballot + promised + (b"\1" if of_proposal else b"\0")
         case Accept(ballot):
             return Verb.ACCEPT, ballot
         case Committed(ballot):
@@ -72,7 +72,7 @@ def maybe_answer(verb: int, body: bytes) -> PaxosAnswer | None:
     if verb == Verb.COMMITTED:
         return Committed(_ballot(body))
     if verb == Verb.REFUSAL:
-        return Refusal(_ballot(body[:BALLOT_BYTES]), _ballot(body[BALLOT_BYTES:]))
+        return Refusal(_ballot(body[:BALLOT_BYTES]), _ballot(body[BALLOT_BYTES:-1]), body[-1:] == b"\1")
     return _promise(body) if verb == Verb.PROMISE else None
 
 

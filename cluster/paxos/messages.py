@@ -26,10 +26,12 @@ class Promise(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Of a Prepare or a Propose: the replica has promised `promised`, which is higher."""
+    """The replica has promised `promised`, which is higher. Of a Prepare, or `of_proposal`: who has refused a copy of the one
+    may have accepted the other."""
 
     ballot: Ballot
     promised: Ballot
+    of_proposal: bool = False
 
 
 class Propose(NamedTuple):

@@ -137,7 +137,8 @@ class Proposer(Generic[Peer]):
         """A replica answered; answers to attempts before are of no use."""
         if isinstance(answer, Refusal):
             self._seen = max(self._seen, answer.promised)
-            is_current = answer.ballot == self._ballot and self.phase in _REFUSABLE
+            refusable = _PROPOSING if answer.of_proposal else _PREPARING  # else it is of a copy that came late
+            is_current = answer.ballot == self._ballot and self.phase in refusable
             return self._receive_refusal(sender, now_s) if is_current else []
         if answer.ballot != self._ballot:
             return []
@@ -253,5 +254,6 @@ class Proposer(Generic[Peer]):
         return [Send(self._replicas, message)]
 
 
-_REFUSABLE: Final = frozenset((Phase.PREPARING, Phase.PROPOSING, Phase.FINISHING))
+_PREPARING: Final = frozenset((Phase.PREPARING,))
+_PROPOSING: Final = frozenset((Phase.PROPOSING, Phase.FINISHING))
 _COUNTING: Final = frozenset((Phase.PROPOSING, Phase.COMMITTING))

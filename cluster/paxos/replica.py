@@ -18,8 +18,10 @@ def answered(state: PaxosState, request: PaxosRequest) -> tuple[PaxosState, Paxo
             _, accepted, committed = state
             return PaxosState(ballot, accepted, committed), Promise(ballot, accepted, committed)
         case Propose(proposal):
+            if proposal.ballot == state.accepted.ballot:  # it came twice: who has accepted may not say that he refuses
+                return state, Accept(proposal.ballot)
             if proposal.ballot < state.latest:
-                return state, Refusal(proposal.ballot, state.latest)
+                return state, Refusal(proposal.ballot, state.latest, of_proposal=True)
             if proposal.ballot == state.committed.ballot:  # it was decided without this replica, and it knows already
                 return state, Accept(proposal.ballot)
             return PaxosState(state.promised, proposal, state.committed), Accept(proposal.ballot)
