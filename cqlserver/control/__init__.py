@@ -6,5 +6,5 @@ connection. What nodetool asks for (`storage_operations.py`) has no method in Py
 imports of it is `client.py`, which needs nothing but the standard library.
 
 To add an operation: write `async def name(control: Control, *, argument: type) -> object`, which answers what JSON can
-say, and add an `Operation` to the table.
+say, and add an `Operation` to the table. The tables import none of these functions' modules (`later.py`).
 """
