@@ -198,7 +198,7 @@ def _permissions(said: Any) -> tuple[str, ...]:
 def _applicable(said: Any, resource: tree.Resource, p: ParseState) -> tuple[str, ...]:
     java_class, possible = _RESOURCE_PERMISSIONS[resource.kind]
     found = tuple(name for name in _permissions(said) if name in possible)
-    if not found:
+    if not found and java_class != "FunctionResource":  # of which it is told later what else is wrong
         p.errors.append(f"Resource type {java_class} does not support any of the requested permissions")
     return found
 

@@ -15,8 +15,16 @@ from storage.schema.metadata import is_system_keyspace
 _GRANTABLE_ON_SYSTEM = frozenset(("SELECT", "DESCRIBE", "ALTER"))
 
 
-def check_function(access: Access, resource: tree.Resource, text: str) -> None:
+def check_function(
+    access: Access, statement: tree.Grant | tree.Revoke | tree.ListPermissions, resource: tree.Resource, text: str
+) -> None:
     """What Cassandra's parser says of a function that is not there, or that nobody can grant anything on."""
+    _check_name(access, resource, text)
+    if not isinstance(statement, tree.ListPermissions) and not statement.permissions:
+        raise CqlSyntaxError("Resource type FunctionResource does not support any of the requested permissions")
+
+
+def _check_name(access: Access, resource: tree.Resource, text: str) -> None:
     if resource.kind is ResourceKind.KEYSPACE_FUNCTIONS and resource.keyspace == "system":
         raise InvalidRequest("Altering permissions on builtin functions is not supported")
     if resource.kind is not ResourceKind.FUNCTION:

@@ -44,7 +44,7 @@ _SAID: Final = ("superuser", "password", "login", "options", "hashed_password")
 
 def role_plan(node: "Node", statement: tree.Statement, text: str) -> ImmediatePlan:
     if isinstance(statement, tree.Grant | tree.Revoke | tree.ListPermissions) and statement.resource is not None:
-        grant_statements.check_function(node.access, statement.resource, text)
+        grant_statements.check_function(node.access, statement, statement.resource, text)
     conduct = _CONDUCTS[type(statement)]
 
     def execute(state: ClientState, options: QueryOptions) -> Outcome:
