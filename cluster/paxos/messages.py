@@ -26,8 +26,8 @@ class Promise(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The replica has promised `promised`, which is higher. Of a Prepare, or `of_proposal`: who has refused a copy of the one
-    may have accepted the other."""
+    """The replica has promised `promised`, which is higher. Of a Prepare, or `of_proposal`: who has refused a copy of the
+    one may have accepted the other."""
 
     ballot: Ballot
     promised: Ballot
