@@ -107,6 +107,7 @@ class Gossiper:
         self._heard_s: dict[Endpoint, float] = {}
         self._quarantine_until_s: dict[Endpoint, float] = {}
         self._asked: dict[Endpoint, None] = {}  # with an Echo, not answered yet
+        self._asked_before: dict[Endpoint, None] = {}  # the same, before the last tick
         self._events: list[GossipEvent] = []
         self._is_stopped = False
 
@@ -203,7 +204,8 @@ class Gossiper:
             return []
         own = self._states[self.local]
         self._states[self.local] = own.with_states({}, self._next_version())
-        self._asked.clear()  # whoever has not answered by now is asked again when he is heard of
+        # whoever has not answered by now is asked again when he is heard of; his answer may be on its way
+        self._asked_before, self._asked = self._asked, {}
         targets = self._targets()
         self._judge(now_s)
         if not targets:
@@ -279,12 +281,18 @@ class Gossiper:
             case Echo(is_reply=False):
                 return [(sender, Echo(is_reply=True))]
             case Echo():
-                if sender in self._asked:
-                    del self._asked[sender]
+                if self._forget_asking(sender):
                     self._mark_alive(sender, now_s)
             case Shutdown():
                 self._receive_shutdown(sender, message)
         return []
+
+    def _forget_asking(self, endpoint: Endpoint) -> bool:
+        """Whether it was asked."""
+        found = endpoint in self._asked or endpoint in self._asked_before
+        self._asked.pop(endpoint, None)
+        self._asked_before.pop(endpoint, None)
+        return found
 
     def _receive_syn(self, sender: Endpoint, syn: Syn) -> Outgoing:
         if syn.cluster_name != self.cluster_name:
@@ -377,7 +385,7 @@ class Gossiper:
         if self._states.pop(endpoint, None) is None:
             return
         self._live.pop(endpoint, None)
-        self._asked.pop(endpoint, None)
+        self._forget_asking(endpoint)
         self._heard_s.pop(endpoint, None)
         self.detector.forget(endpoint)
         self._quarantine_until_s[endpoint] = now_s + QUARANTINE_S
