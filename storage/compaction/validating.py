@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from protocol.errors import CorruptionError
 from protocol.types import CqlType, ListType, MapType, MarshalError, SetType, UserType
+from storage.environment.strands import in_turns
 from storage.keys import split_key
 from storage.memtable.packed import Layouts, StoredRow
 from storage.mutation import Cell, ComplexColumn, Row
@@ -47,7 +48,7 @@ class Validator:
                     self._value(name, type_, data.value)
             else:
                 assert isinstance(data, ComplexColumn)
-                for path, cell in data.cells.items():
+                for path, cell in in_turns(data.cells.items()):
                     self._cell(name, type_, path, cell)
 
     def _cell(self, name: str, type_: CqlType, path: bytes, cell: Cell) -> None:
