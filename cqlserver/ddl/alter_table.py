@@ -52,7 +52,7 @@ def alter_table(schema: Schema, statement: AlterTable, context: DdlContext) -> D
     keyspace_name, name = context.keyspace_of(statement.name), statement.name.name
     authorize(keyspace_name, "ALTER", f"<table {keyspace_name}.{name}>")
     if isinstance(statement, AlterTableWith):
-        build_params(Properties(statement.properties), None)
+        build_params(Properties(statement.properties), None, context.memtables)
     if isinstance(statement, AlterTableMask) and statement.mask:
         check_masking_enabled(context)
     check_keyspace_name(keyspace_name)
@@ -253,10 +253,10 @@ def _alter_params(
     schema: Schema, keyspace: KeyspaceMetadata, table: TableMetadata, statement: AlterTableWith, context: DdlContext
 ) -> TableMetadata:
     properties = Properties(statement.properties)
-    check_properties(properties)
+    check_properties(properties, context.memtables)
     if maybe_table_id(properties) is not None:
         raise ConfigurationError("Cannot alter table id.")
-    params = context.kept(build_params(properties, table.params))
+    params = context.kept(build_params(properties, table.params, context.memtables))
     if table.is_counter and params.default_time_to_live > 0:
         raise InvalidRequest("Cannot set default_time_to_live on a table with counters")
     if keyspace.views_of(table) and params.gc_grace_seconds == 0:

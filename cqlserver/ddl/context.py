@@ -56,6 +56,8 @@ class DdlContext:
     transient_replication_enabled: bool = False
     token_count: int = 16
     """num_tokens."""
+    memtables: frozenset[str] = frozenset(("default",))
+    """The configurations that a table may name."""
 
     def kept(self, params: TableParams) -> TableParams:
         """As system_schema of this node keeps them."""

@@ -41,7 +41,7 @@ from grammar.tree import (
 from storage.schema.metadata import Schema, is_system_keyspace
 
 
-def guard_statement(guarded: Guarded, statement: Statement, schema: Schema) -> Statement:
+def guard_statement(guarded: Guarded, statement: Statement, schema: Schema, memtables: frozenset[str]) -> Statement:
     """Warns, or raises InvalidRequest; returns the statement without the properties that are to be ignored."""
     match statement:
         case CreateTable():
@@ -51,13 +51,13 @@ def guard_statement(guarded: Guarded, statement: Statement, schema: Schema) -> S
             guarded.limit(TABLES, sum(len(keyspace.tables) for keyspace in users) + 1, statement.name.name)
             if statement.compact_storage:
                 guarded.feature(COMPACT)
-            _guard_time_windows(guarded, statement.properties)
+            _guard_time_windows(guarded, statement.properties, memtables)
             for column in statement.columns:
                 guard_type(guarded, column.type, f"Column {column.name}")
             return statement
         case AlterTableWith():
             statement = replace(statement, properties=kept_properties(guarded, statement.properties))
-            _guard_time_windows(guarded, statement.properties)
+            _guard_time_windows(guarded, statement.properties, memtables)
             return statement
         case CreateType():
             guarded.limit(FIELDS, len(statement.fields), statement.name.name)
@@ -101,8 +101,8 @@ def kept_properties(guarded: Guarded, properties: tuple[Property, ...]) -> tuple
     return tuple(each for each in properties if each.name.lower() not in ignored)
 
 
-def _guard_time_windows(guarded: Guarded, properties: tuple[Property, ...]) -> None:
-    params = build_params(Properties(properties), None)
+def _guard_time_windows(guarded: Guarded, properties: tuple[Property, ...], memtables: frozenset[str]) -> None:
+    params = build_params(Properties(properties), None, memtables)
     if params.default_time_to_live == 0 and "TimeWindow" in params.compaction.get("class", ""):
         guarded.feature(TWCS)
 

@@ -22,6 +22,7 @@ from protocol.types.java_text import parse_java_double
 from storage.schema.metadata import DEFAULT_PARAMS, TableParams
 
 KNOWN_PROPERTIES: Final = frozenset({*TableParams.__dataclass_fields__, "auto_repair", "id"})
+DEFAULT_MEMTABLES: Final = frozenset(("default",))
 TTL_MAX_S: Final = 20 * 365 * 24 * 60 * 60
 _BLOOM_FILTER_FP_CHANCE_MIN: Final = 6.71e-5
 _DEFAULT_CHANCE: Final = -1.0
@@ -33,14 +34,19 @@ _FIXED = re.compile(r"([0-9.]+)ms", re.IGNORECASE)
 _HYBRID = re.compile(r"(MIN|MAX)\(([0-9.]+[a-z]+)\s*,\s*([0-9.]+[a-z]+)\)", re.IGNORECASE)
 
 
-def build_params(properties: Properties, previous: TableParams | None) -> TableParams:
-    """The parameters after the statement: of a new table (`previous` None) or of an altered one. Raises."""
+def build_params(
+    properties: Properties, previous: TableParams | None, memtables: frozenset[str] = DEFAULT_MEMTABLES
+) -> TableParams:
+    """The parameters after the statement: of a new table (`previous` None) or of an altered one; `memtables`: names of
+    configurations. Raises."""
     if not properties:
         return previous or DEFAULT_PARAMS
     values: dict[str, Any] = {}
     for name, read in _READERS:
         if name in properties:
             values[name] = read(properties, name)
+            if name == "memtable" and values[name] not in memtables:
+                _fail(f'Memtable configuration "{values[name]}" not found.')
     if "auto_repair" in properties:
         for option in properties.map("auto_repair"):
             raise ConfigurationError(f"Unknown property '{option}'")
@@ -53,14 +59,14 @@ def build_params(properties: Properties, previous: TableParams | None) -> TableP
     return replace(previous or DEFAULT_PARAMS, **values)
 
 
-def check_properties(properties: Properties) -> TableParams:
+def check_properties(properties: Properties, memtables: frozenset[str]) -> TableParams:
     """TableAttributes.validate: names, and the values as those of a new table; returns its parameters."""
     properties.check_names(KNOWN_PROPERTIES)
     if "auto_repair" in properties:
         raise ConfigurationError(
             "auto_repair option is not supported unless auto-repair is enabled with -Dcassandra.autorepair.enable=true"
         )
-    params = build_params(properties, None)
+    params = build_params(properties, None, memtables)
     if params is not DEFAULT_PARAMS:
         check_params(params)
     return params
@@ -139,13 +145,6 @@ def _compression(properties: Properties, name: str) -> Mapping[str, str]:
     return prepare_compression(properties.map(name))
 
 
-def _memtable(properties: Properties, name: str) -> str:
-    key = properties.text(name)
-    if key != "default":
-        _fail(f'Memtable configuration "{key}" not found.')
-    return key
-
-
 def _read_repair(properties: Properties, name: str) -> str:
     strategy = properties.text(name).upper()
     if strategy not in ("NONE", "BLOCKING"):
@@ -218,7 +217,7 @@ _READERS: Final = (
     ("comment", Properties.text),
     ("compaction", _compaction),
     ("compression", _compression),
-    ("memtable", _memtable),
+    ("memtable", Properties.text),
     ("default_time_to_live", Properties.integer),
     ("gc_grace_seconds", Properties.integer),
     ("incremental_backups", Properties.boolean),

@@ -51,7 +51,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
     keyspace_name, name = context.keyspace_of(statement.name), statement.name.name
     authorize(keyspace_name, "CREATE", f"<all tables in {keyspace_name}>")
     properties = Properties(statement.properties)
-    build_params(properties, None)
+    build_params(properties, None, context.memtables)
     if any(column.mask for column in paused(statement.columns)):
         check_masking_enabled(context)
     check_keyspace_name(keyspace_name)
@@ -62,7 +62,7 @@ def create_table(schema: Schema, statement: CreateTable, context: DdlContext) ->
         if statement.if_not_exists:
             return schema, None
         raise AlreadyExists(f'Cannot add already existing table "{name}" to keyspace "{keyspace_name}"', keyspace_name, name)
-    params = context.kept(check_properties(properties))
+    params = context.kept(check_properties(properties, context.memtables))
     columns = _Columns(schema, statement, keyspace_name, primary_key, context).columns(params)
     table = TableMetadata(
         keyspace_name,

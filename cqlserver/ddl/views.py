@@ -85,7 +85,7 @@ def create_view(schema: Schema, statement: CreateMaterializedView, context: DdlC
         )
     columns = _Columns(statement, base).columns()
     where_clause = _where_clause(schema, statement, base, context)
-    params = context.kept(check_properties(properties))
+    params = context.kept(check_properties(properties, context.memtables))
     if "default_time_to_live" in properties and params.default_time_to_live != 0:
         raise InvalidRequest(
             "Cannot set default_time_to_live for a materialized view. Data in a materialized view always expire at the same "
@@ -236,11 +236,11 @@ def alter_view(schema: Schema, statement: AlterMaterializedView, context: DdlCon
     keyspace_name, keyspace, view = _found(schema, statement, context)
     if keyspace is None or view is None:
         return schema, None
-    check_properties(Properties(statement.properties))
+    check_properties(Properties(statement.properties), context.memtables)
     properties = _properties(statement.properties, context)
     if maybe_table_id(properties) is not None:
         raise ConfigurationError("Cannot alter table id.")
-    params = context.kept(build_params(properties, view.table.params))
+    params = context.kept(build_params(properties, view.table.params, context.memtables))
     if params.gc_grace_seconds == 0:
         raise InvalidRequest(
             "Cannot alter gc_grace_seconds of a materialized view to 0, since this value is used to TTL undelivered "

@@ -105,7 +105,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if guarded is not None:
             from cqlserver.ddl.guards import guard_statement
 
-            held[0] = guard_statement(guarded, statement, node.schema)
+            held[0] = guard_statement(guarded, statement, node.schema, node.config.memtables)
 
     def run(state: ClientState, options: QueryOptions) -> "Result | Pending[Result]":
         node.assure_schema_changes()
@@ -113,7 +113,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
         if guarded is not None:
             from cqlserver.ddl.guards import guard_statement
 
-            asked = guard_statement(guarded, asked, node.schema)
+            asked = guard_statement(guarded, asked, node.schema, node.config.memtables)
         context = DdlContext(
             keyspace,
             node.environment.clock.wall_us,
@@ -131,6 +131,7 @@ def ddl_plan(node: Node, statement: tree.Statement, keyspace: str | None) -> Imm
             guarded,
             node.config.cluster.transient_replication_enabled,
             node.config.num_tokens,
+            node.config.memtables,
         )
         if not isinstance(asked, _REMOVING):
             return change_schema(state, asked, context)

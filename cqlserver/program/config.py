@@ -101,6 +101,7 @@ class Config:
     receive_queue_bytes: int = 128 << 10
     prepared_statements_bytes_max: int = 32 << 20
     memtable_bytes: int = 256 << 20
+    memtables: frozenset[str] = frozenset(("default",))
     commit_log_bytes: int = 8 << 30
     file_cache_bytes: int = 64 << 20
     storage: StorageSettings = field(default_factory=StorageSettings)
@@ -250,6 +251,9 @@ def _apply(config: Config, settings: Mapping[str, object]) -> Config:
         auto_snapshot_ttl_s=_auto_snapshot_ttl_s(settings),
         incremental_backups=_boolean(settings, "incremental_backups", config.incremental_backups),
     )
+    memtable = settings.get("memtable")
+    if isinstance(memtable, Mapping) and isinstance(memtable.get("configurations"), Mapping):
+        config = replace(config, memtables=frozenset(map(str, memtable["configurations"])) | {"default"})
     frame = settings.get("native_transport_max_frame_size", settings.get("native_transport_max_frame_size_in_mb"))
     if frame is not None:
         config = replace(config, frame_bytes_max=parse_size_bytes("native_transport_max_frame_size", frame))
