@@ -206,7 +206,7 @@ class SelectPlan:
         if shape.token_range is not None and expressions and store.indexes is not None:
             self._check_referenced(store, expressions, shape, options, state)
         source = self._sought(store, expressions, values, shape, state)
-        reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, options, state))
+        reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, expressions, options, state))
         yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
         following = reading.paging_state
         content = b"".join(sink.parts)
@@ -293,19 +293,24 @@ class SelectPlan:
         thresholds, level = node.referenced_thresholds, options.consistency
         check_referenced(store, query, candidates, thresholds, node.ring_node, level, state.warn)
 
-    def _maybe_guard(self, shape: ReadShape, options: QueryOptions, state: ClientState) -> TombstoneGuard | None:
+    def _maybe_guard(
+        self, shape: ReadShape, expressions: Sequence[FilterExpression], options: QueryOptions, state: ClientState
+    ) -> TombstoneGuard | None:
         """None where any number of tombstones may be passed over."""
         if self.table.is_virtual or is_system_keyspace(self.table.keyspace):
             return None
         node = self.node
         limit = min(shape.row_limit, shape.page_limit)
         thresholds, level = node.tombstone_thresholds, options.consistency
-        fetched, meters = self.selection.fetched, self.meters(level)
+        read, meters = self.selection.fetched, self.meters(level)
+        if expressions:
+            read = tuple(dict.fromkeys((*read, *(expression.column for expression in expressions))))
         state.read_work = work = ReadWork()
         reverse, groups = self.order is not None and self.order.reverse, self.grouping is not None
         guard = TombstoneGuard(
-            self.table, fetched, limit, thresholds, node.ring_node, level, state.warn, meters, work, reverse, groups
-        )
+            self.table, read, limit, thresholds, node.ring_node, level, state.warn, meters, work, reverse, groups,
+            expressions,
+        )  # fmt: skip
         if node.profile:
             guard.sample(node.profile)
         return guard

@@ -12,6 +12,7 @@ from cqlserver.metrics.meters import RequestMeter
 from cqlserver.plans.command_text import command_text
 from cqlserver.state import ReadWork
 from protocol.errors import RequestError
+from storage.row_filter import FilterExpression
 from storage.schema.metadata import ColumnMetadata, TableMetadata
 from storage.token import token
 
@@ -45,8 +46,8 @@ class TombstoneGuard:
     """Of one page. `rows`: live ones that the command has read."""
 
     __slots__ = (
-        "_columns", "_count", "_failure_from", "_groups", "_level", "_limit", "_meters", "_node", "_reverse", "_sampled",
-        "_table", "_warn", "_warn_from", "_work", "rows",
+        "_columns", "_count", "_expressions", "_failure_from", "_groups", "_level", "_limit", "_meters", "_node", "_reverse",
+        "_sampled", "_table", "_warn", "_warn_from", "_work", "rows",
     )  # fmt: skip
 
     def __init__(
@@ -62,15 +63,16 @@ class TombstoneGuard:
         work: ReadWork,
         reverse: bool = False,
         groups: bool = False,
+        expressions: Sequence[FilterExpression] = (),
     ) -> None:
-        """`columns`: those that are read; `limit`: of rows in the page; `reverse`, `groups`: as command_text has them;
+        """`columns`: those that are read; `limit`: of rows in the page; the last three: as command_text has them;
         `thresholds`: more are told, more are a failure; `meters`: that hear how many each command passed over; `work`: of
         the request, gathers what its commands read."""
         self._table, self._columns, self._limit = table, columns, limit
         self._warn_from, self._failure_from = thresholds
         self._node, self._level, self._warn = node, level, warn
         self._meters, self._work = meters, work
-        self._reverse, self._groups = reverse, groups
+        self._reverse, self._groups, self._expressions = reverse, groups, expressions
         self._sampled: _Sampled | None = None
         self._count = self.rows = 0
 
@@ -117,7 +119,7 @@ class TombstoneGuard:
         self._work.tombstones += self._count
 
     def _text(self, key: bytes | None) -> str:
-        return command_text(self._table, self._columns, self._limit, key, (), self._reverse, self._groups)
+        return command_text(self._table, self._columns, self._limit, key, self._expressions, self._reverse, self._groups)
 
     def _tell(self, key: bytes, is_by_key: bool) -> None:
         query = self._text(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]
