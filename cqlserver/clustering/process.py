@@ -33,6 +33,8 @@ MEET_S: Final = 2.0
 TOGETHER_S: Final = 30.0
 """How long those are that are started at once."""
 LOOK_S: Final = 0.01
+CALL_S: Final = 0.1
+"""How often seeds are called until they are met: one that is started at the same time may not listen yet."""
 SHUT_DOWN_S: Final = 1.0
 
 
@@ -104,15 +106,22 @@ class Connected:
         """A seed may be the first one; others need somebody who knows the schema. Those who are there are met."""
         cluster = self._member.cluster
         with trio.move_on_after(self._config.ring.ring_delay_ms / 1000) as patience:
-            while not self._is_seed and not cluster.agrees_on_schema:
-                await trio.sleep(LOOK_S)
+            await self._call_until(lambda: self._is_seed or cluster.agrees_on_schema)
         if not patience.cancelled_caught:
             together = self._config.ring.nodes_together
             with trio.move_on_after(MEET_S if together == 1 else TOGETHER_S):
-                while not cluster.has_met_all or len(cluster.peers) + 1 < together:
-                    await trio.sleep(LOOK_S)
+                await self._call_until(lambda: cluster.has_met_all and len(cluster.peers) + 1 >= together)
             return
         raise no_peers(cluster.gossiper.seeds)
+
+    async def _call_until(self, condition: Callable[[], bool]) -> None:
+        """Calls the seeds again and again meanwhile: the next round of gossip is a second away."""
+        called_s = trio.current_time()
+        while not condition():
+            await trio.sleep(LOOK_S)
+            if trio.current_time() - called_s >= CALL_S:
+                called_s = trio.current_time()
+                self._station.start()
 
     def serve_with(self, listener: Listener) -> None:
         """What others send is served with what clients do."""
