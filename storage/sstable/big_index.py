@@ -78,10 +78,11 @@ class BigIndex:
         codec: PrefixCodec,
         version: Version,
         known: Checksums | None,
+        key_count: int,
         faults: list[str],
     ) -> "BigIndex":
-        """Without a Summary.db, or where it is not the one that was written, all of Index.db is gone through once; `faults`
-        gets what is wrong with one of which no checksum is known. Raises CorruptionError."""
+        """Without a Summary.db, or where it is not the one that was written, all of Index.db, which has `key_count` entries,
+        is gone through once; `faults` gets what is wrong with one of which no checksum is known. Raises CorruptionError."""
         try:
             file = open_read(disk, path(INDEX))
         except FileNotFoundError:
@@ -98,7 +99,7 @@ class BigIndex:
             elif _checksum(file, 0, file.size) != known.of_index:
                 raise corrupted(path(INDEX), "checksum does not match")
             if samples is None:
-                samples = _sampled(path(INDEX), file, interval)
+                samples = _sampled(path(INDEX), file, interval, key_count)
             return BigIndex(path(INDEX), file, samples, codec, version, pieces)
         except BaseException:
             file.close()
@@ -399,7 +400,7 @@ def _check(samples: Summary, index_bytes: int) -> None:
         before = position
 
 
-def _sampled(path: str, file: ReadFile, interval: int) -> Summary:
+def _sampled(path: str, file: ReadFile, interval: int, key_count: int) -> Summary:
     samples = Summary(interval, [], [], b"", b"", 0)
     at = count = 0
     key = b""
@@ -409,6 +410,6 @@ def _sampled(path: str, file: ReadFile, interval: int) -> Summary:
             samples.keys.append(key)
             samples.positions.append(at)
         at = entry.end
-    if not count:
-        raise corrupted(path, "the index is empty")
+    if not count or count != key_count:
+        raise corrupted(path, f"{count} entries, the statistics say {key_count}")
     return samples._replace(first=samples.keys[0], last=key, full_count=-(-count // interval))

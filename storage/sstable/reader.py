@@ -507,7 +507,10 @@ def _open(
             index = BtiIndex.open(disk, path, data, descriptor.version, of_trie)
         else:
             codec = PrefixCodec(found.header.clustering)
-            index = BigIndex.open(disk, path, components, min_index_interval, codec, descriptor.version, of_big, faults)
+            keys = found.stats.partition_sizes.count
+            index = BigIndex.open(
+                disk, path, components, min_index_interval, codec, descriptor.version, of_big, keys, faults
+            )
         files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
         reader = cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
