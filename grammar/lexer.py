@@ -59,7 +59,7 @@ _TOKEN = re.compile(
 
 _UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 # what Cassandra's lexer takes for a UUID, whatever follows
-_UUID_BEGIN = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]")
+UUID_BEGIN = re.compile(r"[0-9a-fA-F]{8}-")
 _UNIT = r"(?:[yY]|[mM][oO]|[wW]|[dD]|[hH]|[mM][sS]|[mM]|[uU\u00b5][sS]|[nN][sS]|[sS])"
 _ISO_TIME = r"T(?:[0-9]+H(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
 _ISO_DURATION = re.compile(
@@ -180,7 +180,7 @@ def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int
     uuid = _UUID_TEXT.match(text, start)
     if uuid is not None:
         return _UUID, uuid[0], uuid.end()
-    if _UUID_BEGIN.match(text, start) is not None:
+    if UUID_BEGIN.match(text, start) is not None:
         raise LexError(start)
     duration = _ISO_DURATION.match(text, start)
     if duration is not None and duration.end() >= end:
@@ -245,6 +245,8 @@ def _number(text: str, start: int) -> tuple[tuple[int, str], int]:
             if found.end() == start + chars_max:
                 raise too_long()
             following = text[found.end() : found.end() + 1]
+            if number != _UUID and UUID_BEGIN.match(text, start) is not None:
+                break
             if number == _DURATION and (following.isdigit() or (following in _HEX_LETTERS and found[0][-1] in "dD")):
                 break
             if number == _INTEGER and text[start] != "-" and following in _HEX_LETTERS:

@@ -169,6 +169,8 @@ class Scanner:
 
     def _broken_number(self, start: int) -> str:
         """Of an exponent without digits, of a duration with digits behind it, of what begins like a UUID."""
+        if lexer.UUID_BEGIN.match(self.text, start) is not None:
+            return self._broken_uuid(start)
         exponent = _EXPONENT.match(self.text, start)
         if exponent is not None:
             at = exponent.end()
