@@ -21,6 +21,8 @@ from cluster.consistency import (
     assure_sufficient,
     block_for,
     consistency_of,
+    quorum,
+    unavailable,
     validate_for_cas,
     validate_for_cas_commit,
     validate_for_counter,
@@ -34,7 +36,7 @@ from cluster.ring import TOKEN_MIN, Node, Ring
 from cluster.topology import Topology
 from protocol.errors import RequestError, TruncateError, Unavailable, WriteFailure, WriteTimeout
 from storage.memtable.memtable import Position, position_token, token_position
-from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams
+from storage.schema.metadata import KeyspaceMetadata, KeyspaceParams, is_system_keyspace
 
 _TOKEN_BYTES = 8
 FAILURE_UNKNOWN = 0
@@ -62,9 +64,11 @@ class ReplicaPlan:
     """Where other nodes have a say: which replicas take part in a request, by token. Made anew when the ring or a node's
     liveness changes, so that what was worked out for a range is kept."""
 
-    def __init__(self, coordinator: "Coordinator", strategy: ReplicationStrategy, level: Consistency) -> None:
+    def __init__(
+        self, coordinator: "Coordinator", strategy: ReplicationStrategy, level: Consistency, wants_majority: bool = False
+    ) -> None:
         self.level = level
-        self._coordinator, self._strategy = coordinator, strategy
+        self._coordinator, self._strategy, self._wants_majority = coordinator, strategy, wants_majority
         self._writes: dict[int, WritePlan] = {}  # by the range's index
         # by who takes part: one plan for all ranges of the same nodes, so that what goes to them in one go goes together
         self._writes_alike: dict[tuple[int, ...], WritePlan] = {}
@@ -76,13 +80,17 @@ class ReplicaPlan:
         index = self._coordinator.range_index(token)
         plan = self._writes.get(index)
         if plan is None:
-            plan = self._make_write(token)
+            plan = self._make_write(token, self._wants_majority)
             members = sorted(node.host_id.int for node in plan.replicas)
             alike = (*members, *(-node.host_id.int for node in plan.pending))
             plan = self._writes[index] = self._writes_alike.setdefault(alike, plan)
         return plan
 
-    def _make_write(self, token: int) -> WritePlan:
+    def to_write_again(self, token: int) -> WritePlan:
+        """What was taken on before, whoever is up now. Raises Unavailable."""
+        return self._make_write(token, wants_majority=False)
+
+    def _make_write(self, token: int, wants_majority: bool) -> WritePlan:
         coordinator, strategy, datacenter = self._coordinator, self._strategy, self._coordinator.local.datacenter
         natural = strategy.replicas(token, coordinator.ring, coordinator.local)
         pending = coordinator.pending(strategy, token, natural)
@@ -90,6 +98,9 @@ class ReplicaPlan:
         live = tuple(node for node in replicas if coordinator.is_alive(node))
         counted = sum(1 for node in pending if self.level not in LOCAL_LEVELS or node.datacenter == datacenter)
         required = assure_sufficient(self.level, strategy, live, datacenter, counted)
+        alive = sum(1 for node in natural if node in live)
+        if wants_majority and alive < quorum(len(natural)):
+            raise unavailable(self.level, quorum(len(natural)), alive)
         return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending, coordinator.local in live)
 
     def to_read(self, token: int) -> ReadPlan:
@@ -191,6 +202,8 @@ class Coordinator:
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
         self.topology: Topology | None = None
+        self.minority_refuses_writes = False
+        """Whether no write of users' keyspaces is taken on, at any level, while no majority of its replicas is up."""
         self.by_proximity: Callable[[Sequence[Node]], list[Node]] = lambda nodes: nearest_first(nodes, local)
         """The best to read from first."""
         self._is_alive = is_alive or (lambda node: True)
@@ -284,7 +297,13 @@ class Coordinator:
         if keyspace.is_virtual:
             levels = Levels(_resolve_virtual)
         else:
-            levels = Levels(lambda code: self._resolve(strategy, kind, consistency_of(code), table_name))
+            guarded = not is_system_keyspace(keyspace.name)
+
+            def resolve(code: int) -> ReplicaPlan | None:
+                wants_majority = guarded and self.minority_refuses_writes
+                return self._resolve(strategy, kind, consistency_of(code), table_name, wants_majority)
+
+            levels = Levels(resolve)
         self._levels[key] = (keyspace.params, levels)
         return levels
 
@@ -313,7 +332,12 @@ class Coordinator:
                 del cache[key]  # type: ignore[arg-type]
 
     def _resolve(
-        self, strategy: ReplicationStrategy, kind: RequestKind, level: Consistency, table_name: str
+        self,
+        strategy: ReplicationStrategy,
+        kind: RequestKind,
+        level: Consistency,
+        table_name: str,
+        wants_majority: bool,
     ) -> ReplicaPlan | None:
         if kind is RequestKind.READ:
             validate_for_read(level)
@@ -327,7 +351,7 @@ class Coordinator:
         elif kind is RequestKind.CAS_COMMIT:
             validate_for_cas_commit(level, strategy)
         if not self._is_local_only(strategy):
-            return ReplicaPlan(self, strategy, level)
+            return ReplicaPlan(self, strategy, level, wants_majority)
         assure_sufficient(level, strategy, (self.local,), self.local.datacenter)
         return None
 

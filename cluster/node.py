@@ -530,7 +530,7 @@ class ClusterNode:
             done: Outcome[None] = Outcome()
             done.settle(None)
             return done
-        plan = plans.to_write(token(update.key))
+        plan = plans.to_write_again(token(update.key))
         all_live = replace(plan, level=Consistency.ALL, required=len(plan.live))
         return self.proxy.write(all_live, [mutation], "BATCH")
 

@@ -92,6 +92,7 @@ class Member(Owner):
             _paxos(node.config.cluster, ring),
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
+        node.coordinator.minority_refuses_writes = node.config.cluster.minority_refuses_writes
         _set_hints(self.cluster.hints, node.config.cluster)
         _set_scores(self.cluster.scores, node.config.cluster)
         self.held_answers = HeldAnswers() if node.sync_before_reply else None

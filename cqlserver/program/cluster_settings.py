@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from cqlserver.program.config_names import MINORITY_REFUSES
+
 PAXOS_VARIANTS: Final = ("v1_without_linearizable_reads_or_rejected_writes", "v1", "v2_without_linearizable_reads", "v2")
 PAXOS_PURGINGS: Final = ("legacy", "gc_grace", "repaired")
 _TRUTHS: Final = {"true": True, "false": False}
@@ -11,7 +13,7 @@ _TRUTHS: Final = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """By Cassandra's names. `hinted_handoff_throttle_bytes` a second, 0: as fast as they are taken."""
+    """By Cassandra's names, but for what is ours. `hinted_handoff_throttle_bytes` a second, 0: as fast as they are taken."""
 
     hinted_handoff_enabled: bool = True
     max_hint_window_ms: int = 3 * 3_600_000
@@ -25,6 +27,7 @@ class ClusterSettings:
     paxos_variant: str = "v1"
     paxos_state_purging: str = "legacy"
     paxos_repair_enabled: bool = True
+    minority_refuses_writes: bool = False
 
 
 def read_cluster(
@@ -37,7 +40,7 @@ def read_cluster(
     found: dict[str, Any] = {}
     for name in (
         "hinted_handoff_enabled", "transfer_hints_on_decommission", "transient_replication_enabled", "dynamic_snitch",
-        "paxos_repair_enabled",
+        "paxos_repair_enabled", MINORITY_REFUSES,
     ):  # fmt: skip
         if (value := settings.get(name)) is not None:
             found[name] = _boolean(name, value)

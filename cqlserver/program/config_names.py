@@ -6,7 +6,9 @@ file written for Cassandra serves unchanged. OWN_NAMES are those that Cassandra 
 
 CONTROL_OPTIONS = "control_encryption_options"
 """As client_encryption_options, of the control port."""
-OWN_NAMES = frozenset((CONTROL_OPTIONS,))
+MINORITY_REFUSES = "minority_refuses_writes"
+"""No write is taken on, at any level, while no majority of its replicas is up."""
+OWN_NAMES = frozenset((CONTROL_OPTIONS, MINORITY_REFUSES))
 
 CASSANDRA_NAMES = frozenset(
     """

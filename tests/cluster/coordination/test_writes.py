@@ -46,6 +46,22 @@ def test_unavailable_is_said_before_anything_is_done() -> None:
     assert not cluster.nodes[0].hints.kept
 
 
+@pytest.mark.parametrize("level", [ANY, ONE])
+def test_a_minority_takes_no_writes_where_it_is_told_so(level: int) -> None:
+    cluster = SmallCluster()
+    first = cluster.nodes[0]
+    first.coordinator.minority_refuses_writes = True
+    cluster.take_down(cluster.nodes[1])
+    assert first.write(update(), level).is_done
+    cluster.take_down(cluster.nodes[2])
+    with pytest.raises(Unavailable) as caught:
+        first.write(update(), level)
+    assert (caught.value.required, caught.value.alive) == (2, 1)
+    first.coordinator.minority_refuses_writes = False
+    first.coordinator.liveness_changed()
+    assert first.write(update(), level).is_done
+
+
 def test_a_node_that_is_down_gets_a_hint() -> None:
     cluster = SmallCluster()
     cluster.take_down(cluster.nodes[2])

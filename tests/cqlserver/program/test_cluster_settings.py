@@ -29,6 +29,11 @@ def test_settings_of_hints() -> None:
     assert not found.transfer_hints_on_decommission
 
 
+def test_a_minority_may_be_told_to_refuse_writes() -> None:
+    assert read({"minority_refuses_writes": True}).minority_refuses_writes
+    assert not read({}).minority_refuses_writes
+
+
 def test_old_names() -> None:
     found = read({"max_hint_window_in_ms": 5, "hinted_handoff_throttle_in_kb": 3, "enable_transient_replication": True})
     assert (found.max_hint_window_ms, found.hinted_handoff_throttle_bytes) == (5, 3 << 10)
