@@ -66,6 +66,8 @@ _ISO_DURATION = re.compile(
     r"-?P(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}|" + _ISO_TIME + r"|[0-9]+W|"
     r"(?:[0-9]+Y(?:[0-9]+M)?(?:[0-9]+D)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)(?:" + _ISO_TIME + r")?)"
 )
+# the other form, of which Cassandra's lexer is sure from here on
+DURATION_BEGIN = re.compile(r"-?P[0-9]{4}-")
 _HEX_TEXT = re.compile(r"0[xX][0-9a-fA-F]*")
 _DURATION_TEXT = re.compile(r"-?[0-9]+" + _UNIT + r"(?:[0-9]+" + _UNIT + r")*")
 # "1..2" is an integer and a range, "1...2" the float "1." and a range
@@ -185,6 +187,8 @@ def _odd_word(text: str, start: int, end: int, word: str) -> tuple[int, str, int
     duration = _ISO_DURATION.match(text, start)
     if duration is not None and duration.end() >= end:
         return _DURATION, duration[0], duration.end()
+    if DURATION_BEGIN.match(text, start) is not None:
+        raise LexError(start)
     if word == "expr" and text[end : end + 1] == "(":
         return _EXPR, "expr(", end + 1
     return _IDENT, word, end

@@ -15,6 +15,8 @@ from grammar.long_tokens import PIECE_CHARS, Pause, blanks_end, comment_end, quo
 _HIDDEN = -1
 _EXPONENT = re.compile(r"-?[0-9]+[eE]([+-]?)(?![0-9A-Fa-f])")
 _DURATION_AND_DIGITS = re.compile(r"-?(?:[0-9]+[a-zA-Z\u00b5]+)+[0-9]+")
+_DURATION_FORM = "P0000-00-00T00:00:00"
+"""0 stands for any digit."""
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _PUNCTUATION = re.compile(r"[(),=?:;*\[\]{}%]|\.\.?|<=?|>=?|\+=?|!=")
@@ -141,6 +143,8 @@ class Scanner:
         following = text[start + 1 : start + 2]
         if opening in "'\"":
             return self._mismatch(len(text), f"'{opening}'")
+        if lexer.DURATION_BEGIN.match(text, start) is not None:
+            return self._broken_duration(start + (opening == "-"))
         if opening in "-/" and following == opening:
             return self._mismatch(len(text), "set null")
         if opening == "/" and following == "*":
@@ -183,6 +187,15 @@ class Scanner:
         if duration is not None:
             return self._no_alternative(duration.end())
         return self._broken_uuid(start)
+
+    def _broken_duration(self, start: int) -> str:
+        for at, wanted in enumerate(_DURATION_FORM, start):
+            found = self.text[at : at + 1]
+            if wanted == "0" and not (found.isascii() and found.isdigit()):
+                return self._mismatch(at, "set null")
+            if wanted not in ("0", found):
+                return self._mismatch(at, f"'{wanted}'")
+        raise AssertionError(f"a duration that is none: {self.text[start:start + len(_DURATION_FORM)]}")
 
     def _broken_uuid(self, start: int) -> str:
         at = start
