@@ -4,7 +4,7 @@ A session tells of each of its goes what it served. Until the listener has gone 
 are; then one block of bytes is made of all of them: an object that the garbage collector never looks at, and that nobody
 touches again until it goes, or somebody asks.
 
-    [u32 number of goes][f64 seconds of each, in the machine's order of bytes], then of each go
+    [u32 number of goes][f64 seconds of each], in the machine's order of bytes; then of each go
     [label: u8 form; client, driver, keyspace in use, NUL behind each]
     [reads: FF, i16 stream, u32 rows, u32 tombstones, of each][requests, headers too][answers]
 
@@ -44,7 +44,8 @@ GOES_MAX: Final = 256
 BARE, IN_SEGMENT = b"\0", b"\1"
 """Forms in which requests are kept. Nothing else in a block begins so."""
 
-_COUNT: Final = Struct(">I")
+_COUNT: Final = Struct("=I")
+_ONE: Final = Struct("=Id")  # the head of a block of one go
 _SECONDS_TYPE: Final = "d"
 _SECONDS_BYTES: Final = array(_SECONDS_TYPE).itemsize
 _READ: Final = Struct(">BhII")
@@ -132,11 +133,7 @@ class QueryLog:
     @property
     def next_number(self) -> int:
         """What the next request will have."""
-        return self._sealed_count + self._gathered_count
-
-    @property
-    def _gathered_count(self) -> int:
-        return len(self._parts) - 2 * len(self._seconds)
+        return self._sealed_count + len(self._parts) - 2 * len(self._seconds)
 
     def came(self, session: "Session", received: bytes, answers: Sequence[bytes], seconds: float) -> None:
         """A session served what it received, and nothing else, on fast paths alone: so none of it has a password, and
@@ -167,8 +164,10 @@ class QueryLog:
         parts, times = self._parts, self._seconds
         if not times:
             return
-        self._sealed_count += self._gathered_count
-        block = b"".join((_pack_count(len(times)), array(_SECONDS_TYPE, times).tobytes(), *parts))
+        count = len(times)
+        self._sealed_count += len(parts) - 2 * count
+        head = _pack_one(1, times[0]) if count == 1 else _pack_count(count) + array(_SECONDS_TYPE, times).tobytes()
+        block = b"".join((head, *parts))
         parts.clear()
         times.clear()
         blocks, size = self._blocks, self._size + len(block) + BLOCK_BYTES
@@ -275,4 +274,4 @@ def _may_have_secret(opcode: int, body: bytes, answer: bytes) -> bool:
     return opcode == AUTH_RESPONSE or may_have_password(body)
 
 
-_pack_count = _COUNT.pack
+_pack_count, _pack_one = _COUNT.pack, _ONE.pack
