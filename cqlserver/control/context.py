@@ -131,9 +131,10 @@ class Control:
 
     def _end_turn(self) -> None:
         """The log has what the turn wrote, and what it has for other nodes leaves: nobody else may do anything for a while.
-        Raises StorageError."""
+        Raises StorageError, but where the log had failed before: who only reads is answered, the others hear of it from
+        `settle`."""
         commit_log = self.node.commit_log
-        if commit_log is not None and commit_log.gathered:
+        if commit_log is not None and commit_log.failure is None and commit_log.gathered:
             commit_log.write()
         if self.node.after_turn is not None:
             self.node.after_turn()
