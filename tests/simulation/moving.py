@@ -14,7 +14,9 @@ from storage.token import token
 
 STORM = Weather(delay_s_max=0.02, loss=0.03, duplicate=0.02)
 CALM = Weather(delay_s_max=0.005)
+STORM_S = 60.0
 PATIENCE_S = 120.0
+"""A storm may keep a node from joining as long as it lasts; then nothing does."""
 LOADS = 2
 
 
@@ -125,7 +127,7 @@ def stormy(seed: int, bugs: Bugs | None = None) -> Moving:
     """Nodes that crash and are cut off, while one joins and another one leaves."""
     moving = Moving(seed, STORM, bugs)
     world = moving.world
-    Storm(world, world.schedule.now_s + 1_000, pace=3.0)
+    Storm(world, world.schedule.now_s + STORM_S, pace=3.0)
     moving.join()
     leaving = [node for node in world.nodes if node.takes_clients]
     if leaving:
@@ -139,7 +141,7 @@ def moved(seed: int, bugs: Bugs | None = None) -> Moving:
     """One joins or one leaves, as the seed has it, in a storm."""
     moving = Moving(seed, STORM, bugs, 4)
     world = moving.world
-    Storm(world, world.schedule.now_s + 1_000, pace=1.5)
+    Storm(world, world.schedule.now_s + STORM_S, pace=1.5)
     if seed % 2:
         moving.join()
     else:
