@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cluster.gossip.endpoint import ApplicationState, Endpoint, EndpointState, Generation, Version, VersionedValue
+from cluster.gossip.endpoint import (
+    NO_VERSION,
+    ApplicationState,
+    Endpoint,
+    EndpointState,
+    Generation,
+    Version,
+    VersionedValue,
+)
 from cluster.gossip.messages import Ack, Ack2, Digest, Echo, GossipMessage, Shutdown, States, Syn
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import Verb
@@ -74,6 +82,8 @@ def _states(states: States) -> list[bytes]:
 def _state(endpoint: Endpoint, state: EndpointState) -> bytes:
     head = _digest(Digest(endpoint, state.generation, state.heartbeat))
     values = [_STATE.pack(key, version) + value.encode() for key, (value, version) in state.states.items()]
+    if state.since > NO_VERSION:
+        values.append(_STATE.pack(_SINCE, state.since))
     return encode_texts((head, *values))
 
 
@@ -85,11 +95,16 @@ def _read_state(text: bytes) -> tuple[Endpoint, EndpointState]:
     head, *values = decode_texts(text)
     endpoint, generation, heartbeat = _read_digest(head)
     states: dict[ApplicationState, VersionedValue] = {}
+    since = NO_VERSION
     for value in values:
         key, version = _STATE.unpack_from(value)
-        if key in _KNOWN:  # a later version may say more
+        if key == _SINCE:
+            since = Version(version)
+        elif key in _KNOWN:  # a later version may say more
             states[ApplicationState(key)] = VersionedValue(value[_STATE.size :].decode(), Version(version))
-    return endpoint, EndpointState(generation, heartbeat, MappingProxyType(states))
+    return endpoint, EndpointState(generation, heartbeat, MappingProxyType(states), since)
 
 
+_SINCE: Final = 0
+"""Stands where an application state does; none has this number."""
 _KNOWN: Final = frozenset(ApplicationState)

@@ -56,11 +56,13 @@ class VersionedValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """One node's heartbeat and states, as far as they are known here."""
+    """One node's heartbeat and states, as far as they are known here. `since`: of what is told to somebody, what is not
+    newer is left out; who lacks that must not take the rest for all that there is."""
 
     generation: Generation
     heartbeat: Version
     states: Mapping[ApplicationState, VersionedValue] = field(default_factory=lambda: MappingProxyType({}))
+    since: Version = NO_VERSION
 
     @property
     def max_version(self) -> Version:
@@ -73,7 +75,7 @@ class EndpointState:
     def newer_than(self, version: Version) -> "EndpointState":
         """What somebody lacks who has seen everything up to `version`."""
         states = {key: state for key, state in self.states.items() if state.version > version}
-        return replace(self, states=MappingProxyType(states))
+        return replace(self, states=MappingProxyType(states), since=version)
 
     def with_states(self, states: Mapping[ApplicationState, VersionedValue], heartbeat: Version) -> "EndpointState":
         """The same life with newer states."""

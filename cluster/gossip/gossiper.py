@@ -330,8 +330,10 @@ class Gossiper:
                 continue
             known = self._states.get(endpoint)
             if known is None or state.generation > known.generation:
+                if state.since > NO_VERSION:
+                    continue  # told to this node's life before; the next round brings all of it
                 self._begin(endpoint, state, now_s)
-            elif state.generation < known.generation or state.max_version <= known.max_version:
+            elif state.generation < known.generation or not state.since <= known.max_version < state.max_version:
                 continue
             else:
                 self._go_on(endpoint, known, state, now_s)
