@@ -98,9 +98,10 @@ class ReplicaPlan:
         live = tuple(node for node in replicas if coordinator.is_alive(node))
         counted = sum(1 for node in pending if self.level not in LOCAL_LEVELS or node.datacenter == datacenter)
         required = assure_sufficient(self.level, strategy, live, datacenter, counted)
-        alive = sum(1 for node in natural if node in live)
-        if wants_majority and alive < quorum(len(natural)):
-            raise unavailable(self.level, quorum(len(natural)), alive)
+        if wants_majority:
+            alive, majority = sum(node in live for node in natural), quorum(len(natural))
+            if alive < majority:
+                raise unavailable(self.level, majority, alive)
         return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending, coordinator.local in live)
 
     def to_read(self, token: int) -> ReadPlan:

@@ -345,8 +345,7 @@ class ClusterNode:
         found = self._outgoing.get(endpoint)
         if found is None:
             self._outgoing[endpoint] = [message]
-            if not self.has_turn:
-                self.on_turn_wanted()
+            self.want_turn()
         else:
             found.append(message)
 

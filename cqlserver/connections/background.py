@@ -63,11 +63,9 @@ async def work_forever(
             continue
         began = clock()
         has_worked = background.step(began + turn_s)
-        if commit_log is not None:
-            _write(commit_log)
-            if commit_log.is_sync_wanted:
-                commit_log.is_sync_wanted = False
-                want_sync()
+        if commit_log is not None and (_write(commit_log) or commit_log.is_sync_wanted):
+            commit_log.is_sync_wanted = False
+            want_sync()
         if has_worked:
             note_stall(clock() - began)
             await trio.lowlevel.checkpoint()
@@ -75,9 +73,10 @@ async def work_forever(
             await trio.sleep(WAIT_S)
 
 
-def _write(commit_log: CommitLog) -> None:
-    """What a turn has logged; on an idle server nobody else would."""
+def _write(commit_log: CommitLog) -> bool:
+    """What a turn has logged; on an idle server nobody else would. Whether that made a segment full."""
     try:
-        commit_log.write()
+        return commit_log.write()
     except (StorageError, OSError) as error:
         log.error("writes are refused from now on, reads go on: %s", error)
+        return False

@@ -119,7 +119,7 @@ class Session(Client):
         self._claimed = self._waiting_bytes = self._accounted = 0
         self._throws_on_overload = False
         self.events: frozenset[str] = frozenset()
-        self.on_push: Callable[[], None] = _nothing
+        self.on_push: Callable[[], None] = lambda: None
         self.observer, self.recorder, self.label = node.observer, node.recorder, b""
         self.reads: dict[int, ReadWork] = {}
         self._clock = node.environment.clock.monotonic
@@ -191,8 +191,9 @@ class Session(Client):
         """What is to be sent now, before all else."""
         if not self._later and not self._ready_to_send:
             return b""
-        ready, later, self._ready_to_send, self._later = self._ready_to_send, self._later, [], []
-        return b"".join((*ready, self._encoder.encode(later)))
+        output = b"".join((*self._ready_to_send, self._encoder.encode(self._later)))
+        self._ready_to_send, self._later = [], []
+        return output
 
     @property
     def has_rest(self) -> bool:
@@ -281,12 +282,13 @@ class Session(Client):
         self.on_push()
 
     def close(self) -> None:
-        pending, self._pending, self.waiting, self._answers, self._later = self._pending, [], [], [], []
+        pending, self._pending = self._pending, []
+        self.waiting, self._answers, self._later = [], [], []
         self._decoder = EnvelopeDecoder(size_max=0)  # the one until now leads back here, and holds what had come
         self._served, self._ready_to_send = [], []
         self.events = frozenset()
         self.node.registered.pop(self, None)
-        self.on_push = _nothing  # it leads back here: nothing may hang on the garbage collector
+        self.on_push = lambda: None  # it leads back here: nothing may hang on the garbage collector
         for unanswered in pending:
             self.node.border.attempt(unanswered.close)
 
@@ -694,7 +696,3 @@ class Session(Client):
         self.is_odd = True
         self._served += refusals
         refusals.clear()
-
-
-def _nothing() -> None:
-    pass
