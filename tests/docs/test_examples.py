@@ -1,4 +1,4 @@
-"""The example projects, as a user has them: a built wheel in an environment of its own."""
+"""The example projects, as a user has them: built wheels in an environment of their own."""
 
 import os
 import shutil
@@ -25,17 +25,17 @@ def run(*command: str, **settings: object) -> str:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of an environment with the wheel, pytest and the driver."""
+    """Of an environment with the plugin for pytest, which brings the server, and the driver."""
     folder = tmp_path_factory.mktemp("user")
     source = folder / "source"
     ignored = shutil.ignore_patterns(".*", "*.egg-info", "build", "__pycache__", "target", "node_modules")
     shutil.copytree(HOME, source, ignore=ignored)
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(source))
+    sources = str(source), str(source / "cqlserver/testing")
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), *sources)
     shutil.rmtree(source)
     venv.create(folder / "env", with_pip=True)
     python = str(folder / "env/bin/python")
-    (wheel,) = folder.glob("cqlserver-*.whl")
-    run(python, "-m", "pip", "install", "-q", str(wheel), "pytest", "cassandra-driver")
+    run(python, "-m", "pip", "install", "-q", "--find-links", str(folder), "pytest-cqlserver", "cassandra-driver")
     yield python
     shutil.rmtree(folder)
 

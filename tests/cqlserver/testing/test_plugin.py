@@ -1,6 +1,7 @@
 """The pytest plugin as its users have it: projects of their own, run by a pytest of their own."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,12 @@ def test_a_start_of_pytest_pays_next_to_nothing(project: pytest.Pytester) -> Non
         """
     )
     run(project).assert_outcomes(passed=1)
+
+
+def test_the_distribution_of_the_plugin_is_of_the_servers_version() -> None:
+    server = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    plugin = tomllib.loads((HOME / "cqlserver/testing/pyproject.toml").read_text())["project"]
+    assert plugin["version"] == server["version"]
+    assert f"cqlserver=={server['version']}" in plugin["dependencies"]
+    assert plugin["entry-points"]["pytest11"] == {"cqlserver": "cqlserver.testing.plugin"}
+    assert "pytest11" not in server.get("entry-points", {})
