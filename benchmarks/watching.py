@@ -5,7 +5,8 @@
     python benchmarks/watching.py audit [--rounds 5]        requests without audit log, and with all of its categories
     python benchmarks/watching.py scrape [--tables 200]     making the text of /metrics: in all, and at one go
 
-Both sides of a comparison run in turns; of each the smallest time of all rounds counts. All but `sockets` is in process.
+Both sides of a comparison run in turns; of each the smallest time of all rounds counts, of `sockets` that of a pair of
+processes, of which each round has another. All but `sockets` is in process.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import random
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -175,16 +177,31 @@ def started(home: Path) -> Iterator[Remote]:
 
 
 def compare_servers(rounds: int) -> None:
+    """Two processes of the same program differ by a few per cent all their lives: where their memory happens to lie. So each
+    round has a pair of its own, and the median of the pairs counts."""
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
     with tempfile.TemporaryDirectory(prefix="cqlserver-metrics-") as folder:
         homes = without_metrics(Path(folder) / "off"), copy(Path(folder) / "on")
-        with started(homes[0]) as off, started(homes[1]) as on:
-            found = {}
-            for name in NAMES:
-                for side in (off, on):
-                    side.serve(name, COUNT // 10)
-                turns = [(off.serve(name, TURN), on.serve(name, TURN)) for _ in range(rounds * COUNT // TURN)]
-                found[name] = tuple(map(min, zip(*turns, strict=True)))
-    show(found)
+        for number in range(rounds):
+            first = number % 2  # who is started first
+            with started(homes[first]) as one, started(homes[1 - first]) as other:
+                off, on = (other, one) if first else (one, other)
+                for name in NAMES:
+                    pairs[name].append(_least_of_turns(name, off, on))
+    print(f"{'workload':12}{'without us':>12}{'with us':>12}{'share':>8}{'pairs':>16}")
+    for name, found in pairs.items():
+        shares = sorted(off / on for off, on in found)
+        middle = (statistics.median(side) for side in zip(*found, strict=True))
+        numbers = "".join(f"{each:12.2f}" for each in middle)
+        print(f"{name:12}{numbers}{statistics.median(shares):8.3f}{f'{shares[0]:.3f} - {shares[-1]:.3f}':>16}")
+
+
+def _least_of_turns(name: str, off: Remote, on: Remote) -> tuple[float, float]:
+    for side in (off, on):
+        side.serve(name, COUNT // 10)
+    turns = [(off.serve(name, TURN), on.serve(name, TURN)) for _ in range(2 * COUNT // TURN)]
+    less, more = (min(side) for side in zip(*turns, strict=True))
+    return less, more
 
 
 def compare_audit(rounds: int) -> None:

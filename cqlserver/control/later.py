@@ -2,8 +2,8 @@
 would wait for the import of a whole server."""
 
 import importlib
-import sys
 from collections.abc import Awaitable, Callable
+from types import ModuleType
 
 Run = Callable[..., Awaitable[object]]
 
@@ -12,16 +12,16 @@ class Later:
     """Stands for a module of cqlserver.control in the tables of operations: its functions, to be run."""
 
     def __init__(self, name: str) -> None:
-        self._module = f"cqlserver.control.{name}"
+        self._name = f"cqlserver.control.{name}"
+        self._module: ModuleType | None = None
 
     def __getattr__(self, name: str) -> Run:
         async def run(*given: object, **arguments: object) -> object:
-            found = sys.modules.get(self._module)
-            if found is None:
+            if self._module is None:  # what sys.modules has may be half imported, by the thread of an operation before
                 import trio
 
-                found = await trio.to_thread.run_sync(importlib.import_module, self._module)
-            function: Run = getattr(found, name)
+                self._module = await trio.to_thread.run_sync(importlib.import_module, self._name)
+            function: Run = getattr(self._module, name)
             return await function(*given, **arguments)
 
         return run
