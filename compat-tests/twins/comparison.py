@@ -36,6 +36,8 @@ _MADE_OF_WRITETIME = re.compile(r"\((?:max)?writetime\(|writetime\([^)]*\)\s*[-+
 _ZEROS = re.compile(r"(?<=\d)\.?0+(?![\d.])")
 _FIRST_ERROR = re.compile(r"Duplicate column \S+ declaration|Unknown function|Error setting type|NODE_LOCAL")
 _ADDRESS_RANGE = re.compile(r"[<>]=? '(?:(?:\d+\.){3}\d+|[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:]*)'")
+_UNREADABLE_TUPLE = re.compile(r"invalid request 0x2200: Not enough bytes to read (?:size of )?\d+th component")
+_OF_CLUSTERING = re.compile(r"\bSELECT\b.*[{\[(][^{}\[\]()]*\bc\d\b.*\bFROM\b", re.IGNORECASE)
 _AGGREGATE = re.compile(r"\b(?:count|min|max|sum|avg)\(", re.IGNORECASE)
 _NEAREST = re.compile(r"ORDER BY \S+ ANN OF ", re.IGNORECASE)
 # Warnings of what was before: tombstones that a compaction took, a statement that was prepared or forgotten.
@@ -188,6 +190,16 @@ def _compares_addresses(statement: Statement, ours: Lines, peer: Lines) -> bool:
     return bool(_ADDRESS_RANGE.search(statement.text())) and ours[:1] == peer[:1] and ours[0].startswith("rows")
 
 
+def _is_of_unreadable_bytes(statement: Statement, ours: Lines, peer: Lines) -> bool:
+    """A literal of hexadecimal digits that is no value of a tuple in the clustering: the peer fails where it compares it."""
+    return bool(_UNREADABLE_TUPLE.search(ours[-1])) and "0x" in statement.text()
+
+
+def _orders_as_descending(statement: Statement, ours: Lines, peer: Lines) -> bool:
+    """Sets, lists and tuples of a clustering column in descending order have that order in the peer."""
+    return bool(_OF_CLUSTERING.search(statement.text())) and ours[:1] == peer[:1] and ours[0].startswith("rows")
+
+
 def _looks_behind_the_last_token(statement: Statement, ours: Lines, peer: Lines) -> bool:
     """Where nothing can be, so no level is looked at."""
     return "> 9223372036854775807" in statement.text() and peer[0].startswith("unavailable")
@@ -205,6 +217,8 @@ EXPLANATIONS = (
     _compares_values_as_keys,
     _ends_with_a_page,
     _compares_addresses,
+    _is_of_unreadable_bytes,
+    _orders_as_descending,
     _looks_behind_the_last_token,
 )
 """What differences may be, beside docs/compatibility.md: such are counted, and not reported."""

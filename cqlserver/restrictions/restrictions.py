@@ -21,6 +21,7 @@ from struct import Struct
 from cqlserver.restrictions.combinations import Clustering, guard_product, product, sorted_distinct
 from cqlserver.restrictions.filters import requires_filtering
 from cqlserver.restrictions.indexed import NO_INDEXES, index_registry
+from cqlserver.restrictions.order_keys import may_be_unreadable, stated_clustering_order_key, stated_order_key
 from cqlserver.restrictions.ranges import EVERYTHING, OPEN, Bound, Interval, prefix_interval, slice_intervals, union
 from cqlserver.restrictions.relations import (
     AnnRestriction,
@@ -42,16 +43,10 @@ from cqlserver.terms.terms import Term
 from grammar.tree import IsNotNullRelation, Operator, Ordering, Relation, WhereClause
 from protocol.errors import InvalidRequest, ServerError
 from protocol.primitives import UNSET, Value
-from protocol.types import FLOAT, VectorType
+from protocol.types import FLOAT, MarshalError, VectorType
 from storage.environment.strands import let_go_later, paused
 from storage.indexes.lookups import Indexed
-from storage.keys import (
-    check_key_length,
-    clustering_order_key,
-    component_order_key,
-    component_order_keys,
-    compose_key,
-)
+from storage.keys import check_key_length, compose_key
 from storage.row_filter import FilterExpression
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
@@ -185,8 +180,9 @@ class Restrictions:
         self._indexes = index_registry(context.table) if kind is StatementKind.SELECT else NO_INDEXES
         self._filtered: list[Restriction] = []
         self._filter_sets: list[Restriction] = []  # those whose set has some in the filter: `needs_filtering`
-        self._order_keys = component_order_keys(self.table)
-        self._order_key = clustering_order_key(self.table)
+        self._order_keys = tuple(map(stated_order_key, self.table.clustering))
+        self._order_key = stated_clustering_order_key(self.table)
+        self._may_be_unreadable = any(may_be_unreadable(column.type) for column in self.table.partition_key)
         for relation in paused(where.relations):
             self._add(relation, context)
         for name, term in (equal_terms or {}).items():
@@ -282,7 +278,7 @@ class Restrictions:
             others
             and (
                 not all(c in clustering for c in others)
-                or len(self._keys) < len(self.table.partition_key)
+                or self._has_open_keys
                 or bool(self._split_clustering()[1])
             )
         ):
@@ -307,6 +303,11 @@ class Restrictions:
         if not len(self._keys):
             return False
         return len(self._keys) < len(self.table.partition_key) or self._keys.has_slice or self._keys.has_contains
+
+    @property
+    def _has_open_keys(self) -> bool:
+        """PartitionKeyRestrictions.hasUnrestrictedPartitionKeyComponents: never where token(...) alone restricts them."""
+        return len(self._keys) < len(self.table.partition_key) and (bool(len(self._keys)) or self.token is None)
 
     @property
     def is_on_token(self) -> bool:
@@ -494,7 +495,19 @@ class Restrictions:
         """Raises InvalidRequest for nulls, unset values, empty and oversize keys."""
         keys = self.unchecked_keys(values)
         check_not_empty(keys)
+        if self._may_be_unreadable:
+            self._check_readable(values)
         return keys
+
+    def _check_readable(self, values: Values) -> None:
+        """Raises InvalidRequest where literals are no values of the partition key's types."""
+        for restriction, rows in zip(self._keys.restrictions, self._rows_of(self._keys.restrictions, values), strict=False):
+            for row in paused(rows):
+                for column, value in zip(restriction.columns, row, strict=True):
+                    try:
+                        column.type.validate(value)
+                    except MarshalError as error:
+                        raise InvalidRequest(str(error)) from None
 
     def unchecked_keys(self, values: Values) -> list[bytes]:
         """`keys`, of which some may be empty: a read refuses them only where there is something to read."""
@@ -503,7 +516,7 @@ class Restrictions:
             keys = [compose_key([value for (row,) in rows_of for value in row])]
         else:
             sorted_rows = [
-                sorted_distinct(rows[::-1], list(map(component_order_key, restriction.columns)))  # the first stays
+                sorted_distinct(rows[::-1], list(map(stated_order_key, restriction.columns)))  # the first stays
                 for restriction, rows in zip(self._keys.restrictions, rows_of, strict=False)
             ]
             guard_product("partition key", sorted_rows)

@@ -11,6 +11,7 @@ from struct import error as StructError
 from cqlserver.plans.fast.values import value_check
 from cqlserver.plans.modification import Modification
 from cqlserver.plans.operations import Set
+from cqlserver.restrictions.order_keys import may_be_unreadable
 from cqlserver.terms.bound_terms import Constant, LiteralTerm, MarkerTerm, Term
 from cqlserver.terms.terms import Values
 from protocol.primitives import Value
@@ -85,6 +86,9 @@ def maybe_packed_write(modification: Modification, store: TableStore) -> PackedW
     columns = tuple(operation.name for operation in modification.regular)
     if table.is_compact and not columns:
         return None
+    key_terms = zip((*terms[0], *terms[1]), (*table.partition_key, *table.clustering), strict=True)
+    if any(not isinstance(term, MarkerTerm) and may_be_unreadable(column.type) for term, column in key_terms):
+        return None  # what is bound has been checked
     layout = store.layouts.maybe_layout(columns, modification.verb == "INSERT" and not table.is_compact)
     if layout is None:
         return None
