@@ -190,6 +190,11 @@ def _compares_addresses(statement: Statement, ours: Lines, peer: Lines) -> bool:
     return bool(_ADDRESS_RANGE.search(statement.text())) and ours[:1] == peer[:1] and ours[0].startswith("rows")
 
 
+def _reads_a_quote_wrongly(statement: Statement, ours: Lines, peer: Lines) -> bool:
+    """The peer prints an INITCOND without doubling the quotes in it, and parses that."""
+    return "INITCOND" in statement.text() and peer[-1].startswith("cql syntax error 0x2000: Failed parsing CQL term: [")
+
+
 def _is_of_unreadable_bytes(statement: Statement, ours: Lines, peer: Lines) -> bool:
     """A literal of hexadecimal digits that is no value of a tuple in the clustering: the peer fails where it compares it."""
     return bool(_UNREADABLE_TUPLE.search(ours[-1])) and "0x" in statement.text()
@@ -217,6 +222,7 @@ EXPLANATIONS = (
     _compares_values_as_keys,
     _ends_with_a_page,
     _compares_addresses,
+    _reads_a_quote_wrongly,
     _is_of_unreadable_bytes,
     _orders_as_descending,
     _looks_behind_the_last_token,

@@ -68,16 +68,9 @@ class VectorType(CqlType):
         return values
 
     def _split_variable(self, data: bytes, checked: bool) -> tuple[list[bytes], int]:
-        values, offset, end = [], 0, len(data)
+        values, offset = [], 0
         for _ in range(self.dimension):
-            try:
-                length, start = vints.decode_unsigned(data, offset)
-            except IndexError:
-                raise MarshalError(f"Not enough bytes to read a {self.cql()}") from None
-            offset = start + length
-            if offset > end:
-                raise MarshalError(f"Not enough bytes to read a {self.cql()}")
-            element = data[start:offset]
+            element, offset = self._element(data, offset)
             if checked:
                 self.elements.validate(element)
             values.append(element)
@@ -116,6 +109,36 @@ class VectorType(CqlType):
         if not data:
             return b"\x01"
         return b"\x02" + b"".join(map(self.elements.order_key, self.split(data)))
+
+    def compare(self, a: bytes, b: bytes) -> int:
+        try:
+            return CqlType.compare(self, a, b)
+        except MarshalError:
+            return self._compare_elements(a, b)
+
+    def _compare_elements(self, a: bytes, b: bytes) -> int:
+        """Of values that are none: no more is read than is needed (VectorType.compareCustom). MarshalError."""
+        at_a = at_b = 0
+        for _ in range(self.dimension):
+            element_a, at_a = self._element(a, at_a)
+            element_b, at_b = self._element(b, at_b)
+            order = self.elements.compare(element_a, element_b)
+            if order:
+                return order
+        return 0
+
+    def _element(self, data: bytes, at: int) -> tuple[bytes, int]:
+        """The one that begins there, and where it ends."""
+        length = self.elements.fixed_length
+        if length is None:
+            try:
+                length, at = vints.decode_unsigned(data, at)
+            except IndexError:
+                raise MarshalError(f"Not enough bytes to read a {self.cql()}") from None
+        end = at + length
+        if end > len(data):
+            raise MarshalError(f"Not enough bytes to read a {self.cql()}")
+        return data[at:end], end
 
     def to_text(self, data: bytes) -> str:
         return data.hex()
