@@ -190,7 +190,7 @@ class TermSelector(Selector):
 class ComposedSelector(Selector):
     """Something made of other selectors' values: a call, a literal, an element, a field."""
 
-    __slots__ = ("children", "combine", "is_aggregate", "uses_timestamps")
+    __slots__ = ("children", "combine", "is_aggregate", "is_constant", "uses_timestamps")
 
     def __init__(
         self, name: str, type_: CqlType, children: Sequence[Selector], combine: Callable[[Values], Combine]
@@ -198,6 +198,7 @@ class ComposedSelector(Selector):
         super().__init__(name, type_)
         self.children, self.combine = tuple(children), combine
         self.is_aggregate = any(child.is_aggregate for child in children)
+        self.is_constant = all(child.is_constant for child in children)
         self.uses_timestamps = any(child.uses_timestamps for child in children)
 
     def bind(self, values: Values) -> Evaluate:
@@ -214,16 +215,14 @@ class ComposedSelector(Selector):
 class CallSelector(ComposedSelector):
     """A scalar function. Where its arguments are constant it is called once, even where there are no rows."""
 
-    __slots__ = ("function", "is_constant")
+    __slots__ = ("function",)
 
     def __init__(
         self, name: str, function: ScalarFunction, arguments: Sequence[Selector], execute: Combine
     ) -> None:
         super().__init__(name, function.return_type, arguments, lambda values: execute)
         self.function = function
-        self.is_constant = (
-            function.is_deterministic and bool(arguments) and all(argument.is_constant for argument in arguments)
-        )
+        self.is_constant = self.is_constant and function.is_deterministic and bool(arguments)
 
     def bind(self, values: Values) -> Evaluate:
         evaluate = super().bind(values)  # what is wrong with the arguments' own arguments is told first
