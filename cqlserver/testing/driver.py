@@ -9,6 +9,8 @@ from cqlserver.testing.options import wrong
 _KEPT: Final = ("row_factory", "default_timeout", "default_consistency_level", "default_serial_consistency_level",
                 "default_fetch_size", "use_client_timestamp", "encoder")  # fmt: skip
 
+_VERSION: Final = 5
+
 
 def cluster(host: str, port: int, wanted_by: str, **options: object) -> Any:
     """The driver's Cluster, whose sessions take settings of either of the driver's two kinds (execution profiles, or the
@@ -28,8 +30,10 @@ def cluster(host: str, port: int, wanted_by: str, **options: object) -> Any:
 class Driver:
     """One Cluster, one Session; what a test changes of the Session is as before for the next one."""
 
-    def __init__(self, server: Running) -> None:
-        self._cluster: Any = cluster(server.host, server.port, "cassandra_session")
+    def __init__(self, server: Running, is_real: bool) -> None:
+        """`is_real`: the driver is to find out which version of the protocol it speaks."""
+        options = {} if is_real else _newest_version()
+        self._cluster: Any = cluster(server.host, server.port, "cassandra_session", **options)
         self._session: Any = self._cluster.connect()
         self._settings = {name: getattr(self._session, name) for name in _KEPT if hasattr(self._session, name)}
 
@@ -44,3 +48,14 @@ class Driver:
 
     def close(self) -> None:
         self._cluster.shutdown()
+
+
+def _newest_version() -> dict[str, int]:
+    """This server's, if the driver knows it: else it tries its own, and warns of each that is refused in the first test's
+    report."""
+    try:
+        from cassandra import ProtocolVersion
+    except ImportError:
+        return {}
+    known = set(ProtocolVersion.SUPPORTED_VERSIONS).difference(ProtocolVersion.BETA_VERSIONS)
+    return {"protocol_version": _VERSION} if _VERSION in known else {}

@@ -216,7 +216,7 @@ class Servers:
 
         driver = self._drivers.get(backend)
         if driver is None:
-            driver = self._drivers[backend] = Driver(backend.server)
+            driver = self._drivers[backend] = Driver(backend.server, is_real=self._options.real is not None)
         return driver.session(self.keyspace)
 
     def drop(self, backend: Backend) -> None:

@@ -151,8 +151,9 @@ def test_faults_are_told_and_servers_replaced(project: pytest.Pytester) -> None:
         r"SELECT nope FROM t · \w+ · \d+ us · InvalidRequest: Undefined column name nope in table test.t",
     ):
         assert re.search(told, text), (told, text)
-    assert text.count("INSERT INTO t (k, v) VALUES (") == 19 + text.count('VALUES (%s')
+    assert text.count("INSERT INTO t (k, v) VALUES (") == 19 + text.count("VALUES (%s")
     assert "Traceback" not in text
+    assert "Downgrading core protocol version" not in text
 
 
 def test_strict_mode_fails_a_test_by_the_habits_name(project: pytest.Pytester) -> None:
