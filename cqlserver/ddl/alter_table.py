@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import isnan
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -68,7 +69,8 @@ def alter_table(schema: Schema, statement: AlterTable, context: DdlContext) -> D
         long_work()
     altered = _FORMS[type(statement)](schema, keyspace, table, statement, context)
     if altered is table or (len(altered.columns) == len(table.columns) and altered == table):
-        return schema, None
+        is_told = isnan(table.params.crc_check_chance) and not isinstance(statement, AlterTableRename)
+        return schema, SchemaChange(UPDATED, TABLE, keyspace_name, name) if is_told else None  # NaN is not what it was
     followed = keyspace.with_table(altered)
     if keyspace.views_of(table):
         from cqlserver.ddl.view_following import views_follow

@@ -20,8 +20,10 @@ from grammar.tree import (
     AlterMaterializedView,
     AlterTable,
     AlterTableAdd,
+    AlterTableColumnType,
     AlterType,
     AlterTypeAdd,
+    AlterTypeFieldType,
     CreateAggregate,
     CreateFunction,
     CreateIndex,
@@ -99,7 +101,7 @@ def _written_types(statement: Statement) -> Iterable[TypeName]:
             return [column.type for column in columns]
         case CreateType(fields=fields):
             return [type_name for _, type_name in fields]
-        case AlterTypeAdd(type=type_name):
+        case AlterTypeAdd(type=type_name) | AlterTypeFieldType(type=type_name) | AlterTableColumnType(type=type_name):
             return [type_name]
         case CreateFunction(arguments=arguments, return_type=type_name):
             return [*(argument for _, argument in arguments), type_name]

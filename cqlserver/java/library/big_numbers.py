@@ -368,13 +368,20 @@ def _divided_with(a: Decimal, b: Decimal, context: MathContext, is_exact: bool =
             ) from None
         raise
     found = _rounded_again(a, b, found, context)
-    return _stripped_to(found, preferred)
+    return _stripped_to(found, preferred) if _is_quotient(found, a, b) else found
 
 
 def _rounded_again(a: Decimal, b: Decimal, found: Decimal, context: MathContext) -> Decimal:
     """One digit too many was computed: once more, at the right scale."""
     extra = precision_of(found) - context.precision
     return found if extra <= 0 else _divided_at(a, b, scale_of(found) - extra, context.mode)
+
+
+def _is_quotient(found: Decimal, a: Decimal, b: Decimal) -> bool:
+    """Whether it was not rounded: then alone zeros at its end say nothing."""
+    shift = scale_of(found) + scale_of(b) - scale_of(a)
+    product = unscaled(found) * unscaled(b)
+    return bool(product == unscaled(a) * 10**shift if shift >= 0 else product * 10**-shift == unscaled(a))
 
 
 def _stripped_to(value: Decimal, preferred: int) -> Decimal:

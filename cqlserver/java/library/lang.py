@@ -71,10 +71,24 @@ def _out_of_range(begin: int, end: int, length: int) -> Exception:
     return thrown("StringIndexOutOfBoundsException", f"begin {begin}, end {end}, length {length}")
 
 
+LATIN_1_END = 256
+
+
 def char_at(text: str, index: int) -> int:
-    if not 0 <= index < len(text):
+    if not 0 <= index < len(text) and (not text or ord(max(text)) < LATIN_1_END):
         raise thrown("StringIndexOutOfBoundsException", f"String index out of range: {index}")
+    return _checked_char_at(text, index)
+
+
+def _checked_char_at(text: str, index: int) -> int:
+    """Of what Java holds as UTF-16, and of builders: in other words."""
+    if not 0 <= index < len(text):
+        raise thrown("StringIndexOutOfBoundsException", f"index {index}, length {len(text)}")
     return ord(text[index])
+
+
+def _sequence_char(value: str | StringBuilder, index: int) -> int:
+    return char_at(value, index) if isinstance(value, str) else _builder_char(value, index)
 
 
 def substring(text: str, begin: int, end: int | None = None) -> str:
@@ -204,7 +218,7 @@ _STRING: dict[str, Any] = {
     "boolean isEmpty()": lambda text: not text,
     "boolean isBlank()": lambda text: not text.strip(),
     "char charAt(int)": char_at,
-    "int codePointAt(int)": char_at,
+    "int codePointAt(int)": _checked_char_at,
     "String substring(int)": substring,
     "String substring(int,int)": substring,
     "CharSequence subSequence(int,int)": substring,
@@ -285,14 +299,14 @@ def _delete(builder: StringBuilder, start: int, end: int) -> StringBuilder:
 
 def _delete_at(builder: StringBuilder, at: int) -> StringBuilder:
     if not 0 <= at < len(builder.text):
-        raise thrown("StringIndexOutOfBoundsException", f"index {at},length {len(builder.text)}")
+        raise thrown("StringIndexOutOfBoundsException", f"index {at}, length {len(builder.text)}")
     builder.text = builder.text[:at] + builder.text[at + 1 :]
     return builder
 
 
 def _builder_char(builder: StringBuilder, at: int) -> int:
     if not 0 <= at < len(builder.text):
-        raise thrown("StringIndexOutOfBoundsException", f"index {at},length {len(builder.text)}")
+        raise thrown("StringIndexOutOfBoundsException", f"index {at}, length {len(builder.text)}")
     return ord(builder.text[at])
 
 
@@ -392,7 +406,7 @@ def sources() -> list[ClassSource]:
             "java.lang.CharSequence",
             {
                 "int length()": lambda value: len(to_string(value)),
-                "char charAt(int)": lambda value, at: char_at(to_string(value), at),
+                "char charAt(int)": _sequence_char,
                 "CharSequence subSequence(int,int)": lambda value, a, b: substring(to_string(value), a, b),
             },
             lambda value: isinstance(value, str | StringBuilder),
