@@ -41,7 +41,6 @@ _BROKEN_COLLECTION = re.compile(
 )
 _BEFORE_CHRIST = re.compile(r"'-\d{4,}-\d\d-\d\d")
 _UNREADABLE_TUPLE = re.compile(r"invalid request 0x2200: Not enough bytes to read (?:size of )?\d+th component")
-_OF_CLUSTERING = re.compile(r"\bSELECT\b.*[{\[(][^{}\[\]()]*\bc\d\b.*\bFROM\b", re.IGNORECASE)
 _AGGREGATE = re.compile(r"\b(?:count|min|max|sum|avg)\(", re.IGNORECASE)
 _NEAREST = re.compile(r"ORDER BY \S+ ANN OF ", re.IGNORECASE)
 # Warnings of what was before: tombstones that a compaction took, a statement that was prepared or forgotten.
@@ -206,13 +205,6 @@ def _floors_from_before_christ(statement: Statement, ours: Lines, peer: Lines) -
     return "floor(" in statement.text().lower() and ours[:1] == peer[:1] and bool(_BEFORE_CHRIST.search("\n".join(peer)))
 
 
-def _orders_as_once(statement: Statement, ours: Lines, peer: Lines) -> bool:
-    """Keys of a map in the order of the type that the peer's function was first made for: a descending column's."""
-    if "map_keys(" not in statement.text().lower() or ours[:1] != peer[:1]:
-        return False
-    return [sorted(line) for line in ours] == [sorted(line) for line in peer]
-
-
 def _reads_a_quote_wrongly(statement: Statement, ours: Lines, peer: Lines) -> bool:
     """The peer prints an INITCOND without doubling the quotes in it, and parses that."""
     return "INITCOND" in statement.text() and peer[-1].startswith("cql syntax error 0x2000: Failed parsing CQL term: [")
@@ -221,11 +213,6 @@ def _reads_a_quote_wrongly(statement: Statement, ours: Lines, peer: Lines) -> bo
 def _is_of_unreadable_bytes(statement: Statement, ours: Lines, peer: Lines) -> bool:
     """A literal of hexadecimal digits that is no value of a tuple in the clustering: the peer fails where it compares it."""
     return bool(_UNREADABLE_TUPLE.search(ours[-1])) and "0x" in statement.text()
-
-
-def _orders_as_descending(statement: Statement, ours: Lines, peer: Lines) -> bool:
-    """Sets, lists and tuples of a clustering column in descending order have that order in the peer."""
-    return bool(_OF_CLUSTERING.search(statement.text())) and ours[:1] == peer[:1] and ours[0].startswith("rows")
 
 
 def _looks_behind_the_last_token(statement: Statement, ours: Lines, peer: Lines) -> bool:
@@ -247,10 +234,8 @@ EXPLANATIONS = (
     _compares_addresses,
     _breaks_off_elsewhere,
     _floors_from_before_christ,
-    _orders_as_once,
     _reads_a_quote_wrongly,
     _is_of_unreadable_bytes,
-    _orders_as_descending,
     _looks_behind_the_last_token,
 )
 """What differences may be, beside docs/compatibility.md: such are counted, and not reported."""

@@ -388,11 +388,7 @@ class Selects:
         inner = self._selector(column, depth - 1)
         hint = f"({column.type.frozen_form().cql() if rng.random() < 0.5 else column.type.cql()})"
         choices: list[Item] = [
-            ("(", *inner, ", 1)"),
             ("(int, text)(", *inner, ", 'x')"),
-            ("[", *inner, "]"),
-            ("{", *inner, "}"),
-            ("{", *inner, ": 1}"),
             ("{x: ", *inner, "}"),
             (hint, *inner),
             (hint, self._term(column.type, column.pool)),
@@ -400,7 +396,14 @@ class Selects:
             ("(list<int>)[", *inner, "]"),
             (f"({self._table.full_name.split('.')[0]}.ua)", "{x: ", *inner, "}"),
         ]
+        if not self._names_descending(inner):
+            choices += [("(", *inner, ", 1)"), ("[", *inner, "]"), ("{", *inner, "}"), ("{", *inner, ": 1}")]
         return rng.choice(choices)
+
+    def _names_descending(self, inner: Item) -> bool:
+        """A Cassandra that once made a set of such a column has all sets of its type backwards until it starts again."""
+        names = [column.written for column in self._table.columns if column.reversed]
+        return any(name in part for part in inner if isinstance(part, str) for name in names)
 
 
 def _inner(cql_type: CqlType) -> CqlType:
