@@ -30,9 +30,6 @@ class VectorType(CqlType):
         if self.dimension <= 0:
             raise ValueError(f"vectors may only have positive dimensions; given {self.dimension}")
 
-    def frozen_form(self) -> CqlType:
-        return VectorType(self.elements.frozen_form(), self.dimension)
-
     @property
     def fixed_length(self) -> int | None:  # type: ignore[override]
         length = self.elements.fixed_length
