@@ -1,6 +1,6 @@
 """The order in which Java's HashMap gives its keys: with several faults, the message is that of the first found."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from storage.environment.strands import paused, sorted_in_turns
@@ -20,6 +20,11 @@ def hash_ordered(names: Iterable[str]) -> list[str]:
 def texts_hash_ordered(texts: Iterable[str], capacity: int = _CAPACITY) -> list[str]:
     """The same for a HashSet of strings, which was made with room for `capacity`."""
     return _ordered(list(dict.fromkeys(texts)), _string_hash, _power_of_two(capacity))
+
+
+def copied_hash_ordered(texts: Collection[str]) -> list[str]:
+    """The same for a HashMap that was made as a copy of another map, with just enough room."""
+    return texts_hash_ordered(texts, int(len(texts) / _LOAD_FACTOR + 1))
 
 
 def elements_hash_ordered(items: Sequence[T], key: Callable[[T], tuple[str, bytes | None]]) -> list[T]:

@@ -4,6 +4,7 @@ db/marshal/UserType.java, cql3/functions/UDFunction.java, UDAggregate.java)."""
 
 from collections.abc import Iterable, Mapping
 
+from cqlserver.java_order import copied_hash_ordered
 from protocol.types import (
     NATIVE_TYPES,
     CqlType,
@@ -61,7 +62,7 @@ def keyspace_text(keyspace: KeyspaceMetadata) -> str:
         )
     replication = keyspace.params.replication
     options = [("class", replication["class"].removeprefix(_LOCATOR))]
-    options += [item for item in replication.items() if item[0] != "class"]
+    options += [(name, replication[name]) for name in copied_hash_ordered(replication) if name != "class"]
     pairs = ", ".join(f"{quoted_text(key)}: {quoted_text(value)}" for key, value in options)
     durable = _boolean(keyspace.params.durable_writes)
     return f"CREATE KEYSPACE {name} WITH replication = {{{pairs}}}  AND durable_writes = {durable};"

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from cqlserver.describe import ClusterFacts, describe, describe_page
+from cqlserver.describe.text import keyspace_text
 from grammar.tree import Describe, DescribeKind
 from protocol.errors import InvalidRequest
 from protocol.types import INT, TEXT, MapType, TupleType
@@ -208,3 +209,25 @@ def test_page_state_of_another_schema_is_refused() -> None:
 def test_damaged_page_state_is_refused(state: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         describe_page([], 1, state, UUID(int=0))
+
+
+@pytest.mark.parametrize(
+    ("given", "as_java_has_them"),
+    [
+        ("dc1 dc2", "dc2 dc1"),
+        ("dc2 dc1", "dc2 dc1"),
+        ("us-east eu-west ap", "eu-west us-east ap"),
+        ("datacenter1 datacenter2 datacenter3", "datacenter3 datacenter1 datacenter2"),
+        ("a b c d e f g", "a b c d e f g"),
+        (
+            "London Paris Berlin Rome Madrid Oslo Wien Praha Bern Lyon Turku Nice",
+            "Bern Oslo Praha Berlin Lyon Turku Wien Rome Madrid London Nice Paris",
+        ),
+        ("Aa BB AaAa BBBB AaBB", "Aa BB AaAa BBBB AaBB"),
+    ],
+)
+def test_datacenters_come_in_the_order_of_javas_map(given: str, as_java_has_them: str) -> None:
+    replication = {"class": "org.apache.cassandra.locator.NetworkTopologyStrategy", **dict.fromkeys(given.split(), "3")}
+    text = keyspace_text(KeyspaceMetadata("ks", KeyspaceParams(replication)))
+    pairs = ", ".join(f"'{name}': '3'" for name in as_java_has_them.split())
+    assert text.startswith(f"CREATE KEYSPACE ks WITH replication = {{'class': 'NetworkTopologyStrategy', {pairs}}}")
