@@ -7,7 +7,7 @@ leaves that, and of what was not synced any prefix (FaultyDisk.crash chooses).
 import errno
 import os
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from protocol.errors import StorageError
 from storage.environment.environment import AppendFile, FolderLock, ReadFile, Space
@@ -129,9 +129,8 @@ class MemoryDisk:
         self._files[path] = self._durable[path] = _Contents(data, synced=True)
 
     def list(self, folder: str) -> list[str]:
-        folder = posixpath.normpath(folder)
-        paths = [*self._files, *self._folders]
-        return sorted(posixpath.basename(path) for path in paths if posixpath.dirname(path) == folder and path != folder)
+        paths = _in_folder(folder, (*self._files, *self._folders))
+        return sorted(posixpath.basename(path) for path in paths)
 
     def size(self, path: str) -> int:
         return len(self._of(path).data)
@@ -195,12 +194,10 @@ class MemoryDisk:
 
     def sync_folder(self, folder: str) -> None:
         self.before("sync_folder", folder)
-        folder = posixpath.normpath(folder)
-        for path in [path for path in self._durable if posixpath.dirname(path) == folder]:
+        for path in _in_folder(folder, self._durable):
             del self._durable[path]
-        for path, contents in self._files.items():
-            if posixpath.dirname(path) == folder:
-                self._durable[path] = contents
+        for path in _in_folder(folder, self._files):
+            self._durable[path] = self._files[path]
 
     def sync_all(self, files: Sequence[str], folders: Sequence[str]) -> None:
         for path in files:
@@ -225,6 +222,16 @@ class MemoryDisk:
         folder = posixpath.dirname(posixpath.normpath(path)) or "."
         if folder not in self._folders:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+def _in_folder(folder: str, paths: Iterable[str]) -> list[str]:
+    """Those of normal paths that lie in a folder itself."""
+    folder = posixpath.normpath(folder)
+    if folder == ".":
+        return [path for path in paths if "/" not in path and path != folder]
+    start = folder if folder == "/" else folder + "/"
+    length = len(start)
+    return [path for path in paths if path.startswith(start) and path != folder and "/" not in path[length:]]
 
 
 class FaultyDisk(MemoryDisk):

@@ -1,6 +1,8 @@
 """A node in this process, on a disk that counts what is asked of it, and forgets and fails on command."""
 
 from collections import Counter
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import ClassVar
 
 from cqlserver.connections.session import Session
@@ -14,6 +16,7 @@ from storage.environment.memory import FaultyDisk
 from storage.environment.strands import InlineWorkers
 
 VERSION = 4
+KEPT = ("none", "names", "half")
 
 
 class CountingDisk(FaultyDisk):
@@ -59,6 +62,14 @@ class CrashMachine:
         self.session.forget_served()
         version, flags, _, opcode, body = EnvelopeDecoder(VERSION, responses=True).receive_data(output)[0]
         return responses.decode(version, flags, opcode, body).response
+
+    def crashes(self) -> Iterator[str]:
+        """One crash after the other, each of the disk as it is now, each with something else kept of what was not synced."""
+        disk = self.disk
+        for kept in KEPT:
+            self.disk = deepcopy(disk)
+            self.crash(kept)
+            yield kept
 
     def crash(self, kept: str) -> None:
         """It stops, and the disk works again; of what was not synced is `kept`: none, names, half."""
