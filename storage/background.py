@@ -159,6 +159,9 @@ class Background:
     def is_idle(self) -> bool:
         return not self._running and not any(self._waiting.values())
 
+    def is_idle_in(self, lane: Lane) -> bool:
+        return lane not in self._running and not self._waiting[lane]
+
     def step(self, until: float) -> bool:
         """Gives each lane a turn, until a time of the clock together; whether any of them had something to do just now."""
         worked = False

@@ -7,24 +7,29 @@ from typing import Final
 import trio
 
 from protocol.errors import StorageError
+from storage.background import Lane
 from storage.commitlog.log import CommitLog
 from storage.engine import Engine
 
 log = logging.getLogger("cqlserver")
 
 TICK_S: Final = 0.5
-"""How often is looked whether memtables have grown too large: at the fastest they grow by some 20 MB meanwhile."""
+"""How often is looked what there is to do."""
 TURN_S: Final = 0.002
-HELD_UP_S: Final = ((2.0, 0.032), (1.5, 0.016), (1.1, 0.004))
+HELD_UP_S: Final = ((2.0, 0.064), (1.75, 0.032), (1.5, 0.016), (1.1, 0.004))
 """How long clients wait after each of their turns (listener.py's TURN_S) while memtables take so many times what they
 should: writes come faster than they are flushed, and clients are held up the more the further behind flushes are. So
-memtables stay below two and a half times that, also where a flush waits for the disk, and turns stay short."""
+memtables stay at about twice that, also where a flush waits for the disk, and turns stay short. The time is not lost:
+flushes have it."""
 HURRIED_BACKLOG: Final = 3.0
 HURRIED_TURN_S: Final = 0.016
 """Of a turn while memtables take so many times what they should all the same, because other nodes write to them: those are
 not held up."""
 LOOK_S: Final = 0.05
 """How often is looked how far that is."""
+FULL_SOON: Final = 0.75
+"""Where memtables take so much of what they should, it is looked that often though there is nothing to do in the background:
+in half a second they may grow by 20 MB."""
 WAIT_S: Final = 0.002
 
 
@@ -44,7 +49,7 @@ async def work_forever(
 
     background.on_wanted = lambda: token.run_sync_soon(want)  # a strand may be who adds something
     next_tick = clock() + TICK_S
-    next_look = 0.0
+    next_look = next_wake = 0.0
     turn_s = TURN_S
     while True:
         now = clock()
@@ -56,9 +61,12 @@ async def work_forever(
             backlog = engine.backlog
             turn_s = HURRIED_TURN_S if backlog >= HURRIED_BACKLOG else TURN_S
             hold_up(next((held_s for least, held_s in HELD_UP_S if backlog >= least), 0.0))
+            if backlog > 1.0 and background.is_idle_in(Lane.FLUSH):
+                engine.tick()
+            next_wake = min(next_tick, next_look) if backlog >= FULL_SOON else next_tick
         if background.is_idle:
             wanted = trio.Event()
-            with trio.move_on_after(max(next_tick - clock(), 0.0)):
+            with trio.move_on_after(max(next_wake - clock(), 0.0)):
                 await wanted.wait()
             continue
         began = clock()

@@ -35,7 +35,7 @@ from storage.files.received import ReceivedTable
 from storage.files.table_files import TableFiles, sstables_in
 from storage.files.transaction import Transaction, clean_up, left
 from storage.files.truncations import UntoldTruncations
-from storage.memtable.memtable import Memtable
+from storage.memtable.memtable import PLACE_BYTES, Memtable
 from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 from storage.sstable.caches import Caches
@@ -392,7 +392,8 @@ class StoredTables:
     @property
     def memtable_bytes(self) -> int:
         """Of all memtables, those that are being flushed included."""
-        flushing = sum(flush.memtable.live_bytes for flush in self._flushes if flush.is_wanted)
+        memtables = [flush.memtable for flush in self._flushes if flush.is_wanted]
+        flushing = sum(memtable.live_bytes + PLACE_BYTES * len(memtable) for memtable in memtables)
         return flushing + self.ordered.bytes + sum(store.memtable.live_bytes for store in self._stores.values())
 
     def tick(self) -> None:

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 
 CK_LENGTH_MAX: Final = 65535
 TIMESTAMP_MAX_US: Final = (1 << 63) - 1
-# key object, value object, and the dict's entry, beside the bytes themselves
-PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 40
+# key object, value object, what both are rounded up by, the dict's entry, that in the list of fresh keys: beside the bytes
+PARTITION_OVERHEAD_BYTES: Final = 33 + 33 + 15 + 42 + 9
+PLACE_BYTES: Final = 72
+"""Of a short key whose place has been found: the position, and that in its bucket."""
 _SINGLE_OVERHEAD_BYTES: Final = PARTITION_OVERHEAD_BYTES - 2
 WIDE_PARTITION_BYTES: Final = 700
 SCAN_BATCH: Final = 256

@@ -8,14 +8,16 @@ import trio
 import trio.testing
 
 from cqlserver.connections.background import (
+    FULL_SOON,
     HELD_UP_S,
     HURRIED_BACKLOG,
     HURRIED_TURN_S,
     LOOK_S,
+    TICK_S,
     TURN_S,
     work_forever,
 )
-from storage.background import Background
+from storage.background import Background, Lane
 from storage.environment.strands import InlineWorkers
 
 
@@ -27,7 +29,7 @@ class Engine:
         self.environment = SimpleNamespace(clock=SimpleNamespace(monotonic=trio.current_time))
         self.commit_log = None
         self.background: Background | Turns = Background(InlineWorkers(), trio.current_time)
-        self.asked = 0
+        self.asked = self.ticks = 0
 
     @property
     def backlog(self) -> float:
@@ -35,7 +37,7 @@ class Engine:
         return next(self._backlogs, 0.0)
 
     def tick(self) -> None:
-        pass
+        self.ticks += 1
 
 
 def test_clients_are_held_up_the_more_the_further_behind_flushes_are() -> None:
@@ -56,6 +58,24 @@ def test_clients_are_held_up_the_more_the_further_behind_flushes_are() -> None:
     assert held[2] > 0
 
 
+def test_a_flush_begins_as_soon_as_memtables_are_full_and_not_at_the_next_tick() -> None:
+    async def main() -> None:
+        engine = Engine([FULL_SOON, FULL_SOON, 1.01])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(work_forever, engine, lambda seconds: None, lambda: None, lambda seconds: None)
+            while engine.asked < 3:
+                await trio.sleep(LOOK_S / 4)
+            assert engine.ticks == 1
+            assert trio.current_time() < 3 * LOOK_S
+            while engine.asked < 5:  # from the fourth time on there is room: nobody looks before the next tick
+                await trio.sleep(LOOK_S / 4)
+            assert engine.ticks == 2
+            assert trio.current_time() > TICK_S
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(rate=0, autojump_threshold=0))
+
+
 class Turns:
     """A background that always has something to do: how long each of its turns may take."""
 
@@ -64,6 +84,9 @@ class Turns:
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.on_wanted: Callable[[], None] = lambda: None
+
+    def is_idle_in(self, lane: Lane) -> bool:
+        return lane is not Lane.FLUSH
 
     def step(self, until: float) -> bool:
         self.seconds.append(round(until - trio.current_time(), 6))
