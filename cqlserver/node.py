@@ -280,6 +280,8 @@ class Node:
     def tick(self) -> None:
         """To be called every few seconds (metrics/rates.py)."""
         self.metering.tick(self.engine.stores)
+        if self.engine.maybe_files is not None:
+            self.metering.tick_caches(self.engine.maybe_files.caches.counts())
         if self.slow_queries is not None:
             self.slow_queries.tell(self.environment.clock.monotonic())
 

@@ -5,7 +5,7 @@ latency stands for all requests of that meter since the sample before, so what h
 low rate, and of requests that took several steps, each is timed.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
@@ -166,6 +166,8 @@ class Metering:
         self.single_partition_batches = [0, 0, 0]
         self._partitions_of = (Tally(), Tally(), Tally())
         self.stalls = Tally()
+        self.cache_rates: dict[str, tuple[Rates, Rates]] = {}
+        """By cache: of hits, of requests."""
         self.last: Measured | None = None
         self.counts_each_read = False
         self._forgotten_count = 0
@@ -279,3 +281,10 @@ class Metering:
             if meter.count:
                 meter.latency(now_s)
                 meter.rates.tick(meter.count)
+
+    def tick_caches(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        """The same, with the hits and the requests of each cache."""
+        for name, (hits, requests) in counts.items():
+            found = self.cache_rates.setdefault(name, (Rates(), Rates()))
+            found[0].tick(hits)
+            found[1].tick(requests)

@@ -5,6 +5,8 @@ from typing import Final
 
 TICK_S: Final = 5.0
 _MINUTES: Final = (1, 5, 15)
+FIFTEEN_MINUTES: Final = 2
+"""Its place in `per_s`."""
 _SHARES: Final = tuple(1 - math.exp(-TICK_S / 60 / minutes) for minutes in _MINUTES)
 
 

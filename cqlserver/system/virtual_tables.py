@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cqlserver.metrics.meters import Metering
+from cqlserver.metrics.rates import FIFTEEN_MINUTES
 from cqlserver.program.config import Config
 from cqlserver.state import ClientState
 from cqlserver.statements import Statements
@@ -141,7 +142,7 @@ class VirtualTables:
                 ("system_views", "clients"): lambda: _clients(server.sessions),
                 ("system_views", "settings"): lambda: _settings(server.config),
                 ("system_views", LOGS): _logs,
-                ("system_views", "caches"): lambda: _caches(server.engine),
+                ("system_views", "caches"): lambda: _caches(server.engine, server.metering),
                 ("system_views", "gossip_info"): self._of_gossip,
                 **{("system_views", name): partial(self._of_requests, name) for name in METRIC_VIEWS},
                 **{("system_views", name): partial(self._of_storage, name) for name in STORAGE_VIEWS},
@@ -297,7 +298,7 @@ def _clients(sessions: Iterable[object]) -> Iterator[VirtualRow]:
         }
 
 
-def _caches(engine: Engine) -> Iterator[VirtualRow]:
+def _caches(engine: Engine, metering: Metering) -> Iterator[VirtualRow]:
     """Those that Cassandra lists; there is none of counters."""
     caches = engine.maybe_files.caches if engine.maybe_files is not None else None
     capacities = {"counters": 0, "keys": engine.options.key_cache_bytes, "rows": engine.options.row_cache_bytes}
@@ -305,14 +306,15 @@ def _caches(engine: Engine) -> Iterator[VirtualRow]:
         cache: Generations[Any, Any] | None = getattr(caches, name, None)
         hits = cache.hits if cache is not None else 0
         requests = hits + cache.misses if cache is not None else 0
+        rates = metering.cache_rates.get(name)
         yield {
             "name": name,
             "capacity_bytes": cache.capacity if cache is not None else capacities[name],
             "entry_count": len(cache) if cache is not None else 0,
             "hit_count": hits,
             "hit_ratio": hits / requests if requests else float("nan"),
-            "recent_hit_rate_per_second": 0,
-            "recent_request_rate_per_second": 0,
+            "recent_hit_rate_per_second": int(rates[0].per_s[FIFTEEN_MINUTES]) if rates is not None else 0,
+            "recent_request_rate_per_second": int(rates[1].per_s[FIFTEEN_MINUTES]) if rates is not None else 0,
             "request_count": requests,
             "size_bytes": cache.size if cache is not None else 0,
         }

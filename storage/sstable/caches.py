@@ -109,6 +109,10 @@ class Caches:
         """Files with the same header share what is compiled for it (reader.py, decoder_of)."""
         self._next_file = 0
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Hits and requests of those that keep keys and rows."""
+        return {name: (cache.hits, cache.hits + cache.misses) for name, cache in (("keys", self.keys), ("rows", self.rows))}
+
     def file_number(self) -> int:
         """A number for a file that is opened."""
         self._next_file += 1

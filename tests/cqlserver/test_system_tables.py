@@ -47,6 +47,20 @@ def local_row(*updates: PartitionUpdate) -> dict[str, object]:
     }
 
 
+def test_caches_tell_how_often_they_are_asked() -> None:
+    server = Server()
+    before = {row["name"]: row for row in rows(server, "system_views", "caches")}
+    assert before["keys"]["recent_request_rate_per_second"] == 0
+    server.metering.tick_caches({"keys": (450, 500), "rows": (0, 0)})
+    found = {row["name"]: row for row in rows(server, "system_views", "caches")}
+    assert [found["keys"][f"recent_{kind}_rate_per_second"] for kind in ("hit", "request")] == [90, 100]
+    assert found["rows"]["recent_request_rate_per_second"] == 0
+    for _ in range(180):
+        server.metering.tick_caches({"keys": (450, 500)})
+    (faded,) = [row for row in rows(server, "system_views", "caches") if row["name"] == "keys"]
+    assert 30 < faded["recent_request_rate_per_second"] < 40  # a quarter of an hour later
+
+
 def test_local_has_every_column_that_drivers_read() -> None:
     row = local_row(local_update(FACTS, 1000))
     assert {name for name, value in row.items() if value is None} == {"truncated_at"}
