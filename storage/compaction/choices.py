@@ -31,6 +31,11 @@ class Compactable(Protocol):
     def max_timestamp_us(self) -> int: ...
     @property
     def max_local_deletion_s(self) -> int: ...
+    @property
+    def heat(self) -> float:
+        """How much it is read, for its size."""
+        ...
+
     def droppable_ratio(self, gc_before_s: int) -> float:
         """Of its cells, how many are tombstones of before that time."""
         ...
@@ -53,12 +58,14 @@ class Choice(NamedTuple, Generic[S]):
 
 
 class Situation(NamedTuple):
-    """`options`: the table's `compaction`; `flush_bytes`: about what a flush writes."""
+    """`options`: the table's `compaction`; `flush_bytes`: about what a flush writes; `passed_by`: by level, how many
+    compactions of high levels there were since one made SSTables of that one (leveled.py)."""
 
     options: Mapping[str, str]
     now_ms: int
     gc_before_s: int
     flush_bytes: int = 0
+    passed_by: Mapping[int, int] = {}
 
 
 def class_name(options: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """When tables are compacted: after a flush and from time to time, if their strategy says so, and on command."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
@@ -9,7 +10,8 @@ from protocol.types import VectorType
 from storage.background import Background, Lane, Task
 from storage.compaction.choices import Choice, Situation, class_name, total_bytes
 from storage.compaction.compaction import USUAL, Apart, Compacted, Compaction, Rules
-from storage.compaction.strategies import UNIFIED, major, next_to_compact, together
+from storage.compaction.leveled import LEVELS, is_of_high_levels
+from storage.compaction.strategies import LEVELED, UNIFIED, major, next_to_compact, together
 from storage.compaction.unified import shards_of
 from storage.compaction.verifying import VerifyOptions, verify_table
 from storage.environment.environment import Environment, TimeUuidSource
@@ -49,6 +51,7 @@ class Compactions:
         self.thresholds: dict[UUID, tuple[int, int]] = {}
         self._flush_bytes: dict[UUID, float] = {}
         self._told_flush_bytes: dict[UUID, int] = {}
+        self._passed_by: dict[UUID, Counter[int]] = {}  # by table, see Situation
 
     def flushed(self, files: TableFiles, readers: Sequence[SSTableReader]) -> None:
         """A table has new SSTables."""
@@ -65,9 +68,12 @@ class Compactions:
         return shards_of(self._flush_bytes.get(table.id, 0.0), options)
 
     def consider(self, files: TableFiles) -> None:
-        """The SSTables of a table have changed, or what its strategy is."""
+        """The SSTables of a table have changed, or what its strategy is, or some time has gone by."""
+        now_s = self._clock.monotonic()
+        for reader in files.readers:
+            reader.note_reads(now_s)
         if self._may_begin(files) and not self._is_planned(files) and self._next(files):
-            self._add(files, "Compaction", self._next)
+            self._add(files, "Compaction", self._taken)
 
     def compact(self, tables: Iterable[TableFiles], splits: bool = False) -> list[Task]:
         """All SSTables of each together (a major compaction). `splits`: into several where the strategy makes one."""
@@ -213,6 +219,16 @@ class Compactions:
                 return (choice,)
         return ()
 
+    def _taken(self, files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+        """The same; it is compacted now."""
+        choices = self._next(files)
+        for choice in choices:
+            if class_name(files.store.table.params.compaction) == LEVELED and is_of_high_levels(choice):
+                passed_by = self._passed_by.setdefault(files.store.table.id, Counter())
+                passed_by.update(range(1, LEVELS))
+                passed_by[choice.level] = 0
+        return choices
+
     def _situation(self, files: TableFiles) -> Situation:
         table = files.store.table
         now_s = self._clock.now_s()
@@ -221,7 +237,8 @@ class Compactions:
         if table.id in self.thresholds:
             least, most = self.thresholds[table.id]
             options = {**options, "min_threshold": str(least), "max_threshold": str(most)}
-        return Situation(options, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes)
+        passed_by = self._passed_by.get(table.id, Counter())
+        return Situation(options, 1000 * now_s, now_s - table.params.gc_grace_seconds, flush_bytes, passed_by)
 
     def _flush_bytes_told(self, table_id: UUID) -> int:
         """What a flush writes, in whole MiB; it stays what it was until it is half off (Controller.getFlushSizeBytes)."""

@@ -4,9 +4,12 @@ level lie side by side, and each level may have ten times the bytes of the one b
 The highest level that has too much gives one SSTable to the next, with what that overlaps there. Level 0 goes into level 1
 together with what it overlaps, once it has a whole SSTable's worth; where there are more than 32 of it, they are first
 compacted among themselves, by size. Which SSTable of a level was given last is seen from the newest one of the next.
+Where many such compactions have passed the highest level by, one SSTable of it comes down with each: else a level that
+shrank (a cleanup, another size of SSTables) would never be compacted again, and keep what is deleted.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from storage.compaction import strategies
@@ -17,6 +20,7 @@ SSTABLE_MIB: Final = 160
 FANOUT: Final = 10
 LEVELS: Final = 9
 LEVEL_0_MAX: Final = 32
+PASSED_BY_MAX: Final = 25
 _FULL: Final = 1.001
 
 
@@ -31,7 +35,8 @@ def next_to_compact(sstables: Sequence[S], situation: Situation) -> Choice[S] | 
         if by_size:
             return Choice(by_size)
         chosen = _one_of(found[level], found[level + 1])
-        return Choice([chosen, *overlapping([chosen], found[level + 1])], level + 1, size)
+        inputs = [chosen, *overlapping([chosen], found[level + 1])]
+        return Choice([*inputs, *_starved(inputs, level + 1, found, situation.passed_by)], level + 1, size)
     inputs = _of_level_0(found, options)
     if inputs:
         return Choice(inputs, _next_level(inputs, size), size)
@@ -70,6 +75,23 @@ def levels(sstables: Sequence[S]) -> list[list[S]]:
             level = 0
         found[level].append(sstable)
     return found
+
+
+def is_of_high_levels(choice: Choice[S]) -> bool:
+    """Whether it takes from one level, but 0, to the next."""
+    return 0 < min(sstable.level for sstable in choice.inputs) < choice.level
+
+
+def _starved(inputs: Sequence[S], target: int, found: Sequence[Sequence[S]], passed_by: Mapping[int, int]) -> list[S]:
+    """Of the highest level that there is, where it was passed by too often, one that lies within what is compacted: so
+    nothing overlaps in the target's level."""
+    highest = max(level for level, members in enumerate(found) if members)
+    if highest == target or passed_by.get(highest, 0) < PASSED_BY_MAX:
+        return []
+    first = min(sstable.first_position for sstable in inputs)
+    last = max(sstable.last_position for sstable in inputs)
+    within = (s for s in found[highest] if first <= s.first_position < s.last_position <= last and s not in inputs)
+    return list(islice(within, 1))
 
 
 def _by_size(level_0: Sequence[S], options: Mapping[str, str]) -> Sequence[S]:

@@ -1,9 +1,10 @@
 """Which SSTables of a table to compact next, by the table's strategy: pure functions over what SSTables say of themselves.
 
 SizeTiered (db/compaction/SizeTieredCompactionStrategy.java): SSTables of about the same size, once there are
-`min_threshold` of them. TimeWindow (TimeWindowCompactionStrategy.java): by the window of their newest timestamp, in the
-newest window as SizeTiered, of older ones all that there are; and whatever has expired. Leveled: leveled.py, Unified:
-unified.py. Where there is nothing else to do, an SSTable of many old tombstones is compacted alone: tombstones.py.
+`min_threshold` of them, those that are read most first. TimeWindow (TimeWindowCompactionStrategy.java): by the window of
+their newest timestamp, in the newest window as SizeTiered, of older ones all that there are; and whatever has expired.
+Leveled: leveled.py, Unified: unified.py. Where there is nothing else to do, an SSTable of many old tombstones is compacted
+alone: tombstones.py.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from storage.compaction import leveled, unified
 from storage.compaction.choices import Choice, S, Situation, class_name, thresholds, total_bytes
 from storage.compaction.tombstones import long_expired, maybe_droppable
 
+LEVELED: Final = "LeveledCompactionStrategy"
 UNIFIED: Final = "UnifiedCompactionStrategy"
 MIN_SSTABLE_BYTES: Final = 50 << 20
 SMALLEST_PART_BYTES: Final = 50_000_000
@@ -32,7 +34,7 @@ def next_to_compact(sstables: Sequence[S], situation: Situation) -> Choice[S] | 
     if not sstables or not is_enabled(options):
         return None
     name = class_name(options)
-    if name == "LeveledCompactionStrategy":
+    if name == LEVELED:
         return leveled.next_to_compact(sstables, situation)
     if name == UNIFIED:
         return unified.next_to_compact(sstables, situation)
@@ -56,7 +58,7 @@ def major(sstables: Sequence[S], situation: Situation, splits: bool = False) -> 
     if not sstables:
         return []
     name = class_name(situation.options)
-    if name == "LeveledCompactionStrategy":
+    if name == LEVELED:
         return [leveled.major(sstables, situation.options)]
     if name == UNIFIED:
         return unified.major(sstables, situation.options)
@@ -81,20 +83,23 @@ def together(sstables: Sequence[S], options: Mapping[str, str]) -> Choice[S]:
     name = class_name(options)
     if name == UNIFIED:
         return Choice(sstables, shards=unified.shards(sstables, options))
-    if len(sstables) == 1 and sstables[0].level and name == "LeveledCompactionStrategy":
+    if len(sstables) == 1 and sstables[0].level and name == LEVELED:
         return Choice(sstables, sstables[0].level, leveled.sstable_bytes(options))
     return Choice(sstables)
 
 
 def size_tiered(sstables: Sequence[S], options: Mapping[str, str]) -> Sequence[S]:
-    """The bucket of the smallest SSTables of which there are enough."""
+    """Of the buckets with enough SSTables the one that is read most, of it those that are; where nothing is read, the one
+    of the smallest."""
     low, high = float(options.get("bucket_low", 0.5)), float(options.get("bucket_high", 1.5))
     small = float(options.get("min_sstable_size", MIN_SSTABLE_BYTES))
     least, most = thresholds(options)
-    for bucket in buckets(sstables, low, high, small):
-        if len(bucket) >= least:
-            return bucket[:most]
-    return ()
+    found = [_hottest(bucket, most) for bucket in buckets(sstables, low, high, small) if len(bucket) >= least]
+    return max(found, key=lambda bucket: sum(sstable.heat for sstable in bucket), default=())
+
+
+def _hottest(bucket: Sequence[S], most: int) -> Sequence[S]:
+    return sorted(bucket, key=lambda sstable: -sstable.heat)[:most]
 
 
 def buckets(sstables: Iterable[S], low: float, high: float, small: float) -> list[list[S]]:

@@ -56,6 +56,7 @@ from storage.sstable.filter import BloomFilter
 from storage.sstable.header import header_of
 from storage.sstable.partition import ReadBytes, RowPlaces, SSTablePartition
 from storage.sstable.prefixes import Prefix, PrefixCodec
+from storage.sstable.read_rate import ReadRate
 from storage.sstable.small_files import open_read
 from storage.sstable.statistics import LogPosition, Statistics
 from storage.sstable.stretch import Stretch
@@ -111,6 +112,9 @@ class SSTableReader:
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
         self.max_timestamp_us = found.stats.timestamps_us[1]
+        self.reads = 0
+        """How often something was looked for, or a scan began."""
+        self._read_rate = ReadRate()
         self.faults: tuple[str, ...] = ()
         """Of components that are done without."""
         self._is_of_singles = found.stats.rows <= found.stats.partition_sizes.count
@@ -203,6 +207,7 @@ class SSTableReader:
         """A partition by way of cache or index. `at`: what is made of where it is."""
         if not self._may_have(sought):
             return None
+        self.reads += 1
         key, position = sought.key, sought.position
         found = self._keys.get((self._number, key))
         if found is not None:
@@ -250,6 +255,7 @@ class SSTableReader:
     def batches(self, start: Position = b"") -> Iterator[Batch[bytes | SSTablePartition]]:
         """The same, read. What is read for them does not go into the cache; each is to be used before the next one is asked
         for."""
+        self.reads += 1
         read = self.read_through()
         for stretch in self.stretches(start):
             yield stretch.positions, self.contents(stretch, read)
@@ -360,6 +366,15 @@ class SSTableReader:
     @cached_property
     def key_count(self) -> int:
         return self.statistics.stats.partition_sizes.count
+
+    def note_reads(self, now_s: float) -> None:
+        """To be called from time to time, with a clock's seconds: `heat` is of what was read between two of these."""
+        self._read_rate.note(self.reads, now_s)
+
+    @property
+    def heat(self) -> float:
+        """Reads a second, for each of its partitions (SizeTieredCompactionStrategy.hotness)."""
+        return self._read_rate.per_s / (self.key_count or 1)
 
     @property
     def first_key(self) -> bytes:

@@ -34,6 +34,7 @@ class Told:
     min_timestamp_us: int = 0
     max_local_deletion_s: int = NEVER_S
     ratio: float = 0.0
+    heat: float = 0.0
 
     @property
     def first_position(self) -> Position:
@@ -67,6 +68,17 @@ def test_size_tiered_takes_what_is_alike() -> None:
     assert chosen(large, {**SIZE_TIERED, "enabled": "false"}) == []
     assert len(chosen([Told(MB) for _ in range(100)], SIZE_TIERED)) == 32
     assert len(chosen([Told(MB) for _ in range(100)], {**SIZE_TIERED, "max_threshold": "7"})) == 7
+
+
+def test_size_tiered_takes_what_is_read_most() -> None:
+    small = [Told(MB) for _ in range(6)]
+    large = [Told(size * MB) for size in (100, 110, 120, 130)]
+    assert chosen([*small, *large], SIZE_TIERED) == small
+    large[1].heat = 0.1
+    assert chosen([*small, *large], SIZE_TIERED) == [large[1], large[0], *large[2:]]
+    small[5].heat = small[3].heat = 0.06
+    options = {**SIZE_TIERED, "max_threshold": "4"}
+    assert chosen([*small, *large], options) == [small[3], small[5], small[0], small[1]]
 
 
 def test_time_windows_are_compacted_apart() -> None:
@@ -130,6 +142,28 @@ def test_a_level_with_too_much_gives_the_next_one_in_the_order_of_the_ring() -> 
     assert (list(choice.inputs), choice.level) == ([level_1[4], level_2[2]], 2)
     assert chosen([*level_1[:10], *level_2], LEVELED) == []
     assert chosen([*level_1[:10], *level_2], {**LEVELED, "fanout_size": "5"})[0] is level_1[4]
+
+
+def test_a_level_that_was_passed_by_too_often_comes_down_by_and_by() -> None:
+    level_1 = [Told(160 * MB, level=1, first=n / 20, last=n / 20 + 0.04) for n in range(11)]
+    level_2 = [Told(160 * MB, level=2, first=n / 20, last=n / 20 + 0.049) for n in range(5)]
+    single = Told(MB, level=4, first=0.055, last=0.055)
+    within, across = Told(MB, level=4, first=0.06, last=0.07), Told(MB, level=4, first=0.08, last=0.3)
+    sstables = [*level_1, *level_2, single, across, within]
+
+    def inputs(passed_by: dict[int, int]) -> list[Told]:
+        choice = next_to_compact(sstables, Situation(LEVELED, 0, 0, passed_by=passed_by))
+        assert choice is not None
+        assert choice.level == 2
+        assert leveled.is_of_high_levels(choice)
+        return list(choice.inputs)
+
+    usual = inputs({})
+    assert inputs({4: 24, 3: 99}) == usual
+    assert single.first_position == single.last_position
+    assert inputs({4: 25}) == [*usual, within]
+    sstables.remove(within)
+    assert inputs({4: 25}) == usual
 
 
 def test_very_many_of_level_0_are_compacted_by_size_first() -> None:
