@@ -143,6 +143,7 @@ async def rewrite(
         case "recompress":
             tasks = compactions.recompress(files)
         case "scrub":
+            await wait_for(compactions.open_by_data(files))
             if takes_snapshot:
                 name = f"pre-scrub-{control.node.environment.clock.wall_us() // 1000}"
                 scrubbed = [each.store for each in files if each.readers]

@@ -52,7 +52,7 @@ Place = tuple[Stretch, int]
 class _Input:
     """An SSTable that is compacted into one of `version` (None: nothing is to be copied). `can_copy`: its partitions may be
     copied as bytes, for nothing in it is ever purged. `alone`: each partition is read by itself. `at`: how many bytes of it
-    have been read (up to where, for it is read in order)."""
+    have been read (up to where, for it is read in order). `is_cut`: its end could not be read."""
 
     def __init__(self, reader: SSTableReader, version: Version | None, alone: bool) -> None:
         self._reader, self._alone = reader, alone
@@ -60,17 +60,27 @@ class _Input:
         self._stretch: Stretch | None = None
         self._contents: Sequence[Stored] = ()
         self.can_copy = (
-            reader.is_current and reader.descriptor.version == version and not reader.decoder.may_have_deletions
+            reader.is_current
+            and not reader.is_by_data  # without its index, where its wide partitions have their blocks
+            and reader.descriptor.version == version
+            and not reader.decoder.may_have_deletions
         )
         self.at = 0
+        self.is_cut = False
 
     def _read(self, start: int, end: int) -> bytes:
         self.at = max(self.at, end)
         return self._read_through(start, end)
 
     def places(self) -> Iterator[Batch[Place]]:
-        for stretch in self._reader.stretches():
-            yield stretch.positions, list(zip(repeat(stretch), range(len(stretch.positions)), strict=False))
+        try:
+            for stretch in self._reader.stretches():
+                yield stretch.positions, list(zip(repeat(stretch), range(len(stretch.positions)), strict=False))
+        except CorruptionError as error:
+            if not (self._alone and self._reader.is_by_data):
+                raise
+            log.warning("%s: all that lies behind it is left out", error)
+            self.is_cut = True
 
     def content(self, place: Place) -> Stored:
         stretch, number = place
@@ -158,7 +168,7 @@ class Compaction:
         self.files, self.choice, self.rules = files, choice, rules
         self.inputs = sorted(choice.inputs, key=lambda reader: -reader.max_timestamp_us)
         self.skipped = 0
-        """Partitions that could not be read."""
+        """Partitions that could not be read; the end of an SSTable that could not counts as one."""
         self._host_id = host_id
         self._disk, self._now_s, self._id, self._kind, self._pace = disk, now_s, id, kind, pace
         self._merged = [0] * (len(self.inputs) + 1)
@@ -189,6 +199,8 @@ class Compaction:
             made = tuple(files.open(writer.descriptor) for writer in outputs.complete)
             for reader in made:
                 reader.prepare()
+                if self.skipped and reader.repaired_at_ms:
+                    reader.mark(self._disk, 0, reader.pending_repair)  # so that a repair looks for what is missing
             files.assure_schema(task)
             if not self.is_wanted:
                 raise Cancelled
@@ -294,6 +306,7 @@ class Compaction:
                         raise
                     log.warning("%s: the partition %s is left out", error, position[8:].hex())
                     self.skipped += 1
+        self.skipped += sum(source.is_cut for source in inputs)
 
     def _append(
         self,

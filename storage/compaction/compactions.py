@@ -130,13 +130,27 @@ class Compactions:
 
     def scrub(self, tables: Iterable[TableFiles], skips_counters: bool = False, validates: bool = True) -> list[Task]:
         """Writes each again, without the partitions that can't be read (`validates`: or have what are no values of their
-        types); a table of counters, which would count too little then, only if that is wanted."""
+        types); a table of counters, which would count too little then, only if that is wanted. Where an index can't be read
+        Data.db is enough."""
+
+        def choose(files: TableFiles) -> Sequence[Choice[SSTableReader]]:
+            files.do_without_index()
+            return _each(files.readers)
+
         tasks: list[Task] = []
         for files in tables:
             skips_damaged = skips_counters or not files.store.table.is_counter
             rules = Rules(purges=False, skips_damaged=skips_damaged, validates=validates)
-            tasks += self._on_command([files], "Scrub", lambda files: _each(files.readers), rules)
+            tasks += self._on_command([files], "Scrub", choose, rules, files.has_damaged)
         return tasks
+
+    def open_by_data(self, tables: Iterable[TableFiles]) -> list[Task]:
+        """What of their SSTables could not be opened is read by Data.db alone."""
+
+        def opening(files: TableFiles) -> Task:
+            return Task(Lane.COMPACTION, "Scrub", str(files.store.table), lambda task: files.open_by_data())
+
+        return [self._background.add(opening(files)) for files in tables if files.has_damaged]
 
     def clean_up(self, tables: Iterable[TableFiles], ranges: Sequence[tuple[Position, Position]]) -> list[Task]:
         """Writes those again, without what is in none of the ranges (first and last position), that have something there."""
@@ -178,8 +192,11 @@ class Compactions:
 
         return self._on_command(tables, "Remove deleted data", choose, Rules(removes_covered=True, by_cells=by_cells))
 
-    def _on_command(self, tables: Iterable[TableFiles], kind: str, choose: Choose, rules: Rules = USUAL) -> list[Task]:
-        return [self._add(files, kind, choose, rules) for files in tables if files.readers and not files.is_stuck]
+    def _on_command(
+        self, tables: Iterable[TableFiles], kind: str, choose: Choose, rules: Rules = USUAL, even_if_none: bool = False
+    ) -> list[Task]:
+        found = [files for files in tables if (files.readers or even_if_none) and not files.is_stuck]
+        return [self._add(files, kind, choose, rules) for files in found]
 
     def _add(self, files: TableFiles, kind: str, choose: Choose, rules: Rules = USUAL) -> Task:
         def run(task: Task) -> None:

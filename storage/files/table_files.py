@@ -15,7 +15,7 @@ from protocol.errors import CorruptionError
 from storage.background import Task
 from storage.batches import Batch
 from storage.environment.environment import Disk
-from storage.environment.strands import without_frames
+from storage.environment.strands import pause, without_frames
 from storage.files import transaction
 from storage.files.folders import DataFolders
 from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position
@@ -123,6 +123,39 @@ class TableFiles:
         """Raises CorruptionError."""
         return SSTableReader.open(self._disk, self.folder, descriptor, self.store.table, self.store.layouts, self._caches)
 
+    @property
+    def has_damaged(self) -> bool:
+        """Whether there are SSTables that could not be opened."""
+        return bool(self._damaged)
+
+    def open_by_data(self) -> None:
+        """SSTables that can't be opened are read by their Data.db from here on, as far as that can be read; in a strand with
+        pauses. What can't be read so either stays as it is."""
+        for damaged in self._damaged:
+            reader = self._maybe_by_data(damaged.descriptor)
+            if reader is not None and damaged in self._damaged:
+                self._damaged = tuple(one for one in self._damaged if one is not damaged)
+                self.replace((), (reader,))
+
+    def do_without_index(self) -> None:
+        """The same, and those whose index can't be read to its end."""
+        self.open_by_data()
+        for reader in self.readers:
+            if not reader.is_by_data and not _has_whole_index(reader):
+                made = self._maybe_by_data(reader.descriptor)
+                if made is not None and reader in self.readers:
+                    self.replace((reader,), (made,))
+
+    def _maybe_by_data(self, descriptor: Descriptor) -> SSTableReader | None:
+        disk, folder, table, layouts = self._disk, self.folder, self.store.table, self.store.layouts
+        try:
+            reader = SSTableReader.open_by_data(disk, folder, descriptor, table, layouts, self._caches)
+        except CorruptionError as error:
+            log.error("%s", error)
+            return None
+        log.warning("%s is read without its index, which can't be read", reader.path)
+        return reader
+
     def next_descriptor(self) -> Descriptor:
         """For a new SSTable. A transaction that could not remove an old one does so at the next start, by its name: that is
         not given again."""
@@ -187,6 +220,18 @@ class TableFiles:
         unfit = (DamagedSSTable(reader.descriptor, error) for reader, error in self._unfit.items())
         self.store.flushed = (*memtables, *self._damaged, *unfit, *readers)
         self.on_change(self)
+
+
+def _has_whole_index(reader: SSTableReader) -> bool:
+    last = b""
+    try:
+        for stretch in reader.stretches():
+            last = stretch.positions[-1]
+            pause()
+    except CorruptionError as error:
+        log.warning("%s", error)
+        return False
+    return last == reader.last_position
 
 
 def sstables_in(folder: str, names: Iterable[str]) -> dict[Descriptor, list[str]]:

@@ -11,7 +11,7 @@ without where they can't be read.
 
 import logging
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
@@ -42,6 +42,9 @@ from storage.sstable.constants import (
     DIGEST,
     END_OF_PARTITION,
     FILTER,
+    INDEX,
+    PARTITIONS,
+    ROWS,
     STATISTICS,
     SUMMARY,
     TOC,
@@ -50,6 +53,7 @@ from storage.sstable.constants import (
     named,
 )
 from storage.sstable.copied import CopiedRun
+from storage.sstable.data_index import DataIndex
 from storage.sstable.decoder import RowDecoder
 from storage.sstable.descriptor import Descriptor
 from storage.sstable.filter import BloomFilter
@@ -65,6 +69,7 @@ log = logging.getLogger("cqlserver.sstables")
 
 SPARE: Final = frozenset((SUMMARY, FILTER, DIGEST))
 """Components that an SSTable is read without, as Cassandra does."""
+INDEXES: Final = frozenset((INDEX, PARTITIONS, ROWS, SUMMARY))
 RESIDENT: Final = frozenset(("system.local", "system.peers", "system.peers_v2"))
 """What every client reads when it connects (resident.py)."""
 RESIDENT_BYTES_MAX: Final = 32 << 10
@@ -93,7 +98,7 @@ class SSTableReader:
         components: tuple[str, ...],
         found: Statistics,
         bloom: BloomFilter | None,
-        index: BigIndex | BtiIndex,
+        index: BigIndex | BtiIndex | DataIndex,
         data: DataFile,
         disk_bytes: int,
         created_ms: int,
@@ -111,6 +116,8 @@ class SSTableReader:
         if isinstance(index, BtiIndex):
             index.first_at = self._first_at
         self.first_position, self.last_position = position_of(index.first_key), position_of(index.last_key)
+        if isinstance(index, DataIndex):
+            self.last_position = index.last_position
         self.max_timestamp_us = found.stats.timestamps_us[1]
         self.reads = 0
         """How often something was looked for, or a scan began."""
@@ -125,6 +132,19 @@ class SSTableReader:
     ) -> "SSTableReader":
         """Raises CorruptionError naming the file that is damaged or missing, OSError."""
         reader = cls.open_without_schema(disk, folder, descriptor, table.params.min_index_interval, caches)
+        try:
+            reader.set_table(table, layouts)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    @classmethod
+    def open_by_data(
+        cls, disk: Disk, folder: str, descriptor: Descriptor, table: TableMetadata, layouts: Layouts, caches: Caches
+    ) -> "SSTableReader":
+        """The same of one whose index can't be read (data_index.py): all of Data.db is read, with pauses."""
+        reader = _open(cls, disk, folder, descriptor, table.params.min_index_interval, caches, None, by_data=True)
         try:
             reader.set_table(table, layouts)
         except BaseException:
@@ -170,6 +190,11 @@ class SSTableReader:
             cached = Cached(self._caches.rows, self._caches.file_number(), rows_wanted(caching), self)
             self.__dict__["stored"] = cached.stored
             self.row_cache = cached
+
+    @property
+    def is_by_data(self) -> bool:
+        """Whether it is read without its index."""
+        return isinstance(self._index, DataIndex)
 
     def prepare(self) -> None:
         """Does what the first read would have to wait for; in a strand with pauses. Raises CorruptionError."""
@@ -497,11 +522,12 @@ def _open(
     min_index_interval: int,
     caches: Caches,
     there: Sequence[str] | None,
+    by_data: bool = False,
 ) -> SSTableReader:
     def path(component: str) -> str:
         return f"{folder}/{descriptor.file_name(component)}"
 
-    components = components_of(disk, folder, descriptor, there)
+    components = components_of(disk, folder, descriptor, there, INDEXES if by_data else frozenset())
     files: list[ReadFile | BigIndex | BtiIndex] = []
     try:
         found = statistics.decode(_read(disk, path(STATISTICS)), descriptor.version, path(STATISTICS))
@@ -517,16 +543,19 @@ def _open(
         file = _opened(disk, path(DATA))
         files.append(file)
         data = _data_file(disk, path, components, file, caches)
-        index: BigIndex | BtiIndex
-        if is_trie:
+        index: BigIndex | BtiIndex | DataIndex
+        codec = PrefixCodec(found.header.clustering)
+        if by_data:
+            index = DataIndex(data, codec, bool(found.header.statics), descriptor.version)
+        elif is_trie:
             index = BtiIndex.open(disk, path, data, descriptor.version, of_trie)
         else:
-            codec = PrefixCodec(found.header.clustering)
             keys = found.stats.partition_sizes.count
             index = BigIndex.open(
                 disk, path, components, min_index_interval, codec, descriptor.version, of_big, keys, faults
             )
-        files.append(index)
+        if not isinstance(index, DataIndex):
+            files.append(index)
         sizes = sum(disk.size(path(component)) for component in components)
         reader = cls(descriptor, components, found, bloom, index, data, sizes, disk.modified_ms(path(DATA)), caches)
         for fault in faults:
@@ -561,10 +590,14 @@ def _maybe_filter(
 
 
 def components_of(
-    disk: Disk, folder: str, descriptor: Descriptor, there: Sequence[str] | None = None
+    disk: Disk,
+    folder: str,
+    descriptor: Descriptor,
+    there: Sequence[str] | None = None,
+    not_needed: Container[str] = (),
 ) -> tuple[str, ...]:
-    """What TOC.txt lists, all of which must be there but for the spare ones; without one, what there is. Raises
-    CorruptionError, OSError."""
+    """What TOC.txt lists, all of which must be there but for the spare ones and those that are `not_needed`; without one,
+    what there is. Raises CorruptionError, OSError."""
     if there is None:
         prefix = descriptor.file_name("")
         there = [name.removeprefix(prefix) for name in disk.list(folder) if name.startswith(prefix)]
@@ -575,7 +608,7 @@ def components_of(
     for component in listed:
         if component in there:
             continue
-        if component not in SPARE:
+        if component not in SPARE and component not in not_needed:
             raise corrupted(path, f"{descriptor.file_name(component)} is missing")
         log.error("Missing component: %s/%s", folder, descriptor.file_name(component))
     return tuple(component for component in there if component in listed)

@@ -244,6 +244,91 @@ def test_a_scrub_leaves_out_what_is_damaged_and_keeps_tombstones() -> None:
     assert files.readers[0].maybe_partition(INT.encode(500)) is not None
 
 
+def node_of_version(version: str) -> tuple[Harness, TableMetadata, str]:
+    """Small and wide partitions in one SSTable, whose Data.db is told."""
+    node = Harness(EngineOptions("/d", CommitLogOptions(segment_bytes=1 << 20), sstable_version=version))
+    made = with_compaction(table(), NOTHING)
+    node.create(made)
+    rng = random.Random(5)
+    for k in range(300):
+        for c in range(200 if k % 100 == 7 else 1):
+            node.insert(made, k, c, rng.randbytes(300).hex())
+    node.engine.commit_log.write()  # type: ignore[union-attr]
+    delete(node, made, 500)
+    node.engine.drain()  # nothing comes back from the log
+    (name,) = data_files(node)
+    return node, made, name
+
+
+def damage_index(node: Harness, data_name: str, how: str) -> None:
+    """`how`: all of it is gone, its end is, or a bit in the middle is another one."""
+    index = data_name.replace("Data.db", "Partitions.db" if data_name.startswith("da") else "Index.db")
+    path = f"{FOLDER}/{index}"
+    if how == "gone":
+        node.disk.unlink(path)
+        node.disk.sync_folder(FOLDER)
+        return
+    size = node.disk.size(path)
+    if how == "cut":
+        node.disk.truncate(path, size // 2)
+    else:
+        node.disk.damage(path, size // 2, 1)
+
+
+@pytest.mark.parametrize("version", ["nb", "da"])
+@pytest.mark.parametrize("how", ["gone", "cut", "within"])
+def test_a_scrub_does_without_an_index_that_cannot_be_read(how: str, version: str) -> None:
+    """By Data.db alone, be it that the SSTable can't so much as be opened without one."""
+    node, made, name = node_of_version(version)
+    expected = node.rows(made)
+    assert len(expected) == 897
+    damage_index(node, name, how)
+    node.kill()
+    files = files_of(node, made)
+    with pytest.raises(CorruptionError):
+        node.rows(made)
+    finished(node, node.engine.files.compactions.scrub([files]))
+    assert node.rows(made) == expected
+    (reader,) = files.readers
+    assert not reader.is_by_data
+    assert not files.has_damaged
+    assert name not in data_files(node)
+    assert reader.maybe_partition(INT.encode(500)) is not None
+    node.kill()
+    assert node.rows(made) == expected
+
+
+@pytest.mark.parametrize("version", ["nb", "da"])
+def test_a_scrub_without_index_keeps_what_lies_before_damaged_data(version: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody can tell then where the next partition begins; whoever reads before the scrub hears of the damage."""
+    node, made, name = node_of_version(version)
+    expected = node.rows(made)
+    damage_index(node, name, "gone")
+    node.disk.damage(f"{FOLDER}/{name}", node.disk.size(f"{FOLDER}/{name}") // 2, 1)
+    node.kill()
+    files = files_of(node, made)
+    files.do_without_index()
+    (reader,) = files.readers
+    assert reader.is_by_data
+    ring = sorted({k for k, _, _ in expected}, key=lambda k: position_of(INT.encode(k)))
+    assert reader.maybe_partition(INT.encode(ring[0])) is not None
+    with pytest.raises(CorruptionError):
+        reader.maybe_partition(INT.encode(ring[-1]))
+    with pytest.raises(CorruptionError):
+        node.rows(made)
+    (task,) = node.engine.files.compactions.compact([files])
+    node.engine.background.finish()
+    assert isinstance(task.error, CorruptionError)  # nothing but a scrub leaves anything out
+    assert files.readers == (reader,)
+    finished(node, node.engine.files.compactions.scrub([files]))
+    found = node.rows(made)
+    kept = {k for k, _, _ in found}
+    assert 20 < len(kept) < 280
+    assert kept == set(ring[: len(kept)])
+    assert found == [row for row in expected if row[0] in kept]
+    assert any("all that lies behind it is left out" in message for message in caplog.messages)
+
+
 @pytest.mark.parametrize("validates", [True, False])
 def test_a_scrub_leaves_out_what_has_values_that_are_none_of_their_types(
     validates: bool, caplog: pytest.LogCaptureFixture

@@ -284,6 +284,24 @@ def test_scrub_takes_a_snapshot_first_and_leaves_counters_alone_that_are_damaged
         assert data_files(tmp_path, "n") != before
 
 
+def test_scrub_reads_an_sstable_whose_index_is_gone(tmp_path: Path) -> None:
+    with cqlserver.start(data=tmp_path) as server:
+        server.execute(SCHEMA)
+        for k in range(20):
+            server.execute(f"INSERT INTO ks.t (k, v) VALUES ({k}, 'one')")
+        nodetool(server, "drain")
+    (index,) = tmp_path.glob("data/ks/t-*/*-Index.db")
+    index.unlink()
+    with cqlserver.start(data=tmp_path) as server:
+        with pytest.raises(cqlserver.ControlError, match=r"TOC\.txt"):
+            server.execute("SELECT * FROM ks.t")
+        assert nodetool(server, "scrub", "ks", "t") == ""
+        assert len(server.execute("SELECT * FROM ks.t")) == 20
+    assert index.name not in {path.name for path in tmp_path.glob("data/ks/t-*/*")}
+    (kept,) = tmp_path.glob("data/ks/t-*/snapshots/pre-scrub-*/*-Data.db")
+    assert kept.name == index.name.replace("Index.db", "Data.db")
+
+
 def test_upgradesstables_leaves_what_is_younger_than_it_is_told(tmp_path: Path) -> None:
     with cqlserver.start(data=tmp_path) as server:
         server.execute(SCHEMA)

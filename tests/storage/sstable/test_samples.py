@@ -52,6 +52,28 @@ def test_a_dump_is_what_sstabledump_says(folder: Path) -> None:
     reader.close()
 
 
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_without_its_index_an_sstable_says_the_same(folder: Path) -> None:
+    descriptor, reader = opened(folder)
+    table, layouts = reader.table, Layouts(reader.table.id, len(reader.table.clustering))
+    alone = SSTableReader.open_by_data(RealDisk(), str(folder), descriptor, table, layouts, Caches())
+    wanted, found = list(reader.stretches()), list(alone.stretches())
+    positions = [position for stretch in wanted for position in stretch.positions]
+    assert [position for stretch in found for position in stretch.positions] == positions
+    assert [start for stretch in found for start in stretch.starts[:-1]] == [
+        start for stretch in wanted for start in stretch.starts[:-1]
+    ]
+    assert (alone.first_position, alone.last_position) == (reader.first_position, reader.last_position)
+    for position in positions:
+        one, other = alone.maybe_partition(position[8:]), reader.maybe_partition(position[8:])
+        assert one is not None and other is not None  # noqa: PT018
+        assert list(one.rows()) == list(other.rows())
+    dumps = [list(Dump(each, NOW_S, True).partitions()) for each in (reader, alone)]
+    assert dumps[0] == dumps[1]
+    alone.close()
+    reader.close()
+
+
 @pytest.mark.parametrize("version", ["nb", "oa", "da"])
 def test_rows_of_a_wide_partition_are_found_by_its_index(version: str) -> None:
     _, reader = opened(SAMPLES / version / "wide")
