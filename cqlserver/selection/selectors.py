@@ -557,7 +557,7 @@ def vector_elements(parts: Sequence[bytes | None], type_: CqlType) -> list[bytes
             sizes = [None if other is None else len(other) for other in parts]
             given = ["null" if n is None else f"java.nio.HeapByteBuffer[pos=0 lim={n} cap={n}]" for n in sizes]
             expected = type_.cql()
-            if isinstance(type_, ListType | SetType | MapType):
+            if isinstance(type_, ListType | SetType | MapType) and type_.frozen:
                 expected = expected.removeprefix("frozen<")[:-1]
             raise ServerError(
                 f"org.apache.cassandra.serializers.MarshalException: Element at index {len(elements)} is null "
