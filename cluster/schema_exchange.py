@@ -12,6 +12,7 @@ Rows may come together that are no schema; a Cassandra refuses to merge those, a
     rows without a keyspace   made on one side, where the other dropped the keyspace: they go
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
@@ -165,9 +166,13 @@ def _leftovers(scratch: Scratch, key: bytes, now_s: int) -> Iterator[PartitionUp
                 latest = max(row.liveness.timestamp_us for row in rows.values())
                 yield PartitionUpdate(table.id, key, Deletion(latest, latest // 1_000_000))
         return
+    columns = _rows(scratch, "columns", key, now_s).items()
+    # a column's row is the table's and its own name behind
+    keys = sorted(place for place, row in columns if _value(row, "kind") == b"partition_key")
     for kind in _WITH_PARTS:
         for ck, row in _rows(scratch, kind, key, now_s).items():
-            if _has_key(scratch, key, ck, now_s):
+            at = bisect_left(keys, ck)
+            if at < len(keys) and keys[at].startswith(ck):
                 continue
             for name in (kind, *_PARTS):
                 rows = _rows(scratch, name, key, now_s)
@@ -182,11 +187,6 @@ def _rows(scratch: Scratch, name: str, key: bytes, now_s: int) -> dict[bytes, Ro
     store = scratch[schema_tables()[name].id]
     view = store.read(key, EVERYTHING, now_s)
     return {} if view is None else {ck: store.layouts.explode(row) for ck, row in view.items()}
-
-
-def _has_key(scratch: Scratch, key: bytes, ck: bytes, now_s: int) -> bool:
-    columns = _rows(scratch, "columns", key, now_s)
-    return any(place.startswith(ck) and _value(row, "kind") == b"partition_key" for place, row in columns.items())
 
 
 def _id(row: Row) -> bytes:

@@ -383,25 +383,41 @@ class _Reader:
     def take(self, length: int) -> bytes:
         end = self.at + length
         if length < 0 or end > len(self.data):
-            raise CorruptionError(f"mutation: {length} bytes at {self.at} of {len(self.data)}")
+            raise self._ended(length)
         taken = self.data[self.at : end]
         self.at = end
         return taken
 
     def u8(self) -> int:
-        return self.take(1)[0]
+        at = self.at
+        if at >= len(self.data):
+            raise self._ended(1)
+        self.at = at + 1
+        return self.data[at]
 
     def u16(self) -> int:
-        return int.from_bytes(self.take(2), "big")
+        return self._number(_U16)
 
     def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+        return self._number(_U32)
 
     def i32(self) -> int:
-        return int.from_bytes(self.take(4), "big", signed=True)
+        return self._number(_I32)
 
     def i64(self) -> int:
-        return int.from_bytes(self.take(8), "big", signed=True)
+        return self._number(_I64)
+
+    def _number(self, form: struct.Struct) -> int:
+        at = self.at
+        try:
+            number: int = form.unpack_from(self.data, at)[0]
+        except struct.error:
+            raise self._ended(form.size) from None
+        self.at = at + form.size
+        return number
+
+    def _ended(self, length: int) -> CorruptionError:
+        return CorruptionError(f"mutation: {length} bytes at {self.at} of {len(self.data)}")
 
     def name(self) -> str:
         try:
