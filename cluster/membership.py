@@ -107,7 +107,7 @@ class Membership:
             match event:
                 case Joined(endpoint):
                     looked_at[endpoint] = None
-                case Changed(endpoint, state, _) if state in _PLACING:
+                case Changed(endpoint, state, _) if state in PLACING:
                     looked_at[endpoint] = None
                 case Forgotten(endpoint):
                     self._excise(endpoint, told)
@@ -224,7 +224,7 @@ class Membership:
             told.append(MemberLeft(member.node))
 
 
-_PLACING: Final = frozenset(
+PLACING: Final = frozenset(
     (
         ApplicationState.STATUS_WITH_PORT,
         ApplicationState.TOKENS,

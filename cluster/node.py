@@ -39,7 +39,7 @@ from cluster.hints import Hints
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import REPAIR_VERBS, STREAM_VERBS, FailureReason, Verb
-from cluster.membership import MemberDown, MemberLeft, Membership, MemberUp, joining_states, own_states
+from cluster.membership import PLACING, MemberDown, MemberLeft, Membership, MemberUp, joining_states, own_states
 from cluster.movements.tokens import TokensWanted
 from cluster.owner import Owner
 from cluster.paired_views import PairedViews
@@ -73,6 +73,8 @@ LOAD_S: Final = 60.0
 """How often a node says how much it keeps (LoadBroadcaster.BROADCAST_INTERVAL)."""
 SCHEMA_ASKED_S: Final = 0.1
 """How long an answer is waited for; each round of gossip looks whether it is still wanted."""
+SHOWN_STATES: Final = PLACING | {ApplicationState.SCHEMA, ApplicationState.NATIVE_ADDRESS_AND_PORT}
+"""What of a node's states is told of it to clients, in system.peers."""
 _BATCHLOG_LEVELS: Final = {1: Consistency.ONE, 2: Consistency.TWO}
 _TIME_BYTES: Final = 8
 _TOKEN = struct.Struct(">q")
@@ -365,17 +367,21 @@ class ClusterNode:
             return
         before = self.membership.topology
         told = self.membership.absorb(events)
+        changed: dict[Endpoint, None] = {}
         for event in events:
             if isinstance(event, Joined):
                 self._send_gossip(self.gossiper.greet((event.endpoint,)))
             elif isinstance(event, Changed):
-                member = self.membership.maybe_member(event.endpoint)
-                if member is not None and self.membership.is_member(event.endpoint):
-                    self.owner.peer_changed(member.node)
+                if event.state in SHOWN_STATES:
+                    changed[event.endpoint] = None
                 if event.state is ApplicationState.SCHEMA:
                     self._maybe_ask_for_schema(event.endpoint)
             elif isinstance(event, Up | Down):  # of those that join, too: ccm waits for these lines
                 log.info("InetAddress /%s is now %s", event.endpoint, "UP" if isinstance(event, Up) else "DOWN")
+        for endpoint in changed:
+            member = self.membership.maybe_member(endpoint)
+            if member is not None and self.membership.is_member(endpoint):
+                self.owner.peer_changed(member.node)
         if told or self.membership.topology.members != before.members:
             self._know()
             host_ids = {member.node.host_id for member in self.membership.topology.members}

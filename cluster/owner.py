@@ -25,7 +25,7 @@ class Owner:
         raise NotImplementedError
 
     def peer_changed(self, node: Node) -> None:
-        """A member said something new of itself."""
+        """A member said something new of itself that clients are told, too."""
         raise NotImplementedError
 
     def load_bytes(self) -> int:

@@ -7,6 +7,8 @@ import pytest
 from cluster.gossip.status import Status
 from cluster.membership import MemberDown, MemberJoined, MemberLeft, MemberUp, Warned
 from cluster.topology import Standing
+from cqlserver.system.peers import saved_peers
+from simulation.cluster_world import World
 from simulation.gossiping import GossipWorld, endpoint, tokens
 from simulation.network import Weather
 
@@ -41,6 +43,22 @@ def test_a_member_that_is_down_stays_one() -> None:
     world.run(30)
     agree(world, 4)
     assert all(node.told.count(MemberUp(dead)) == 2 for node in world.running if node.local != endpoint(3))
+
+
+def test_what_a_peer_says_at_once_is_kept_once() -> None:
+    world = World(1, Weather(0.001))
+    first, other = world.nodes[0], world.nodes[2]
+    told: list[int] = []
+    keep = first.peer_changed
+    first.peer_changed = lambda node: (told.append(1), keep(node))[1]  # type: ignore[method-assign]
+    world.run(130)  # the others say how much they keep, each minute
+    assert not told
+    other.crash()
+    world.run(1)
+    other.start()
+    world.run(5)
+    assert 1 <= len(told) <= 4  # in several rounds at most, not each of its states by itself
+    assert other.node in saved_peers(first.engine)
 
 
 def test_who_leaves_is_pending_then_gone() -> None:
