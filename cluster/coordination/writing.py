@@ -4,7 +4,8 @@
          --too many failed-----> WriteFailure
          --time is over--------> WriteTimeout; who has not answered gets a hint
 
-A replica that is down is not asked: a hint is kept for it. A hint counts for no level but ANY.
+A replica that is down is not asked: a hint is kept for it. A hint counts for no level but ANY: one that is kept at once,
+and, but for logged batches, those that are kept because all replicas have failed, or none has answered in time.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +21,10 @@ from cluster.internode.texts import encode_texts
 from cluster.internode.verbs import Verb
 from cluster.replica import Failed
 from cluster.ring import Node
+from protocol.errors import RequestError
 
 REASON_BYTES: Final = 2
+BATCH: Final = "BATCH"
 
 
 class Hints(Protocol):
@@ -47,6 +50,7 @@ class WriteOperation:
         self.outcome: Outcome[None] = Outcome()
         self._acks = plan.acknowledgements()
         self._waited_for: dict[Node, None] = {}
+        self._is_hinted = False
 
     @property
     def is_over(self) -> bool:
@@ -60,10 +64,9 @@ class WriteOperation:
             if node != local:
                 self._waited_for[node] = None
                 ask(node, Verb.MUTATE, body)
-        has_hint = False
         for node in plan.replicas:
-            if node not in plan.live and self._keep_hint(node):
-                has_hint = True
+            if node not in plan.live:
+                self._keep_hint(node)
         if local in plan.live:
             try:
                 apply(self._mutations)
@@ -71,7 +74,7 @@ class WriteOperation:
                 self._acks.fail(local, failure.reason)
             else:
                 self._acks.add(local)
-        if has_hint and plan.level is Consistency.ANY:
+        if self._is_hinted and plan.level is Consistency.ANY:
             self.outcome.settle(None)
         self._judge()
 
@@ -93,13 +96,21 @@ class WriteOperation:
         for node in missing:
             self._keep_hint(node)
         acks = self._acks
-        self.outcome.fail(write_timeout(self._plan.level, acks.received, acks.required, self._write_type))
+        self._fail(write_timeout(self._plan.level, acks.received, acks.required, self._write_type))
 
     def _judge(self) -> None:
         if self._acks.are_enough:
             self.outcome.settle(None)
         elif self._acks.cannot_be_enough and self._acks.failures:
-            self.outcome.fail(write_failure(self._plan.level, self._acks, self._write_type))
+            self._fail(write_failure(self._plan.level, self._acks, self._write_type))
 
-    def _keep_hint(self, node: Node) -> bool:
-        return self._hints is not None and self._hints.keep(node, self._mutations)
+    def _fail(self, error: RequestError) -> None:
+        """Unless there are hints, and these are enough."""
+        if self._is_hinted and self._plan.level is Consistency.ANY and self._write_type != BATCH:
+            self.outcome.settle(None)
+        else:
+            self.outcome.fail(error)
+
+    def _keep_hint(self, node: Node) -> None:
+        if self._hints is not None and self._hints.keep(node, self._mutations):
+            self._is_hinted = True

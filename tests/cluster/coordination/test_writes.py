@@ -124,6 +124,35 @@ def test_any_is_content_with_a_hint() -> None:
     assert len(coordinator.hints.kept) == 3
 
 
+@pytest.mark.parametrize(
+    ("level", "write_type", "is_met"), [(ANY, "SIMPLE", True), (ANY, "BATCH", False), (ONE, "SIMPLE", False)]
+)
+def test_any_is_content_with_hints_for_those_who_failed(level: int, write_type: str, is_met: bool) -> None:
+    cluster = SmallCluster()
+    first, second, _ = cluster.nodes
+    for node in cluster.nodes:
+        del node.engine.stores[TABLE.id]
+    outcome = first.proxy.write(first.plans_of_write(level, b"k"), [update().encode()], write_type)
+    assert not outcome.is_done
+    cluster.deliver()
+    assert (outcome.error is None) is is_met
+    assert isinstance(outcome.error, WriteFailure | None)
+    assert second.node in [node for node, _ in first.hints.kept]
+
+
+def test_any_is_content_with_hints_for_those_who_do_not_answer() -> None:
+    cluster = SmallCluster()
+    first = cluster.nodes[0]
+    del first.engine.stores[TABLE.id]
+    outcome = first.write(update(), ANY)
+    cluster.queue.clear()
+    assert not outcome.is_done
+    cluster.advance(2.1)
+    assert outcome.is_done
+    assert outcome.error is None
+    assert len(first.hints.kept) == 2
+
+
 TWO_DATACENTERS = {"class": "org.apache.cassandra.locator.NetworkTopologyStrategy", "dc1": "3", "dc2": "3"}
 
 
