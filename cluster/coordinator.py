@@ -102,7 +102,10 @@ class ReplicaPlan:
             alive, majority = sum(node in live for node in natural), quorum(len(natural))
             if alive < majority:
                 raise unavailable(self.level, majority, alive)
-        return WritePlan(self.level, strategy, datacenter, required, replicas, live, pending, coordinator.local in live)
+        has_local = coordinator.local in live
+        return WritePlan(
+            self.level, strategy, datacenter, required, replicas, live, pending, has_local, coordinator.ring_number
+        )
 
     def to_read(self, token: int) -> ReadPlan:
         """Raises Unavailable."""
@@ -203,6 +206,8 @@ class Coordinator:
     def __init__(self, local: Node, ring: Ring, is_alive: Callable[[Node], bool] | None = None) -> None:
         self.local, self.ring = local, ring
         self.topology: Topology | None = None
+        self.ring_number = 0
+        """How often it has heard of the ring."""
         self.minority_refuses_writes = False
         """Whether no write of users' keyspaces is taken on, at any level, while no majority of its replicas is up."""
         self.by_proximity: Callable[[Sequence[Node]], list[Node]] = lambda nodes: nearest_first(nodes, local)
@@ -224,6 +229,7 @@ class Coordinator:
     def know(self, topology: Topology, is_alive: Callable[[Node], bool]) -> None:
         """What membership says: the ring, who is about to own what, and who is up."""
         self.topology, self._is_alive = topology, is_alive
+        self.ring_number += 1
         self.set_ring(topology.ring)
 
     def liveness_changed(self) -> None:
@@ -426,7 +432,7 @@ class Coordinator:
         committed = 0 if commit is Consistency.ANY else block_for(commit, strategy, datacenter) + len(pending)
         others = tuple(node for node in live if node not in voters)
         down = tuple(node for node in replicas if node not in live)
-        return Deciders(serial, voters, required, commit, committed, others, down, not pending)
+        return Deciders(serial, voters, required, commit, committed, others, down, not pending, self.ring_number)
 
     def assure_truncate(self) -> None:
         """TRUNCATE needs every node (StorageProxy.truncateBlocking). Raises TruncateError."""

@@ -447,10 +447,16 @@ class ClusterNode:
         self.gossiper.forget(Endpoint(dead.address, dead.port), self._clock())
         self._follow_gossip()
 
+    @property
+    def has_written_all_older(self) -> bool:
+        """Whether no write that it coordinates is under way by what it knew of the ring before it knew what it does."""
+        number = self.coordinator.ring_number
+        return self.bundles.are_planned_by(number) and self.requests.have_written(number)
+
     def _tell_status(self, sender: Endpoint, message: Message) -> None:
         state = self.gossiper.maybe_state(sender)
         known = None if state is None else state.get(ApplicationState.STATUS_WITH_PORT)
-        if known is not None and known.encode() == message.body:
+        if known is not None and known.encode() == message.body and self.has_written_all_older:
             self._send(sender, Message(Verb.DONE, message.id, b""))
         else:
             self._answer_failed(sender, message.id, FailureReason.UNKNOWN)
@@ -512,7 +518,8 @@ class ClusterNode:
             self.batchlog.store(body)
         keeping = Spreading(others, self._clock() + self.proxy.timeouts.write_s, too_few)
         keeping.outcome.when_done(write)
-        self._spread(keeping, Verb.STORE_BATCH, body)
+        number = min((plan.ring_number for plan, _ in writes), default=self.coordinator.ring_number)
+        self._spread(keeping, Verb.STORE_BATCH, body, number)
         return whole
 
     def _keep_batch(self, sender: Endpoint, message: Message) -> None:
@@ -600,11 +607,11 @@ class ClusterNode:
         self._spread(spreading, Verb.TRUNCATE, table_id.bytes)
         return spreading.outcome
 
-    def _spread(self, spreading: Spreading, verb: Verb, body: bytes) -> None:
+    def _spread(self, spreading: Spreading, verb: Verb, body: bytes, ring_number: int | None = None) -> None:
         operation_id = self.requests.next_id()
         for node in spreading.nodes:
             self._send_to(node, verb, operation_id, body)
-        self.requests.begun(operation_id, spreading)
+        self.requests.begun(operation_id, spreading, ring_number)
 
     # --- schema ------------------------------------------------------------------------------------------------------------
 

@@ -103,7 +103,8 @@ class PairedViews:
             if receivers:
                 datacenter = coordinator.local.datacenter
                 # as many as there are: a hint counts for none
-                plan = WritePlan(Consistency.ALL, strategy, datacenter, len(receivers), receivers, live)
+                required, number = len(receivers), coordinator.ring_number
+                plan = WritePlan(Consistency.ALL, strategy, datacenter, required, receivers, live, ring_number=number)
                 outcome = self._writes.write(plan, (mutation,), "BATCH")
                 outcome.when_done(partial(ended, outcome))
 

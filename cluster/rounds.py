@@ -53,7 +53,7 @@ class Rounds:
         operation = DecidingOperation(
             operation_id, about, deciders, proposer, proxy.local, self.vote, ask, self._hints, is_read
         )
-        with requests.beginning(operation_id, operation):
+        with requests.beginning(operation_id, operation, deciders.ring_number):
             operation.start(self._clock())
         return operation
 

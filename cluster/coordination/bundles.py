@@ -83,6 +83,13 @@ class Bundles:
         self._decided.append(decision)
         self._last, self.last_answer_bytes = decision, 0
 
+    def are_planned_by(self, ring_number: int) -> bool:
+        """Whether nothing waits to be sent that was planned when less was known of the ring."""
+        numbers = [plan.ring_number for plan in self._writes]
+        numbers += [bundle.plan.ring_number for bundle in self._full_writes]
+        numbers += [decision.deciders.ring_number for decision in self._decided]
+        return all(number >= ring_number for number in numbers)
+
     def claim(self, waiter: Waiter) -> None:
         """Has somebody told of the request that was added last."""
         assert self._last is not None
@@ -111,7 +118,7 @@ class Bundles:
             operation_id = requests.next_id()
             deadline_s = now_s + (timeouts.counter_s if bundle.write_type == COUNTER else timeouts.write_s)
             bundle.start(self._local, is_kept, deadline_s, self._asking(Verb.MUTATE_EACH, operation_id))
-            requests.begun(operation_id, bundle)
+            requests.begun(operation_id, bundle, bundle.plan.ring_number)
 
     def _send_reads(self) -> None:
         bundles, self._reads = self._reads, {}

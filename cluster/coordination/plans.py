@@ -12,7 +12,7 @@ from cluster.ring import Node
 @dataclass(frozen=True, slots=True, eq=False)
 class WritePlan:
     """`replicas`: all of a token, those that are about to be ones too (`pending`); `live` those of them that are up;
-    `has_local`: the coordinator is among these."""
+    `has_local`: the coordinator is among these. `ring_number`: the coordinator's when the plan was made."""
 
     level: Consistency
     strategy: ReplicationStrategy
@@ -22,6 +22,7 @@ class WritePlan:
     live: tuple[Node, ...]
     pending: tuple[Node, ...] = ()
     has_local: bool = False
+    ring_number: int = 0
 
     def acknowledgements(self) -> Acknowledgements:
         return Acknowledgements(self.level, self.strategy, self.datacenter, self.required, self.replicas, self.pending)
@@ -53,6 +54,8 @@ class Deciders:
     others: tuple[Node, ...] = ()
     down: tuple[Node, ...] = ()
     are_settled: bool = False
+    ring_number: int = 0
+    """The coordinator's when they were chosen."""
 
 
 def nearest_first(nodes: Sequence[Node], local: Node) -> list[Node]:

@@ -66,7 +66,7 @@ class Proxy:
         deadline_s = self._clock() + (timeouts.counter_s if write_type == COUNTER else timeouts.write_s)
         operation = WriteOperation(plan, mutations, write_type, deadline_s, self._hints)
         operation_id = self.requests.next_id()
-        with self.requests.beginning(operation_id, operation):
+        with self.requests.beginning(operation_id, operation, plan.ring_number):
             operation.start(self.local, self.replica.apply, self._asking(operation_id))
         return operation.outcome
 

@@ -36,6 +36,7 @@ class Requests:
     def __init__(self, send: Send, want_turn: Callable[[], None] = lambda: None) -> None:
         self._send, self._want_turn = send, want_turn
         self._operations: dict[int, Operation] = {}
+        self._ring_numbers: dict[int, int] = {}  # of those that write
         self._wakes: list[tuple[float, int]] = []
         self._last_id = 0
 
@@ -49,16 +50,23 @@ class Requests:
     def send(self, node: Node, verb: int, operation_id: int, body: bytes) -> None:
         self._send(node, verb, operation_id, body)
 
-    def begun(self, operation_id: int, operation: Operation) -> None:
-        """From now on answers with this id are its own."""
+    def begun(self, operation_id: int, operation: Operation, ring_number: int | None = None) -> None:
+        """From now on answers with this id are its own. `ring_number`: of what writes, that of its plan."""
         if not operation.is_over:
             self._operations[operation_id] = operation
+            if ring_number is not None:
+                self._ring_numbers[operation_id] = ring_number
             self._wake_later(operation_id, operation)
 
+    def have_written(self, ring_number: int) -> bool:
+        """Whether all writes have ended that were planned when less was known of the ring than with this number: what they
+        were to do at replicas is done there, or will never be acknowledged."""
+        return all(number >= ring_number for number in self._ring_numbers.values())
+
     @contextmanager
-    def beginning(self, operation_id: int, operation: Operation) -> Iterator[None]:
+    def beginning(self, operation_id: int, operation: Operation, ring_number: int | None = None) -> Iterator[None]:
         """Around what sends its first messages and does the local node's part: that may pause, and answers come."""
-        self.begun(operation_id, operation)
+        self.begun(operation_id, operation, ring_number)
         yield
         self.wake(operation_id)
 
@@ -101,6 +109,7 @@ class Requests:
     def _look_at(self, operation_id: int, operation: Operation, before: float) -> None:
         if operation.is_over:
             self._operations.pop(operation_id, None)  # what it began may have ended it already
+            self._ring_numbers.pop(operation_id, None)
         elif operation.wake_s != before:
             self._wake_later(operation_id, operation)
 

@@ -69,7 +69,8 @@ class Verb(IntEnum):
     """A host id, and hints that the sender, who leaves, has kept for that node; answered with DONE when they are kept, or
     taken where the receiver is that node."""
     STATUS_KNOWN = 50
-    """The status that the sender has said it has; answered by DONE where the receiver knows that, or by FAILED."""
+    """The status that the sender has said it has; answered by DONE where the receiver knows that, and all writes have ended
+    that it planned before, or by FAILED."""
     RESTORE = 51
     """A host id: the receiver is to fetch what it gains when that node is gone; answered by STREAM_GOES, then DONE or
     FAILED."""

@@ -1,4 +1,5 @@
 """Waits until other nodes know the status that this one has said it has: until then they do not write to who will need it.
+And until all has ended that they began to write before: then whoever has acknowledged it has it for the streams.
 
 Who does not answer is waited for RING_DELAY in all; if he lives, he has heard of it by then
 (service/StorageService.java)."""

@@ -23,7 +23,6 @@ from cluster.streaming.messages import Reason
 from cluster.streaming.ranges import TokenRange
 from cluster.topology import Standing
 from protocol.errors import CqlServerError, MovementRefused
-from storage.schema.metadata import is_system_keyspace
 
 if TYPE_CHECKING:
     from cluster.node import ClusterNode
@@ -83,9 +82,8 @@ class Joining(Movement):
             status = StatusValue(Status.BOOTSTRAPPING_REPLACE, (dead.address,))
         delay_ms = round(cluster.ring_delay_s * 1000)
         self._set_mode(mode, f"sleeping {delay_ms} ms for pending range setup")
-        yield self.said(status)
+        yield from self.said(status)
         self._check_others()  # who began at the same time
-        yield self.after(self._writes_under_way_s)
         yield from self._stream(dead)
 
     @property
@@ -136,12 +134,6 @@ class Joining(Movement):
             self.cluster.is_alive(node) for node in self.cluster.peers if node.address != self.replaced
         ):
             yield self.after(LOOK_S)
-
-    @property
-    def _writes_under_way_s(self) -> float:
-        """How long a write may take that was begun by who did not know yet."""
-        users = [keyspace for keyspace in self.distributed if not is_system_keyspace(keyspace.name)]
-        return self.cluster.proxy.timeouts.write_s if any(keyspace.tables for keyspace in users) else 0.0
 
     def _check_others(self) -> None:
         moving = self.others_moving()

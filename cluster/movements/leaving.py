@@ -68,8 +68,7 @@ class Decommission(Movement):
         token = str(cluster.local.tokens[0])
         delay_ms = round(cluster.ring_delay_s * 1000)
         self._set_mode(mode, f"sleeping {delay_ms} ms for batch processing and pending range setup")
-        yield self.said(StatusValue(Status.LEAVING, (token,)))
-        yield self.after(cluster.proxy.timeouts.write_s)
+        yield from self.said(StatusValue(Status.LEAVING, (token,)))
         self._set_mode(mode, "replaying batch log and streaming data to other nodes")
         ring = cluster.coordinator.ring
         yield from self.paxos_repaired("decommission", ring)
@@ -86,7 +85,7 @@ class Decommission(Movement):
         cluster.owner.bootstrap_is(BootstrapState.NEEDS_BOOTSTRAP)
         expires_ms = cluster.engine.environment.clock.now_s() * 1000 + EXPIRES_MS
         log.info("Announcing that I have left the ring for %dms", delay_ms)
-        yield self.said(StatusValue(Status.LEFT, (token, str(expires_ms))))
+        yield from self.said(StatusValue(Status.LEFT, (token, str(expires_ms))))
         cluster.owner.bootstrap_is(BootstrapState.DECOMMISSIONED)
         self._set_mode(Mode.DECOMMISSIONED, "")
 

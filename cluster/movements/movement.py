@@ -112,8 +112,23 @@ class Movement:
         self.cluster.want_turn()
         return timer
 
-    def said(self, status: StatusValue) -> Outcome[tuple[Node, ...]]:
-        """Says that this node has a status; settled when all others know that, or the ring delay is over."""
+    def said(self, status: StatusValue) -> Steps:
+        """Says that this node has a status; over when all others know that, and all writes have ended that anybody planned
+        before. Who has not answered when the ring delay is over is given the time that a write may take; who has, but is not
+        known to be up yet, is known to be a moment later."""
+        cluster = self.cluster
+        told = self._told(status)
+        yield told
+        lacking, deadline_s = told.result, self.now_s + cluster.proxy.timeouts.write_s
+
+        def is_settled() -> bool:
+            are_known = all(cluster.is_alive(node) for node in cluster.peers if node not in lacking)
+            return not lacking and are_known and cluster.has_written_all_older
+
+        while not is_settled() and self.now_s < deadline_s:
+            yield self.after(LOOK_S)
+
+    def _told(self, status: StatusValue) -> Outcome[tuple[Node, ...]]:
         cluster = self.cluster
         cluster.say_status(status)
         operation_id = cluster.requests.next_id()

@@ -49,8 +49,7 @@ class Move(Movement):
         self._set_mode(mode, f"Moving /{cluster.endpoint} from {local.tokens[0]} to {self._token}.")
         delay_ms = round(cluster.ring_delay_s * 1000)
         self._set_mode(mode, f"Sleeping {delay_ms} ms before start streaming/fetching ranges")
-        yield self.said(StatusValue(Status.MOVING, (str(self._token),)))
-        yield self.after(cluster.proxy.timeouts.write_s)
+        yield from self.said(StatusValue(Status.MOVING, (str(self._token),)))
         before, strategies = cluster.coordinator.ring, self.strategies
         after = having(before, replace(local, tokens=(self._token,)))
         yield from self.paxos_repaired("move", before, after)

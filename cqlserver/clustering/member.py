@@ -180,21 +180,20 @@ class Member(Owner):
             return
         if write_type == "BATCH":
             self.cluster.assure_batchlog(level)
-        together: dict[tuple[str, bytes], tuple[WritePlan, list[bytes]]] = {}
+        together: dict[tuple[str, bytes], list[bytes]] = {}
         for table, key, mutation in mutations:
-            # what a statement may not ask for was refused when it began, and of a batch nothing is
-            plans = coordinator.levels(node.keyspace_of(table), RequestKind.BATCH)[level]
-            assert plans is not None, table
-            found = together.get((table.keyspace, key))
-            if found is None:
-                together[table.keyspace, key] = (plans.to_write(token(key)), [mutation])
-            else:
-                found[1].append(mutation)
+            together.setdefault((table.keyspace, key), []).append(mutation)
         commit()
+        writes: list[tuple[WritePlan, Sequence[bytes]]] = []
+        for (keyspace, key), found in together.items():
+            # what a statement may not ask for was refused when it began, and of a batch nothing is
+            plans = coordinator.levels(node.engine.schema.keyspaces[keyspace], RequestKind.BATCH)[level]
+            assert plans is not None, keyspace
+            writes.append((plans.to_write(token(key)), found))
         if write_type == "BATCH":
-            outcome = self.cluster.write_batch(list(together.values()))
+            outcome = self.cluster.write_batch(writes)
         else:
-            outcome = self.cluster.proxy.write_all(list(together.values()), write_type)
+            outcome = self.cluster.proxy.write_all(writes, write_type)
         wait_for(outcome)
         outcome.result  # noqa: B018 - raises what it came to
 

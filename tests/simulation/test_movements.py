@@ -1,17 +1,24 @@
 """Nodes join and leave while clients write and read, under loss, partitions and crashes: no acknowledged write is lost, no
 read goes back, and what should be seen is seen: planted bugs are caught."""
 
+from typing import Any
+
 import pytest
 
+from cluster.consistency import Consistency
 from cluster.coordination.outcome import Outcome
 from cluster.gossip.endpoint import Endpoint
+from cluster.movements.leaving import Decommission
 from cluster.movements.mode import Mode
 from cluster.movements.movements import Movements
+from cluster.replication import SimpleStrategy
 from cluster.streaming.source import TableSource
-from simulation.cluster_world import World
+from simulation.cluster_world import World, WorldNode
 from simulation.moving import PATIENCE_S, Moving, stormy
 from simulation.network import Weather
+from simulation.overwrites import put
 from storage.memtable.memtable import Memtable
+from storage.token import token
 
 pytestmark = pytest.mark.slow
 STREAM_BYTES_PER_S = 1_000
@@ -36,6 +43,42 @@ def test_a_node_leaves() -> None:
     assert sum(1 for key in moving.old if node in before[key]) > 10
     assert all(node.node not in other.coordinator.ring.nodes for other in moving.world.nodes)
     assert all(load.acknowledged > 5 and load.reads > 10 for load in moving.loads)
+
+
+def test_who_leaves_waits_for_writes_that_were_begun_before_and_for_nothing_else() -> None:
+    world = World(3, Weather(0.001), count=4)
+    asked_s: list[float] = []
+    leaver, coordinator, silent = world.nodes[3], world.nodes[0], world.nodes[1]
+    pushed = Decommission.pushed
+
+    def watched(self: Decommission, *of: Any) -> Outcome[None]:
+        asked_s.append(world.schedule.now_s)
+        return pushed(self, *of)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Decommission, "pushed", watched)
+        key = next(key for key in map(b"%d".__mod__, range(99)) if {leaver, silent} < set(replicas(world, key)))
+        world.network.cut[coordinator.endpoint, silent.endpoint] = None
+        coordinator.write(put(key, b"v", 1), Consistency.ONE)  # of which one replica does not hear
+        begun_s = world.schedule.now_s
+        world.run(0.3)
+        world.network.heal()
+        leaver.cluster.movements.decommission()
+        leaver.settle()
+        world.run(4)
+        assert len(asked_s) == 1
+        assert begun_s + coordinator.cluster.proxy.timeouts.write_s <= asked_s[0] < begun_s + 2.5
+        world.nodes[2].cluster.movements.decommission(is_forced=True)
+        world.nodes[2].settle()
+        again_s = world.schedule.now_s
+        world.run(4)
+        assert len(asked_s) == 2
+        assert asked_s[1] < again_s + 0.3
+
+
+def replicas(world: World, key: bytes) -> list[WorldNode]:
+    held = SimpleStrategy(3).replicas(token(key), world.nodes[0].coordinator.ring, world.nodes[0].node)
+    return [node for node in world.nodes if node.node in held]
 
 
 @pytest.mark.usefixtures("small_chunks")
