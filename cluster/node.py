@@ -140,6 +140,7 @@ class ClusterNode:
             self.local, engine, self.requests, self._clock, options.timeouts, self.hints, latencies_of, decisions,
             self.scores.took,
         )
+        self.gossip_sent = 0
         self.has_turn = True
         """Whoever lets it do something now looks afterwards at what is outgoing, and at `wake_s`."""
         self.on_turn_wanted: Callable[[], None] = lambda: None
@@ -356,6 +357,7 @@ class ClusterNode:
 
     def _send_gossip(self, outgoing: Outgoing) -> None:
         for endpoint, message in outgoing:
+            self.gossip_sent += 1
             verb, body = encode_gossip(message)
             self._send(endpoint, Message(verb, 0, body))
 

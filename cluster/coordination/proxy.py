@@ -53,6 +53,11 @@ class Proxy:
         self._latencies: dict[UUID, Latencies] = {}
         self.node_took: Callable[[Node, float], None] = lambda node, seconds: None
         """Hears how long nodes take for reads."""
+        self.mismatches = 0
+        """So many reads of partitions found that replicas differ, and had them repaired."""
+
+    def _mismatched(self) -> None:
+        self.mismatches += 1
 
     def _asking(self, operation_id: int) -> Callable[[Node, int, bytes], None]:
         send = self.requests.send
@@ -112,7 +117,7 @@ class Proxy:
         repairs = store.table.params.read_repair == "BLOCKING"
         deadline_s = self._clock() + timeout_s
         operation = ReadOperation(
-            plan, command, store, deadline_s, speculate_s, repairs, self._clock, self.node_took
+            plan, command, store, deadline_s, speculate_s, repairs, self._clock, self.node_took, self._mismatched
         )
         operation_id = self.requests.next_id()
         with self.requests.beginning(operation_id, operation):

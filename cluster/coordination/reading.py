@@ -44,7 +44,8 @@ class Phase(Enum):
 
 class ReadOperation:
     """See the module. `speculate_s`: when one more is asked; `repairs`: whether differences are written;
-    `node_took` hears how long a node took for what it was asked first, or has until another one is asked."""
+    `node_took` hears how long a node took for what it was asked first, or has until another one is asked; `mismatched` hears
+    that replicas of a partition differ, and are to be repaired."""
 
     def __init__(
         self,
@@ -56,8 +57,9 @@ class ReadOperation:
         repairs: bool = True,
         clock: Callable[[], float] = lambda: 0.0,
         node_took: Callable[[Node, float], None] = lambda node, seconds: None,
+        mismatched: Callable[[], None] = lambda: None,
     ) -> None:
-        self._clock, self._node_took = clock, node_took
+        self._clock, self._node_took, self._mismatched = clock, node_took, mismatched
         self._plan, self._command, self._store, self._repairs = plan, command, store, repairs
         self._deadline_s = deadline_s
         self._spares = list(plan.spares)
@@ -177,6 +179,8 @@ class ReadOperation:
         if len(set(digests.values())) == 1:
             self._end(self._page_of(data[0], 0 if self._command.criteria is None else len(digests)))
             return
+        if self._repairs and self._command.is_of_partition:
+            self._mismatched()
         self.phase = Phase.COMPARING
         told = [node for node in self._contacts if node in digests and node not in self._data]
         self._ask_all(dict.fromkeys(told, Verb.READ))

@@ -144,7 +144,7 @@ class LocalCluster:
         node.describe_itself()
         member = Member(node, self._seeds)
         part.control = self._open_control(part)
-        part.node, part.station = node, Station(node, member, self._network.carrier(part.endpoint, member.dropped))
+        part.node, part.station = node, Station(node, member, self._network.carrier(part.endpoint, member.traffic))
 
     def _open_control(self, part: Part) -> "socket.socket | None":
         """The first node's is open all the time, for through it the cluster is told what to do; the others' are while they

@@ -1,7 +1,6 @@
 """This server among the nodes of its cluster: what its plans ask of the others, and what these bring about here."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ from cluster.streaming.ranges import TokenRange
 from cqlserver.clustering.late_answers import HeldAnswers, Late, LateAnswers
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
+from cqlserver.clustering.traffic import Traffic
 from cqlserver.node import Node
 from cqlserver.plans.schema_plans import forget
 from cqlserver.program.cluster_settings import ClusterSettings
@@ -64,8 +64,7 @@ Mutation = tuple[TableMetadata, bytes, bytes]
 
 
 class Member(Owner):
-    """See the module. What waits is for strands, which have said `long_work` before. `dropped`: messages to others that were
-    given up, by verb."""
+    """See the module. What waits is for strands, which have said `long_work` before. `traffic`: messages to others."""
 
     def __init__(self, node: Node, seeds: Sequence[Endpoint]) -> None:
         self._node = node
@@ -97,7 +96,7 @@ class Member(Owner):
         _set_scores(self.cluster.scores, node.config.cluster)
         self.held_answers = HeldAnswers() if node.sync_before_reply else None
         self.late_answers = self.held_answers or LateAnswers()
-        self.dropped: Counter[int] = Counter()
+        self.traffic = Traffic()
         self.cluster.bundles.waiting = self.late_answers
         node.member = self
         node.is_alone = not self.cluster.peers

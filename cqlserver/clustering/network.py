@@ -1,6 +1,6 @@
 """How messages pass between nodes of one process: a queue, emptied by a task. Ways can be cut, and nodes be deaf."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import trio
@@ -8,6 +8,7 @@ import trio
 from cluster.gossip.endpoint import Endpoint
 from cluster.internode.frames import Message
 from cqlserver.clustering.station import Carry, Station
+from cqlserver.clustering.traffic import Traffic
 
 
 class LocalNetwork:
@@ -17,13 +18,13 @@ class LocalNetwork:
         self._stations: dict[Endpoint, Station] = {}
         self._queue: deque[tuple[Endpoint, Endpoint, Sequence[Message]]] = deque()
         self._wanted = trio.Event()
-        self._dropped: dict[Endpoint, Counter[int]] = {}
+        self._traffic: dict[Endpoint, Traffic] = {}
         self._cut: dict[tuple[Endpoint, Endpoint], None] = {}
         self._paused: dict[Endpoint, list[tuple[Endpoint, Sequence[Message]]]] = {}
 
-    def carrier(self, sender: Endpoint, dropped: Counter[int]) -> Carry:
-        """How a node sends; what is lost on the way is counted in `dropped`, by verb."""
-        self._dropped[sender] = dropped
+    def carrier(self, sender: Endpoint, traffic: Traffic) -> Carry:
+        """How a node sends; what is lost on the way is counted in `traffic`."""
+        self._traffic[sender] = traffic
 
         def carry(receiver: Endpoint, messages: Sequence[Message]) -> None:
             if not self._queue:
@@ -79,7 +80,7 @@ class LocalNetwork:
             sender, receiver, messages = self._queue.popleft()
             station = self._stations.get(receiver)
             if station is None or (sender, receiver) in self._cut:
-                self._dropped[sender].update(message.verb for message in messages)
+                self._traffic[sender].lose(messages)
                 continue
             if receiver in self._paused:
                 self._paused[receiver].append((sender, messages))

@@ -49,7 +49,7 @@ class Connected:
         cluster = self._member.cluster
         how = connecting(config, self._maybe_place)
         self._wire = Wire(cluster.endpoint, node.local.cluster_name, node.local.host_id, how)
-        self._member.dropped = self._wire.dropped
+        self._member.traffic = self._wire.traffic
         self._wire.tell = node.border.tell
         self._station = Station(node, self._member, self._wire.carry)
         self._incoming = self._wire.incoming = Incoming(self._station)

@@ -146,7 +146,11 @@ class Station:
 
     def _carry_all(self, outgoing: Mapping[Endpoint, Sequence[Message]]) -> None:
         for endpoint, messages in outgoing.items():
-            self._carry(endpoint, messages)
+            self._hand_on(endpoint, messages)
+
+    def _hand_on(self, endpoint: Endpoint, messages: Sequence[Message]) -> None:
+        self._member.traffic.sent += len(messages)
+        self._carry(endpoint, messages)
 
     def _without_promises(self, outgoing: dict[Endpoint, list[Message]]) -> dict[Endpoint, list[Message]]:
         """Has what promises nothing carried away; the rest."""
@@ -154,7 +158,7 @@ class Station:
         for endpoint, messages in outgoing.items():
             asking = [message for message in messages if message.verb in PROMISING_NOTHING]
             if asking:
-                self._carry(endpoint, asking)
+                self._hand_on(endpoint, asking)
             if len(asking) < len(messages):
                 left[endpoint] = [message for message in messages if message.verb not in PROMISING_NOTHING]
         return left

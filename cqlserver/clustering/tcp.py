@@ -7,7 +7,6 @@ whoever waits for an answer takes the peer for slow, as he does where it can't b
 
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -34,6 +33,7 @@ from cluster.internode.handshake import (
 )
 from cqlserver.clustering.connecting import PLAIN, TLS_HANDSHAKE, Connecting, TlsEnd, WireTls, lz4
 from cqlserver.clustering.incoming import RECEIVE_BYTES, Caller, Incoming
+from cqlserver.clustering.traffic import Traffic
 from protocol.errors import PeerError
 
 log = logging.getLogger("cqlserver.cluster")
@@ -57,7 +57,7 @@ class Wire:
     def __init__(self, local: Endpoint, cluster_name: str, host_id: UUID, how: Connecting = PLAIN) -> None:
         self._local, self._cluster_name, self._host_id, self._how = local, cluster_name, host_id, how
         self.incoming: Incoming | None = None
-        self.dropped: Counter[int] = Counter()
+        self.traffic = Traffic(pending=self._pending)
         self.route: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint
         """Where a node is reached that others know by this endpoint."""
         self.tell: Callable[[BaseException], None] = log.exception
@@ -74,13 +74,16 @@ class Wire:
                 self.carry(endpoint, large)
                 self.carry(endpoint, [message for message in messages if len(message.body) <= LARGE_BYTES])
                 return
-        kind = Kind.LARGE if size > LARGE_BYTES else Kind.SMALL
+        kind = Kind.SMALL
+        if size > LARGE_BYTES:
+            kind = Kind.LARGE
+            self.traffic.large += len(messages)
         peer = self._peers.get((endpoint, kind))
         if peer is None:
             if self._nursery is None:
                 return
             hello = Hello(self._cluster_name, self._host_id, self._local, endpoint, kind, Compression.NONE)
-            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how, self.dropped, self.tell)
+            peer = self._peers[endpoint, kind] = _Peer(hello, self.route, self._how, self.traffic, self.tell)
             self._nursery.start_soon(peer.run)
         peer.add(messages, size)
 
@@ -97,6 +100,10 @@ class Wire:
         """Connections that go elsewhere than they would now end when what is queued has left, and are made anew."""
         for peer in self._peers.values():
             peer.follow_route()
+
+    def _pending(self) -> tuple[int, int]:
+        large = sum(peer.pending for (_, kind), peer in self._peers.items() if kind is Kind.LARGE)
+        return large, sum(peer.pending for peer in self._peers.values()) - large
 
     async def flushed(self) -> None:
         """Until what is queued has left, where peers take it."""
@@ -201,11 +208,11 @@ class _Peer:
         hello: Hello,
         route: Callable[[Endpoint], Endpoint],
         how: Connecting,
-        dropped: Counter[int],
+        traffic: Traffic,
         tell: Callable[[BaseException], None],
     ) -> None:
         self._endpoint, self._hello, self._route, self._how, self._tell = hello.callee, hello, route, how, tell
-        self._dropped = dropped
+        self._traffic = traffic
         self._reached_at = hello.callee
         self._queue: list[Message] = []
         self._queued_bytes = 0
@@ -221,6 +228,11 @@ class _Peer:
     @property
     def has_something(self) -> bool:
         return not self._is_gone and (bool(self._queue) or self._is_sending)
+
+    @property
+    def pending(self) -> int:
+        """So many messages wait."""
+        return len(self._queue)
 
     def add(self, messages: Sequence[Message], size: int) -> None:
         if self._queued_bytes + size > QUEUE_BYTES_MAX:
@@ -340,8 +352,7 @@ class _Peer:
         return queue
 
     def _drop(self, messages: Sequence[Message]) -> None:
-        for message in messages:
-            self._dropped[message.verb] += 1
+        self._traffic.lose(messages, self._hello.kind is Kind.LARGE)
 
     async def _watch(self, stream: trio.SocketStream, tls: TlsEnd | None, scope: trio.CancelScope) -> None:
         """The peer says nothing on this connection, but for what belongs to its encryption: what else comes is its end."""

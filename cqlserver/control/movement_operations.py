@@ -77,11 +77,16 @@ MOVEMENT_OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "netstats",
-        "A node's mode and the streams under way",
+        "A node's mode, the streams under way, read repairs, messages to other nodes",
         (_NODE,),
         {
             "type": "object",
-            "properties": {"mode": STRING.schema, "sessions": {"type": "array", "items": {"type": "object"}}},
+            "properties": {
+                "mode": STRING.schema,
+                "sessions": {"type": "array", "items": {"type": "object"}},
+                "mismatches": INTEGER.schema,
+                "pools": {"type": "array", "items": {"type": "object"}},
+            },
         },
         movements.netstats,
         reads=True,

@@ -6,6 +6,7 @@ from re import Pattern, compile
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
+from cqlserver.clustering.traffic import Traffic
 from cqlserver.control.context import BadArgument, Control, Refused
 from cqlserver.node import Node
 from protocol.errors import MovementRefused, StreamFailed
@@ -13,6 +14,7 @@ from protocol.errors import MovementRefused, StreamFailed
 if TYPE_CHECKING:
     from cluster.coordination.outcome import Outcome
     from cluster.movements.movements import Movements
+    from cluster.node import ClusterNode
     from cluster.streaming.ranges import TokenRange
     from cluster.streaming.session import TableProgress
 
@@ -104,14 +106,24 @@ async def bootstrap_resume(control: Control, *, node: int | None) -> object:
 
 
 async def netstats(control: Control, *, node: int | None) -> object:
-    """`mode`, and the streams under way: of each who with, why, and by table how much of it is done, in both directions."""
+    """`mode`, and the streams under way: of each who with, why, and by table how much of it is done, in both directions;
+    `mismatches`: reads that had replicas repaired; `pools`: messages to other nodes."""
     found = _node(control, node)
     if found.member is None:
-        return {"mode": "NORMAL", "sessions": []}
+        return {"mode": "NORMAL", "sessions": [], "mismatches": 0, "pools": _pools(Traffic(), 0)}
     cluster = found.member.cluster
     mode = cluster.movements.mode.value if "movements" in cluster.__dict__ else "NORMAL"
+    pools = _pools(found.member.traffic, cluster.gossip_sent)
+    return {"mode": mode, "sessions": _sessions(found, cluster), "mismatches": cluster.proxy.mismatches, "pools": pools}
+
+
+def _pools(traffic: Traffic, gossip: int) -> list[dict[str, object]]:
+    return [pool._asdict() for pool in traffic.pools(gossip)]
+
+
+def _sessions(found: Node, cluster: "ClusterNode") -> list[dict[str, object]]:
     if "streams" not in cluster.__dict__:
-        return {"mode": mode, "sessions": []}
+        return []
     streams = cluster.streams
     sessions = [
         _session(found, session.offer.session_id, session.offer.reason.value, session.peer, "receiving", session.progress)
@@ -121,7 +133,7 @@ async def netstats(control: Control, *, node: int | None) -> object:
         _session(found, sending.offer.session_id, sending.offer.reason.value, sending.peer, "sending", sending.progress)
         for sending in streams.sending.values()
     ]
-    return {"mode": mode, "sessions": sessions}
+    return sessions
 
 
 def _session(

@@ -24,7 +24,7 @@ _VIEW_WRITE: Final = "ViewWrite"
 async def thread_pools(control: Control) -> object:
     """`dropped`: messages to other nodes, by type; what is too late is answered as a timeout."""
     member = control.node.member
-    dropped = dropped_by_type(member.dropped if member is not None else {})
+    dropped = dropped_by_type(member.traffic.dropped if member is not None else {})
     return {"pools": [pool._asdict() for pool in pools(control.node)], "dropped": dropped}
 
 

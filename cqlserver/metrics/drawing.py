@@ -123,7 +123,7 @@ def _server(node: Node, sink: Sink) -> None:
     known = 1 + (len(cluster.peers) if cluster is not None else 0)
     sink("cqlserver_nodes", ("up",), up)
     sink("cqlserver_nodes", ("down",), known - up)
-    for message_type, count in dropped_by_type(node.member.dropped if node.member is not None else {}).items():
+    for message_type, count in dropped_by_type(node.member.traffic.dropped if node.member is not None else {}).items():
         sink("cassandra_dropped_messages_total", (message_type,), count)
     sink("cassandra_storage_hints_total", (), cluster.hints.kept_count if cluster is not None else 0)
     for pool in pools(node):

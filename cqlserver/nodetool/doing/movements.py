@@ -99,10 +99,11 @@ def netstats(tool: Tool) -> None:
         port = f":{session['port']}" if tool.options["print_port"] else ""
         tool.out(f"    /{session['peer']}{port}")
         _session(tool, session)
-    tool.out("Read Repair Statistics:\nAttempted: 0\nMismatch (Blocking): 0\nMismatch (Background): 0")
+    blocking = told["mismatches"]  # Cassandra counts nothing else, either
+    tool.out(f"Read Repair Statistics:\nAttempted: 0\nMismatch (Blocking): {blocking}\nMismatch (Background): 0")
     tool.out(f"{'Pool Name':<25}{'Active':>10}{'Pending':>10}{'Completed':>15}{'Dropped':>10}")
-    for name in ("Large messages", "Small messages", "Gossip messages"):
-        tool.out(f"{name:<25}{'n/a':>10}{0:>10}{0:>15}{0:>10}")
+    for pool in told["pools"]:
+        tool.out(f"{pool['name']:<25}{'n/a':>10}{pool['pending']:>10}{pool['completed']:>15}{pool['dropped']:>10}")
 
 
 def _session(tool: Tool, session: dict[str, Any]) -> None:

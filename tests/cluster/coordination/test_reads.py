@@ -65,6 +65,10 @@ def test_what_a_replica_lacks_is_written_before_the_answer() -> None:
     now_s = cluster.clock.now_s()
     assert values(outcome.result.store, now_s) == found
     assert values(first.engine.stores[TABLE.id], now_s) == found
+    assert first.proxy.mismatches == 1
+    assert first.read(whole(cluster), QUORUM)
+    cluster.deliver()
+    assert first.proxy.mismatches == 1
 
 
 def test_a_deletion_that_one_missed_does_not_come_back() -> None:

@@ -73,14 +73,14 @@ def test_what_is_given_up_is_counted_by_its_verb(monkeypatch: pytest.MonkeyPatch
             await nursery.start(other.run)
             one.wire.carry(nobody, [Message(Verb.MUTATE, 1, b"x"), Message(Verb.READ, 2, b"x")])
             with trio.fail_after(20):
-                while one.wire.dropped.total() < 2:
+                while one.wire.traffic.dropped.total() < 2:
                     await trio.sleep(0.001)
             one.wire.carry(other.endpoint, [Message(Verb.SYN, 1, b"arrives")])
             await wait_taken(other, 1)
             monkeypatch.setattr(tcp, "QUEUE_BYTES_MAX", 10)
             one.wire.carry(other.endpoint, [Message(Verb.HINTS, 3, b"x" * 11)])
-            assert one.wire.dropped == {Verb.MUTATE: 1, Verb.READ: 1, Verb.HINTS: 1}
-            assert other.wire.dropped == {}
+            assert one.wire.traffic.dropped == {Verb.MUTATE: 1, Verb.READ: 1, Verb.HINTS: 1}
+            assert other.wire.traffic.dropped == {}
             nursery.cancel_scope.cancel()
 
     trio.run(talk)

@@ -140,3 +140,10 @@ def test_a_quiet_node_removes_and_streams_nothing(server: Server) -> None:
     lines = server.nodes[0].nodetool("netstats").splitlines()
     assert lines[:3] == ["Mode: NORMAL", "Not sending any streams.", "Read Repair Statistics:"]
     assert lines[-4].split() == ["Pool", "Name", "Active", "Pending", "Completed", "Dropped"]
+    told = {line.split("  ")[0]: line.split()[2:] for line in lines[-3:]}
+    assert told["Large messages"] == ["n/a", "0", "0", "0"]
+    for pool in ("Small messages", "Gossip messages"):
+        active, pending, completed, dropped = told[pool]
+        assert (active, pending) == ("n/a", "0")
+        assert int(completed) > 0
+        assert int(dropped) >= 0
