@@ -18,6 +18,8 @@ WITHOUT_HINTS = "stale"
 """Scripts about what replicas miss."""
 WITH_LITTLE_PATIENCE = ("paused", "failing")
 """Scripts that need the settings of cassandra-slow.yaml."""
+CAPTURED = "captured"
+"""Scripts that need those of cassandra-cdc.yaml, and data folders."""
 PAUSED = "paused"
 PAUSED_SHORT = ("one_insert", "one_conditional", "two_truncate")
 """Scripts that wait for timeouts, for three minutes together: with PAUSED=all all of them are replayed, else these."""
@@ -51,8 +53,8 @@ class OurNodes(Nodes):
 
 
 @contextmanager
-def cluster_of(config: Path) -> Iterator[Cluster]:
-    with cqlserver.start(nodes=3, memory=True, config=config) as server:
+def cluster_of(config: Path, data: Path | None = None) -> Iterator[Cluster]:
+    with cqlserver.start(nodes=3, memory=data is None, data=data, config=config) as server:
         nodes = OurNodes(server)
         yield Cluster(nodes.addresses, nodes=nodes)
 
@@ -69,6 +71,12 @@ def impatient_cluster() -> Iterator[Cluster]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def captured_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster_of(HERE / "cassandra-cdc.yaml", tmp_path_factory.mktemp("captured")) as found:
+        yield found
+
+
 def _name(path: Path) -> str:
     return path.relative_to(CLUSTER_SCRIPTS).with_suffix("").as_posix()
 
@@ -77,7 +85,8 @@ def _name(path: Path) -> str:
 def test_script(path: Path, request: pytest.FixtureRequest) -> None:
     if path.parent.name == PAUSED and path.stem not in PAUSED_SHORT and os.environ.get("PAUSED") != "all":
         pytest.skip("waits for timeouts: PAUSED=all replays it")
-    name = "impatient_cluster" if path.parent.name in WITH_LITTLE_PATIENCE else "cluster"
+    area = path.parent.name
+    name = "impatient_cluster" if area in WITH_LITTLE_PATIENCE else "captured_cluster" if area == CAPTURED else "cluster"
     cluster: Cluster = request.getfixturevalue(name)
     script = load_script(path)
     assert all(step.is_prose or step.outcome for step in script.steps), f"{path} has steps that were never recorded"

@@ -16,6 +16,7 @@
 @ until rows                      asked again until it gives rows, for what comes by itself
 @ down 2 3                        before it, these nodes of three are taken down and all others had back; `none`: all are up
 @ paused 2 3                      before it, these nodes fall silent, and nobody is told; `none`: all are heard of again
+@ contended until TEXT            all nodes are sent it at once, over and over, until an error like TEXT, which is the answer
 @ at 2                            it goes to this node and not to the first one
 @ batch unlogged                  a BATCH message: logged, unlogged or counter; its statements follow
 @ and                             separates the statements of such a batch (as `@ values` before one does)
@@ -59,6 +60,7 @@ class Directives:
     credentials: tuple[str, str] | None = None
     skip_metadata: bool = False
     until_rows: bool = False
+    contended_until: str | None = None
     at: int | None = None
     down: frozenset[int] | None = None
     paused: frozenset[int] | None = None
@@ -96,6 +98,8 @@ def _apply(result: Directives, index: int, line: str) -> None:
             result.paused = numbers
     elif found := re.fullmatch(r"at ([123])", line):
         result.at = int(found[1])
+    elif found := re.fullmatch(r"contended until (.+)", line):
+        result.contended_until = found[1]
     elif line == "until rows":
         result.until_rows = True
     elif found := re.fullmatch(r"page size (-?\d+)", line):

@@ -72,19 +72,19 @@ class Nodes:
         raise NotImplementedError
 
     @property
-    def _up(self) -> list[Address]:
+    def up(self) -> list[Address]:
         return [address for number, address in enumerate(self.addresses, 1) if number not in self._down]
 
     def wait_agreed(self) -> None:
         """Until those that are up have the same schema, as drivers wait after each change of it."""
         until = time.monotonic() + PATIENCE_S
-        while len({_schema_version(address) for address in self._up}) > 1:
+        while len({_schema_version(address) for address in self.up}) > 1:
             if time.monotonic() > until:
                 raise TimeoutError("the nodes do not agree on a schema")
             time.sleep(0.05)
 
     def _wait_seen(self) -> None:
-        up = self._up
+        up = self.up
         until = time.monotonic() + PATIENCE_S
         for address in up:
             while (seen := _seen_alive(address, len(self.addresses))) != len(up):

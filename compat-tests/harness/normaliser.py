@@ -25,7 +25,7 @@ _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _JAVA_SLIPS = re.compile(r"(java\.lang\.(?:NullPointer|ClassCast|ArrayIndexOutOfBounds)Exception)\b.*", re.DOTALL)
 _SIGNATURES = re.compile(r"(known type signatures: |matched by following signatures: )(.*)(\))", re.DOTALL)
 _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
-_NODE = re.compile(r"(?<=from /)127\.0\.0\.\d+:\d+|b'\\x7f\\x00\\x00(?:\\x[0-9a-f]{2}|[^\\])'(?=: \d)")
+_NODE = re.compile(r"(?<=from /)127\.0\.0\.\d+:\d+|b'\\x7f\\x00\\x00(?:\\x[0-9a-f]{2}|\\[tnr]|[^\\])'(?=: \d)")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")

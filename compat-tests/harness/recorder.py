@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(f"{sum(script.statement_count for script in scripts)} statements in {len(scripts)} scripts")
         return 0
-    kind = server_kind(cluster.addresses[0])
+    kind = "plain" if options.control else server_kind(cluster.addresses[0])
     scripts = [script for script in scripts if script.server == kind]
     if options.control:
         cluster = Cluster(cluster.addresses, nodes=CommandedNodes(cluster.addresses, options.control))

@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -185,8 +186,8 @@ class _Run:
                 _expect(connection.query(self._used[credentials]))
         return connection
 
-    def _connect(self, credentials: tuple[str, str] | None) -> Connection:
-        host, port = self._address.host, self._address.port
+    def _connect(self, credentials: tuple[str, str] | None, address: Address | None = None) -> Connection:
+        host, port = (address or self._address).host, (address or self._address).port
         if credentials is not None:
             credentials = credentials[0].replace("$ks", self._keyspace), credentials[1]
         return connect(host, port, version=self._way.version, credentials=credentials, timeout_s=TIMEOUT_S)
@@ -230,7 +231,9 @@ class _Run:
         sent = self._cluster.sent
         statements = [sent(statement.replace("$ks", self._keyspace)) for statement in step.statements]
         values = [parse_values(step.directives.values.get(i, "")) for i in range(len(statements))]
-        if step.directives.batch is not None:
+        if step.directives.contended_until is not None:
+            yield from self._contended_lines(step, statements[0], values[0])
+        elif step.directives.batch is not None:
             yield from self._batch_lines(step, connection, statements, values)
         elif self._way.prepared:
             yield from self._prepared_lines(step, connection, statements[0], values[0])
@@ -251,6 +254,34 @@ class _Run:
         pages = _asked(step, lambda asked: connection.execute(prepared, (), asked), options)
         yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
         yield from reply_lines(pages, prepared, self._normaliser)
+
+    def _contended_lines(self, step: Step, statement: str, values: Sequence[BoundValue]) -> Iterator[str]:
+        """All nodes that are up are asked at once. Whoever is told something else asks again."""
+        wanted = re.compile(step.directives.contended_until or "")
+        until = time.monotonic() + TIMEOUT_S
+        found: list[Reply] = []
+
+        def ask(address: Address) -> None:
+            with self._connect(step.directives.credentials, address) as connection:
+                _expect(connection.query(self._used.get(step.directives.credentials, f"USE {self._keyspace}")))
+                options, prepared = self._options(step, values), None
+                if self._way.prepared:
+                    prepared = connection.prepare(statement, options.keyspace).response
+                while not found and time.monotonic() < until:
+                    if isinstance(prepared, PreparedResult):
+                        reply = connection.execute(prepared, (), options)
+                    else:
+                        reply = connection.query(statement, options)
+                    if isinstance(reply.response, Error) and wanted.search(reply.response.error.message):
+                        found.append(reply)
+
+        nodes = self._cluster.nodes
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(ask, self._cluster.addresses if nodes is None else nodes.up))
+        if found:
+            yield from reply_lines(found[:1], None, self._normaliser)
+        else:
+            yield "nobody was told that"
 
     def _batch_lines(
         self, step: Step, connection: Connection, statements: Sequence[str], values: Sequence[Sequence[BoundValue]]
