@@ -132,12 +132,7 @@ class SSTableReader:
     ) -> "SSTableReader":
         """Raises CorruptionError naming the file that is damaged or missing, OSError."""
         reader = cls.open_without_schema(disk, folder, descriptor, table.params.min_index_interval, caches)
-        try:
-            reader.set_table(table, layouts)
-        except BaseException:
-            reader.close()
-            raise
-        return reader
+        return reader._of_table(table, layouts)
 
     @classmethod
     def open_by_data(
@@ -145,12 +140,16 @@ class SSTableReader:
     ) -> "SSTableReader":
         """The same of one whose index can't be read (data_index.py): all of Data.db is read, with pauses."""
         reader = _open(cls, disk, folder, descriptor, table.params.min_index_interval, caches, None, by_data=True)
+        return reader._of_table(table, layouts)
+
+    def _of_table(self, table: TableMetadata, layouts: Layouts) -> "SSTableReader":
+        """Itself, closed where it can't be this table's."""
         try:
-            reader.set_table(table, layouts)
+            self.set_table(table, layouts)
         except BaseException:
-            reader.close()
+            self.close()
             raise
-        return reader
+        return self
 
     @classmethod
     def open_without_schema(
