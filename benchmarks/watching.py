@@ -5,7 +5,7 @@
     python benchmarks/watching.py audit [--rounds 5]        requests without audit log, and with all of its categories
     python benchmarks/watching.py scrape [--tables 200]     making the text of /metrics: in all, and at one go
 
-Both sides of a comparison run in turns; of each the smallest time of all rounds counts, of `sockets` that of a pair of
+Both sides of a comparison run in turns; of each the smallest time of all rounds counts, of `sockets` the median of pairs of
 processes, of which each round has another. All but `sockets` is in process.
 """
 
@@ -41,8 +41,10 @@ from protocol.client import connect  # noqa: E402
 NAMES = ("insert", "read", "append", "slice", "simple", "batch", "lwt", "counter")
 COUNT = 20_000
 CONNECTIONS, IN_FLIGHT = 4, 32
-TURN = 10 * CONNECTIONS * IN_FLIGHT
+TURN, TURNS = 10 * CONNECTIONS * IN_FLIGHT, 60
 """Requests of one server before the other has its turn: some milliseconds, in which a busy machine may leave it alone."""
+SERVERS_CORE, LOADS_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+"""Both servers have the same core: neighbours of the machine make one slower than the other, for minutes."""
 HEADER_BYTES = 9
 COUNTING = re.compile(
     r"^ +(meter(_of\(plan\))?|row\.meter|options\.meter|metering|self\._metering)\.\w*count \+= .*$"
@@ -168,6 +170,7 @@ def started(home: Path) -> Iterator[Remote]:
     environment = {**os.environ, "PYTHONPATH": str(home)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=home, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload]
+        os.sched_setaffinity(process.pid, {SERVERS_CORE})
         remote = Remote(process, json.loads(process.stdout.readline())["port"])
         try:
             yield remote
@@ -176,32 +179,40 @@ def started(home: Path) -> Iterator[Remote]:
             process.stdin.close()
 
 
-def compare_servers(rounds: int) -> None:
+def compare_servers(rounds: int, names: Sequence[str]) -> None:
     """Two processes of the same program differ by a few per cent all their lives: where their memory happens to lie. So each
-    round has a pair of its own, and the median of the pairs counts."""
-    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+    round has a pair of its own, and the median of the pairs counts; of a pair that of its turns, each beside the other's."""
+    shares: dict[str, list[float]] = {name: [] for name in names}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    os.sched_setaffinity(0, {LOADS_CORE})
     with tempfile.TemporaryDirectory(prefix="cqlserver-metrics-") as folder:
         homes = without_metrics(Path(folder) / "off"), copy(Path(folder) / "on")
         for number in range(rounds):
             first = number % 2  # who is started first
             with started(homes[first]) as one, started(homes[1 - first]) as other:
                 off, on = (other, one) if first else (one, other)
-                for name in NAMES:
-                    pairs[name].append(_least_of_turns(name, off, on))
+                for name in names:
+                    turns = _in_turns(name, off, on)
+                    times[name] += turns
+                    shares[name].append(statistics.median(less / more for less, more in turns))
     print(f"{'workload':12}{'without us':>12}{'with us':>12}{'share':>8}{'pairs':>16}")
-    for name, found in pairs.items():
-        shares = sorted(off / on for off, on in found)
-        middle = (statistics.median(side) for side in zip(*found, strict=True))
-        numbers = "".join(f"{each:12.2f}" for each in middle)
-        print(f"{name:12}{numbers}{statistics.median(shares):8.3f}{f'{shares[0]:.3f} - {shares[-1]:.3f}':>16}")
+    for name, found in shares.items():
+        numbers = "".join(f"{statistics.median(side):12.2f}" for side in zip(*times[name], strict=True))
+        print(f"{name:12}{numbers}{statistics.median(found):8.3f}{f'{min(found):.3f} - {max(found):.3f}':>16}")
 
 
-def _least_of_turns(name: str, off: Remote, on: Remote) -> tuple[float, float]:
+def _in_turns(name: str, off: Remote, on: Remote) -> list[tuple[float, float]]:
+    """Microseconds a request of both, some milliseconds each; who is first changes."""
     for side in (off, on):
         side.serve(name, COUNT // 10)
-    turns = [(off.serve(name, TURN), on.serve(name, TURN)) for _ in range(2 * COUNT // TURN)]
-    less, more = (min(side) for side in zip(*turns, strict=True))
-    return less, more
+    turns = []
+    for number in range(TURNS):
+        if number % 2:
+            more = on.serve(name, TURN)
+            turns.append((off.serve(name, TURN), more))
+        else:
+            turns.append((off.serve(name, TURN), on.serve(name, TURN)))
+    return turns
 
 
 def compare_audit(rounds: int) -> None:
@@ -263,12 +274,13 @@ def main() -> None:
     parser.add_argument("what", choices=("metrics", "sockets", "audit", "scrape"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tables", type=int, default=200)
+    parser.add_argument("--workloads", nargs="+", choices=NAMES, default=NAMES, help="of `sockets`")
     options = parser.parse_args()
     match options.what:
         case "metrics":
             compare_metrics(options.rounds)
         case "sockets":
-            compare_servers(options.rounds)
+            compare_servers(options.rounds, options.workloads)
         case "audit":
             compare_audit(options.rounds)
         case _:

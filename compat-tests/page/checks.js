@@ -96,12 +96,17 @@ const checks = {
     const page = await opened(browser, { width: 1280, height: 800 });
     await page.goto(url + '#console');
     const answers = [];
+    let asked = 0;
+    page.on('request', request => { asked += request.url().endsWith('/execute'); });
     page.on('response', response => { if (response.url().endsWith('/execute')) answers.push(Number(response.headers()['content-length'])); });
     await page.fill('#cql', 'SELECT * FROM shop.many');
     await page.click('text=Run');
     await page.waitForSelector('text=100 rows');
-    await page.click('text=Next page');
-    await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 100);
+    const first = await page.textContent('tbody tr:first-child');
+    await page.evaluate(() => { const next = [...document.querySelectorAll('button')].find(one => one.textContent === 'Next page'); next.click(); next.click(); });
+    await page.waitForFunction(text => document.querySelector('tbody tr').textContent !== text, first);
+    assert(await page.locator('tbody tr').count() === 100, 'the next page has no 100 rows');
+    assert(asked === 2, `${asked} questions for two pages`);
     assert(answers.length && answers.every(size => size > 0 && size < 1e6), `an answer has ${answers} bytes`);
   },
   async rows_come_page_by_page(browser) {
@@ -148,7 +153,9 @@ const checks = {
     await page.keyboard.press('Backspace');
     await tabTo(page, 'Next page');
     for (const rows of [100, 50]) {
+      const before = await page.textContent('tbody tr:first-child');
       await page.keyboard.press('Enter');
+      await page.waitForFunction(text => document.querySelector('tbody tr').textContent !== text, before);
       await page.waitForSelector(`text=${rows} rows`);
       await becomes(page, rows === 50 ? 'Result' : 'Next page');
     }
