@@ -17,8 +17,8 @@ Integers are big-endian. What can't be read is answered as Cassandra does (servi
 
 from dataclasses import dataclass
 from struct import Struct
-from zlib import crc32
 
+from protocol.crc32 import crc32
 from protocol.errors import ProtocolError
 
 VERSION = 1

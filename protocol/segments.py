@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from struct import Struct
 from typing import Final
-from zlib import crc32
 
 from protocol.compression import lz4_block
+from protocol.crc32 import crc32
 from protocol.envelopes import (
     BETA_VERSION,
     ENVELOPE_HEAD_LENGTH,

@@ -7,8 +7,8 @@ the connection: what it held was never acknowledged, so whoever sent it treats i
 import struct
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
-from zlib import crc32
 
+from protocol.crc32 import crc32
 from protocol.errors import PeerError
 from protocol.types.vints import decode_unsigned, encode_unsigned
 

@@ -8,9 +8,9 @@ import struct
 from enum import IntEnum
 from typing import Final, NamedTuple
 from uuid import UUID
-from zlib import crc32
 
 from cluster.gossip.endpoint import Endpoint
+from protocol.crc32 import crc32
 from protocol.errors import PeerError
 
 MAGIC: Final = b"CQLN"

@@ -8,7 +8,6 @@ the process's death, not the machine's.
 
 import errno
 import logging
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +15,7 @@ from struct import Struct
 from typing import Final
 
 from cqlserver.audit.options import ROLL_CYCLES, BinLogOptions
+from protocol.crc32 import crc32
 from storage.environment.commands import RunCommand, run_command
 from storage.environment.environment import AppendFile, Environment
 from storage.environment.errands import Errand
@@ -35,7 +35,7 @@ class BinLogDamaged(Exception):
 
 def framed(kind: int, payload: bytes) -> bytes:
     rest = bytes((kind,)) + payload
-    return _HEAD.pack(len(rest), zlib.crc32(rest)) + rest
+    return _HEAD.pack(len(rest), crc32(rest)) + rest
 
 
 def records(data: bytes, name: str) -> Iterator[tuple[int, bytes]]:
@@ -50,7 +50,7 @@ def records(data: bytes, name: str) -> Iterator[tuple[int, bytes]]:
         rest = data[position + _HEAD.size : position + _HEAD.size + length]
         if len(rest) < length:
             return  # being written, or cut by a crash
-        if not 0 < length <= _LENGTH_MAX or zlib.crc32(rest) != checksum:
+        if not 0 < length <= _LENGTH_MAX or crc32(rest) != checksum:
             raise BinLogDamaged(f"{name} is damaged at offset {position}: what follows is not read")
         yield rest[0], rest[1:]
         position += _HEAD.size + length

@@ -12,7 +12,8 @@ import re
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
-from zlib import crc32
+
+from protocol.crc32 import crc32
 
 VERSION_40: Final = 7
 VERSION_50: Final = 8

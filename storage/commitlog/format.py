@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from sys import byteorder
 from typing import NewType
-from zlib import crc32
+
+from protocol.crc32 import crc32
 
 CommitLogPosition = NewType("CommitLogPosition", int)
 """`segment id << 32 | offset`: positions compare in the order in which records were written."""

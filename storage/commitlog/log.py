@@ -25,8 +25,8 @@ from enum import Enum
 from itertools import accumulate, takewhile
 from sys import byteorder
 from typing import TYPE_CHECKING, NoReturn
-from zlib import crc32
 
+from protocol.crc32 import crc32
 from protocol.errors import StorageError
 from storage.commitlog.format import (
     POSITION_SHIFT,

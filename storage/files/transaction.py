@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 from uuid import UUID
-from zlib import crc32
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk
 

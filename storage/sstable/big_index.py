@@ -5,12 +5,12 @@ Looking for a key: bisect in the samples' positions, one pread of the piece of I
 else; then another key stands at its position in Data.db, which whoever asks sees, and asks again (`find_surely`).
 """
 
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk, ReadFile
 from storage.environment.strands import paused
@@ -33,7 +33,6 @@ PIECE_BYTES_MAX: Final = 256 * 1024
 READ_BYTES: Final = 64 * 1024
 """As much is read together where it is gone through."""
 
-crc32 = zlib.crc32
 from_bytes = int.from_bytes
 
 PathOf = Callable[[str], str]
@@ -92,7 +91,7 @@ class BigIndex:
             samples, pieces = None, None
             if known is None:
                 samples = _maybe_proven(path, file, data, faults) if data is not None else None
-            elif data is not None and zlib.crc32(data) == known.of_summary:
+            elif data is not None and crc32(data) == known.of_summary:
                 samples, pieces = _decoded(path, data, file.size), known.pieces
                 if len(pieces) != len(samples.keys):
                     raise corrupted(path(INDEX), f"{len(samples.keys)} samples, {len(pieces)} checksums")
@@ -341,7 +340,7 @@ def _walk(path: str, file: ReadFile, start: int, end: int) -> Iterator[Entry]:
 def _checksum(file: ReadFile, start: int, end: int) -> int:
     found = 0
     for at in range(start, end, READ_BYTES):
-        found = zlib.crc32(file.pread(at, min(READ_BYTES, end - at)), found)
+        found = crc32(file.pread(at, min(READ_BYTES, end - at)), found)
     return found
 
 

@@ -1,9 +1,9 @@
 """Writes the index files of a trie-indexed SSTable: Partitions.db (bti_index.py) and Rows.db (row_index.py)."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from protocol.crc32 import crc32
 from storage.memtable.memtable import position_of, position_token
 from storage.mutation import Deletion
 from storage.sstable import checksums
@@ -93,7 +93,7 @@ class BtiIndexWriter:
         self._file.write(b"".join(number.to_bytes(8, "big") for number in (first, self._count, root)))
         self._file.finish()
         self._rows.finish()
-        own = checksums.TrieChecksums(zlib.crc32(filter_bytes), *(sums.complete() for sums in self._sums))
+        own = checksums.TrieChecksums(crc32(filter_bytes), *(sums.complete() for sums in self._sums))
         put(CHECKSUMS, checksums.encode(own))
 
     def abandon(self) -> None:

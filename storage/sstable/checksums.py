@@ -11,10 +11,10 @@ error: it is left unread, and what it would say is found out from the index. """
 
 import struct
 import sys
-import zlib
 from array import array
 from typing import NamedTuple
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 
 _U32 = struct.Struct(">I")
@@ -44,7 +44,7 @@ def encode(checksums: Checksums | TrieChecksums) -> bytes:
         body = head + _encoded(checksums.pieces)
     else:
         body = _U32.pack(checksums.of_filter) + _encoded(checksums.partitions) + _encoded(checksums.rows)
-    return body + _U32.pack(zlib.crc32(body))
+    return body + _U32.pack(crc32(body))
 
 
 def decode(data: bytes) -> Checksums:
@@ -64,7 +64,7 @@ def decode_trie(data: bytes) -> TrieChecksums:
 
 
 def _checked(data: bytes, size_min: int) -> bytes:
-    if len(data) < size_min + 4 or zlib.crc32(data[:-4]) != _U32.unpack_from(data, len(data) - 4)[0]:
+    if len(data) < size_min + 4 or crc32(data[:-4]) != _U32.unpack_from(data, len(data) - 4)[0]:
         raise CorruptionError("checksum does not match")
     return data[:-4]
 

@@ -8,10 +8,10 @@ says so.
 
 import struct
 import sys
-import zlib
 from array import array
 from typing import Final
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.environment.environment import AppendFile, ReadFile
 from storage.environment.strands import beside
@@ -110,7 +110,7 @@ class CompressedDataFile(DataFile):
             raise corrupted(self.path, f"chunk {index} at {offset} of {size} bytes")
         raw = self._file.pread(offset, size)
         data = raw[:-4]
-        if len(raw) != size or zlib.crc32(data) != _U32.unpack_from(raw, size - 4)[0]:
+        if len(raw) != size or crc32(data) != _U32.unpack_from(raw, size - 4)[0]:
             raise corrupted(self.path, f"chunk {index} at {offset}: checksum does not match")
         expected = self._expected(index)
         if len(data) >= self._limit:
@@ -138,7 +138,7 @@ class ChecksummedDataFile(DataFile):
     def load(self, index: int) -> bytes:
         expected = self._expected(index)
         data = self._file.pread(index * self.chunk_bytes, expected)
-        if len(data) != expected or zlib.crc32(data) != self._checksums[index]:
+        if len(data) != expected or crc32(data) != self._checksums[index]:
             raise corrupted(self.path, f"chunk {index} at {index * self.chunk_bytes}: checksum does not match")
         return data
 
@@ -205,7 +205,7 @@ class ChunkWriter:
 
     def _chunk(self, plain: bytes) -> None:
         if self._compress is None:
-            self.offsets.append(zlib.crc32(plain))
+            self.offsets.append(crc32(plain))
             self._put(plain)
             return
         assert self.params is not None
@@ -214,10 +214,10 @@ class ChunkWriter:
         limit = self.params.max_compressed_bytes
         if len(data) >= limit:
             data = plain + bytes(max(limit - len(plain), 0))
-        self._put(data + _U32.pack(zlib.crc32(data)))
+        self._put(data + _U32.pack(crc32(data)))
 
     def _put(self, data: bytes) -> None:
-        self.digest = zlib.crc32(data, self.digest)
+        self.digest = crc32(data, self.digest)
         self.file_bytes += len(data)
         self._pending.append(data)
         self._pending_bytes += len(data)

@@ -1,10 +1,10 @@
 """Writes the index files of a big SSTable, Index.db and Summary.db; bti_writer.py those of a trie-indexed one."""
 
-import zlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
+from protocol.crc32 import crc32
 from storage.environment.environment import AppendFile
 from storage.environment.strands import beside
 from storage.mutation import Deletion
@@ -128,8 +128,8 @@ class BigIndexWriter:
     def _end_piece(self) -> None:
         if self._piece:
             piece = b"".join(self._piece)
-            self._pieces.append(zlib.crc32(piece))
-            self._checksum = zlib.crc32(piece, self._checksum)
+            self._pieces.append(crc32(piece))
+            self._checksum = crc32(piece, self._checksum)
             self._file.write(piece)
             self._piece = []
 
@@ -142,7 +142,7 @@ class BigIndexWriter:
         )
         data = summary.encode(samples)
         put(SUMMARY, data)
-        own = checksums.Checksums(zlib.crc32(filter_bytes), zlib.crc32(data), self._checksum, self._pieces)
+        own = checksums.Checksums(crc32(filter_bytes), crc32(data), self._checksum, self._pieces)
         put(CHECKSUMS, checksums.encode(own))
 
     def abandon(self) -> None:

@@ -1,10 +1,10 @@
 """Files that are read by the page of 4,096 bytes, each with a checksum of its own where there are some: Partitions.db and
 Rows.db, to which Cassandra gives none (checksums.py)."""
 
-import zlib
 from array import array
 from typing import Final
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.environment.environment import ReadFile
 
@@ -22,7 +22,7 @@ class PagedFile:
 
     def page(self, number: int) -> bytes:
         data = self._file.pread(number * PAGE_BYTES, PAGE_BYTES)
-        if self._sums is not None and zlib.crc32(data) != self._sums[number]:
+        if self._sums is not None and crc32(data) != self._sums[number]:
             raise CorruptionError(f"the page at {number * PAGE_BYTES}: checksum does not match")
         return data
 
@@ -50,11 +50,11 @@ class PageSums:
         data = self._rest + data
         end = len(data) // PAGE_BYTES * PAGE_BYTES
         for at in range(0, end, PAGE_BYTES):
-            self._sums.append(zlib.crc32(data[at : at + PAGE_BYTES]))
+            self._sums.append(crc32(data[at : at + PAGE_BYTES]))
         self._rest = data[end:]
 
     def complete(self) -> "array[int]":
         if self._rest:
-            self._sums.append(zlib.crc32(self._rest))
+            self._sums.append(crc32(self._rest))
             self._rest = b""
         return self._sums

@@ -10,12 +10,12 @@ without where they can't be read.
 """
 
 import logging
-import zlib
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.batches import Batch
 from storage.environment.environment import Disk, ReadFile
@@ -579,7 +579,7 @@ def _maybe_filter(
     if FILTER not in components:
         return None
     data = _read(disk, path(FILTER))
-    if known is not None and zlib.crc32(data) != known.of_filter:
+    if known is not None and crc32(data) != known.of_filter:
         return None
     try:
         return BloomFilter.decode(data)

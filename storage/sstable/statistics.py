@@ -7,11 +7,11 @@ checksum goes on from the first. Local deletion times are i32 in na and nb, u32 
 """
 
 import struct
-import zlib
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.mutation import NEVER
 from storage.sstable import header as headers
@@ -111,16 +111,16 @@ def encode(statistics: Statistics, version: Version) -> bytes:
         headers.encode(statistics.header),
     )
     count = _I32.pack(len(bodies))
-    checksum = zlib.crc32(count)
+    checksum = crc32(count)
     table = []
     offset = 4 + 8 * len(bodies) + 8
     for kind, body in enumerate(bodies):
         table.append(_I32.pack(kind) + _I32.pack(offset))
         offset += len(body) + 4
     entries = b"".join(table)
-    out = [count, _U32.pack(checksum), entries, _U32.pack(zlib.crc32(entries, checksum))]
+    out = [count, _U32.pack(checksum), entries, _U32.pack(crc32(entries, checksum))]
     for body in bodies:
-        out += (body, _U32.pack(zlib.crc32(body)))
+        out += (body, _U32.pack(crc32(body)))
     return b"".join(out)
 
 
@@ -220,19 +220,19 @@ def decode(data: bytes, version: Version, path: str) -> Statistics:
 
 def _bodies(data: bytes) -> dict[int, bytes]:
     count = _I32.unpack_from(data)[0]
-    checksum = zlib.crc32(data[:4])
+    checksum = crc32(data[:4])
     if checksum != _U32.unpack_from(data, 4)[0] or not 0 < count < 16:
         raise CorruptionError("Checksums do not match")
     end = 8 + 8 * count
     entries = data[8:end]
-    if zlib.crc32(entries, checksum) != _U32.unpack_from(data, end)[0]:
+    if crc32(entries, checksum) != _U32.unpack_from(data, end)[0]:
         raise CorruptionError("Checksums do not match")
     table = [struct.unpack_from(">ii", entries, 8 * i) for i in range(count)]
     bodies = {}
     for index, (kind, offset) in enumerate(table):
         stop = (table[index + 1][1] if index + 1 < count else len(data)) - 4
         body = data[offset:stop]
-        if zlib.crc32(body) != _U32.unpack_from(data, stop)[0]:
+        if crc32(body) != _U32.unpack_from(data, stop)[0]:
             raise CorruptionError(f"Checksums do not match (component {kind})")
         bodies[kind] = body
     return bodies

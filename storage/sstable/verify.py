@@ -1,10 +1,10 @@
 """Looks at every byte of an SSTable, as sstableverify -e does (io/sstable/format/SortedTableVerifier.java): digest,
 checksums, the order of keys and rows, that each row can be decoded, and that index and filter know each key."""
 
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from protocol.crc32 import crc32
 from protocol.errors import CorruptionError
 from storage.environment.environment import Disk
 from storage.memtable.memtable import Position
@@ -91,7 +91,7 @@ def verify_digest(disk: Disk, folder: str, reader: SSTableReader) -> bool:
     try:
         digest = 0
         for at in range(0, file.size, _READ_BYTES):
-            digest = zlib.crc32(file.pread(at, _READ_BYTES), digest)
+            digest = crc32(file.pread(at, _READ_BYTES), digest)
     finally:
         file.close()
     if str(digest).encode() != expected:
