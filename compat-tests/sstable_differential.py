@@ -54,10 +54,11 @@ from protocol.responses import Error, Response, RowsResult  # noqa: E402
 from protocol.types import CqlType  # noqa: E402
 from storage.reads import TableStore  # noqa: E402
 from storage.sstable.constants import DATA, INDEX_BYTES, VERSIONS  # noqa: E402
-from storage.sstable.descriptor import descriptors, table_folder  # noqa: E402
+from storage.sstable.descriptor import Descriptor, descriptors, table_folder  # noqa: E402
 from storage.sstable.reader import SSTableReader  # noqa: E402
 
-# sstabledump itself fails so at empty tuples and booleans, and a compaction where a dropped collection has a deletion
+# sstabledump itself fails so at empty tuples and booleans and at nulls in clusterings, and a compaction where a dropped
+# collection has a deletion
 JAVA_SLIP = re.compile(
     r"java\.lang\.IndexOutOfBoundsException|java\.nio\.BufferUnderflowException|java\.lang\.NullPointerException"
     r"|.*\"this\.complexBuilder\" is null"
@@ -150,8 +151,7 @@ class Round:
         store = self.ours.store(self.keyspace, table.name)
         for descriptor in descriptors(sorted(path.name for path in folder.iterdir()), DATA):
             self.totals["files of theirs"] += 1
-            expected = self.inspector.dump(folder / descriptor.file_name(DATA))
-            same(our_dump(folder, descriptor), expected)
+            self._compare_dumps(folder, descriptor)
         readers = opened(folder, store.table, store)
         memtable = store.memtable
         store.truncate()
@@ -165,6 +165,17 @@ class Round:
             self.totals["wide partitions of theirs"] += wide_count(reader)
             self.coverage.add_file(reader)
             self._check_bytes(reader, store, scratch / "again" / str(self.totals["files of theirs"]))
+
+    def _compare_dumps(self, folder: Path, descriptor: Descriptor) -> None:
+        ours = our_dump(folder, descriptor)
+        try:
+            expected = self.inspector.dump(folder / descriptor.file_name(DATA))
+        except Refused as error:
+            if not JAVA_SLIP.match(str(error)):
+                raise
+            self.totals["dumps that fail in Java"] += 1
+            return
+        same(ours, expected)
 
     def _compare_answers(self, table: RandomTable) -> int:
         """The same questions to both; how many rows the table has."""
@@ -204,8 +215,7 @@ class Round:
         if descriptor is None:
             return
         self.totals["files of ours"] += 1
-        expected = self.inspector.dump(folder / descriptor.file_name(DATA))
-        same(our_dump(folder, descriptor), expected)
+        self._compare_dumps(folder, descriptor)
         (reader,) = opened(folder, store.table, store)
         self.totals["wide partitions of ours"] += wide_count(reader)
         self.coverage.add_file(reader)

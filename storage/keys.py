@@ -5,6 +5,8 @@
 - A clustering becomes one order key (ck): per column `type.order_key(value)`, complemented for DESC. Order keys compare
   by memcmp as the clustering order does; each component is prefix-free and begins with a byte in 01..FE. So the rows
   that begin with a prefix of values are exactly those in [before(prefix), after(prefix)).
+- A row of a COMPACT STORAGE table may have no values for its last clustering columns: the tuple of its values is shorter,
+  and in its order key 00 stands for each that it lacks: null comes first, whatever the order is.
 
 All functions here are compiled per table, once: what they return is called per request.
 """
@@ -18,6 +20,8 @@ from storage.schema.metadata import ColumnMetadata, TableMetadata
 
 KEY_LENGTH_MAX: Final = 65535
 AFTER: Final = b"\xff"
+NULL: Final = b"\0"
+"""Stands in a row's order key for a clustering column without a value; below every component."""
 
 _U16 = struct.Struct(">H")
 _COMPLEMENT: Final = bytes(255 - i for i in range(256))
@@ -115,6 +119,17 @@ def clustering_order_key(table: TableMetadata) -> Callable[[Sequence[bytes]], by
         return b"".join([component(value) for component, value in zip(components, values, strict=False)])
 
     return joined
+
+
+def row_order_key(table: TableMetadata) -> Callable[[Sequence[bytes]], bytes]:
+    """Values of a row's clustering -> its order key; the last ones are null where there are fewer than columns."""
+    order_key, count = clustering_order_key(table), len(table.clustering)
+
+    def of_row(values: Sequence[bytes]) -> bytes:
+        ck = order_key(values)
+        return ck if len(values) == count else ck + NULL * (count - len(values))
+
+    return of_row
 
 
 def before(prefix: bytes) -> bytes:

@@ -74,7 +74,8 @@ NO_COLUMNS: Final[Mapping[str, Cell | ComplexColumn]] = MappingProxyType({})
 
 
 class Row(NamedTuple):
-    """A row, or the changes to one. `clustering` holds the serialised values; a static row has ().
+    """A row, or the changes to one. `clustering` holds the serialised values, without those of the last columns where they
+    are null (keys.py); a static row has ().
 
     `deletion` covers the whole row; what it covers is not in the row any more once the row went through
     reconcile.merge_rows.

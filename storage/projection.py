@@ -108,7 +108,7 @@ def column_value(column: ColumnMetadata, is_counter: bool) -> Value:
     """For a clustering, static or regular column: live Row -> serialised value, None for null."""
     if column.kind is ColumnKind.CLUSTERING:
         position = column.position
-        return lambda row: row.clustering[position] if row.clustering else None
+        return lambda row: row.clustering[position] if position < len(row.clustering) else None
     name = column.name
     if column.type.is_multicell:
         serialise = complex_serializer(column.type)

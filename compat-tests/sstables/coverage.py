@@ -19,6 +19,7 @@ WANTED = (
     "column of a vector", "column of a duration", "column of a type three deep", "column that is not frozen",
     "partition with an index", "partition deleted", "static row", "row deleted", "row without a marker",
     "row that expires", "bound of a range tombstone", "boundary of range tombstones", "empty clustering value",
+    "null clustering value",
     "cell deleted", "cell that expires", "cell of a counter", "empty value", "value over 4 KiB",
     "collection deleted", "cell of a collection", "SSTable of many chunks",
 )  # fmt: skip
@@ -59,14 +60,15 @@ class Coverage:
                     is_boundary = found.closing is not None and found.opening is not None
                     self.counts["boundary of range tombstones" if is_boundary else "bound of a range tombstone"] += 1
                 else:
-                    self._add_row(found, reader.table.is_counter)
+                    self._add_row(found, reader.table.is_counter, len(reader.table.clustering))
 
-    def _add_row(self, row: Row, is_counter: bool) -> None:
+    def _add_row(self, row: Row, is_counter: bool, clustering_count: int = 0) -> None:
         counts = self.counts
         counts["row deleted"] += row.deletion != LIVE
         counts["row without a marker"] += row.liveness == NO_LIVENESS and bool(row.columns) and bool(row.clustering)
         counts["row that expires"] += bool(row.liveness.ttl_s)
         counts["empty clustering value"] += b"" in row.clustering
+        counts["null clustering value"] += len(row.clustering) < clustering_count
         for column in row.columns.values():
             if isinstance(column, ComplexColumn):
                 counts["collection deleted"] += column.deletion != LIVE

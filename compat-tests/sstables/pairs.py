@@ -141,7 +141,7 @@ def rewritten(
     version = reader.descriptor.version
     descriptor = Descriptor(version, 1)
     writer = SSTableWriter(RealDisk(), str(folder), descriptor, store.table, store.layouts, options, theirs.header)
-    order_key = reader.decoder.order_key
+    order_key = reader.decoder.row_order_key
     for _, partition in reader.partitions():
         # as it stands in the file: Cassandra keeps what a deletion above covers, which a read leaves out
         raw = partition.raw()

@@ -91,7 +91,7 @@ class Writes:
     def _insert(self, conditional: bool) -> tuple[Clause, ...]:
         rng, table = self._rng, self._table
         static_only = bool(table.of("static")) and rng.random() < 0.15
-        keys = table.of("partition") if static_only else table.of("partition", "clustering")
+        keys = table.of("partition") if static_only else table.row_keys(rng)
         others = table.of("static") if static_only else table.of("static", "regular")
         chosen = keys + [column for column in others if rng.random() < 0.6]
         if rng.random() < 0.25 and all(column.type.has_one_form for column in keys):  # JSON has forms of its own
@@ -125,7 +125,7 @@ class Writes:
         only_static = all(column.kind == "static" for column in chosen)
         using = "" if conditional else f"{self._using()} "
         head = Clause(f"UPDATE {table.full_name} {using}SET ", tuple(map(self._assignment, chosen)))
-        where = self._where(table.of("partition") if only_static else table.of("partition", "clustering"))
+        where = self._where(table.of("partition") if only_static else table.row_keys(rng))
         return (head, where, *self._conditions(conditional, only_static))
 
     def _delete(self, conditional: bool) -> tuple[Clause, ...]:

@@ -55,7 +55,7 @@ from protocol.responses import ColumnSpec, Result, ResultMetadata, RowsResult
 from protocol.types import INT, quoted_identifier
 from storage.environment.strands import let_go_later, long_work, pause, paused
 from storage.indexes.reading import IndexedStore
-from storage.keys import component_order_key
+from storage.keys import NULL, component_order_key
 from storage.memtable.packed import Layouts
 from storage.projection import PartitionProjector
 from storage.reads import EVERYTHING, Slice, TableStore
@@ -463,7 +463,7 @@ def _sort_key(store: TableStore, columns: Sequence[ColumnMetadata]) -> SortKey:
         if row is None:
             return b""
         clustering = store.clustering(row)
-        return b"".join([order_key(clustering[position]) for position, order_key in parts])
+        return b"".join([order_key(clustering[at]) if at < len(clustering) else NULL for at, order_key in parts])
 
     return key
 

@@ -266,7 +266,7 @@ class Grouping:
                 return clustering[: self.prefix]
             pairs = zip(clustering, self.order_keys, strict=False)
             return tuple([value if order_key is None else order_key(value) for value, order_key in pairs])
-        last = self.function(InputRow((clustering[self.prefix - 1],)))
+        last = self.function(InputRow((clustering[self.prefix - 1] if len(clustering) >= self.prefix else None,)))
         return (*clustering[: self.prefix - 1], last)
 
 

@@ -46,7 +46,7 @@ from protocol.primitives import UNSET, Value
 from protocol.types import FLOAT, MarshalError, VectorType
 from storage.environment.strands import let_go_later, paused
 from storage.indexes.lookups import Indexed
-from storage.keys import check_key_length, compose_key
+from storage.keys import NULL, check_key_length, compose_key
 from storage.row_filter import FilterExpression
 from storage.schema.metadata import ColumnKind, ColumnMetadata
 from storage.token import token
@@ -355,10 +355,11 @@ class Restrictions:
                 raise InvalidRequest(
                     f"Slice restrictions are not supported on the clustering columns in {self.kind.value} statements"
                 )
-            missing = [column.name for column in self.table.clustering if column not in self._clustering]
-            if missing and not only_static:
-                raise InvalidRequest(f"Some clustering keys are missing: {', '.join(missing)}")
-            return
+            if not self.table.is_compact or not self.has_clustering:  # a compact table's rows may lack the last ones
+                missing = [column.name for column in self.table.clustering if column not in self._clustering]
+                if missing and not only_static:
+                    raise InvalidRequest(f"Some clustering keys are missing: {', '.join(missing)}")
+                return
         if self._clustering.has_contains and not self.allow_filtering and not self._is_indexed:
             raise InvalidRequest(
                 "Clustering columns can only be restricted with CONTAINS with a secondary index or filtering"
@@ -533,6 +534,9 @@ class Restrictions:
         if self.kind is not StatementKind.SELECT:  # a longer one is no row's
             for _, row in paused(found):
                 check_key_length(sum(map(len, row)))
+        missing = len(self.table.clustering) - len(self._clustering)
+        if missing and not self.kind.allows_clustering_slices:
+            return [(ck + NULL * missing, row) for ck, row in paused(found)]
         return found
 
     def _rows_of(self, restrictions: Sequence[Restriction], values: Values) -> list[list[list[bytes]]]:

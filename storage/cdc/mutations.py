@@ -72,7 +72,7 @@ class UpdateEncoder:
                 self._marker(out, unfiltered, contents)
             else:
                 assert isinstance(unfiltered, Row)
-                _row(out, unfiltered, regulars, contents, b"", self._codec.encode_values(unfiltered.clustering))
+                _row(out, unfiltered, regulars, contents, b"", self._codec.encode_clustering(unfiltered.clustering))
         return b"".join((head, bytes((flags,)), _encoded_bases(bases), *out, _END))
 
     def _used(self, *rows: Row | None) -> ColumnsByName:

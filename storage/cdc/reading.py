@@ -89,7 +89,7 @@ class MutationDecoder:
                 continue
             at += 2 if flags & EXTENSION else 1
             values, at = decoder.codec.decode_values(data, at, decoder.codec.count)
-            rows[decoder.order_key(values)], at = decoder.contents(data, at, flags, values, decoder.regulars)
+            rows[decoder.row_order_key(values)], at = decoder.contents(data, at, flags, values, decoder.regulars)
         tombstones = tuple(pieces_between(markers, LIVE, _BEGIN, _END))
         return PartitionUpdate(table_id, key, deletion, static, rows, tombstones), at + 1
 

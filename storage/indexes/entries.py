@@ -77,7 +77,7 @@ def _of_key(count: int, position: int) -> RowEntries:
 def _of_clustering(position: int) -> RowEntries:
     def of_clustering(key: bytes, row: Row) -> Entries:
         newest_us = _newest_us(row)
-        if newest_us == NO_TIMESTAMP:
+        if newest_us == NO_TIMESTAMP or position >= len(row.clustering):
             return _NONE
         return {(row.clustering[position], b""): Liveness(newest_us)}
 

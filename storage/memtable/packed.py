@@ -143,11 +143,12 @@ class Layouts:
         )
 
     def maybe_pack(self, row: Row) -> bytes | None:
-        """The row packed, None when it does not fit: tombstones, TTL, complex columns, several timestamps."""
+        """The row packed, None when it does not fit: tombstones, TTL, complex columns, several timestamps, nulls in
+        its clustering."""
         if row.deletion != LIVE:
             return None
         timestamp_us, ttl_s, _ = row.liveness
-        if ttl_s:
+        if ttl_s or len(row.clustering) != self.clustering_count:
             return None
         has_marker = timestamp_us != NO_TIMESTAMP
         values: list[bytes] = list(row.clustering)

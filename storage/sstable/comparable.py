@@ -2,8 +2,8 @@
 (utils/bytecomparable/ByteSource.java, `asComparableBytes` of each class in db/marshal, version OSS50).
 
 A clustering or bound: for each value `40` and its form, or `3f` (`41` where the order is reversed) of one that has none,
-such as an empty number; then `38` of a clustering, `20` of a bound before, `60` of one behind. Reversed: every bit of the
-form inverted.
+such as an empty number, `3e` of a null; then `38` of a clustering, `20` of a bound before, `60` of one behind. Reversed:
+every bit of the form inverted.
 
     int, smallint, tinyint, timestamp    the sign bit flipped          float, double   that, or all bits if negative
     bigint                               1 to 9 bytes: sign, as many bits as there are further bytes, the number
@@ -95,6 +95,7 @@ class ClusteringForm:
             else:
                 parts += (_NEXT, found.translate(_INVERTED) if is_reversed else found)
         if prefix.kind is BoundKind.CLUSTERING:
+            parts += [_NULL] * (len(self._forms) - len(prefix.values))
             parts.append(_TERMINATOR)
         else:
             parts.append(_BEFORE if prefix.kind in KINDS_BEFORE else _BEHIND)

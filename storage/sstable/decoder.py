@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Final, NamedTuple
 
 from protocol.errors import CorruptionError
-from storage.keys import clustering_order_key
+from storage.keys import clustering_order_key, row_order_key
 from storage.memtable.packed import Layouts, StoredRow
 from storage.mutation import (
     LIVE,
@@ -107,6 +107,7 @@ class RowDecoder:
         if self.codec.count != len(table.clustering):
             raise CorruptionError(f"{self.codec.count} clustering columns where {table} has {len(table.clustering)}")
         self.order_key: Callable[[Sequence[bytes]], bytes] = clustering_order_key(table)
+        self.row_order_key: Callable[[Sequence[bytes]], bytes] = row_order_key(table)
         self.regulars = _columns(header.regular_columns, table, ColumnKind.REGULAR)
         self.statics = _columns(header.static_columns, table, ColumnKind.STATIC)
         self.table = table
@@ -207,7 +208,7 @@ class RowDecoder:
         end -= is_last
         cks: list[bytes] = []
         offsets: list[int] = []
-        codec, order_key = self.codec, self.order_key
+        codec, order_key = self.codec, self.row_order_key
         has_markers = False
         while at < end:
             flags = data[at]
@@ -245,7 +246,7 @@ class RowDecoder:
             at += 1  # a deletion that can be shadowed (of views before 4.0) is read as what it deletes
         values, at = self.codec.decode_values(data, at, self.codec.count)
         row, at = self._body(data, at, flags, values, self.regulars)
-        ck = self.order_key(values)
+        ck = self.row_order_key(values)
         if flags & (HAS_DELETION | HAS_COMPLEX_DELETION):
             row = uncovered_row(row) or row._replace(columns={}, liveness=NO_LIVENESS)
         if not row.columns and row.deletion == LIVE and row.liveness.timestamp_us == NO_TIMESTAMP:

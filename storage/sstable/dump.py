@@ -91,7 +91,7 @@ class Dump:
     def _row(self, row: Row, position: int, kind: str) -> str:
         parts = [f'"type":"{kind}","position":{position}']
         if kind == "row" and row.clustering:
-            parts.append(self._clustering_text(row.clustering))
+            parts.append(self._clustering_text(row.clustering, "null"))  # at which sstabledump itself fails
         liveness = row.liveness
         if liveness.timestamp_us != NO_TIMESTAMP:
             times = f'"tstamp":{self._us(liveness.timestamp_us)}'
@@ -149,9 +149,9 @@ class Dump:
         parts.append(self._deletion(deletion))
         return f'"{side}":{{{",".join(parts)}}}'
 
-    def _clustering_text(self, values: tuple[bytes, ...]) -> str:
+    def _clustering_text(self, values: tuple[bytes, ...], missing: str = '"*"') -> str:
         texts = [type_.to_json(value) for type_, value in zip(self._clustering, values, strict=False)]
-        texts += ['"*"'] * (len(self._clustering) - len(values))
+        texts += [missing] * (len(self._clustering) - len(values))
         return f'"clustering":[{",".join(texts)}]'
 
     def _deletion(self, deletion: Deletion) -> str:

@@ -181,7 +181,7 @@ class RowEncoder:
     def row(self, row: Row, before: int) -> bytes:
         """A row in its full form."""
         self._collector.row(row)
-        return self._row(row, self._regulars, b"", self.codec.encode_values(row.clustering), before)
+        return self._row(row, self._regulars, b"", self.codec.encode_clustering(row.clustering), before)
 
     def static_row(self, row: Row | None) -> bytes:
         """The static row of a partition, of a header with static columns: there is always one."""

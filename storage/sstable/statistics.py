@@ -168,6 +168,8 @@ def _encode_stats(stats: Stats, header: SerializationHeader, version: Version) -
     )
     if version.has_originating_host:
         out.append(_maybe_uuid(stats.originating_host))
+    if not version.has_uint_deletion_times:
+        out.append(bytes(2 * sum(_nulls(prefix, header) for prefix in (stats.min_clustering, stats.max_clustering))))
     if version.has_uint_deletion_times:
         out.append(bytes((stats.has_partition_deletions,)))
         out += (unsigned(len(key)) + key for key in (stats.first_key, stats.last_key))
@@ -190,12 +192,18 @@ def _maybe_uuid(value: UUID | None) -> bytes:
 def _covered_slice(stats: Stats, header: SerializationHeader) -> bytes:
     codec = PrefixCodec(header.clustering)
     types = [unsigned(len(raw)) + raw for raw in (text.encode() for text in header.clustering_types)]
-    bounds = (_as_bound(stats.min_clustering, BoundKind.INCL_START), _as_bound(stats.max_clustering, BoundKind.INCL_END))
-    return unsigned(len(types)) + b"".join(types) + b"".join(codec.encode_bound(bound) for bound in bounds)
+    bounds = ((stats.min_clustering, BoundKind.INCL_START), (stats.max_clustering, BoundKind.INCL_END))
+    return unsigned(len(types)) + b"".join(types) + b"".join(_bound(codec, prefix, kind) for prefix, kind in bounds)
 
 
-def _as_bound(prefix: Prefix, kind: BoundKind) -> Prefix:
-    return Prefix(kind, prefix.values) if prefix.kind is BoundKind.CLUSTERING else prefix
+def _bound(codec: PrefixCodec, prefix: Prefix, kind: BoundKind) -> bytes:
+    if prefix.kind is not BoundKind.CLUSTERING:
+        return codec.encode_bound(prefix)
+    return bytes((kind,)) + codec.count.to_bytes(2, "big") + codec.encode_clustering(prefix.values)
+
+
+def _nulls(prefix: Prefix, header: SerializationHeader) -> int:
+    return len(header.clustering) - len(prefix.values) if prefix.kind is BoundKind.CLUSTERING else 0
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -326,7 +334,8 @@ class _StatsReader:
             first, last = self.vint_bytes(), self.vint_bytes()
             coverage = _F64.unpack(self.take(8))[0]
             self.take(4 * len(tombstones))
-        if self.at != len(self.data):
+        rest = self.data[self.at :]  # na and nb: two bytes for each null of the bounds, which has no length there
+        if any(rest) or len(rest) > 4 * len(self.header.clustering):
             raise CorruptionError(f"stats end at {self.at} of {len(self.data)}")
         return Stats(
             partition_sizes, cells_per_partition, times[:2], deletions, times[4:6], times[6], tombstones, level,

@@ -59,7 +59,7 @@ def verify_owned(reader: SSTableReader, ranges: Sequence[tuple[Position, Positio
 def verify_partitions(reader: SSTableReader) -> Iterator[Verified]:
     """Everything but the digest, step by step, a partition each. Raises CorruptionError naming the file."""
     partitions = rows = markers = 0
-    order_key = reader.decoder.order_key
+    order_key = reader.decoder.row_order_key
     for position, partition in reader.partitions():
         before = b""
         for _, unfiltered in partition.raw().unfiltereds:

@@ -9,7 +9,16 @@ from storage_tables import bigint_value, column, int_value, narrow_table
 
 from protocol.errors import CorruptionError, InvalidRequest
 from protocol.types import BIGINT, INT, TEXT
-from storage.keys import after, before, clustering_order_key, compose_key, key_composer, row_end, split_key
+from storage.keys import (
+    after,
+    before,
+    clustering_order_key,
+    compose_key,
+    key_composer,
+    row_end,
+    row_order_key,
+    split_key,
+)
 from storage.schema.metadata import ColumnKind, TableMetadata
 
 TABLE = TableMetadata(
@@ -84,3 +93,15 @@ def test_prefix_bounds_hold_just_the_rows_of_the_prefix(clustering: tuple[str, i
     assert (before(bound) <= ck < after(bound)) == (clustering[0] == prefix)
     assert before(b"") <= ck < after(b"")
     assert ck < row_end(ck)
+
+
+@given(clusterings, st.text("a\0\1\xff", max_size=3))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_a_clustering_without_its_last_values_comes_before_all_that_begin_so(clustering: tuple[str, int], text: str) -> None:
+    ck, short = row_order_key(TABLE)(values_of(clustering)), row_order_key(TABLE)((text.encode(),))
+    bound = ORDER_KEY((text.encode(),))
+    assert ck == ORDER_KEY(values_of(clustering))
+    assert before(bound) <= short < row_end(short) < after(bound)
+    assert (short < ck) == (text.encode() <= clustering[0].encode())
+    assert not short <= ck < row_end(short)
+    assert row_order_key(TABLE)(()) < short

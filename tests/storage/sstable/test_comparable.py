@@ -33,6 +33,8 @@ def test_a_clustering_its_bounds_and_what_is_empty() -> None:
     assert path(BoundKind.INCL_START, b"A") == path(BoundKind.EXCL_END, b"A") == "40" "4100" "20"
     assert path(BoundKind.EXCL_START, b"A") == path(BoundKind.INCL_END, b"A") == "40" "4100" "60"
     assert path(BoundKind.INCL_START) == "20"
+    assert path(BoundKind.CLUSTERING, b"") == "40" "00" "3e" "38"
+    assert path(BoundKind.CLUSTERING) == "3e" "3e" "38"
     assert ClusteringForm((INT,), (False,)).path(Prefix(BoundKind.CLUSTERING, (b"",))) == b"\x3f\x38"
 
 
