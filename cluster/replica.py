@@ -16,10 +16,11 @@ from cluster.internode.frames import Message
 from cluster.internode.records import decode_records, encode_failures
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import FailureReason, Verb
-from cluster.reading.answer import DataAnswer, encode_answer
+from cluster.reading.answer import DataAnswer, encode_answer, encode_passed
 from cluster.reading.command import ReadCommand, decode_command
 from cluster.reading.criteria import Nearest
 from cluster.reading.execution import ANSWER_BYTES_MAX, execute
+from cluster.reading.passing import Counting, PassedOver, Thresholds, TooManyTombstones
 from cluster.reading.plain import PlainReads
 from cluster.reading.sifting import sift
 from protocol.errors import InvalidRequest, StorageError
@@ -37,12 +38,26 @@ TABLE_ID_BYTES: Final = 16
 log = logging.getLogger("cqlserver.cluster")
 
 
-class Failed(Exception):
-    """The replica can't do what it was asked for."""
+_REASON_BYTES: Final = 2
+_COUNT_BYTES: Final = 4
 
-    def __init__(self, reason: FailureReason) -> None:
+
+class Failed(Exception):
+    """The replica can't do what it was asked for. `tombstones`: how many it passed over, where these are too many."""
+
+    def __init__(self, reason: FailureReason, tombstones: int = 0) -> None:
         super().__init__(reason.name)
-        self.reason = reason
+        self.reason, self.tombstones = reason, tombstones
+
+
+def encode_failed(failure: Failed) -> bytes:
+    reason = failure.reason.to_bytes(_REASON_BYTES, "big")
+    return reason + failure.tombstones.to_bytes(_COUNT_BYTES, "big") if failure.tombstones else reason
+
+
+def decode_failed(body: bytes) -> tuple[int, int]:
+    """(reason, tombstones): what it says is believed, whoever answered wrongly has failed too."""
+    return int.from_bytes(body[:_REASON_BYTES], "big"), int.from_bytes(body[_REASON_BYTES:][:_COUNT_BYTES], "big")
 
 
 class Replica:
@@ -54,6 +69,10 @@ class Replica:
         self._plain = PlainReads(engine)
         self.maybe_holder: Callable[[TableMetadata], Holder | None] = lambda table: None
         """Of which ranges this node is a replica; None: of all. Others read nothing else from it."""
+        self.thresholds: Callable[[], Thresholds] = Thresholds
+        """How many tombstones a command may pass over."""
+        self.told: Callable[[ReadCommand, TableMetadata, Counting], None] = lambda command, table, counting: None
+        """Hears of what others read here that passed over more than is told, or failed over it."""
 
     # --- for the coordinator of the same node ------------------------------------------------------------------------
 
@@ -101,17 +120,24 @@ class Replica:
         self._engine.stores[update.table_id]  # KeyError: the schema that it was made with has not come here yet
         return update
 
-    def read(self, command: ReadCommand) -> DataAnswer:
+    def counting(self, passed: int = 0) -> Counting:
+        """Of a reading whose command has passed over so many tombstones."""
+        return Counting(self.thresholds(), passed)
+
+    def read(self, command: ReadCommand, counting: Counting | None = None) -> DataAnswer:
         """Raises Failed."""
+        counting = counting or self.counting()
         try:
             store = self._engine.stores[command.table_id]
             if command.criteria is None:
-                return execute(store, command)
+                return execute(store, command, counting)
             if isinstance(command.criteria.lookup, Nearest):
                 from cluster.reading.nearest import find_nearest
 
                 return find_nearest(store, command)
-            return sift(store, command)
+            return sift(store, command, counting)
+        except TooManyTombstones:
+            raise Failed(FailureReason.READ_TOO_MANY_TOMBSTONES, counting.tombstones) from None
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         except StorageError as error:
@@ -162,12 +188,12 @@ class Replica:
         try:
             verb, body = _ANSWERS[Verb(request.verb)](self, request.body)
         except Failed as error:
-            verb, body = Verb.FAILED, error.reason.to_bytes(2, "big")
+            verb, body = Verb.FAILED, encode_failed(error)
         return Message(verb, request.id, body)
 
     def answer_in_turns(self, request: Message, tell: Callable[[Message], None]) -> None:
         """The same of what takes long: beside all else. `tell` gets the answer."""
-        answer = Message(Verb.FAILED, request.id, FailureReason.UNKNOWN.to_bytes(2, "big"))
+        answer = Message(Verb.FAILED, request.id, encode_failed(Failed(FailureReason.UNKNOWN)))
 
         def work(_task: Task) -> None:
             nonlocal answer
@@ -186,29 +212,39 @@ class Replica:
         return (Verb.DONE_BUT, encode_failures(failures)) if failures else (Verb.DONE, b"")
 
     def _read(self, body: bytes) -> tuple[Verb, bytes]:
-        return Verb.DATA, encode_answer(self._read_for_others(body))
+        return Verb.DATA, encode_answer(*self._read_for_others(body))
 
     def _read_digest(self, body: bytes) -> tuple[Verb, bytes]:
-        return Verb.DIGEST, self._read_for_others(body).digest
+        answer, passed = self._read_for_others(body)
+        return Verb.DIGEST, answer.digest + encode_passed(passed)
 
     def _fetch(self, body: bytes) -> tuple[Verb, bytes]:
         answers: list[bytes] = []
         for command in decode_texts(body):
-            answers.append(encode_answer(self._read_for_others(command)))
+            answers.append(encode_answer(*self._read_for_others(command)))
             if sum(map(len, answers)) > ANSWER_BYTES_MAX:
                 break
         return Verb.FETCHED, encode_texts(answers)
 
-    def _read_for_others(self, body: bytes) -> DataAnswer:
+    def _read_for_others(self, body: bytes) -> tuple[DataAnswer, PassedOver]:
         try:
-            command = decode_command(body, lambda table_id: self._engine.stores[table_id].table)
+            command, passed = decode_command(body, lambda table_id: self._engine.stores[table_id].table)
         except KeyError:
             raise Failed(FailureReason.INCOMPATIBLE_SCHEMA) from None
         store = self._engine.stores.get(command.table_id)
         holder = None if store is None else self.maybe_holder(store.table)
         if holder is not None and not holder.holds(command.start, command.end):
             raise Failed(FailureReason.NOT_A_REPLICA)
-        return self.read(command)
+        counting = self.counting(passed)
+        try:
+            answer = self.read(command, counting)
+        except Failed as failure:
+            if failure.tombstones and store is not None:
+                self.told(command, store.table, counting)
+            raise
+        if passed <= counting.thresholds.warn < counting.tombstones and store is not None:
+            self.told(command, store.table, counting)  # of this part of the command and of no other
+        return answer, counting.passed
 
     def _read_each(self, body: bytes) -> tuple[Verb, bytes]:
         try:

@@ -503,6 +503,11 @@ class Node:
         settings = self.config.storage
         return settings.tombstone_warn_threshold, settings.tombstone_failure_threshold
 
+    @property
+    def tracks_reads(self) -> bool:
+        """Whether what replicas say of their reads is told in one line."""
+        return self.config.storage.read_thresholds_enabled
+
     @cached_property
     def referenced_thresholds(self) -> tuple[int, int]:
         """Of more SSTables than the first are a read's indexes told, of more than the second refused."""

@@ -16,14 +16,16 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from storage.batches import SOURCES_PER_GO_MAX, Batch, Item, in_order
+from storage.compaction.purging import Purger
 from storage.environment.strands import ITEMS_PER_GO_MAX, let_go_piecewise, long_work, paused, undisturbed
 from storage.memtable.counter_cache import CounterCache, has_deletions
-from storage.memtable.memtable import Memtable, Position, SingleRow, position_of, split_single
+from storage.memtable.memtable import TIMESTAMP_MAX_US, Memtable, Position, SingleRow, position_of, split_single
 from storage.memtable.merging import memtable_of
 from storage.memtable.packed import TIMESTAMP, VALUES, Layouts, StoredRow, timestamp_of
 from storage.memtable.partition import Partition
 from storage.merged import MergedPartition, SourcePartition, maybe_newer, merged_row
 from storage.mutation import LIVE, NO_TIMESTAMP, Cell, ComplexColumn, Deletion, PartitionUpdate, Row
+from storage.passed_over import hides, marker_count, passed_over
 from storage.projection import PartitionProjector, Projector
 from storage.reconcile import Resolve, live_row, resolver
 from storage.schema.metadata import ColumnMetadata, TableMetadata
@@ -526,17 +528,20 @@ class TableStore:
         for start, end in slices:
             if start <= ck < end:
                 row = self.live(stored, now_s)
-                dead = _NOTHING if type(stored) is bytes else (_dead_cells(stored, row),)  # type: ignore[arg-type]
+                is_clear = type(stored) is bytes or not hides(stored, row)
+                dead = _NOTHING if is_clear else (self._passed_over(stored, row, now_s),)
                 return PartitionView(key, None, () if row is None else (([ck], [row]),), dead)
         return PartitionView(key, None, ())
 
     def _view(
         self, key: bytes, partition: SourcePartition, slices: Sequence[Slice], now_s: int, reverse: bool
     ) -> PartitionView:
-        static = partition.static
-        if static is not None:
-            static = live_row(static, now_s, self._dropped_us)
+        static = stored = partition.static
         dead = [0]
+        if stored is not None:
+            static = live_row(stored, now_s, self._dropped_us)
+            if hides(stored, static):
+                dead[0] = self._passed_over(stored, static, now_s)
         return PartitionView(key, static, self._live_chunks(partition, slices, now_s, reverse, dead), dead)
 
     def _live_chunks(
@@ -551,7 +556,7 @@ class TableStore:
                 live_rows: list[StoredRow] = []
                 for ck, row in zip(cks, rows, strict=True):
                     live = self.live(row, now_s)
-                    if type(row) is not bytes and (count := _dead_cells(row, live)):  # type: ignore[arg-type]
+                    if type(row) is not bytes and hides(row, live) and (count := self._passed_over(row, live, now_s)):
                         if live_cks:  # whoever has enough of those does not pass over this one
                             yield live_cks, live_rows
                             live_cks, live_rows = [], []
@@ -560,23 +565,16 @@ class TableStore:
                         live_cks.append(ck)
                         live_rows.append(live)
                 yield live_cks, live_rows
-            dead[0] += 2 * len(partition.range_tombstones(start, end))
+            if ranges := partition.range_tombstones(start, end):
+                dead[0] += marker_count([*self._purger(now_s).tombstones(ranges)])
 
+    def _passed_over(self, row: StoredRow, live: StoredRow | None, now_s: int) -> int:
+        assert isinstance(row, Row)
+        return passed_over(self._purger(now_s).row(row), live is not None)
 
-def _dead_cells(row: Row, live: StoredRow | None) -> int:
-    """What a reader passes over of a row; `live`: what is left of it."""
-    if live is None:
-        return _cell_count(row) or int(row.deletion != LIVE)
-    assert isinstance(live, Row)
-    return _cell_count(row) - _cell_count(live)
-
-
-def _cell_count(row: Row) -> int:
-    count = len(row.columns)
-    for data in row.columns.values():
-        if type(data) is not Cell:
-            count += len(data.cells) - 1  # type: ignore[union-attr]
-    return count
+    def _purger(self, now_s: int) -> Purger:
+        """Leaves out what any replica may have purged."""
+        return Purger(self.layouts, now_s, now_s - self.table.params.gc_grace_seconds, TIMESTAMP_MAX_US)
 
 
 __all__ = [

@@ -15,6 +15,7 @@ from cluster.coordination.writing import Hints, WriteOperation
 from cluster.coordinator import ReplicaPlan
 from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
+from cluster.reading.passing import Passing
 from cluster.replica import Replica
 from cluster.ring import Node
 from storage.engine import Engine
@@ -88,28 +89,35 @@ class Proxy:
 
     # --- reads ---------------------------------------------------------------------------------------------------------
 
-    def read(self, plans: ReplicaPlan, command: ReadCommand) -> Outcome[Page]:
+    def read(self, plans: ReplicaPlan, command: ReadCommand, passing: Passing[Node] | None = None) -> Outcome[Page]:
         """The first page of one partition. Raises Unavailable."""
-        return self._read_partition(plans.to_read(position_token(command.start)), command)
+        return self._read_partition(plans.to_read(position_token(command.start)), command, passing)
 
-    def scan(self, plans: ReplicaPlan, command: ReadCommand) -> tuple[Outcome[Page], Position | None]:
+    def scan(
+        self, plans: ReplicaPlan, command: ReadCommand, passing: Passing[Node] | None = None
+    ) -> tuple[Outcome[Page], Position | None]:
         """The first page of a range, and where the part of it ends that the replicas asked have in common: what is behind
         that is to be asked for then. Raises Unavailable."""
         plan, end = plans.to_scan(command.start, command.end)
-        outcome = self._begin_read(plan, replace(command, end=end), self.timeouts.range_s)
+        outcome = self._begin_read(plan, replace(command, end=end), self.timeouts.range_s, passing)
         return outcome, end
 
-    def _read_partition(self, plan: ReadPlan, command: ReadCommand) -> Outcome[Page]:
+    def _read_partition(self, plan: ReadPlan, command: ReadCommand, passing: Passing[Node] | None) -> Outcome[Page]:
         latencies = self.latencies_of(command.table_id)
         began_s, timeout_s = self._clock(), self.timeouts.read_s
         policy = self._engine.stores[command.table_id].table.params.speculative_retry
         speculate_s = speculation_s(policy, latencies, timeout_s)
-        outcome = self._begin_read(plan, command, timeout_s, began_s + speculate_s)
+        outcome = self._begin_read(plan, command, timeout_s, passing, began_s + speculate_s)
         outcome.when_done(lambda: latencies.took(self._clock() - began_s))
         return outcome
 
     def _begin_read(
-        self, plan: ReadPlan, command: ReadCommand, timeout_s: float, speculate_s: float = inf
+        self,
+        plan: ReadPlan,
+        command: ReadCommand,
+        timeout_s: float,
+        passing: Passing[Node] | None,
+        speculate_s: float = inf,
     ) -> Outcome[Page]:
         store = self._engine.stores[command.table_id]
         if command.criteria is not None:
@@ -117,7 +125,7 @@ class Proxy:
         repairs = store.table.params.read_repair == "BLOCKING"
         deadline_s = self._clock() + timeout_s
         operation = ReadOperation(
-            plan, command, store, deadline_s, speculate_s, repairs, self._clock, self.node_took, self._mismatched
+            plan, command, store, deadline_s, speculate_s, repairs, self._clock, self.node_took, self._mismatched, passing
         )
         operation_id = self.requests.next_id()
         with self.requests.beginning(operation_id, operation):

@@ -19,15 +19,15 @@ from math import inf
 from cluster.coordination.errors import read_failure, read_timeout
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.plans import ReadPlan
-from cluster.coordination.writing import REASON_BYTES
 from cluster.internode.frames import Message
 from cluster.internode.texts import decode_texts, encode_texts
 from cluster.internode.verbs import FailureReason, Verb
-from cluster.reading.answer import DataAnswer, decode_answer
+from cluster.reading.answer import DataAnswer, decode_answer, decode_digest
 from cluster.reading.command import ReadCommand, encode_command
 from cluster.reading.merging import Merged, Page, merged, page_of
+from cluster.reading.passing import PassedOver, Passing
 from cluster.reading.protection import Protection
-from cluster.replica import Failed, Replica
+from cluster.replica import Failed, Replica, decode_failed
 from cluster.ring import Node
 from protocol.errors import PeerError
 from storage.mutation import PartitionUpdate
@@ -45,7 +45,7 @@ class Phase(Enum):
 class ReadOperation:
     """See the module. `speculate_s`: when one more is asked; `repairs`: whether differences are written;
     `node_took` hears how long a node took for what it was asked first, or has until another one is asked; `mismatched` hears
-    that replicas of a partition differ, and are to be repaired."""
+    that replicas of a partition differ, and are to be repaired; `passing` gathers what the replicas pass over."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class ReadOperation:
         clock: Callable[[], float] = lambda: 0.0,
         node_took: Callable[[Node, float], None] = lambda node, seconds: None,
         mismatched: Callable[[], None] = lambda: None,
+        passing: Passing[Node] | None = None,
     ) -> None:
         self._clock, self._node_took, self._mismatched = clock, node_took, mismatched
         self._plan, self._command, self._store, self._repairs = plan, command, store, repairs
@@ -74,6 +75,8 @@ class ReadOperation:
         self._protection: Protection[Node] | None = None
         self._fetching: dict[Node, list[ReadCommand]] = {}
         self._repairing: dict[Node, None] = {}
+        self._passing = passing if passing is not None else Passing()
+        self._passed: dict[Node, PassedOver] = {}
 
     @property
     def is_over(self) -> bool:
@@ -85,6 +88,7 @@ class ReadOperation:
         """Asks others first: they work while the local replica reads."""
         self._local, self._replica, self._ask = local, replica, ask
         contacts = self._plan.contacts
+        self._passing.is_alone &= len(contacts) == 1
         first_data = 1 if self._command.is_of_partition else len(contacts)
         verbs = [Verb.READ if at < first_data else Verb.READ_DIGEST for at in range(len(contacts))]
         self._ask_all(dict(zip(contacts, verbs, strict=True)))
@@ -94,16 +98,25 @@ class ReadOperation:
         if self.phase is Phase.ASKED and message.verb in (Verb.DATA, Verb.DIGEST):
             self._tell_time(sender)
         if message.verb == Verb.DATA:
-            self._data[sender] = decode_answer(message.body)
+            self._data[sender], passed = decode_answer(message.body)
+            self._hear(sender, passed)
         elif message.verb == Verb.DIGEST:
-            self._digests[sender] = message.body
+            self._digests[sender], passed = decode_digest(message.body)
+            self._hear(sender, passed)
         elif message.verb == Verb.DONE:
             self._repairing.pop(sender, None)
         elif message.verb == Verb.FETCHED:
-            self._take_fetched(sender, [decode_answer(text) for text in decode_texts(message.body)])
+            self._take_fetched(sender, [decode_answer(text)[0] for text in decode_texts(message.body)])
         elif sender in self._contacts:
-            self._fail(sender, int.from_bytes(message.body[:REASON_BYTES], "big"))
+            reason, tombstones = decode_failed(message.body)
+            if reason == FailureReason.READ_TOO_MANY_TOMBSTONES:
+                self._passing.refused(sender, tombstones)
+            self._fail(sender, reason)
         self._judge()
+
+    def _hear(self, node: Node, passed: PassedOver) -> None:
+        self._passed[node] = passed
+        self._passing.heard(node, passed)
 
     def _tell_time(self, node: Node) -> None:
         asked_s = self._contacts.get(node)
@@ -138,18 +151,28 @@ class ReadOperation:
     # --- phases ------------------------------------------------------------------------------------------------------------
 
     def _ask_all(self, verbs: dict[Node, Verb]) -> None:
-        encoded = encode_command(self._command)
+        encoded, before = encode_command(self._command), self._passing.before
         for node, verb in verbs.items():
             self._contacts[node] = self._clock()
             if node != self._local:
-                self._ask(node, verb, encoded)
+                passed = before.get(node, 0)
+                self._ask(node, verb, encode_command(self._command, passed) if passed else encoded)
         if self._local in verbs:
-            try:
-                answer = self._replica.read(self._command)
-            except Failed as failure:
-                self._failures[self._local] = failure.reason
-            else:
-                self._data[self._local] = answer
+            self._read_here()
+
+    def _read_here(self) -> None:
+        local, passing = self._local, self._passing
+        counting = self._replica.counting(passing.before.get(local, 0))
+        try:
+            answer = self._replica.read(self._command, counting)
+        except Failed as failure:
+            self._failures[local] = failure.reason
+            if failure.tombstones:
+                passing.refused(local, failure.tombstones)
+        else:
+            self._data[local] = answer
+            self._hear(local, counting.passed)
+        passing.read_here(counting)
 
     @property
     def _received(self) -> int:
@@ -181,6 +204,7 @@ class ReadOperation:
             return
         if self._repairs and self._command.is_of_partition:
             self._mismatched()
+        self._passing.is_read_again = True
         self.phase = Phase.COMPARING
         told = [node for node in self._contacts if node in digests and node not in self._data]
         self._ask_all(dict.fromkeys(told, Verb.READ))
@@ -257,6 +281,11 @@ class ReadOperation:
         self._ask(node, Verb.MUTATE, encode_texts(mutations))
 
     def _end(self, page: Page) -> None:
+        """What a replica told from behind the page's end it will tell again, and pass over again."""
+        before, data = self._passing.before, self._data
+        for node, passed in self._passed.items():
+            if passed.tombstones and (node not in data or data[node].end == page.end):
+                before[node] = passed.tombstones
         self.phase = Phase.OVER
         self.outcome.settle(page)
 

@@ -22,7 +22,11 @@ AFTER_ROW: Final = b"\xff"
 _REVERSED: Final = 1
 _BOUNDED: Final = 2
 _SIFTED: Final = 4
+_GOES_ON: Final = 8
+_OF_FIRST_ROWS: Final = 16
 _HEAD = struct.Struct(">BB16sqI")
+_COUNT = struct.Struct(">I")
+ALL_ROWS: Final = 0xFFFFFFFF
 """Version, flags, table, now, limit."""
 
 
@@ -38,7 +42,8 @@ class Boundary(NamedTuple):
 class ReadCommand:
     """Partitions with start <= position < end (None: to the end of the ring), their rows within `slices`, which are disjoint
     and ascend; `reverse`: in each partition the last rows first. An answer ends behind the `limit`-th live row of those that
-    the `criteria` take."""
+    the `criteria` take. Of each partition so many rows as `partition_limit` will be wanted: what is passed over behind these
+    is of no interest."""
 
     table_id: UUID
     start: Position
@@ -48,6 +53,7 @@ class ReadCommand:
     slices: tuple[Slice, ...] = EVERYTHING
     reverse: bool = False
     criteria: Criteria | None = None
+    partition_limit: int = ALL_ROWS
 
     @classmethod
     def of_partition(
@@ -92,7 +98,8 @@ def slices_behind(slices: tuple[Slice, ...], ck: bytes, reverse: bool) -> tuple[
     return tuple(piece for piece in left if piece.start < piece.end)
 
 
-def encode_command(command: ReadCommand) -> bytes:
+def encode_command(command: ReadCommand, passed: int = 0) -> bytes:
+    """`passed`: tombstones that whoever is asked has passed over in the parts of the command before this one."""
     flags = (_REVERSED if command.reverse else 0) | (_BOUNDED if command.end is not None else 0)
     texts = [command.start, *([command.end] if command.end is not None else ())]
     if command.criteria is not None:
@@ -100,17 +107,33 @@ def encode_command(command: ReadCommand) -> bytes:
         texts.append(encode_criteria(command.criteria))
     for piece in command.slices:
         texts += piece
-    return _HEAD.pack(FORMAT_VERSION, flags, command.table_id.bytes, command.now_s, command.limit) + encode_texts(texts)
+    counts = b""
+    if passed:
+        flags |= _GOES_ON
+        counts = _COUNT.pack(passed)
+    if command.partition_limit < ALL_ROWS:
+        flags |= _OF_FIRST_ROWS
+        counts += _COUNT.pack(command.partition_limit)
+    head = _HEAD.pack(FORMAT_VERSION, flags, command.table_id.bytes, command.now_s, command.limit)
+    return head + counts + encode_texts(texts)
 
 
-def decode_command(data: bytes, table_of: Callable[[UUID], TableMetadata]) -> ReadCommand:
-    """Raises PeerError; KeyError where `table_of` does, or the table has no column that the criteria are about."""
+def decode_command(data: bytes, table_of: Callable[[UUID], TableMetadata]) -> tuple[ReadCommand, int]:
+    """And how many tombstones were passed over before. Raises PeerError; KeyError where `table_of` does, or the table has no
+    column that the criteria are about."""
     if len(data) < _HEAD.size:
         raise PeerError(f"a read command of {len(data)} bytes")
     version, flags, table_id, now_s, limit = _HEAD.unpack_from(data)
-    if version != FORMAT_VERSION or flags & ~(_REVERSED | _BOUNDED | _SIFTED):
+    if version != FORMAT_VERSION or flags & ~(_REVERSED | _BOUNDED | _SIFTED | _GOES_ON | _OF_FIRST_ROWS):
         raise PeerError(f"a read command of version {version} with flags {flags:#x}")
-    start, *texts = decode_texts(data, _HEAD.size) or [b""]
+    at, counts = _HEAD.size, {_GOES_ON: 0, _OF_FIRST_ROWS: ALL_ROWS}
+    for flag in counts:
+        if flags & flag:
+            if len(data) < at + _COUNT.size:
+                raise PeerError(f"a read command of {len(data)} bytes")
+            counts[flag] = _COUNT.unpack_from(data, at)[0]
+            at += _COUNT.size
+    start, *texts = decode_texts(data, at) or [b""]
     end = texts.pop(0) if flags & _BOUNDED and texts else None
     criteria = texts.pop(0) if flags & _SIFTED and texts else None
     if len(texts) % 2 or len(start) < _TOKEN_BYTES:
@@ -118,4 +141,6 @@ def decode_command(data: bytes, table_of: Callable[[UUID], TableMetadata]) -> Re
     slices = tuple(Slice(texts[i], texts[i + 1]) for i in range(0, len(texts), 2))
     table = UUID(bytes=table_id)
     wanted = None if criteria is None else decode_criteria(criteria, table_of(table))
-    return ReadCommand(table, start, end, now_s, limit, slices, bool(flags & _REVERSED), wanted)
+    is_reverse, partition_limit = bool(flags & _REVERSED), counts[_OF_FIRST_ROWS]
+    command = ReadCommand(table, start, end, now_s, limit, slices, is_reverse, wanted, partition_limit)
+    return command, counts[_GOES_ON]

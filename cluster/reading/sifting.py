@@ -14,6 +14,7 @@ from cluster.reading.answer import DataAnswer
 from cluster.reading.command import ReadCommand
 from cluster.reading.criteria import Criteria, Nearest
 from cluster.reading.execution import Reading, clipped, encoded_partition, told
+from cluster.reading.passing import Counting
 from storage.environment.strands import long_work, pause, undisturbed
 from storage.indexes.lookups import maybe_lookup_of
 from storage.indexes.reading import Hit
@@ -23,6 +24,7 @@ from storage.memtable.memtable import Position
 from storage.memtable.packed import StoredRow
 from storage.merged import SourcePartition
 from storage.mutation import RangeTombstone, Row
+from storage.passed_over import hides
 from storage.projection import BoundProjector
 from storage.reads import EVERYTHING, Slice, TableStore
 from storage.reconcile import live_row
@@ -38,10 +40,11 @@ Part = tuple[Position, SourcePartition, Iterable[Slice]]
 """A partition, and where in it wanted rows may be, in the order of reading."""
 
 
-def sift(store: TableStore, command: ReadCommand) -> DataAnswer:
-    """The answer of this store to a command with criteria. Raises KeyError where it has not the index that is asked for."""
+def sift(store: TableStore, command: ReadCommand, counting: Counting | None = None) -> DataAnswer:
+    """The answer of this store to a command with criteria. Raises KeyError where it has not the index that is asked for,
+    TooManyTombstones where `counting` allows no more."""
     assert command.criteria is not None
-    reading = Sifting(store, command)
+    reading = Sifting(store, command, counting)
     parts = _all(store, command) if command.criteria.lookup is None else _found(store, command, command.criteria)
     return told(reading, command, ((at, reading.part(at[_TOKEN_BYTES:], whole, pieces)) for at, whole, pieces in parts))
 
@@ -111,8 +114,8 @@ def _meets(values: Sequence[bytes | None], test: tuple[int, Test]) -> bool:
 class Sifting(Reading):
     """See the module."""
 
-    def __init__(self, store: TableStore, command: ReadCommand) -> None:
-        super().__init__(store, command)
+    def __init__(self, store: TableStore, command: ReadCommand, counting: Counting | None = None) -> None:
+        super().__init__(store, command, counting)
         assert command.criteria is not None
         self._sieve = Sieve(store, command.criteria)
         self._begun_with = self._rows_left
@@ -126,8 +129,11 @@ class Sifting(Reading):
         self._rows_left -= 1
         if self._begun_with - self._rows_left > ROWS_PER_GO:
             long_work()
+        self._counting.key = key
+        self._stop_at = self.live_left - self._command.partition_limit
         static = partition.static
         live = None if static is None else live_row(static, self._command.now_s, self._dropped_us)
+        purged, _ = self._static(partition)
         if not sieve.partition(key, live):
             return None
         rows: list[tuple[bytes, StoredRow]] = []
@@ -143,7 +149,6 @@ class Sifting(Reading):
         if self._command.reverse:
             rows.reverse()
             tombstones.reverse()
-        purged = None if static is None else purger.row(static)
         update = encoded_partition(store, key, purger.deletion(partition.deletion), purged, rows, tombstones)
         self._bytes_left -= len(update or b"")
         return update
@@ -156,11 +161,17 @@ class Sifting(Reading):
         tombstones: list[RangeTombstone],
     ) -> None:
         store, now_s, sieve, purger = self._store, self._command.now_s, self._sieve, self._purger
-        has_tombstones = bool(partition.range_tombstones(piece.start, piece.end))
+        counting = self._counting
+        has_tombstones = bool(self._told_of(piece, partition.range_tombstones(piece.start, piece.end)))
         for cks, found, _ in partition.chunks(piece.start, piece.end, self._command.reverse):
             for ck, stored in zip(cks, found, strict=True):
                 live = store.live(stored, now_s)
                 self._rows_left -= 1
+                if self.live_left <= self._stop_at:
+                    counting = Counting()
+                if not isinstance(stored, bytes) and hides(stored, live):
+                    counting.add_row(purger.row(stored), live is not None)
+                counting.rows += live is not None
                 if live is not None and sieve.row(live):
                     row = stored if isinstance(stored, bytes) else purger.row(stored)
                     assert row is not None, ck

@@ -24,9 +24,11 @@ from cluster.owner import Owner
 from cluster.paxos.encoding import PaxosKey
 from cluster.paxos.options import PaxosOptions
 from cluster.paxos.proposer import Decided
+from cluster.reading.passing import Thresholds
 from cluster.ring import Node as RingNode
 from cluster.streaming.ranges import TokenRange
 from cqlserver.clustering.late_answers import HeldAnswers, Late, LateAnswers
+from cqlserver.clustering.minding import log_passed
 from cqlserver.clustering.schema_events import schema_events
 from cqlserver.clustering.store import ReplicatedStore
 from cqlserver.clustering.traffic import Traffic
@@ -91,6 +93,8 @@ class Member(Owner):
             _paxos(node.config.cluster, ring),
         )
         self.cluster = ClusterNode(node.coordinator, node.engine, options, self)
+        self.cluster.replica.thresholds = lambda: Thresholds(*node.tombstone_thresholds)
+        self.cluster.replica.told = log_passed
         node.coordinator.minority_refuses_writes = node.config.cluster.minority_refuses_writes
         _set_hints(self.cluster.hints, node.config.cluster)
         _set_scores(self.cluster.scores, node.config.cluster)

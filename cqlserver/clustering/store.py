@@ -13,9 +13,11 @@ from typing import Final
 from cluster.coordination.outcome import Outcome
 from cluster.coordination.proxy import Proxy
 from cluster.coordinator import ReplicaPlan
-from cluster.reading.command import ReadCommand
+from cluster.reading.command import ALL_ROWS, ReadCommand
 from cluster.reading.criteria import Criteria
 from cluster.reading.merging import Page
+from cluster.reading.passing import Passing
+from cluster.ring import Node
 from protocol.errors import RequestError
 from storage.environment.strands import wait_for
 from storage.keys import row_end
@@ -33,9 +35,14 @@ _FIRST_TOKEN: Final[Position] = b"\0" * 8
 
 class ReplicatedStore(TableStore):
     """See the module. `rows`: about how many will be wanted; `settle`, if any, is called with each key before it is read.
-    Reads raise what the coordinator tells clients."""
+    Reads raise what the coordinator tells clients, as `refused` has it; `passings`: what replicas passed over for the
+    commands that were read, those of the one that failed last; `partition_limit`: so many rows of each partition of a scan
+    will be wanted."""
 
-    __slots__ = ("_ahead", "_criteria", "_expected", "_plans", "_protected", "_proxy", "_rows", "_settle")
+    __slots__ = (
+        "_ahead", "_criteria", "_expected", "_plans", "_protected", "_proxy", "_rows", "_settle", "partition_limit",
+        "passings", "refused",
+    )  # fmt: skip
 
     def __init__(
         self, local: TableStore, proxy: Proxy, plans: ReplicaPlan, rows: int, settle: Callable[[bytes], None] | None
@@ -45,8 +52,11 @@ class ReplicatedStore(TableStore):
         self._proxy, self._plans, self._settle = proxy, plans, settle
         self._rows = max(1, min(rows, PAGE_ROWS))
         self._expected: deque[ReadCommand] = deque()
-        self._ahead: dict[ReadCommand, Outcome[Page]] = {}
+        self._ahead: dict[ReadCommand, tuple[Outcome[Page], Passing[Node]]] = {}
+        self.passings: list[tuple[ReadCommand, Passing[Node]]] = []
+        self.refused: Callable[[RequestError], RequestError] = lambda error: error
         self._criteria: Criteria | None = None
+        self.partition_limit = ALL_ROWS
         self._protected: Callable[[Page], None] = lambda page: None
 
     def seek(self, criteria: Criteria, protected: Callable[[Page], None]) -> None:
@@ -76,25 +86,31 @@ class ReplicatedStore(TableStore):
         if self._settle is None:  # what has to be settled first is read one after the other
             self._expected = deque(self._of_partition(key, slices, now_s, reverse) for key in keys)
 
-    def _first_page(self, command: ReadCommand) -> Page:
+    def _first_page(self, command: ReadCommand) -> tuple[Page, Passing[Node]]:
         """With what is expected next under way, too."""
         expected, ahead = self._expected, self._ahead
-        if not expected and not ahead:
-            return self._page(command)
         if expected and expected[0] == command:
             expected.popleft()
-        outcome = ahead.pop(command, None) or self._proxy.read(self._plans, command)
+        outcome, passing = ahead.pop(command) if command in ahead else self._begun(command)
         while expected and len(ahead) < PARTITIONS_AHEAD:
             try:
-                ahead[expected[0]] = self._proxy.read(self._plans, expected[0])
+                ahead[expected[0]] = self._begun(expected[0])
             except RequestError:
                 break  # it is told when it is wanted
             expected.popleft()
-        return self._result(outcome)
+        self.passings.append((command, passing))
+        return self._result(outcome), passing
+
+    def _begun(self, command: ReadCommand) -> tuple[Outcome[Page], Passing[Node]]:
+        passing: Passing[Node] = Passing()
+        return self._proxy.read(self._plans, command, passing), passing
 
     def _result(self, outcome: Outcome[Page]) -> Page:
         wait_for(outcome)
-        page = outcome.result
+        try:
+            page = outcome.result
+        except RequestError as error:
+            raise self.refused(error) from None
         if page.replicas:
             self._protected(page)
         return page
@@ -109,29 +125,34 @@ class ReplicatedStore(TableStore):
     ) -> Iterator[PartitionView]:
         """Ranges of different replicas are asked for together, more of them with each that gave less than was wanted."""
         first, criteria = start or _FIRST_TOKEN, self._criteria
-        command = ReadCommand(self.table.id, first, end, now_s, self._rows, tuple(slices), reverse, criteria)
+        limit, wanted = self.partition_limit, tuple(slices)
+        command = ReadCommand(self.table.id, first, end, now_s, self._rows, wanted, reverse, criteria, limit)
         following: ReadCommand | None = command
-        ahead: deque[tuple[ReadCommand, Outcome[Page]]] = deque()
+        ahead: deque[tuple[ReadCommand, Outcome[Page], Passing[Node]]] = deque()
         window = 1
         while following is not None or ahead:
             while following is not None and len(ahead) < window:
+                passing: Passing[Node] = Passing()
                 try:
-                    outcome, part_end = self._proxy.scan(self._plans, following)
+                    outcome, part_end = self._proxy.scan(self._plans, following, passing)
                 except RequestError:
                     if ahead:
                         break  # it is told when it is wanted
                     raise
-                ahead.append((replace(following, end=part_end), outcome))
+                ahead.append((replace(following, end=part_end), outcome, passing))
                 following = None if part_end is None or part_end == end else replace(following, start=part_end)
             yield from self._part_views(*ahead.popleft())
             window = min(2 * window, RANGES_AHEAD)
 
-    def _part_views(self, part: ReadCommand, outcome: Outcome[Page]) -> Iterator[PartitionView]:
+    def _part_views(
+        self, part: ReadCommand, outcome: Outcome[Page], passing: Passing[Node]
+    ) -> Iterator[PartitionView]:
         """Of a range whose replicas are asked together, page by page."""
         whole_end = part.end
+        self.passings.append((part, passing))
         while True:
             page = self._result(outcome)
-            yield from self._partition_views(page, part)
+            yield from self._partition_views(page, part, passing)
             if page.end is not None:
                 start = page.end.position + b"\0"
             elif part.end == whole_end:
@@ -139,38 +160,40 @@ class ReplicatedStore(TableStore):
             else:
                 assert part.end is not None
                 start = part.end
-            outcome, end = self._proxy.scan(self._plans, replace(part, start=start, end=whole_end))
+            outcome, end = self._proxy.scan(self._plans, replace(part, start=start, end=whole_end), passing)
             part = replace(part, start=start, end=end)
 
-    def _partition_views(self, page: Page, command: ReadCommand) -> Iterator[PartitionView]:
+    def _partition_views(self, page: Page, command: ReadCommand, passing: Passing[Node]) -> Iterator[PartitionView]:
         """A page's partitions; of the last one, where the page ends within it, the rest too."""
         cut = page.end if page.end is not None and page.end.ck is not None else None
         is_cut_seen = False
         for view in page.store.scan(command.now_s, command.start, command.end, command.slices, command.reverse):
             if cut is not None and position_of(view.key) == cut.position:
                 is_cut_seen = True
-                rest = self._rest(command.behind(cut))
+                rest = self._rest(command.behind(cut), passing)
                 yield PartitionView(view.key, view.static, chain(view.chunks(), rest))
             else:
                 yield view
         if cut is not None and not is_cut_seen:
-            rest_of_it = self._read(command.behind(cut))
+            rest_of_it = self._whole_view(command.behind(cut), self._page(command.behind(cut), passing), passing)
             if rest_of_it is not None:
                 yield rest_of_it
 
     def _read(self, command: ReadCommand) -> PartitionView | None:
-        page = self._first_page(command)
+        return self._whole_view(command, *self._first_page(command))
+
+    def _whole_view(self, command: ReadCommand, page: Page, passing: Passing[Node]) -> PartitionView | None:
         view = page.store.read(command.key, command.slices, command.now_s, command.reverse)
         if page.end is None:
             return view
         chunks: Iterator[Chunk] = iter(()) if view is None else view.chunks()
         static = None if view is None else view.static
-        return PartitionView(command.key, static, chain(chunks, self._rest(command.behind(page.end))))
+        return PartitionView(command.key, static, chain(chunks, self._rest(command.behind(page.end), passing)))
 
-    def _rest(self, command: ReadCommand) -> Iterator[Chunk]:
+    def _rest(self, command: ReadCommand, passing: Passing[Node]) -> Iterator[Chunk]:
         """Of one partition, page by page."""
         while command.slices:
-            page = self._page(command)
+            page = self._page(command, passing)
             view = page.store.read(command.key, command.slices, command.now_s, command.reverse)
             if view is not None:
                 yield from view.chunks()
@@ -178,5 +201,5 @@ class ReplicatedStore(TableStore):
                 return
             command = command.behind(page.end)
 
-    def _page(self, command: ReadCommand) -> Page:
-        return self._result(self._proxy.read(self._plans, command))
+    def _page(self, command: ReadCommand, passing: Passing[Node]) -> Page:
+        return self._result(self._proxy.read(self._plans, command, passing))

@@ -83,6 +83,11 @@ class ReadNode(Protocol):
         ...
 
     @property
+    def tracks_reads(self) -> bool:
+        """Whether what replicas say of their reads is told in one line (read_thresholds_enabled)."""
+        ...
+
+    @property
     def referenced_thresholds(self) -> tuple[int, int]:
         """Of more SSTables than the first are a read's indexes told, of more than the second refused."""
         ...

@@ -3,59 +3,47 @@ refused (index/sai/plan/QueryController.java, service/reads/thresholds). Here an
 a Cassandra learns all the same that the table waits to be compacted.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 from cluster.consistency import Consistency
 from cluster.coordination.errors import read_failure
 from cluster.internode.verbs import FailureReason
 from cluster.ring import Node
-from cqlserver.plans.command_text import command_text
 from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
 from storage.indexes.attached import SAI_CLASS, java_class
 from storage.indexes.lookups import Indexed
 from storage.indexes.target import CLASS_OPTION
 from storage.memtable.memtable import token_position
 from storage.reads import TableStore
-from storage.row_filter import FilterExpression
-from storage.schema.metadata import ColumnMetadata, TableMetadata
+from storage.schema.metadata import TableMetadata
 from storage.sstable.reader import SSTableReader
-
-
-class Query(NamedTuple):
-    """What is told of it. `limit`: of rows."""
-
-    columns: Sequence[ColumnMetadata]
-    limit: int
-    expressions: Sequence[FilterExpression]
-    token_range: TokenRange
 
 
 def check_referenced(
     store: TableStore,
-    query: Query,
+    wanted: TokenRange,
+    text: Callable[[], str],
     candidates: Iterable[Indexed],
     thresholds: tuple[int, int],
     node: Node,
     level: int,
     warn: Callable[[str], None],
 ) -> None:
-    """`thresholds`: more are told, more are refused. `candidates`: what indexes have of it. Raises ReadFailure."""
+    """`text`: the query; `thresholds`: more are told, more are refused. `candidates`: what indexes have of it. Raises
+    ReadFailure."""
     warn_above, fail_above = thresholds
     table = store.table
-    if not any(_is_attached(table, wanted.index) for wanted in candidates):
+    if not any(_is_attached(table, candidate.index) for candidate in candidates):
         return
-    count = _within(store, query.token_range)
+    count = _within(store, wanted)
     if count > fail_above:
         reasons = {node: int(FailureReason.READ_TOO_MANY_INDEXES)}
         raise read_failure(Consistency(level), 0, 1, reasons, False)
     if count > warn_above:
-        wanted = query.token_range
-        text = command_text(table, query.columns, query.limit, None, query.expressions)
         end = WHOLE_RING.start if wanted == WHOLE_RING else wanted.end
         warn(
             "1 nodes referenced more than allowed number of indexes without restrictions on partition key, maximum on a "
-            f"node being {count} indexes, and issued warnings for query {text} (see "
+            f"node being {count} indexes, and issued warnings for query {text()} (see "
             f"sai_sstable_indexes_per_query_warn_threshold) with token range: ({wanted.start}, {end}]"
         )
 

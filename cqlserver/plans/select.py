@@ -17,7 +17,7 @@ from cqlserver.guarding import guarding
 from cqlserver.metrics.meters import Kind, RequestMeter
 from cqlserver.paging import NO_LIMIT, decode_paging_state
 from cqlserver.pending import Pending
-from cqlserver.plans.command_text import command_text
+from cqlserver.plans.commands import Commands, commands_of
 from cqlserver.plans.fast.read import maybe_fast_read
 from cqlserver.plans.index_lookup import maybe_lookup
 from cqlserver.plans.nearest import NearestReading, check_limit, check_nearest, vector_index, wanted_vector
@@ -34,10 +34,10 @@ from cqlserver.plans.select_rows import (
     SortSink,
 )
 from cqlserver.plans.select_run import Reading, ReadShape
-from cqlserver.plans.tombstones import TombstoneGuard
+from cqlserver.plans.tombstones import Thresholds, TombstoneGuard
 from cqlserver.restrictions.filters import requires_filtering
 from cqlserver.restrictions.relations import AnnRestriction, existing_column
-from cqlserver.restrictions.restrictions import Restrictions, check_not_empty, compile_restrictions
+from cqlserver.restrictions.restrictions import Restrictions, TokenRange, check_not_empty, compile_restrictions
 from cqlserver.selection.fetched import Fetched
 from cqlserver.selection.masks import Masking
 from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, selectable
@@ -177,7 +177,10 @@ class SelectPlan:
             options = options._replace(page_size=-1, paging_state=None, consistency=level)
             unavailable = self._maybe_unavailable(level)
         wanted = min(user_limit, options.page_size) if options.page_size > 0 else user_limit
-        store = self.node.source(self.table, options.consistency, wanted, self.restrictions.is_key_range)
+        is_scan = self.restrictions.is_key_range
+        if not is_scan and self.grouping is None:
+            wanted = min(wanted, 1 if self.is_distinct else partition_limit)
+        store = self.node.source(self.table, options.consistency, wanted, is_scan)
         sink = self._sink(store, values, now_s, user_limit)
         if self.grouping is not None and self.grouping.fault is not None:
             raise InvalidRequest(self.grouping.fault)
@@ -203,10 +206,11 @@ class SelectPlan:
         trace = None
         if state.trace is not None and not self.table.is_virtual:
             trace = ReadTrace(state.trace, store, shape.token_range)
+        commands = commands_of(self, expressions, shape, options)
         if shape.token_range is not None and expressions and store.indexes is not None:
-            self._check_referenced(store, expressions, shape, options, state)
-        source = self._sought(store, expressions, values, shape, state)
-        reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(shape, expressions, options, state))
+            self._check_referenced(store, shape.token_range, commands, options, state)
+        source = self._sought(store, expressions, values, shape, state, commands)
+        reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(store, shape, commands, options, state))
         yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
         following = reading.paging_state
         content = b"".join(sink.parts)
@@ -256,6 +260,7 @@ class SelectPlan:
         values: Values,
         shape: ReadShape,
         state: ClientState,
+        commands: Commands,
     ) -> TableStore | IndexedStore:
         """Where to read what meets the expressions: through an index where there is one that helps, and by the replicas
         where others have a say."""
@@ -266,9 +271,7 @@ class SelectPlan:
             return store if found is None else IndexedStore(store, found[1], restrictions.is_key_range)
         from cqlserver.clustering.seeking import ProtectionGuard, seek
 
-        limit = min(shape.row_limit, shape.page_limit)
-        read = dict.fromkeys((*self.selection.fetched, *(expression.column for expression in expressions)))
-        text = partial(command_text, self.table, tuple(read), limit, None, expressions)
+        text = commands.of_range if shape.keys is None else partial(commands.of_partition, shape.keys[0])
         guard = ProtectionGuard(node.protection_thresholds, state.warn, text, restrictions.is_key_range)
         seek(store, node.read_store(self.table), expressions, candidates, restrictions.is_key_range, now_s, guard)
         return store
@@ -276,41 +279,38 @@ class SelectPlan:
     def _check_referenced(
         self,
         store: TableStore,
-        expressions: Sequence[FilterExpression],
-        shape: ReadShape,
+        wanted: TokenRange,
+        commands: Commands,
         options: QueryOptions,
         state: ClientState,
     ) -> None:
         """Indexes of many SSTables are told, or refused, where they are not asked within a partition."""
-        node, wanted = self.node, shape.token_range
-        if wanted is None or len(store.flushed) <= min(node.referenced_thresholds):
+        node = self.node
+        if len(store.flushed) <= min(node.referenced_thresholds):
             return
-        from cqlserver.plans.referenced_indexes import Query, check_referenced
+        from cqlserver.plans.referenced_indexes import check_referenced
 
-        read = dict.fromkeys((*self.selection.fetched, *(expression.column for expression in expressions)))
-        query = Query(tuple(read), min(shape.row_limit, shape.page_limit), expressions, wanted)
         candidates = self.restrictions.indexed_values(options.values)
         thresholds, level = node.referenced_thresholds, options.consistency
-        check_referenced(store, query, candidates, thresholds, node.ring_node, level, state.warn)
+        check_referenced(store, wanted, commands.of_range, candidates, thresholds, node.ring_node, level, state.warn)
 
     def _maybe_guard(
-        self, shape: ReadShape, expressions: Sequence[FilterExpression], options: QueryOptions, state: ClientState
+        self, store: TableStore, shape: ReadShape, commands: Commands, options: QueryOptions, state: ClientState
     ) -> TombstoneGuard | None:
         """None where any number of tombstones may be passed over."""
         if self.table.is_virtual or is_system_keyspace(self.table.keyspace):
             return None
-        node = self.node
-        limit = min(shape.row_limit, shape.page_limit)
-        thresholds, level = node.tombstone_thresholds, options.consistency
-        read, meters = self.selection.fetched, self.meters(level)
-        if expressions:
-            read = tuple(dict.fromkeys((*read, *(expression.column for expression in expressions))))
+        node, level = self.node, options.consistency
+        thresholds = Thresholds(*node.tombstone_thresholds, node.tracks_reads)
+        minding = None
+        if node.maybe_member(self.table) is not None:
+            from cqlserver.clustering.minding import minding_of
+
+            minding = minding_of(store, commands, thresholds, state.warnings.append, shape)
         state.read_work = work = ReadWork()
-        reverse, groups = self.order is not None and self.order.reverse, self.grouping is not None
         guard = TombstoneGuard(
-            self.table, read, limit, thresholds, node.ring_node, level, state.warn, meters, work, reverse, groups,
-            expressions,
-        )  # fmt: skip
+            self.table, commands, thresholds, node.ring_node, level, state.warn, self.meters(level), work, minding
+        )
         if node.profile:
             guard.sample(node.profile)
         return guard
@@ -420,6 +420,7 @@ class SelectPlan:
             page_limit,
             paging_state,
             self.is_distinct,
+            self.grouping is None,
         )
 
     def _groups_in_one_page(self, keys: list[bytes] | None, page_size: int) -> bool:

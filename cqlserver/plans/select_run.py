@@ -50,6 +50,8 @@ class ReadShape:
     state: PagingState | None
     is_distinct: bool = False
     """A partition is one row, also where rows are grouped."""
+    counts_rows: bool = True
+    """The limits are of rows, not of groups."""
 
 
 class Reading:
@@ -169,6 +171,8 @@ class Reading:
                 key, view, resumed = found
                 self._work += 1
                 row_count = self._counted if grouped is None else self._grouped_rows
+                if self._guard is not None and view is not None and view.static is not None:
+                    self._guard.read_static()
                 if view is not None and (self.filter is None or self.filter.partition(key, view.static)):
                     begin = self._left_of(resumed)
                     if grouped is None:
@@ -180,6 +184,7 @@ class Reading:
                     trace.partition((self._counted if grouped is None else self._grouped_rows) - row_count, tombstones)
                 if self._guard is not None and view is not None:
                     self._guard.partition(key, view.tombstones, self._is_by_key)
+                    self._guard.counted = self._counted
                     last = key
                 if self._is_full:
                     break
@@ -187,8 +192,8 @@ class Reading:
                     self._work = 0
                     sink.pack()
                     yield
-        if self._guard is not None and not self._is_by_key:
-            self._guard.end(last, False)
+        if self._guard is not None:
+            self._guard.finish(last, self._is_by_key)
         if grouped is not None and grouped.is_open and not self._is_full:
             self._close_group(grouped)
         if trace is not None:

@@ -1,25 +1,95 @@
 """Tombstones that a SELECT passes over: more than tombstone_warn_threshold are told, more than tombstone_failure_threshold
 are a failure (db/ReadCommand.java). Cassandra counts by command: one for each partition that is asked for by key, one for a
-page of a scan."""
+page of a scan.
 
+With read_thresholds_enabled the words are others: how many replicas warn or refuse, and of how many tombstones at most
+(service/reads/thresholds/WarningsSnapshot.java). Where replicas are asked, these count (clustering/minding.py).
+"""
+
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from math import inf
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from cluster.consistency import Consistency
 from cluster.ring import Node
 from cqlserver.metrics.meters import RequestMeter
-from cqlserver.plans.command_text import command_text
+from cqlserver.plans.commands import Commands
 from cqlserver.state import ReadWork
-from protocol.errors import RequestError
-from storage.row_filter import FilterExpression
-from storage.schema.metadata import ColumnMetadata, TableMetadata
+from protocol.errors import ReadFailure
+from storage.keys import split_key
+from storage.schema.metadata import TableMetadata
 from storage.token import token
 
 if TYPE_CHECKING:
     from cqlserver.metrics.profile import Profile
 
 QUERY_CHARACTERS_MAX: Final = 512
+log = logging.getLogger("cqlserver.reads")
+
+
+class Thresholds(NamedTuple):
+    """More are told, more are a failure. `are_tracked`: in the words of read_thresholds_enabled."""
+
+    warn: float = inf
+    fail: float = inf
+    are_tracked: bool = False
+
+
+class Words:
+    """What the log and the client hear, in Cassandra's words. `query`: a command's text; `tokens`: of what it reads; `key`:
+    of the partition that was read last."""
+
+    __slots__ = ("_are_tracked", "_warn")
+
+    def __init__(self, warn: Callable[[str], None], are_tracked: bool) -> None:
+        self._warn, self._are_tracked = warn, are_tracked
+
+    def passed(self, rows: int, tombstones: int, query: str, key: bytes) -> None:
+        """This node's store passed over many."""
+        told = (
+            f"Read {rows} live rows and {tombstones} tombstone cells for query {query[:QUERY_CHARACTERS_MAX]}; "
+            f"token {token(key)} (see tombstone_warn_threshold)"
+        )
+        log.warning(told)
+        if not self._are_tracked:
+            self._warn(told)
+
+    def warned(self, nodes: int, tombstones: int, query: str, tokens: str) -> None:
+        if self._are_tracked:
+            self._say(
+                f"{nodes} nodes scanned up to {tombstones} tombstones and issued tombstone warnings for query {query} "
+                "(see tombstone_warn_threshold)",
+                tokens,
+            )
+
+    def refused(self, failure: ReadFailure, nodes: int, tombstones: int, query: str, tokens: str) -> ReadFailure:
+        """The failure, as the client hears of it."""
+        if not self._are_tracked:
+            return failure
+        told = (
+            f"{nodes} nodes scanned over {tombstones} tombstones and aborted the query {query} "
+            "(see tombstone_failure_threshold)"
+        )
+        self._say(told, tokens)
+        level, reasons = failure.consistency, failure.reasons
+        return ReadFailure(told, level, failure.received, failure.block_for, reasons, failure.data_present)
+
+    def _say(self, told: str, tokens: str) -> None:
+        log.warning(told)
+        self._warn(f"{told} with {tokens}")
+
+
+def log_refusal(table: TableMetadata, tombstones: int, query: str, key: bytes) -> None:
+    """Of this node's store (db/filter/TombstoneOverwhelmingException.java)."""
+    columns = table.partition_key
+    pairs = zip(columns, split_key(key, len(columns)), strict=True)
+    shown = ", ".join(column.type.to_text(value) for column, value in pairs)
+    log.error(
+        f"Scanned over {tombstones} tombstones during query '{query}' (last scanned row token was {token(key)} "
+        f"and partion key was ({shown})); query aborted"
+    )
 
 
 @dataclass(slots=True)
@@ -42,39 +112,42 @@ class _Sampled:
         self.began_s, self.rows = now_s, 0
 
 
+class Minding(Protocol):
+    """Tells what replicas said of the commands that were read since it was asked last; `counted`: rows that other partitions
+    of the page gave."""
+
+    def tell(self, counted: int) -> None: ...
+
+
 class TombstoneGuard:
-    """Of one page. `rows`: live ones that the command has read."""
+    """Of one page. `rows`: live ones that the command has read, `statics`: of its partitions; `counted`: those of the page
+    that its commands before gave."""
 
     __slots__ = (
-        "_columns", "_count", "_expressions", "_failure_from", "_groups", "_level", "_limit", "_meters", "_node", "_reverse",
-        "_sampled", "_table", "_warn", "_warn_from", "_work", "rows",
+        "_commands", "_count", "_level", "_meters", "_minding", "_node", "_sampled", "_table",
+        "_thresholds", "_words", "_work", "counted", "rows", "statics",
     )  # fmt: skip
 
     def __init__(
         self,
         table: TableMetadata,
-        columns: Sequence[ColumnMetadata],
-        limit: int,
-        thresholds: tuple[int, int],
+        commands: Commands,
+        thresholds: Thresholds,
         node: Node,
         level: int,
         warn: Callable[[str], None],
         meters: Sequence[RequestMeter],
         work: ReadWork,
-        reverse: bool = False,
-        groups: bool = False,
-        expressions: Sequence[FilterExpression] = (),
+        minding: Minding | None,
     ) -> None:
-        """`columns`: those that are read; `limit`: of rows in the page; the last three: as command_text has them;
-        `thresholds`: more are told, more are a failure; `meters`: that hear how many each command passed over; `work`: of
-        the request, gathers what its commands read."""
-        self._table, self._columns, self._limit = table, columns, limit
-        self._warn_from, self._failure_from = thresholds
-        self._node, self._level, self._warn = node, level, warn
-        self._meters, self._work = meters, work
-        self._reverse, self._groups, self._expressions = reverse, groups, expressions
+        """`meters`: that hear how many each command passed over; `work`: of the request, gathers what its commands read;
+        `minding`: where replicas count."""
+        self._table, self._commands = table, commands
+        self._thresholds = thresholds if minding is None else Thresholds()
+        self._node, self._level, self._words = node, level, Words(warn, thresholds.are_tracked)
+        self._meters, self._work, self._minding = meters, work, minding
         self._sampled: _Sampled | None = None
-        self._count = self.rows = 0
+        self._count = self.rows = self.statics = self.counted = 0
 
     @property
     def samples(self) -> bool:
@@ -87,11 +160,10 @@ class TombstoneGuard:
 
     def check(self, key: bytes, count: int, is_by_key: bool) -> None:
         """The partition that is being read has so many until now. Raises ReadFailure."""
-        if self._count + count > self._failure_from:
-            self._count = self._failure_from + 1  # at which Cassandra stops
+        if self._count + count > self._thresholds.fail:
+            self._count = int(self._thresholds.fail) + 1  # at which Cassandra stops
             self._add_work()
-            self._tell(key, is_by_key)
-            raise self._failure()
+            raise self._failure(key, is_by_key)
 
     def partition(self, key: bytes, count: int, is_by_key: bool) -> None:
         """One was read, and had so many. Raises ReadFailure."""
@@ -107,30 +179,45 @@ class TombstoneGuard:
         if self._count:
             for meter in self._meters:
                 meter.tombstones.note(self._count)
-        if self._count > self._warn_from and key is not None:
+        if self._minding is not None:
+            self._minding.tell(self.counted)
+        elif self._count > self._thresholds.warn and key is not None:
             self._tell(key, is_by_key)
         self._add_work()
         if self._sampled is not None:
             self._sampled.command(self._table, self._text(key if is_by_key else None))
-        self._count = self.rows = 0
+        self._count = self.rows = self.statics = 0
+
+    def finish(self, key: bytes | None, is_by_key: bool) -> None:
+        """The page was read; `key` is the last partition's."""
+        if not is_by_key:
+            self.end(key, is_by_key)
+        elif self._minding is not None:
+            self._minding.tell(self.counted)
+
+    def read_static(self) -> None:
+        """The partition that is being read has a live static row."""
+        self.statics += 1
 
     def _add_work(self) -> None:
         self._work.rows += self.rows
         self._work.tombstones += self._count
 
     def _text(self, key: bytes | None) -> str:
-        return command_text(self._table, self._columns, self._limit, key, self._expressions, self._reverse, self._groups)
+        return self._commands.of_range() if key is None else self._commands.of_partition(key, self.counted)
 
     def _tell(self, key: bytes, is_by_key: bool) -> None:
-        query = self._text(key if is_by_key else None)[:QUERY_CHARACTERS_MAX]
-        self._warn(
-            f"Read {self.rows} live rows and {self._count} tombstone cells for query {query}; token {token(key)} "
-            "(see tombstone_warn_threshold)"
-        )
+        query = self._text(key if is_by_key else None)
+        self._words.passed(self.rows + self.statics, self._count, query, key)
+        self._words.warned(1, self._count, query, self._commands.tokens(key if is_by_key else None))
 
-    def _failure(self) -> RequestError:
+    def _failure(self, key: bytes, is_by_key: bool) -> ReadFailure:
         from cluster.coordination.errors import read_failure
         from cluster.internode.verbs import FailureReason
 
+        query = self._text(key if is_by_key else None)
+        self._words.passed(self.rows + self.statics, self._count, query, key)
+        log_refusal(self._table, self._count, query, key)
         reasons = {self._node: int(FailureReason.READ_TOO_MANY_TOMBSTONES)}
-        return read_failure(Consistency(self._level), 0, 1, reasons, False)
+        failure = read_failure(Consistency(self._level), 0, 1, reasons, False)
+        return self._words.refused(failure, 1, self._count, query, self._commands.tokens(key if is_by_key else None))

@@ -13,7 +13,8 @@ _RATE_BYTES: Final = {"B/s": 1, "KiB/s": 1 << 10, "MiB/s": 1 << 20, "": 1 << 20}
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over.
+    """`compaction_bytes_per_s` 0: as fast as they can. `tombstone_*`: how many of them a read may pass over;
+    `read_thresholds_enabled`: what replicas say of that is told in one line.
     `protected_rows_*`: how many rows may be held to complete what replicas filtered (replica_filtering_protection).
     `column_index_bytes` None: each format has its own. `disk_failure_policy`: what `nodetool verify -d` does where an
     SSTable is damaged; `attached_index_bytes`: of memory, which SAI and SASI indexes may take together."""
@@ -28,6 +29,7 @@ class StorageSettings:
     disk_failure_policy: str = "ignore"
     tombstone_warn_threshold: int = 1_000
     tombstone_failure_threshold: int = 100_000
+    read_thresholds_enabled: bool = False
     protected_rows_warn_threshold: int = 2_000
     protected_rows_fail_threshold: int = 32_000
     attached_index_bytes: int = 1 << 30
@@ -74,6 +76,7 @@ def read_storage(known: StorageSettings, settings: Mapping[str, object]) -> Stor
         ),
         tombstone_warn_threshold=_integer(settings, "tombstone_warn_threshold", known.tombstone_warn_threshold),
         tombstone_failure_threshold=_integer(settings, "tombstone_failure_threshold", known.tombstone_failure_threshold),
+        read_thresholds_enabled=_boolean(settings, "read_thresholds_enabled", known.read_thresholds_enabled),
     )
 
 
@@ -81,6 +84,13 @@ def _integer(settings: Mapping[str, object], name: str, default: int) -> int:
     value = settings.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"{name}: {value} is no whole number")
+    return value
+
+
+def _boolean(settings: Mapping[str, object], name: str, default: bool) -> bool:
+    value = settings.get(name, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: {value} is neither true nor false")
     return value
 
 

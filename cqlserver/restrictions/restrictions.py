@@ -601,12 +601,13 @@ class Restrictions:
         """Where a scan looks; None: nowhere."""
         if self.token is None:
             return WHOLE_RING
-        start, start_inclusive, end, end_inclusive = self._token_bounds(values)
+        start, start_inclusive, end, end_inclusive = self.token_bounds(values)
         low = TOKEN_MIN if start is None or start == TOKEN_MIN else start + (not start_inclusive)
         high = WHOLE_RING.end if end is None or end == TOKEN_MIN else end - (not end_inclusive)
         return TokenRange(low, high) if low <= high else None
 
-    def _token_bounds(self, values: Values) -> tuple[int | None, bool, int | None, bool]:
+    def token_bounds(self, values: Values) -> tuple[int | None, bool, int | None, bool]:
+        """Start and end of what `token` asks for, and whether they belong to it."""
         assert self.token is not None
         if self.token.equal is not None:
             exact = _token_value(self.token.equal.bind(values))
@@ -621,7 +622,7 @@ class Restrictions:
 
     def _token_ranges(self, values: Values) -> list[TokenRange]:
         """For keys that are given besides token(...): a start above the end means both sides (TokenFilter.java)."""
-        start, start_inclusive, end, end_inclusive = self._token_bounds(values)
+        start, start_inclusive, end, end_inclusive = self.token_bounds(values)
         low = TOKEN_MIN if start is None else start + (not start_inclusive)
         high = WHOLE_RING.end if end is None else end - (not end_inclusive)
         if start is not None and end is not None and start > end:

@@ -123,6 +123,7 @@ def _own(config: Config) -> dict[str, str | None]:
         "replica_filtering_protection.cached_rows_fail_threshold": str(config.storage.protected_rows_fail_threshold),
         "replica_filtering_protection.cached_rows_warn_threshold": str(config.storage.protected_rows_warn_threshold),
         "column_index_size": None if column_index_bytes is None else f"{column_index_bytes >> 10}KiB",
+        "read_thresholds_enabled": str(config.storage.read_thresholds_enabled).lower(),
         "row_cache_size": f"{config.storage.row_cache_bytes >> 20}MiB",
         "tombstone_failure_threshold": str(config.storage.tombstone_failure_threshold),
         "tombstone_warn_threshold": str(config.storage.tombstone_warn_threshold),

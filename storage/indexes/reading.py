@@ -14,6 +14,7 @@ from storage.indexes.attached import AttachedIndex
 from storage.indexes.local import blob_key
 from storage.indexes.sorted_terms import SortedTerms, behind
 from storage.indexes.table_indexes import TableIndexes
+from storage.keys import row_end
 from storage.memtable.memtable import Position, position_of, split_single
 from storage.memtable.packed import StoredRow
 from storage.reads import EVERYTHING, FIRST_POSITION, Chunk, PartitionView, Singles, Slice, TableStore
@@ -222,14 +223,15 @@ class IndexedStore:
             return None
         if self._has_clustering and not first[1]:
             return self._store.read(key, slices, now_s, reverse)
-        static = None
+        static, dead = None, [0]
         if self._has_statics:
             whole = self._store.read(key, (), now_s)
-            static = whole.static if whole is not None else None
+            if whole is not None:
+                static, dead[0] = whole.static, whole.tombstones
         cks = self._cks(first, hits, slices)
         if reverse:
             cks = reversed(list(cks))
-        return PartitionView(key, static, self._chunks(key, cks, now_s))
+        return PartitionView(key, static, self._chunks(key, cks, now_s, dead), dead)
 
     @staticmethod
     def _cks(first: Hit, hits: Iterator[Hit], slices: Sequence[Slice]) -> Iterator[bytes]:
@@ -242,12 +244,24 @@ class IndexedStore:
                 if takes_all or any(start <= ck < end for start, end in slices):
                     yield ck
 
-    def _chunks(self, key: bytes, cks: Iterator[bytes], now_s: int) -> Iterator[Chunk]:
-        row_at = self._store.row_at
+    def _counted_row_at(self, key: bytes, ck: bytes, now_s: int, dead: list[int]) -> StoredRow | None:
+        view = self._store.read(key, (Slice(ck, row_end(ck)),), now_s)
+        if view is None:
+            return None
+        before = view.tombstones  # of the static row
+        rows = list(view.rows())
+        dead[0] += view.tombstones - before
+        return rows[0] if rows else None
+
+    def _chunks(self, key: bytes, cks: Iterator[bytes], now_s: int, dead: list[int]) -> Iterator[Chunk]:
+        """`dead` hears how many tombstones are passed over."""
+        row_at = self._store.clear_row_at
         found_cks: list[bytes] = []
         rows: list[StoredRow] = []
         for ck in cks:
             row = row_at(key, ck, now_s)
+            if row == b"":
+                row = self._counted_row_at(key, ck, now_s, dead)
             if row is not None:
                 found_cks.append(ck)
                 rows.append(row)

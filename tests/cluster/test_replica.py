@@ -58,12 +58,12 @@ def test_a_large_mutation_is_applied_in_turns() -> None:
     node = small_node()
     message = Message(Verb.MUTATE, 1, encode_texts([rows(CELLS).encode()]))
     assert is_long(node.replica, message)
-    assert decode_answer(node.replica.answer(READ).body).partitions == ()
+    assert decode_answer(node.replica.answer(READ).body)[0].partitions == ()
     told: list[Message] = []
     node.replica.answer_in_turns(message, told.append)
     node.engine.background.finish()
     assert [answer.verb for answer in told] == [Verb.DONE]
-    assert decode_answer(node.replica.answer(READ).body).partitions
+    assert decode_answer(node.replica.answer(READ).body)[0].partitions
 
 
 def test_what_fails_in_turns_is_told() -> None:
@@ -79,7 +79,7 @@ def test_an_answer_has_fewer_rows_the_more_cells_these_have() -> None:
     def count(cells: int) -> int:
         node = small_node()
         node.apply(rows(2 * ANSWER_ROWS_MAX, cells))
-        (partition,) = decode_answer(node.replica.answer(READ).body).partitions
+        (partition,) = decode_answer(node.replica.answer(READ).body)[0].partitions
         return len(PartitionUpdate.decode(partition).rows)
 
     assert 0.9 * ANSWER_ROWS_MAX < count(0) <= ANSWER_ROWS_MAX

@@ -62,6 +62,7 @@ class SmallDatabase:
 
     ring_node = Node(UUID(int=1), "127.0.0.1")
     tombstone_thresholds = 1_000, 100_000
+    tracks_reads = False
     profile = None
 
     def source(self, table: TableMetadata, level: int, rows: int, is_scan: bool) -> TableStore:

@@ -7,6 +7,7 @@ from protocol import requests, responses
 from protocol.envelopes import EnvelopeDecoder
 from protocol.errors import ReadFailure
 from protocol.requests import Query, QueryOptions
+from storage.reads import EVERYTHING
 
 SCHEMA = (
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
@@ -16,11 +17,12 @@ VERSION = 4
 
 
 class Asking(SmallSession):
-    def __init__(self, is_fast: bool, warn: int, fail: int) -> None:
+    def __init__(self, is_fast: bool, warn: int, fail: int, is_tracked: bool = False) -> None:
         super().__init__(is_fast, SCHEMA)
         storage = self.node.config.storage
         object.__setattr__(storage, "tombstone_warn_threshold", warn)
         object.__setattr__(storage, "tombstone_failure_threshold", fail)
+        object.__setattr__(storage, "read_thresholds_enabled", is_tracked)
 
     def told(self, text: str, page_size: int = -1) -> tuple[responses.Response, tuple[str, ...]]:
         query = Query(text, QueryOptions(page_size=page_size))
@@ -62,7 +64,38 @@ def test_more_than_the_threshold_are_told_by_command(asking: Asking) -> None:
     assert asking.told("SELECT v FROM ks.t WHERE k = 1 ORDER BY c DESC LIMIT 1")[1] == ()
     assert asking.told("SELECT v FROM ks.t WHERE k = 1", 10)[1] == (f"{head} SELECT v FROM ks.t WHERE k = 1 LIMIT 10{TOLD}",)
     (warning,) = asking.told("SELECT count(*) FROM ks.t WHERE k = 1 AND c < 3000")[1]
-    assert warning.startswith("Read 0 live rows and 11 tombstone cells for query SELECT * FROM ks.t WHERE k = 1")
+    told = "SELECT * FROM ks.t WHERE k = 1 AND c < 3000 "
+    assert warning == f"Read 0 live rows and 11 tombstone cells for query {told}{TOLD}"
+
+
+def test_the_log_says_the_same(asking: Asking, caplog: pytest.LogCaptureFixture) -> None:
+    asking.delete_cells(1, 101)
+    assert isinstance(asking.told("SELECT * FROM ks.t WHERE k = 1")[0], responses.Error)
+    passed, scanned = (record.getMessage() for record in caplog.records if record.name == "cqlserver.reads")
+    assert passed == f"Read 0 live rows and 101 tombstone cells for query SELECT * FROM ks.t WHERE k = 1{TOLD}"
+    assert scanned == (
+        "Scanned over 101 tombstones during query 'SELECT * FROM ks.t WHERE k = 1 ALLOW FILTERING' (last scanned row token "
+        "was -4069959284402364209 and partion key was (1)); query aborted"
+    )
+
+
+def test_with_read_thresholds_the_words_are_those_of_many_replicas() -> None:
+    asking = Asking(False, 10, 100, is_tracked=True)
+    asking.delete_cells(1, 11)
+    query = "query SELECT * FROM ks.t WHERE k = 1 ALLOW FILTERING"
+    assert asking.told("SELECT * FROM ks.t WHERE k = 1")[1] == (
+        f"1 nodes scanned up to 11 tombstones and issued tombstone warnings for {query} (see tombstone_warn_threshold) "
+        "with token=-4069959284402364209",
+    )
+    (warning,) = asking.told("SELECT * FROM ks.t WHERE token(k) > -4069959284402364210")[1]
+    assert warning.endswith(" with token range: (-4069959284402364210, -9223372036854775808]")
+    asking.delete_cells(1, 101)
+    response, warnings = asking.told("SELECT * FROM ks.t WHERE k = 1")
+    refused = f"1 nodes scanned over 101 tombstones and aborted the {query} (see tombstone_failure_threshold)"
+    assert isinstance(response, responses.Error)
+    assert isinstance(response.error, ReadFailure)
+    assert str(response.error) == refused
+    assert warnings == (f"{refused} with token=-4069959284402364209",)
 
 
 def test_far_more_are_a_failure(asking: Asking) -> None:
@@ -94,10 +127,32 @@ def test_what_counts() -> None:
         ("DELETE FROM ks.t WHERE k = 1 AND c > 10 AND c < 20", 4),
         ("DELETE FROM ks.t WHERE k = 1", 0),
         ("DELETE FROM ks.t WHERE k = 3 AND c = 1", 0),
+        ("DELETE s FROM ks.t WHERE k = 1", 1),
+        ("INSERT INTO ks.t (k, c) VALUES (1, 1)", 1),
+        ("INSERT INTO ks.t (k, c, v) VALUES (1, 1, null)", 2),
     ):
         session.ask(Query(statement))
         assert count() == expected, statement
-    assert count("SELECT * FROM ks.t") == 1
+    assert count("SELECT * FROM ks.t") == 3
+
+
+def test_what_may_have_been_purged_does_not_count() -> None:
+    session = Asking(False, 0, 10_000)
+    for what in ("v FROM ks.t WHERE k = 1 AND c = 1", "FROM ks.t WHERE k = 1 AND c > 5", "s FROM ks.t WHERE k = 1"):
+        session.ask(Query(f"DELETE {what}"))
+    (store,) = (store for store in session.node.engine.stores.values() if str(store.table) == "ks.t")
+
+    def passed_over(now_s: int) -> int:
+        view = store.read((1).to_bytes(4, "big"), EVERYTHING, now_s)
+        assert view is not None
+        assert list(view.rows()) == []
+        return view.tombstones
+
+    now_s = session.node.now_s()
+    assert passed_over(now_s + 2) == 4
+    session.ask(Query("ALTER TABLE ks.t WITH gc_grace_seconds = 0"))
+    assert passed_over(now_s) == 4
+    assert passed_over(now_s + 2) == 0
 
 
 def test_a_short_way_does_not_hide_them() -> None:

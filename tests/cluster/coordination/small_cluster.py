@@ -18,6 +18,7 @@ from cluster.coordinator import Coordinator, ReplicaPlan, RequestKind
 from cluster.internode.frames import Message
 from cluster.reading.command import ReadCommand
 from cluster.reading.merging import Page
+from cluster.reading.passing import Passing
 from cluster.replica import VERBS, Replica
 from cluster.ring import Node, Ring
 from protocol.types import BLOB
@@ -155,8 +156,8 @@ class SmallNode:
     def plans_of_read(self, level: int, is_scan: bool) -> ReplicaPlan:
         return self.plans(RequestKind.SCAN if is_scan else RequestKind.READ, level)
 
-    def read(self, command: ReadCommand, level: int) -> Outcome[Page]:
-        return self.proxy.read(self.plans_of_read(level, is_scan=False), command)
+    def read(self, command: ReadCommand, level: int, passing: Passing[Node] | None = None) -> Outcome[Page]:
+        return self.proxy.read(self.plans_of_read(level, is_scan=False), command, passing)
 
     def apply(self, update: PartitionUpdate) -> None:
         """Here alone."""

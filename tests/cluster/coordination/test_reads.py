@@ -10,6 +10,7 @@ from cluster.consistency import Consistency
 from cluster.reading.answer import DataAnswer
 from cluster.reading.command import ReadCommand, slices_behind
 from cluster.reading.criteria import Criteria, Nearest
+from cluster.reading.passing import Counting
 from protocol.errors import ReadTimeout
 from storage.environment.environment import Rng
 from storage.indexes.lookups import IndexedRange, IndexedText, IndexedValue
@@ -252,13 +253,15 @@ def test_commands_survive_the_wire() -> None:
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7),
         ReadCommand(TABLE.id, b"\0" * 8, b"\1" * 8, 1 << 40, 0, slices, True),
         ReadCommand.of_partition(TABLE.id, b"key", 5, 1, ()),
+        replace(ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7), partition_limit=1),
         replace(ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, slices), criteria=Criteria(expressions, by_value, False, True)),
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria(expressions[:1], by_range)),
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria((), Nearest("i", b"\0" * 8))),
         ReadCommand(TABLE.id, b"\0" * 8, None, 5, 7, criteria=Criteria((), IndexedText("i", Condition.LIKE_PREFIX, b"a"))),
     ):
-        encoded = encode_command(command)
-        assert decode_command(encoded, lambda table_id: TABLE) == command
+        assert decode_command(encode_command(command), lambda table_id: TABLE) == (command, 0)
+        encoded = encode_command(command, 70_000)
+        assert decode_command(encoded, lambda table_id: TABLE) == (command, 70_000)
         for cut in range(len(encoded)):
             try:
                 decode_command(encoded[:cut], lambda table_id: TABLE)
@@ -275,10 +278,10 @@ def test_answers_that_come_while_the_local_replica_is_at_work_count() -> None:
         other.apply(row_update(b"a", 1))
     read, delivered = node.replica.read, []
 
-    def read_with_a_pause(command: ReadCommand) -> DataAnswer:
+    def read_with_a_pause(command: ReadCommand, counting: Counting) -> DataAnswer:
         delivered.append(len(cluster.queue))
         cluster.deliver()
-        return read(command)
+        return read(command, counting)
 
     node.replica.read = read_with_a_pause  # type: ignore[method-assign]
     assert node.read(whole(cluster), QUORUM).is_done

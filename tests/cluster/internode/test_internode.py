@@ -25,11 +25,12 @@ from cluster.internode.handshake import (
     version_of,
 )
 from cluster.internode.verbs import Verb
-from cluster.reading.answer import DataAnswer
+from cluster.reading.answer import DataAnswer, decode_digest, encode_passed
 from cluster.reading.answer import decode_answer as decode_data
 from cluster.reading.answer import encode_answer as encode_data
 from cluster.reading.command import Boundary, ReadCommand, decode_command, encode_command
 from cluster.reading.criteria import Criteria
+from cluster.reading.passing import NONE, PassedOver
 from cluster.streaming.messages import (
     Chunk,
     Cursor,
@@ -196,15 +197,15 @@ def test_the_page_says_what_the_code_does() -> None:
 def test_the_examples_of_a_read_are_what_is_sent() -> None:
     command = ReadCommand.of_partition(UUID(int=7), b"k", 1_700_000_000, 100, (Slice(b"a", b"b\xff"),), True)
     assert encode_command(command) == example("command")
-    assert decode_command(example("command"), {}.__getitem__) == command
+    assert decode_command(example("command"), {}.__getitem__) == (command, 0)
     found = FilterExpression(TABLE.columns[3], Condition.EQUAL, (b"1",))
     criteria = Criteria((found,), IndexedValue("i", b"1"), is_strict=True)
     sifted = ReadCommand(TABLE.id, b"\0" * 8, None, 1_700_000_000, 100, criteria=criteria)
     assert encode_command(sifted) == example("criteria")
-    assert decode_command(example("criteria"), lambda table_id: TABLE) == sifted
+    assert decode_command(example("criteria"), lambda table_id: TABLE) == (sifted, 0)
     answer = DataAnswer((b"\x01\x02\x03",), Boundary(command.start, b"b"))
     assert encode_data(answer) == example("answer")
-    assert decode_data(example("answer")) == answer
+    assert decode_data(example("answer")) == (answer, NONE)
 
 
 def test_the_example_of_a_chunk_is_what_is_sent() -> None:
@@ -229,11 +230,25 @@ def test_what_is_asked_of_a_stream_comes_back_as_it_was() -> None:
             decode_pull(encode_pull(pull)[:end])
 
 
+def test_what_was_passed_over_goes_with_an_answer_and_is_no_part_of_its_digest() -> None:
+    answer, passed = DataAnswer((b"\x01\x02\x03",), Boundary(bytes(9), None)), PassedOver(70_000, True)
+    encoded = encode_data(answer, passed)
+    assert decode_data(encoded) == (answer, passed)
+    assert len(encoded) == len(encode_data(answer)) + 5
+    assert decode_digest(answer.digest + encode_passed(passed)) == (answer.digest, passed)
+    assert decode_digest(answer.digest + encode_passed(NONE)) == (answer.digest, NONE)
+    for end in range(17, 21):
+        with pytest.raises(PeerError):
+            decode_digest((answer.digest + encode_passed(passed))[:end])
+
+
 def test_an_answer_that_is_cut_short_is_no_answer() -> None:
     encoded = example("answer")
     for end in (0, 1, 2, 5, 11, len(encoded) - 1):
         with pytest.raises(PeerError):
             decode_data(encoded[:end])
+    with pytest.raises(PeerError):
+        decode_data(encode_data(DataAnswer(()), PassedOver(1))[:6])
 
 
 @pytest.mark.parametrize("verb", sorted(Verb))

@@ -10,6 +10,8 @@ from cluster.coordination.proxy import Proxy
 from cluster.coordinator import ReplicaPlan
 from cluster.reading.command import Boundary, ReadCommand
 from cluster.reading.merging import Page
+from cluster.reading.passing import Passing
+from cluster.ring import Node
 from cqlserver.clustering.store import PARTITIONS_AHEAD, ReplicatedStore
 from protocol.errors import Unavailable
 from storage.memtable.memtable import Position, position_of
@@ -46,12 +48,14 @@ class Replicas:
             row = Row((b"c",), Liveness(1), columns={"v": Cell(1, b"v")})
             self.store.apply(PartitionUpdate(TABLE.id, key, rows={ORDER_KEY(b"c"): row}))
 
-    def read(self, plans: ReplicaPlan, command: ReadCommand) -> Outcome[Page]:
+    def read(self, plans: ReplicaPlan, command: ReadCommand, passing: Passing[Node]) -> Outcome[Page]:
         if command.key == self.down:
             raise Unavailable("no", 4, 2, 1)
         return self._begun(command.key.decode(), command)
 
-    def scan(self, plans: ReplicaPlan, command: ReadCommand) -> tuple[Outcome[Page], Position | None]:
+    def scan(
+        self, plans: ReplicaPlan, command: ReadCommand, passing: Passing[Node]
+    ) -> tuple[Outcome[Page], Position | None]:
         end = next((part for part in self.parts if part > command.start), command.end)
         if command.end is not None and (end is None or end > command.end):
             end = command.end
