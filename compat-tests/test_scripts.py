@@ -20,6 +20,7 @@ OTHERWISE = {
     "errors/consistency": _LEVELS,
     "errors/consistency_levels_that_do_not_fit": _LEVELS,
     "system_tables/schema_as_data": "reads what system tables say of other nodes",
+    **dict.fromkeys((f"traces/{path.stem}" for path in (SCRIPTS / "traces").iterdir()), "tells what one node does alone"),
 }
 """Scripts whose outcome is another one on three nodes, and why."""
 THROUGH_ONE_NODE = {

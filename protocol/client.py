@@ -88,9 +88,9 @@ class Connection:
     def query(self, cql: str, options: QueryOptions | None = None, tracing: bool = False) -> Reply:
         return self.request(Query(cql, options or QueryOptions()), tracing)
 
-    def prepare(self, cql: str, keyspace: str | None = None) -> Reply:
+    def prepare(self, cql: str, keyspace: str | None = None, tracing: bool = False) -> Reply:
         """The reply holds a PreparedResult, or an Error."""
-        return self.request(Prepare(cql, keyspace))
+        return self.request(Prepare(cql, keyspace), tracing)
 
     def execute(
         self,
@@ -105,8 +105,14 @@ class Connection:
             options = options._replace(values=tuple(values), names=None)
         return self.request(Execute(prepared.statement_id, prepared.result_metadata_id, options), tracing)
 
-    def batch(self, entries: Sequence[BatchEntry], batch_type: int = 0, options: QueryOptions | None = None) -> Reply:
-        return self.request(Batch(batch_type, tuple(entries), options or QueryOptions()))
+    def batch(
+        self,
+        entries: Sequence[BatchEntry],
+        batch_type: int = 0,
+        options: QueryOptions | None = None,
+        tracing: bool = False,
+    ) -> Reply:
+        return self.request(Batch(batch_type, tuple(entries), options or QueryOptions()), tracing)
 
     def register(self, *event_types: str) -> Reply:
         return self.request(Register(event_types))

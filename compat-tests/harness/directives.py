@@ -13,6 +13,7 @@
 @ as $ks_alice/secret             a connection of that role's: the same for all such steps, unless it is to be new
 @ connection used                 a fresh connection that has said USE and nothing else
 @ skip metadata                   the request asks for no result metadata
+@ traced                          with the tracing flag: what system_traces tells of it belongs to the outcome
 @ until rows                      asked again until it gives rows, for what comes by itself
 @ down 2 3                        before it, these nodes of three are taken down and all others had back; `none`: all are up
 @ paused 2 3                      before it, these nodes fall silent, and nobody is told; `none`: all are heard of again
@@ -59,6 +60,7 @@ class Directives:
     used: bool = False
     credentials: tuple[str, str] | None = None
     skip_metadata: bool = False
+    traced: bool = False
     until_rows: bool = False
     contended_until: str | None = None
     at: int | None = None
@@ -90,6 +92,8 @@ def _apply(result: Directives, index: int, line: str) -> None:
         result.credentials = found[1], found[2]
     elif line == "skip metadata":
         result.skip_metadata = True
+    elif line == "traced":
+        result.traced = True
     elif found := re.fullmatch(r"(down|paused) (none|[123](?: [123])*)", line):
         numbers = frozenset() if found[2] == "none" else frozenset(map(int, found[2].split()))
         if found[1] == "down":

@@ -11,6 +11,8 @@
 - what Java says of a null pointer or a wrong cast: only the class, since a warm Java machine leaves the rest out
 - warnings about how many keyspaces and tables the server has: they depend on who else uses it; left out
 - the address of a node that failed: `<node>`
+- how many SSTables a trace tells of: `<n>`; its events about what a server may not have or be: a commit log, SSTables with a
+  row, messages to itself; left out (docs/compatibility.md)
 - the order of a function's known signatures, in messages: Cassandra keeps them by identity hash, it changes with each start
 
 Everything else must be equal.
@@ -28,6 +30,10 @@ _STATEMENT_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _NODE = re.compile(r"(?<=from /)127\.0\.0\.\d+:\d+|b'\\x7f\\x00\\x00(?:\\x[0-9a-f]{2}|\\[tnr]|[^\\])'(?=: \d)")
 _TTL = re.compile(r"(?:ttl|default_time_to_live\s*=)\s+(\d+)", re.IGNORECASE)
 _TTL_IN_JSON = re.compile(r'("[^"]*\bttl\([^"]*": )(\d+)')
+_OF_SERVERS_ALONE = re.compile(
+    r"Appending to commitlog$|Submitt(ed|ing) .*range requests|Partition index found|Key cache hit|Bloom filter"
+)
+_SSTABLES = re.compile(r"\d+(/\d+)?(?= (?:non-slice-intersecting )?sstables\b)")
 _SERVER_SIZE = re.compile(r"As a rule of thumb|Cluster already contains \d+")
 
 _FACTOR = r"('(?:replication_factor|datacenter1)'+: '*)%d\b"
@@ -55,6 +61,12 @@ class Normaliser:
         text = _NODE.sub("<node>", text)
         text = _UUID.sub(lambda found: self._uuid(found[0]), text)
         return _STATEMENT_ID.sub(lambda found: found[0] if found[0] in self.script_text else "<id>", text)
+
+    def activity(self, text: str) -> str | None:
+        """An event of a trace; None of one that is left out."""
+        if _OF_SERVERS_ALONE.match(text):
+            return None
+        return _SSTABLES.sub("<n>", self.text(text))
 
     def value(self, column: str, type_name: str, literal: str) -> str:
         """A value's literal, by the CQL type of its column."""

@@ -14,6 +14,7 @@ from harness.literals import BoundValue, parse_values
 from harness.normaliser import Normaliser
 from harness.outcome import prepared_lines, prepared_result_lines, reply_lines
 from harness.script import WAYS, Lines, Script, Step, Way
+from harness.traces import trace_lines
 from protocol.client import Connection, connect
 from protocol.errors import BadCredentials, CqlServerError
 from protocol.requests import SKIP_METADATA, BatchEntry, QueryOptions
@@ -239,8 +240,10 @@ class _Run:
             yield from self._prepared_lines(step, connection, statements[0], values[0])
         else:
             options = self._options(step, values[0])
-            pages = _asked(step, lambda asked: connection.query(statements[0], asked), options)
+            is_traced = step.directives.traced
+            pages = _asked(step, lambda asked: connection.query(statements[0], asked, is_traced), options)
             yield from reply_lines(pages, None, self._normaliser)
+            yield from trace_lines(connection, pages, self._address.host, self._normaliser)
 
     def _prepared_lines(
         self, step: Step, connection: Connection, statement: str, values: Sequence[BoundValue]
@@ -251,9 +254,10 @@ class _Run:
         if not isinstance(prepared, PreparedResult):
             return
         options = self._options(step, values)
-        pages = _asked(step, lambda asked: connection.execute(prepared, (), asked), options)
+        pages = _asked(step, lambda asked: connection.execute(prepared, (), asked, step.directives.traced), options)
         yield from prepared_result_lines(prepared, pages[0].response, self._normaliser)
         yield from reply_lines(pages, prepared, self._normaliser)
+        yield from trace_lines(connection, pages, self._address.host, self._normaliser)
 
     def _contended_lines(self, step: Step, statement: str, values: Sequence[BoundValue]) -> Iterator[str]:
         """All nodes that are up are asked at once. Whoever is told something else asks again."""
@@ -297,8 +301,9 @@ class _Run:
                 sent = reply.response.statement_id
             entries.append(BatchEntry(sent, tuple(value.value for value in bound)))
         assert step.directives.batch is not None
-        reply = connection.batch(entries, step.directives.batch, self._options(step, ()))
+        reply = connection.batch(entries, step.directives.batch, self._options(step, ()), step.directives.traced)
         yield from reply_lines([reply], None, self._normaliser)
+        yield from trace_lines(connection, [reply], self._address.host, self._normaliser)
 
     def _options(self, step: Step, values: Sequence[BoundValue]) -> QueryOptions:
         directives = step.directives

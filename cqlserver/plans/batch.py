@@ -81,7 +81,9 @@ class BatchPlan:
             for table in self._written_tables:
                 node.check_batch_consistency(table, options.consistency)
         except Unavailable as error:
-            self._updates(options, default_us, error)  # what is wrong with the values is told first
+            updates = self._updates(options, default_us, error)  # what is wrong with the values is told first
+            if state.trace is not None:
+                state.trace.note_unavailable(self._write_type(len(updates.builders())))
             raise
         self._warn_of_gc_grace(state)
         packed = self._maybe_packed(options, default_us) if guarded is None else None

@@ -22,6 +22,7 @@ from cqlserver.plans.fast.read import maybe_fast_read
 from cqlserver.plans.index_lookup import maybe_lookup
 from cqlserver.plans.nearest import NearestReading, check_limit, check_nearest, vector_index, wanted_vector
 from cqlserver.plans.plan import FastPath, ReadNode
+from cqlserver.plans.read_trace import note_refused_scan, read_trace
 from cqlserver.plans.select_rows import (
     ComputeSink,
     CopySink,
@@ -44,7 +45,6 @@ from cqlserver.selection.selectables import CallSelectable, ColumnSelectable, se
 from cqlserver.selection.selection import Selectables, Selection, compile_selection, selects_only_statics
 from cqlserver.selection.selectors import CallSelector, ColumnSelector, Selector
 from cqlserver.state import ClientState, ReadWork
-from cqlserver.system.tracing import ReadTrace
 from cqlserver.terms.binding import BindContext, Values, column_spec
 from cqlserver.terms.terms import Term, compile_term
 from grammar import tree
@@ -194,6 +194,7 @@ class SelectPlan:
             yield from sink.finish()
             return RowsResult(self.selection.metadata, sink.row_count, b"".join(sink.parts))
         if unavailable is not None:
+            note_refused_scan(state.trace, shape)
             raise unavailable
         if nearest is not None:
             check_limit(user_limit)
@@ -203,13 +204,12 @@ class SelectPlan:
             from cqlserver.system.settings import warn_of_names
 
             warn_of_names(shape.keys, state.warn)
-        trace = None
-        if state.trace is not None and not self.table.is_virtual:
-            trace = ReadTrace(state.trace, store, shape.token_range)
         commands = commands_of(self, expressions, shape, options)
         if shape.token_range is not None and expressions and store.indexes is not None:
             self._check_referenced(store, shape.token_range, commands, options, state)
-        source = self._sought(store, expressions, values, shape, state, commands)
+        source, trace = self._sought(store, expressions, values, shape, state, commands), None
+        if state.trace is not None and not self.table.is_virtual:
+            trace = read_trace(state.trace, store, source, self.restrictions, values, shape, self.selection.fetched)
         reading = Reading(source, shape, sink, row_filter, trace, self._maybe_guard(store, shape, commands, options, state))
         yield from self.node.gathered.bounded(reading.steps(), lambda: sink.gathered)
         following = reading.paging_state
@@ -268,7 +268,7 @@ class SelectPlan:
         candidates = restrictions.indexed_values(values)
         if not expressions or node.maybe_member(self.table) is None or self.table.is_virtual:
             found = None if store.indexes is None else maybe_lookup(store.indexes, candidates, now_s)
-            return store if found is None else IndexedStore(store, found[1], restrictions.is_key_range)
+            return store if found is None else IndexedStore(store, found[1], restrictions.is_key_range, found[0].index)
         from cqlserver.clustering.seeking import ProtectionGuard, seek
 
         text = commands.of_range if shape.keys is None else partial(commands.of_partition, shape.keys[0])

@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from cqlserver.paging import NO_LIMIT, PagingState
+from cqlserver.plans.read_trace import ReadTrace
 from cqlserver.plans.select_rows import GroupSink, Sink
 from cqlserver.plans.tombstones import TombstoneGuard
 from cqlserver.restrictions.restrictions import TokenRange
-from cqlserver.system.tracing import ReadTrace
 from storage.indexes.reading import IndexedStore
 from storage.memtable.memtable import Position, position_of, rows_of_singles, split_single, token_position
 from storage.memtable.packed import StoredRow
@@ -181,7 +181,9 @@ class Reading:
                         yield from self._take_groups(key, view, resumed, begin, grouped)
                 if trace is not None:
                     tombstones = 0 if view is None else view.tombstones
-                    trace.partition((self._counted if grouped is None else self._grouped_rows) - row_count, tombstones)
+                    counted = self._counted if grouped is None else self._grouped_rows
+                    passed = None if self._guard is None or self.filter is None else self._guard.rows
+                    trace.partition(counted - row_count, tombstones, view is not None, passed)
                 if self._guard is not None and view is not None:
                     self._guard.partition(key, view.tombstones, self._is_by_key)
                     self._guard.counted = self._counted

@@ -17,8 +17,9 @@ from cqlserver.plans.fast.write import FastRow, fast_write, maybe_fast_row
 from cqlserver.plans.modification import STATIC_ROW, Increment, Modification, ReadRow, Updates
 from cqlserver.plans.operations import WriteContext
 from cqlserver.plans.plan import FastPath
-from cqlserver.state import ClientState
-from cqlserver.system.tracing import REPLICAS_FOR_MUTATION
+from cqlserver.plans.read_trace import traced_reader
+from cqlserver.state import ClientState, RequestTrace
+from cqlserver.system.tracing import REPLICAS_FOR_MUTATION, UNAVAILABLE
 from cqlserver.terms.terms import Values
 from protocol.errors import InvalidRequest, Unavailable
 from protocol.requests import QueryOptions
@@ -58,8 +59,6 @@ class WritePlan:
         node, modification = self.node, self.modification
         table = modification.table
         trace = state.trace
-        if trace is not None:
-            trace.note(REPLICAS_FOR_MUTATION)
         guarded = guarding.get()
         if guarded is not None:
             guard_write(guarded, node, (modification,), options)
@@ -67,20 +66,31 @@ class WritePlan:
             node.check_write_consistency(table, options.consistency)
         except Unavailable as error:
             self._updates(options, error)  # what is wrong with the values is told first
+            if trace is not None:
+                trace.note(REPLICAS_FOR_MUTATION)
+                trace.note(UNAVAILABLE)
             raise
         if self.packed is not None and guarded is None:
             packed = self.packed.maybe_write(options.values, timestamp_us(node, modification, options))
             if packed is not None:
+                if trace is not None:
+                    trace.note(REPLICAS_FOR_MUTATION)
                 node.write_packed((packed,), table, options.consistency, "SIMPLE")
                 if trace is not None:
                     trace.wrote((table,))
                 return VOID
-        count = apply(node, self._updates(options), table, options.consistency)
-        if trace is not None:
+        updates = self._updates(options, trace=trace)
+        is_told = trace is not None and bool(updates.builders())
+        if trace is not None and is_told:
+            trace.note(REPLICAS_FOR_MUTATION)
+        count = apply(node, updates, table, options.consistency)
+        if trace is not None and is_told:
             trace.wrote([table] * count)
         return VOID
 
-    def _updates(self, options: QueryOptions, unavailable: Unavailable | None = None) -> Updates:
+    def _updates(
+        self, options: QueryOptions, unavailable: Unavailable | None = None, trace: RequestTrace | None = None
+    ) -> Updates:
         """Raises `unavailable` where rows are to be read."""
         node, modification, level = self.node, self.modification, options.consistency
         values = modification.with_json(options.values)
@@ -94,6 +104,8 @@ class WritePlan:
         context = write_context(node, modification, values, options)
         let_go_later(keys, places)
         read_row = row_reader(node, modification.table, context.now_s, level)
+        if trace is not None:
+            read_row = traced_reader(trace, node.engine.stores[modification.table.id], read_row)
         modification.add_to(updates, keys, places, context, read_row)
         return updates
 

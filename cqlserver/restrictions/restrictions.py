@@ -607,8 +607,9 @@ class Restrictions:
         return TokenRange(low, high) if low <= high else None
 
     def token_bounds(self, values: Values) -> tuple[int | None, bool, int | None, bool]:
-        """Start and end of what `token` asks for, and whether they belong to it."""
-        assert self.token is not None
+        """What token(...) says: start, whether it is inclusive, end, whether it is inclusive; None: open."""
+        if self.token is None:
+            return None, True, None, True
         if self.token.equal is not None:
             exact = _token_value(self.token.equal.bind(values))
             return exact, True, exact, True

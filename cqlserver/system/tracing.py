@@ -1,8 +1,9 @@
 """Tracing of single requests: what a client gets to read in system_traces (tracing/Tracing.java).
 
 A request with the tracing flag gets a session id; its session and events are rows like any others, kept for a day. Events
-are told in Cassandra's words, where they are true here: there are no stages, no sstables yet, no messages to oneself. Who
-works for a request finds its trace in the ClientState; untraced requests pay for a look at it, fast paths not even that.
+are told in Cassandra's words, where they are true here: there are no stages, no messages to oneself. Who works for a request
+finds its trace in the ClientState; untraced requests pay for a look at it, fast paths not even that. What reads tell:
+plans/read_trace.py.
 
 A request decides how much there is to tell of it, so a trace has bounds: so many events, so much of a text. It is written
 in pieces that any commit log takes; what the log refuses is lost, with a warning, and the request is answered all the same.
@@ -16,17 +17,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 from cqlserver.password_obfuscator import obfuscated
-from cqlserver.restrictions.restrictions import WHOLE_RING, TokenRange
-from cqlserver.state import ClientState, RequestTrace
+from cqlserver.state import ClientState
 from protocol.errors import RequestError, StorageError
 from protocol.primitives import Value
-from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, Request
+from protocol.requests import CONSISTENCY_NAMES, Batch, Execute, Prepare, Query, QueryOptions, Request
 from protocol.responses import ColumnSpec
 from protocol.types import INET, INT, TEXT, TIMESTAMP
 from storage.engine import Engine
 from storage.environment.environment import Clock, TimeUuidSource
 from storage.mutation import LIVE, Cell, ComplexColumn, Deletion, Liveness, PartitionUpdate, Row
-from storage.reads import TableStore
 from storage.schema.metadata import TableMetadata
 
 TTL_S = 24 * 60 * 60
@@ -46,9 +45,9 @@ _THREAD = "Native-Transport-Requests-1"
 
 REPLICAS_FOR_MUTATION = "Determining replicas for mutation"
 REPLICAS_FOR_BATCH = "Determining replicas for atomic batch"
+UNAVAILABLE = "Unavailable"
 READING_FOR_CAS = "Reading existing values for CAS precondition"
 _PARSING = "Parsing "
-_MINIMUM = f"min({WHOLE_RING.start})"
 
 log = logging.getLogger("cqlserver")
 
@@ -111,8 +110,18 @@ class Trace:
 
     def note_batch(self, write_type: str, tables: Iterable[TableMetadata]) -> None:
         """A batch was written: changes of one partition each."""
+        listed = list(tables)
+        if listed:
+            self._note_replicas(write_type)
+            self.wrote(listed)
+
+    def note_unavailable(self, write_type: str) -> None:
+        """A batch is not written: too few replicas are there."""
+        self._note_replicas(write_type)
+        self.note(UNAVAILABLE)
+
+    def _note_replicas(self, write_type: str) -> None:
         self.note(REPLICAS_FOR_BATCH if write_type == "BATCH" else REPLICAS_FOR_MUTATION)
-        self.wrote(tables)
 
     def decided(self, table: TableMetadata, is_applied: bool) -> None:
         """What became of a compare-and-set."""
@@ -191,40 +200,6 @@ class Trace:
         return PartitionUpdate(table.id, self.id.bytes, rows=rows)
 
 
-class ReadTrace:
-    """What is told of reading one page: of each partition that was asked for, or of a scan as a whole."""
-
-    def __init__(self, trace: RequestTrace, store: TableStore, token_range: TokenRange | None) -> None:
-        self._trace, self._store = trace, store
-        self._is_scan = token_range is not None
-        self._rows = self._tombstones = 0
-        if token_range is not None:
-            trace.note("Computing ranges to query")
-            first = f"min({token_range.start})"
-            last = _MINIMUM if token_range.end == WHOLE_RING.end else f"max({token_range.end})"
-            trace.note(f"Executing seq scan across {len(store.flushed)} sstables for ({first}, {last}]")
-
-    def query(self) -> None:
-        """One partition is to be read."""
-        self._trace.note(f"Executing single-partition query on {self._store.table.name}")
-
-    def partition(self, row_count: int, tombstones: int) -> None:
-        """A partition was read, and gave so many rows; so many tombstones were passed over."""
-        self._rows += row_count
-        self._tombstones += tombstones
-        if not self._is_scan:
-            self._trace.note(f"Merged data from memtables and {len(self._store.flushed)} sstables")
-            self._told()
-
-    def end(self) -> None:
-        if self._is_scan:
-            self._told()
-
-    def _told(self) -> None:
-        self._trace.note(f"Read {self._rows} live rows and {self._tombstones} tombstone cells")
-        self._rows = self._tombstones = 0
-
-
 def described(node: TracedNode, request: Request) -> tuple[str, str, dict[str, str]]:
     """Command, request and parameters of system_traces.sessions."""
     options = getattr(request, "options", None)
@@ -243,15 +218,19 @@ def described(node: TracedNode, request: Request) -> tuple[str, str, dict[str, s
             prepared = node.statement(statement_id)
             if prepared is not None:
                 parameters["query"] = prepared.text
-                parameters |= _bound(prepared.bind_specs, request.options.values)
+                parameters |= _bound(prepared.bind_specs, request.options)
             return "QUERY", "Execute CQL3 prepared query", parameters
         case Batch():
             return "QUERY", "Execute batch of CQL3 queries", parameters
     return "QUERY", type(request).__name__, {}
 
 
-def _bound(specs: Sequence[ColumnSpec], values: Sequence[Value]) -> dict[str, str]:
+def _bound(specs: Sequence[ColumnSpec], options: QueryOptions) -> dict[str, str]:
     """The values of an EXECUTE as literals, the way that ExecuteMessage.java names and shortens them."""
+    values: Sequence[Value] = options.values
+    if options.names is not None:  # of values with one name the first counts
+        named = dict(zip(reversed(options.names), reversed(values), strict=True))
+        values = [named.get(spec.name) for spec in specs]
     bound: dict[str, str] = {}
     told = 0
     for index, (spec, value) in enumerate(zip(specs, values, strict=False)):

@@ -153,11 +153,12 @@ class AttachedLookup:
 
 class IndexedStore:
     """See the module. `is_scanned`: whether partitions are looked for, not given: then what a static row has counts for
-    any rows of its partition, else only where all of them are asked for (in Cassandra so, too)."""
+    any rows of its partition, else only where all of them are asked for (in Cassandra so, too). `index`: its name."""
 
-    __slots__ = ("_has_clustering", "_has_statics", "_is_scanned", "_lookup", "_store")
+    __slots__ = ("_has_clustering", "_has_statics", "_is_scanned", "_lookup", "_store", "index")
 
-    def __init__(self, store: TableStore, lookup: Lookup, is_scanned: bool) -> None:
+    def __init__(self, store: TableStore, lookup: Lookup, is_scanned: bool, index: str = "") -> None:
+        self.index = index
         self._store, self._lookup, self._is_scanned = store, lookup, is_scanned
         self._has_clustering, self._has_statics = bool(store.table.clustering), bool(store.table.statics)
 

@@ -52,14 +52,28 @@ def test_writes_tell_of_replicas_and_memtables(client: TracingClient) -> None:
 def test_reads_tell_what_they_found(client: TracingClient) -> None:
     client.run("DELETE FROM t WHERE k = 1 AND c = 2")
     client.run("DELETE v FROM t WHERE k = 1 AND c = 3")
-    read = "Executing single-partition query on t", "Merged data from memtables and 0 sstables"
+    asked = (
+        "Executing single-partition query on t",
+        "Acquiring sstable references",
+        "Skipped 0/0 non-slice-intersecting sstables, included 0 due to tombstones",
+    )
+    read = *asked, "Merged data from memtables and 0 sstables"
     found = "Read 4 live rows and 2 tombstone cells"
     assert client.traced("SELECT * FROM t WHERE k = 1")[2:] == [*read, found]
     assert client.traced("SELECT c, count(v) FROM t WHERE k = 1 GROUP BY c")[2:] == [*read, found]
-    nothing = [*read, "Read 0 live rows and 0 tombstone cells"]
+    nothing = [*asked, "Read 0 live rows and 0 tombstone cells"]
     assert client.traced("SELECT * FROM t WHERE k IN (1, 7)")[2:] == [*read, found, *nothing]
     scan = "Executing seq scan across 0 sstables for (min(-9223372036854775808), min(-9223372036854775808)]"
     assert client.traced("SELECT * FROM t")[2:] == ["Computing ranges to query", scan, found]
+
+
+def test_reads_through_indexes_tell_which(client: TracingClient) -> None:
+    client.run("CREATE INDEX by_v ON t (v)")
+    computing, using = "Computing ranges to query", "Executing read on ks.t using index by_v"
+    assert client.traced("SELECT * FROM t WHERE v = 3")[2:] == [computing, using, "Read 1 live rows and 0 tombstone cells"]
+    client.run("ALTER TABLE t ADD w int")
+    none = client.traced("SELECT * FROM t WHERE w = 3 ALLOW FILTERING")
+    assert none[2:4] == ["No applicable indexes found", computing]
 
 
 def test_conditional_writes_tell_whether_they_were_applied(client: TracingClient) -> None:
