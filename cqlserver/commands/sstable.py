@@ -5,13 +5,13 @@ FILE is any component (`.../nb-1-big-Data.db`). What is printed is JSON: `dump` 
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from cqlserver.commands import closed_output
 from protocol.errors import StorageError
 from protocol.types import MarshalError
 from storage.environment.disk import RealDisk
@@ -37,8 +37,7 @@ def main(name: str, arguments: list[str]) -> int:
             options.run(file, options)
             sys.stdout.flush()
         except BrokenPipeError:  # whoever reads has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+            return closed_output.discard()
         except (StorageError, UnknownVersion, MarshalError, OSError) as error:
             print(f"cqlserver {name} {options.what}: {error}", file=sys.stderr)
             status = 1

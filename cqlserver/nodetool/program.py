@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from cqlserver.commands import closed_output
 from cqlserver.control.client import DEFAULT_PORT, PORT_VARIABLE, UNAUTHORIZED, Access, ControlClient, ControlError
 from cqlserver.nodetool.arguments import Command, UsageError, parse
 from cqlserver.nodetool.cluster_commands import GROUPS
@@ -133,6 +134,7 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
     tool = Tool(client, options, arguments, sys.stdout.write)
     try:
         run(tool)
+        sys.stdout.flush()
         return 0
     except Exit as ended:
         return ended.status
@@ -148,6 +150,8 @@ def _run(command: Command, options: dict[str, Any], arguments: list[str]) -> int
     except ConnectionRefusedError:
         print(f"nodetool: Failed to connect to '{host}:{text}' - ConnectException: 'Connection refused'.", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # of standard output: the client has words of its own for a connection that breaks
+        return closed_output.discard()
     except OSError as error:
         print(f"nodetool: Failed to connect to '{host}:{text}' - {type(error).__name__}: '{error}'.", file=sys.stderr)
         return 1

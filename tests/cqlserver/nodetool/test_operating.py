@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import threading
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -33,6 +35,18 @@ def nodetool(server: cqlserver.Server, *words: str) -> str:
 
 def data_files(data: Path, table: str = "t") -> list[str]:
     return sorted(path.name for path in data.glob(f"data/ks/{table}-*/*-Data.db"))
+
+
+def test_whoever_has_read_enough_is_told_of_no_connection() -> None:
+    """As in `nodetool getlogginglevels | head -1`."""
+    with cqlserver.start() as server:
+        command = [sys.executable, "-P", "-m", "cqlserver", "nodetool", "-p", str(server.control_port), "getlogginglevels"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as tool:
+            assert tool.stdout is not None
+            assert tool.stderr is not None
+            tool.stdout.close()
+            assert tool.stderr.read() == ""
+        assert tool.returncode == 1
 
 
 def test_parts_of_a_table(tmp_path: Path) -> None:
