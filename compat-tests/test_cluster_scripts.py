@@ -18,11 +18,18 @@ WITHOUT_HINTS = "stale"
 """Scripts about what replicas miss."""
 WITH_LITTLE_PATIENCE = ("paused", "failing")
 """Scripts that need the settings of cassandra-slow.yaml."""
+TRACKED = "tracked"
+"""Scripts that need those of cassandra-tracked.yaml."""
 CAPTURED = "captured"
 """Scripts that need those of cassandra-cdc.yaml, and data folders."""
 PAUSED = "paused"
 PAUSED_SHORT = ("one_insert", "one_conditional", "two_truncate")
 """Scripts that wait for timeouts, for three minutes together: with PAUSED=all all of them are replayed, else these."""
+CLUSTERS = {
+    **dict.fromkeys(WITH_LITTLE_PATIENCE, "impatient_cluster"),
+    TRACKED: "tracking_cluster",
+    CAPTURED: "captured_cluster",
+}
 HERE = Path(__file__).parent
 
 
@@ -72,6 +79,12 @@ def impatient_cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
+def tracking_cluster() -> Iterator[Cluster]:
+    with cluster_of(HERE / "cassandra-tracked.yaml") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def captured_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster_of(HERE / "cassandra-cdc.yaml", tmp_path_factory.mktemp("captured")) as found:
         yield found
@@ -86,7 +99,7 @@ def test_script(path: Path, request: pytest.FixtureRequest) -> None:
     if path.parent.name == PAUSED and path.stem not in PAUSED_SHORT and os.environ.get("PAUSED") != "all":
         pytest.skip("waits for timeouts: PAUSED=all replays it")
     area = path.parent.name
-    name = "impatient_cluster" if area in WITH_LITTLE_PATIENCE else "captured_cluster" if area == CAPTURED else "cluster"
+    name = CLUSTERS.get(area, "cluster")
     cluster: Cluster = request.getfixturevalue(name)
     script = load_script(path)
     assert all(step.is_prose or step.outcome for step in script.steps), f"{path} has steps that were never recorded"

@@ -73,8 +73,11 @@ class Words:
             "(see tombstone_failure_threshold)"
         )
         self._say(told, tokens)
-        level, reasons = failure.consistency, failure.reasons
-        return ReadFailure(told, level, failure.received, failure.block_for, reasons, failure.data_present)
+        _, _, who = failure.message.partition(": ")  # who failed, and why
+        level, received, required = failure.consistency, failure.received, failure.block_for
+        return ReadFailure(
+            f"Operation failed - {told}: {who}", level, received, required, failure.reasons, failure.data_present
+        )
 
     def _say(self, told: str, tokens: str) -> None:
         log.warning(told)

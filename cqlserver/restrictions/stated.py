@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cqlserver.restrictions.restrictions import Restrictions
 from cqlserver.terms.binding import Values
-from storage.keys import after, before, clustering_order_key
+from storage.keys import after, before, clustering_order_key, row_order_key
 from storage.schema.metadata import TableMetadata
 
 
@@ -33,7 +33,7 @@ class Clusterings:
     def behind(self, table: TableMetadata, last: tuple[bytes, ...], reverse: bool) -> "Clusterings":
         """What is left behind a row that was read, in the order of reading."""
         order_key = clustering_order_key(table)
-        at = order_key(last)
+        at = row_order_key(table)(last)
         if self.rows is not None:
             left = (row for row in self.rows if (order_key(row) < at if reverse else order_key(row) > at))
             return replace(self, rows=tuple(left))

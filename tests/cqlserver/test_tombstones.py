@@ -94,7 +94,7 @@ def test_with_read_thresholds_the_words_are_those_of_many_replicas() -> None:
     refused = f"1 nodes scanned over 101 tombstones and aborted the {query} (see tombstone_failure_threshold)"
     assert isinstance(response, responses.Error)
     assert isinstance(response.error, ReadFailure)
-    assert str(response.error) == refused
+    assert str(response.error) == f"Operation failed - {refused}: READ_TOO_MANY_TOMBSTONES from /127.0.0.1:7000"
     assert warnings == (f"{refused} with token=-4069959284402364209",)
 
 
