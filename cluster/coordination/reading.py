@@ -204,7 +204,6 @@ class ReadOperation:
             return
         if self._repairs and self._command.is_of_partition:
             self._mismatched()
-        self._passing.is_read_again = True
         self.phase = Phase.COMPARING
         told = [node for node in self._contacts if node in digests and node not in self._data]
         self._ask_all(dict.fromkeys(told, Verb.READ))

@@ -74,15 +74,13 @@ class Counting:
 @dataclass(slots=True)
 class Passing(Generic[Peer]):
     """What the replicas passed over for one command, over all of its parts. `before`: by replica, until now; `warned`,
-    `aborted`: the most of those who warn, and of those who refused. `here`: what this
-    node's own store had; `is_read_again`: Cassandra reads it a second time, because replicas differ;
-    `is_alone`: no other replica was asked."""
+    `aborted`: the most of those who warn, and of those who refused. `here`: what this node's own store had; `is_alone`: no
+    other replica was asked."""
 
     before: dict[Peer, int] = field(default_factory=dict)
     warned: dict[Peer, int] = field(default_factory=dict)
     aborted: dict[Peer, int] = field(default_factory=dict)
     here: "Counting | None" = None
-    is_read_again: bool = False
     is_alone: bool = True
 
     def heard(self, peer: Peer, passed: PassedOver) -> None:

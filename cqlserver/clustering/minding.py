@@ -83,14 +83,13 @@ class ReplicaMinding:
         return self._words.refused(error, len(passing.aborted), max(passing.aborted.values()), query, tokens)
 
     def _tell(self, passing: Passing[Node], query: str) -> None:
-        """Of this node's own store; a second time where Cassandra reads it again. With others it is asked for a part of the
-        ring as they are, so the client hears nothing of it (service/reads/range/RangeCommandIterator.java)."""
+        """Of this node's own store. Where others have a say in a part of the ring, it is asked as they are, and the client
+        hears nothing of it (service/reads/range/RangeCommandIterator.java)."""
         here = passing.here
         if here is None or here.tombstones <= self._thresholds.warn:
             return
         words = self._words if passing.is_alone or not self._is_scan else Words(lambda told: None, are_tracked=False)
-        for _ in range(1 + passing.is_read_again):
-            words.passed(here.rows + here.statics, here.tombstones, query, here.key)
+        words.passed(here.rows + here.statics, here.tombstones, query, here.key)
 
     def _named(self, command: ReadCommand) -> tuple[str, str]:
         """Its text, and the tokens that it is about."""

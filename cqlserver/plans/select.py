@@ -306,7 +306,7 @@ class SelectPlan:
         if node.maybe_member(self.table) is not None:
             from cqlserver.clustering.minding import minding_of
 
-            minding = minding_of(store, commands, thresholds, state.warnings.append, shape)
+            minding = minding_of(store, commands, thresholds, state.warn, shape)
         state.read_work = work = ReadWork()
         guard = TombstoneGuard(
             self.table, commands, thresholds, node.ring_node, level, state.warn, self.meters(level), work, minding
