@@ -5,8 +5,8 @@
       Preparing statement
 
 Each page has one. A Cassandra writes them in the background, event by event: its session has a duration when all was told,
-but the last events may come later. That who is told of is the client and the node itself, and times, are looked at and not
-shown.
+but the last events may come later; here all is there before the answer. That who is told of is the client and the node
+itself, and times, are looked at and not shown.
 """
 
 import time
@@ -21,7 +21,7 @@ from protocol.types import INET, INT, TEXT, MapType
 
 WAIT_S = 15.0
 SETTLED_S = 0.3
-"""Of a trace no event comes any more when none has come for so long."""
+"""Of a Cassandra's trace no event comes any more when none has come for so long."""
 _PARAMETERS = MapType(TEXT, TEXT, False)
 _SESSION = "client, command, coordinator, duration, parameters, request, started_at"
 
@@ -57,7 +57,7 @@ def _text(value: bytes | None) -> str:
 
 
 def _settled(connection: Connection, session_id: UUID) -> Sequence[bytes | None]:
-    until = time.monotonic() + WAIT_S
+    until, settled_s = time.monotonic() + WAIT_S, SETTLED_S if _runs_on_java(connection) else 0.0
     session: Sequence[bytes | None] = (None,) * 7
     seen, changed = -1, time.monotonic()
     while time.monotonic() < until:
@@ -67,10 +67,15 @@ def _settled(connection: Connection, session_id: UUID) -> Sequence[bytes | None]
         count = len(_events(connection, session_id))
         if count != seen:
             seen, changed = count, time.monotonic()
-        elif session[3] is not None and time.monotonic() - changed > SETTLED_S:
+        if session[3] is not None and time.monotonic() - changed >= settled_s:
             break
         time.sleep(0.02)
     return session
+
+
+def _runs_on_java(connection: Connection) -> bool:
+    found = connection.query("SELECT value FROM system_views.system_properties WHERE name = 'java.vm.name'").response
+    return isinstance(found, RowsResult) and found.row_count > 0
 
 
 def _events(connection: Connection, session_id: UUID) -> Sequence[Sequence[bytes | None]]:
