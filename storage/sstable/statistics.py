@@ -8,6 +8,7 @@ checksum goes on from the first. Local deletion times are i32 in na and nb, u32 
 
 import struct
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -34,6 +35,7 @@ VALIDATION: Final = 0
 COMPACTION: Final = 1
 STATS: Final = 2
 HEADER: Final = 3
+SHORT_BYTES_MAX: Final = 0xFFFF
 
 _I32 = struct.Struct(">i")
 _U32 = struct.Struct(">I")
@@ -155,8 +157,9 @@ def _encode_stats(stats: Stats, header: SerializationHeader, version: Version) -
         out.append(_covered_slice(stats, header))
     else:
         for bound in (stats.min_clustering, stats.max_clustering):
-            out.append(_I32.pack(len(bound.values)))
-            out += (len(value).to_bytes(2, "big") + value for value in bound.values)
+            values = _short_values(bound)
+            out.append(_I32.pack(len(values)))
+            out += (len(value).to_bytes(2, "big") + value for value in values)
     out += (
         bytes((stats.has_legacy_counters,)),
         _I64.pack(stats.columns_set) + _I64.pack(stats.rows),
@@ -200,6 +203,12 @@ def _bound(codec: PrefixCodec, prefix: Prefix, kind: BoundKind) -> bytes:
     if prefix.kind is not BoundKind.CLUSTERING:
         return codec.encode_bound(prefix)
     return bytes((kind,)) + codec.count.to_bytes(2, "big") + codec.encode_clustering(prefix.values)
+
+
+def _short_values(bound: Prefix) -> list[bytes]:
+    """Those before one that is too long for its length, which only slices may have (`c > ?`): with them alone the bound
+    covers all that begins with them. A Cassandra can't flush such a table."""
+    return list(takewhile(lambda value: len(value) <= SHORT_BYTES_MAX, bound.values))
 
 
 def _nulls(prefix: Prefix, header: SerializationHeader) -> int:
