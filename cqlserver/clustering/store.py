@@ -91,7 +91,7 @@ class ReplicatedStore(TableStore):
         expected, ahead = self._expected, self._ahead
         if expected and expected[0] == command:
             expected.popleft()
-        outcome, passing = ahead.pop(command) if command in ahead else self._begun(command)
+        outcome, passing = ahead.pop(command) if ahead and command in ahead else self._begun(command)
         while expected and len(ahead) < PARTITIONS_AHEAD:
             try:
                 ahead[expected[0]] = self._begun(expected[0])
